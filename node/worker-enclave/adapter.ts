@@ -1,0 +1,260 @@
+import type { ReadView, TableDeclaration, WriteTable } from '@concordat/kv';
+import { type ActorId, CodedError, type Digest } from '@concordat/std';
+
+/** Why an adapter cannot work with what the constitution or the genesis data says. */
+export type AdapterErrorCode = 'INVALID_CONFIGURATION' | 'INVALID_GENESIS' | 'CONTRACT_BROKEN';
+
+/** An adapter that cannot be configured or started, or that broke a rule of the contract. */
+export class AdapterError extends CodedError<AdapterErrorCode> {}
+
+/** The authenticated party behind a request, as the manager enclave states it. */
+export interface Actor {
+  /** SHA-256 of the actor's certificate in the membership list, 64 hex digits. */
+  readonly actorId: ActorId;
+  readonly name: string;
+  /** `member`, `participant`, or both. */
+  readonly kinds: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/**
+ * The writable state of one batch: the speculative head below it, this batch's writes above. Tables
+ * got from it stay valid until the hook that received the set returns.
+ */
+export interface BatchSet extends ReadView {
+  /** A table of this adapter; asking for another adapter's table is a broken contract. */
+  table(name: string): WriteTable;
+  /** A mark to which `revert` takes the state back; marks end with the transaction. */
+  checkpoint(): number;
+  /** Undoes every write since the mark. */
+  revert(mark: number): void;
+  /**
+   * Ends one transaction: its net writes become one leaf of the block. Call it exactly once for
+   * every transaction that is kept, in the order of the batch. The claims digest (32 bytes) goes
+   * into the leaf and so into the receipt; absent means 32 zero bytes.
+   */
+  endTransaction(claimsDigest?: Digest): void;
+}
+
+/** A transaction that may be ordered; `transaction` is whatever the adapter parsed. */
+export interface Admitted<Tx> {
+  readonly ok: true;
+  readonly transaction: Tx;
+}
+
+/** A request that cannot be ordered or was dropped; code from the catalogue of `@concordat/api`. */
+export interface Refused {
+  readonly ok: false;
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** What became of one transaction of a batch: kept as one leaf, or refused without a trace. */
+export type Outcome<Result> = { readonly ok: true; readonly result: Result } | Refused;
+
+/** What the runtime tells an adapter about the batch it executes. */
+export interface BatchEnvironment {
+  /** Leader's wall clock at execution, milliseconds since 1970; never runs backwards. */
+  readonly timeMs: number;
+  readonly view: number;
+  /** Identity of the executing node, 64 hex digits; zeros while the genesis state is made. */
+  readonly nodeId: string;
+  /** Bytes from the enclave's entropy source. */
+  random(bytes: number): Uint8Array;
+}
+
+/** One committed block of this worker. */
+export interface CommittedBatch {
+  readonly height: number;
+  readonly view: number;
+  /** Seqno of the block's first leaf; leaf i has `firstSeqno + i`. */
+  readonly firstSeqno: number;
+  readonly timeMs: number;
+  /** Leaves in the block, the closing leaf of `seal` included. */
+  readonly count: number;
+}
+
+/** Success of a submitted transaction. */
+export interface Accepted<Result> {
+  readonly ok: true;
+  readonly result: Result;
+  /** `view.seqno`; absent with `wait: 'local'`, which answers before the block is numbered. */
+  readonly transactionId?: string;
+  /** Height of the transaction's block; 0 with `wait: 'local'`. */
+  readonly height: number;
+}
+
+/** Answer to a submitted transaction. */
+export type Submitted<Result> = Accepted<Result> | Refused;
+
+/** When a submission is answered: durably committed on a majority (default), or once executed. */
+export type Wait = 'commit' | 'local';
+
+/** What the runtime offers an adapter's endpoints. */
+export interface AdapterHost<Result = unknown> {
+  /** Live view of the committed state of the adapter's own tables. */
+  committed(): ReadView;
+  /** Live view of the speculative head: nothing read from it may leave before it commits. */
+  head(): ReadView;
+  /** Orders one transaction, on whichever node leads. */
+  submit(
+    raw: Uint8Array,
+    actor: Actor,
+    options?: { readonly wait?: Wait },
+  ): Promise<Submitted<Result>>;
+  /** The same without a promise, for hot paths; `done` is called once, never synchronously. */
+  submitWith(
+    raw: Uint8Array,
+    actor: Actor,
+    wait: Wait,
+    done: (answer: Submitted<Result>) => void,
+  ): void;
+  role(): { readonly leader: boolean; readonly view: number };
+  /** Wall clock, milliseconds since 1970. */
+  timeMs(): number;
+  /** One structured log line; never a key, a secret or a payload. */
+  log(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** A request after the runtime's own checks: limits, path form, framing. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Path as sent, percent-encoding untouched, without the query; begins with `/`. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names; a repeated header is joined with `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The whole body, at most the runtime's `maxBodyBytes`. */
+  readonly body: Uint8Array;
+}
+
+/** An endpoint's answer. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Sent as `x-ms-ccf-transaction-id`. */
+  readonly transactionId?: string;
+}
+
+/** One side of a WebSocket. Assign the two callbacks inside `open`. */
+export interface WebSocketLike {
+  /** Queues one message: text for a string, binary for bytes. */
+  send(data: string | Uint8Array): void;
+  /** Bytes queued and not yet taken by the peer; the runtime drops peers beyond its limit. */
+  readonly bufferedBytes: number;
+  close(code?: number, reason?: string): void;
+  onMessage: (data: Buffer, isBinary: boolean) => void;
+  onClose: () => void;
+}
+
+/**
+ * Framed stream over one connection (`Upgrade: concordat-stream/1`): u32 length, u32 id, body, both
+ * ways. Any number of requests in flight; answers carry the request's id, in any order.
+ */
+export interface FrameStream {
+  /** Queues one frame; what is queued in one turn leaves in one write. The body is copied. */
+  send(id: number, body: Uint8Array): void;
+  close(): void;
+  /** `body` is a view valid for as long as it is kept; the runtime never reuses its memory. */
+  onFrame: (id: number, body: Buffer) => void;
+  onClose: () => void;
+}
+
+/** An HTTP endpoint; `path` is exact, or a prefix when it ends in `/*`. */
+export interface HttpEndpoint<Result = unknown> {
+  readonly kind: 'http';
+  readonly path: string;
+  readonly methods: readonly string[];
+  handle(
+    request: HttpRequest,
+    actor: Actor,
+    host: AdapterHost<Result>,
+  ): Promise<HttpResponse> | HttpResponse;
+}
+
+/** A WebSocket endpoint. */
+export interface WebSocketEndpoint<Result = unknown> {
+  readonly kind: 'websocket';
+  readonly path: string;
+  /** Subprotocols the endpoint speaks, best first; none when absent. */
+  readonly protocols?: readonly string[];
+  open(socket: WebSocketLike, actor: Actor, host: AdapterHost<Result>): void;
+}
+
+/** A framed stream endpoint. */
+export interface StreamEndpoint<Result = unknown> {
+  readonly kind: 'stream';
+  readonly path: string;
+  open(stream: FrameStream, actor: Actor, host: AdapterHost<Result>): void;
+}
+
+/** Where clients reach an adapter. Paths of different adapters must not overlap. */
+export type EndpointDeclaration<Result = unknown> =
+  | HttpEndpoint<Result>
+  | WebSocketEndpoint<Result>
+  | StreamEndpoint<Result>;
+
+/**
+ * A ledger protocol or application that runs in the worker enclave (M25). It never touches disk,
+ * network, or another adapter's tables; all that it writes goes through the set it is given.
+ */
+export interface LedgerAdapter<Tx = unknown, Result = unknown> {
+  /** `[a-z][a-z0-9-]*`, at most 32 characters; the prefix of its tables. */
+  readonly id: string;
+  /** Names begin with `<id>/` or `public:<id>/`. */
+  readonly tables: readonly TableDeclaration[];
+  readonly endpoints: readonly EndpointDeclaration<Result>[];
+  /**
+   * Takes the constitution's configuration for this adapter; called before anything else, and
+   * again when the constitution changes.
+   * @throws AdapterError INVALID_CONFIGURATION
+   */
+  configure(config: unknown): void;
+  /** Called once the state is complete, before the first request. */
+  start?(host: AdapterHost<Result>): void;
+  /**
+   * Writes the initial state of a new network, on its first node only. Each `yield` ends one
+   * transaction (one leaf); call `open()` again after it, since the runtime may have cut a block.
+   * What was written after the last `yield` becomes one last leaf.
+   * @throws AdapterError INVALID_GENESIS
+   */
+  genesis?(
+    open: () => BatchSet,
+    data: Uint8Array | undefined,
+    env: BatchEnvironment,
+  ): Iterable<void>;
+  /**
+   * Parses one request and checks what does not depend on order: form, signature, permission. Runs
+   * on the node that leads, with its speculative head. Must refuse, never throw, on foreign bytes.
+   */
+  admit(
+    raw: Uint8Array,
+    actor: Actor,
+    view: ReadView,
+  ): Admitted<Tx> | Refused | Promise<Admitted<Tx> | Refused>;
+  /**
+   * Executes a batch in order, on the leader only, once; outcomes in the order of the batch. Each
+   * kept transaction calls `set.endTransaction`; a dropped one reverts to its own checkpoint first.
+   * A throw, or a promise not settled within the deadline, loses the whole batch.
+   */
+  execute(
+    set: BatchSet,
+    batch: readonly Admitted<Tx>[],
+    env: BatchEnvironment,
+  ): readonly Outcome<Result>[] | Promise<readonly Outcome<Result>[]>;
+  /** The protocol's own block over the batch; its writes become the closing leaf. Synchronous. */
+  seal?(set: BatchSet, outcomes: readonly Outcome<Result>[], env: BatchEnvironment): void;
+  /**
+   * On every node, once for each committed block of this worker that was executed by this adapter
+   * or replayed, in order; `view` is the committed state of exactly that block. Publish events here.
+   */
+  committed?(info: CommittedBatch, view: ReadView): void;
+  /** The speculative head changed by another way than this adapter's execution: drop caches of it. */
+  headReset?(): void;
+  /** A result as bytes, to travel from the leader to the follower that was asked; default JSON. */
+  encodeResult?(result: Result): Uint8Array;
+  /** Reads what `encodeResult` wrote. */
+  decodeResult?(bytes: Uint8Array): Result;
+}
