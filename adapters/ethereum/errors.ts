@@ -1,0 +1,42 @@
+import { CodedError } from '@concordat/std';
+
+/** Why a transaction is refused before or instead of execution; the wording follows go-ethereum. */
+export type RefusalCode =
+  | 'UNKNOWN_CHAIN'
+  | 'UNDECODABLE'
+  | 'TRANSACTION_TYPE_NOT_SUPPORTED'
+  | 'INVALID_SIGNATURE'
+  | 'WRONG_CHAIN_ID'
+  | 'NOT_REPLAY_PROTECTED'
+  | 'OVERSIZED'
+  | 'INTRINSIC_GAS_TOO_LOW'
+  | 'GAS_LIMIT_TOO_HIGH'
+  | 'BLOCK_GAS_EXHAUSTED'
+  | 'INITCODE_TOO_LARGE'
+  | 'NONCE_TOO_LOW'
+  | 'NONCE_TOO_HIGH'
+  | 'INSUFFICIENT_FUNDS'
+  | 'FEE_TOO_LOW'
+  | 'TIP_ABOVE_FEE_CAP'
+  | 'SENDER_NOT_EOA'
+  | 'ALREADY_KNOWN'
+  | 'POOL_FULL'
+  | 'NOT_NEXT_IN_REPLAY';
+
+/** Why a read cannot be answered. */
+export type ReadErrorCode =
+  | 'UNKNOWN_BLOCK'
+  | 'STATE_NOT_KEPT'
+  | 'ACCESS_DENIED'
+  | 'TOO_MANY_RESULTS'
+  | 'INVALID_CALL'
+  | 'NOT_STARTED';
+
+/** Why bytes of ours cannot be read back, or genesis data cannot be used. */
+export type DataErrorCode = 'MALFORMED' | 'WRONG_GENESIS_DATA' | 'INVALID_CONFIGURATION';
+
+/** Every code of this room. */
+export type EthereumErrorCode = RefusalCode | ReadErrorCode | DataErrorCode;
+
+/** An operating failure of the Ethereum adapter. */
+export class EthereumError extends CodedError<EthereumErrorCode> {}
