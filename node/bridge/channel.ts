@@ -1,0 +1,404 @@
+import { BinaryReader } from '@concordat/std';
+import { readFlag } from './control.ts';
+import { decodingFrame, unknownFrame } from './errors.ts';
+import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
+import type { Frame } from './frame-decoder.ts';
+
+/** The write sets of one transaction, as bytes nobody on the way parses. */
+export interface WriteSetPair {
+  readonly publicWrites: Uint8Array;
+  readonly privateWrites: Uint8Array;
+}
+
+/** One executed transaction of a batch; becomes one leaf. */
+export interface BatchTransaction extends WriteSetPair {
+  /** 32 bytes; absent when the transaction claims nothing. */
+  readonly claimsDigest?: Uint8Array;
+}
+
+/** One block of a worker's transactions, for a follower or a replay. */
+export interface AppliedBlock {
+  readonly view: number;
+  readonly height: number;
+  readonly firstSeqno: number;
+  readonly timeMs: number;
+  /** False: committed already, so it can go straight into the base. */
+  readonly speculative: boolean;
+  readonly transactions: readonly WriteSetPair[];
+}
+
+interface StreamFrame<Kind extends string> {
+  readonly kind: Kind;
+  /** Stream number, drawn by the manager. */
+  readonly id: number;
+}
+
+/** The first frame each way: attestation evidence over the sender's TLS key. */
+interface EvidenceFrame {
+  readonly kind: 'evidence';
+  readonly bytes: Uint8Array;
+}
+
+interface StreamData extends StreamFrame<'streamData'> {
+  readonly data: Uint8Array;
+}
+
+/** What a manager enclave tells a worker enclave. */
+export type ChannelToWorker =
+  | EvidenceFrame
+  | StreamData
+  | StreamFrame<'streamEnd'>
+  | StreamFrame<'streamReset'>
+  /** `identity` is the output of `encodeIdentity`. */
+  | (StreamFrame<'streamOpen'> & { readonly identity: Uint8Array })
+  | {
+      readonly kind: 'role';
+      readonly leader: boolean;
+      readonly view: number;
+      /** JSON `{leaderNode?}`. */
+      readonly json: Uint8Array;
+    }
+  | {
+      readonly kind: 'sealed';
+      readonly batch: number;
+      readonly view: number;
+      readonly height: number;
+      readonly firstSeqno: number;
+    }
+  | { readonly kind: 'committed'; readonly height: number }
+  /** Drop every layer above this height. */
+  | { readonly kind: 'rollback'; readonly height: number }
+  | { readonly kind: 'applied'; readonly blocks: readonly AppliedBlock[] }
+  | { readonly kind: 'committedByAll'; readonly height: number }
+  | { readonly kind: 'refused'; readonly batch: number; readonly code: string }
+  | {
+      readonly kind: 'forwarded';
+      readonly id: number;
+      readonly origin: string;
+      readonly identity: Uint8Array;
+      readonly request: Uint8Array;
+    }
+  | {
+      readonly kind: 'forwardReply';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly height: number;
+      readonly reply: Uint8Array;
+    }
+  /** JSON `{adapters: {id: config}, policies, networkId, nodeId}`. */
+  | { readonly kind: 'configure'; readonly json: Uint8Array }
+  | {
+      readonly kind: 'genesis';
+      readonly adapterId: string;
+      readonly last: boolean;
+      readonly part: Uint8Array;
+    }
+  | { readonly kind: 'start' };
+
+/** What a worker enclave tells a manager enclave. */
+export type ChannelToManager =
+  | EvidenceFrame
+  | StreamData
+  | StreamFrame<'streamEnd'>
+  | StreamFrame<'streamReset'>
+  | StreamFrame<'streamPause'>
+  | StreamFrame<'streamResume'>
+  | {
+      readonly kind: 'batch' | 'genesisBatch';
+      readonly batch: number;
+      readonly transactions: readonly BatchTransaction[];
+    }
+  | {
+      readonly kind: 'forward';
+      readonly id: number;
+      readonly identity: Uint8Array;
+      readonly request: Uint8Array;
+    }
+  | {
+      readonly kind: 'forwardedReply';
+      readonly id: number;
+      readonly origin: string;
+      readonly ok: boolean;
+      readonly reply: Uint8Array;
+      readonly height: number;
+    }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'log'; readonly line: Uint8Array };
+
+const evidenceType = { evidence: 40 } as const;
+const streamTypes = { streamData: 2, streamEnd: 3, streamReset: 4 } as const;
+
+const toWorker = {
+  ...evidenceType,
+  streamOpen: 1,
+  ...streamTypes,
+  role: 10,
+  sealed: 11,
+  committed: 12,
+  rollback: 13,
+  applied: 14,
+  committedByAll: 15,
+  refused: 16,
+  forwarded: 20,
+  forwardReply: 21,
+  configure: 22,
+  genesis: 23,
+  start: 24,
+} as const satisfies Record<ChannelToWorker['kind'], number>;
+
+const toManager = {
+  ...evidenceType,
+  ...streamTypes,
+  streamPause: 5,
+  streamResume: 6,
+  batch: 30,
+  forward: 31,
+  forwardedReply: 32,
+  genesisBatch: 33,
+  ready: 34,
+  log: 35,
+} as const satisfies Record<ChannelToManager['kind'], number>;
+
+/** Encodes one frame from manager to worker. Long byte strings are passed by reference. */
+export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
+  const frame = frameBuilder.begin(toWorker[message.kind]);
+  switch (message.kind) {
+    case 'streamData':
+      return frame.u32(message.id).raw(message.data).finish();
+    case 'evidence':
+      return frame.bytes(message.bytes).finish();
+    case 'streamEnd':
+    case 'streamReset':
+      return frame.u32(message.id).finish();
+    case 'streamOpen':
+      return frame.u32(message.id).bytes(message.identity).finish();
+    case 'role':
+      return frame.flag(message.leader).u64(message.view).bytes(message.json).finish();
+    case 'sealed':
+      frame.u32(message.batch).u64(message.view);
+      return frame.u64(message.height).u64(message.firstSeqno).finish();
+    case 'committed':
+    case 'rollback':
+    case 'committedByAll':
+      return frame.u64(message.height).finish();
+    case 'applied':
+      frame.u32(message.blocks.length);
+      for (const block of message.blocks) writeApplied(frame, block);
+      return frame.finish();
+    case 'refused':
+      return frame.u32(message.batch).text(message.code).finish();
+    case 'forwarded':
+      frame.u32(message.id).text(message.origin);
+      return frame.bytes(message.identity).bytes(message.request).finish();
+    case 'forwardReply':
+      frame.u32(message.id).flag(message.ok).u64(message.height);
+      return frame.bytes(message.reply).finish();
+    case 'configure':
+      return frame.bytes(message.json).finish();
+    case 'genesis':
+      return frame.text(message.adapterId).flag(message.last).bytes(message.part).finish();
+    case 'start':
+      return frame.finish();
+  }
+}
+
+function writeApplied(frame: FrameBuilder, block: AppliedBlock): void {
+  frame.u64(block.view).u64(block.height).u64(block.firstSeqno).u64(block.timeMs);
+  frame.flag(block.speculative).u32(block.transactions.length);
+  for (const { publicWrites, privateWrites } of block.transactions) {
+    frame.bytes(publicWrites).bytes(privateWrites);
+  }
+}
+
+/**
+ * Decodes one frame from a manager. Byte strings are views into the frame.
+ * @throws BridgeError UNKNOWN_FRAME, MALFORMED_FRAME
+ */
+export function decodeChannelToWorker({ type, body }: Frame): ChannelToWorker {
+  if (type === streamTypes.streamData) return decodeStreamData(type, body);
+  return decodingFrame(type, () => {
+    const reader = new BinaryReader(body);
+    const message = readToWorker(type, reader);
+    reader.end();
+    return message;
+  });
+}
+
+function readToWorker(type: number, reader: BinaryReader): ChannelToWorker {
+  switch (type) {
+    case toWorker.streamOpen:
+      return { kind: 'streamOpen', id: reader.u32(), identity: reader.bytes() };
+    case toWorker.streamEnd:
+      return { kind: 'streamEnd', id: reader.u32() };
+    case toWorker.streamReset:
+      return { kind: 'streamReset', id: reader.u32() };
+    case toWorker.role: {
+      const leader = readFlag(reader);
+      return { kind: 'role', leader, view: reader.u64(), json: reader.bytes() };
+    }
+    case toWorker.sealed: {
+      const [batch, view, height] = [reader.u32(), reader.u64(), reader.u64()];
+      return { kind: 'sealed', batch, view, height, firstSeqno: reader.u64() };
+    }
+    case toWorker.committed:
+      return { kind: 'committed', height: reader.u64() };
+    case toWorker.rollback:
+      return { kind: 'rollback', height: reader.u64() };
+    case toWorker.applied:
+      return { kind: 'applied', blocks: readAppliedBlocks(reader) };
+    case toWorker.committedByAll:
+      return { kind: 'committedByAll', height: reader.u64() };
+    case toWorker.refused:
+      return { kind: 'refused', batch: reader.u32(), code: reader.text() };
+    default:
+      return readForwardingToWorker(type, reader);
+  }
+}
+
+function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWorker {
+  switch (type) {
+    case toWorker.forwarded: {
+      const [id, origin, identity] = [reader.u32(), reader.text(), reader.bytes()];
+      return { kind: 'forwarded', id, origin, identity, request: reader.bytes() };
+    }
+    case toWorker.forwardReply: {
+      const [id, ok, height] = [reader.u32(), readFlag(reader), reader.u64()];
+      return { kind: 'forwardReply', id, ok, height, reply: reader.bytes() };
+    }
+    case toWorker.configure:
+      return { kind: 'configure', json: reader.bytes() };
+    case toWorker.genesis: {
+      const [adapterId, last] = [reader.text(), readFlag(reader)];
+      return { kind: 'genesis', adapterId, last, part: reader.bytes() };
+    }
+    case toWorker.start:
+      return { kind: 'start' };
+    case toWorker.evidence:
+      return { kind: 'evidence', bytes: reader.bytes() };
+    default:
+      throw unknownFrame(type);
+  }
+}
+
+function readAppliedBlocks(reader: BinaryReader): AppliedBlock[] {
+  const count = reader.u32();
+  const blocks: AppliedBlock[] = [];
+  for (let index = 0; index < count; index++) {
+    const [view, height, firstSeqno] = [reader.u64(), reader.u64(), reader.u64()];
+    const [timeMs, speculative, size] = [reader.u64(), readFlag(reader), reader.u32()];
+    const transactions: WriteSetPair[] = [];
+    for (let at = 0; at < size; at++) {
+      transactions.push({ publicWrites: reader.bytes(), privateWrites: reader.bytes() });
+    }
+    blocks.push({ view, height, firstSeqno, timeMs, speculative, transactions });
+  }
+  return blocks;
+}
+
+/** Encodes one frame from worker to manager. Long byte strings are passed by reference. */
+export function encodeChannelToManager(message: ChannelToManager): EncodedFrame {
+  const frame = frameBuilder.begin(toManager[message.kind]);
+  switch (message.kind) {
+    case 'streamData':
+      return frame.u32(message.id).raw(message.data).finish();
+    case 'evidence':
+      return frame.bytes(message.bytes).finish();
+    case 'streamEnd':
+    case 'streamReset':
+    case 'streamPause':
+    case 'streamResume':
+      return frame.u32(message.id).finish();
+    case 'batch':
+    case 'genesisBatch':
+      frame.u32(message.batch).u32(message.transactions.length);
+      for (const transaction of message.transactions) writeTransaction(frame, transaction);
+      return frame.finish();
+    case 'forward':
+      return frame.u32(message.id).bytes(message.identity).bytes(message.request).finish();
+    case 'forwardedReply':
+      frame.u32(message.id).text(message.origin).flag(message.ok);
+      return frame.bytes(message.reply).u64(message.height).finish();
+    case 'ready':
+      return frame.finish();
+    case 'log':
+      return frame.bytes(message.line).finish();
+  }
+}
+
+function writeTransaction(frame: FrameBuilder, transaction: BatchTransaction): void {
+  const { publicWrites, privateWrites, claimsDigest } = transaction;
+  frame
+    .bytes(publicWrites)
+    .bytes(privateWrites)
+    .flag(claimsDigest !== undefined);
+  if (claimsDigest !== undefined) frame.raw(claimsDigest);
+}
+
+/**
+ * Decodes one frame from a worker. Byte strings are views into the frame.
+ * @throws BridgeError UNKNOWN_FRAME, MALFORMED_FRAME
+ */
+export function decodeChannelToManager({ type, body }: Frame): ChannelToManager {
+  if (type === streamTypes.streamData) return decodeStreamData(type, body);
+  return decodingFrame(type, () => {
+    const reader = new BinaryReader(body);
+    const message = readToManager(type, reader);
+    reader.end();
+    return message;
+  });
+}
+
+function readToManager(type: number, reader: BinaryReader): ChannelToManager {
+  switch (type) {
+    case toManager.streamEnd:
+      return { kind: 'streamEnd', id: reader.u32() };
+    case toManager.streamReset:
+      return { kind: 'streamReset', id: reader.u32() };
+    case toManager.streamPause:
+      return { kind: 'streamPause', id: reader.u32() };
+    case toManager.streamResume:
+      return { kind: 'streamResume', id: reader.u32() };
+    case toManager.batch:
+      return { kind: 'batch', batch: reader.u32(), transactions: readTransactions(reader) };
+    case toManager.genesisBatch:
+      return { kind: 'genesisBatch', batch: reader.u32(), transactions: readTransactions(reader) };
+    case toManager.forward: {
+      const [id, identity] = [reader.u32(), reader.bytes()];
+      return { kind: 'forward', id, identity, request: reader.bytes() };
+    }
+    case toManager.forwardedReply: {
+      const [id, origin, ok] = [reader.u32(), reader.text(), readFlag(reader)];
+      const reply = reader.bytes();
+      return { kind: 'forwardedReply', id, origin, ok, reply, height: reader.u64() };
+    }
+    case toManager.evidence:
+      return { kind: 'evidence', bytes: reader.bytes() };
+    case toManager.ready:
+      return { kind: 'ready' };
+    case toManager.log:
+      return { kind: 'log', line: reader.bytes() };
+    default:
+      throw unknownFrame(type);
+  }
+}
+
+function readTransactions(reader: BinaryReader): BatchTransaction[] {
+  const count = reader.u32();
+  const transactions: BatchTransaction[] = [];
+  for (let index = 0; index < count; index++) {
+    const [publicWrites, privateWrites] = [reader.bytes(), reader.bytes()];
+    transactions.push(
+      readFlag(reader)
+        ? { publicWrites, privateWrites, claimsDigest: reader.raw(32) }
+        : { publicWrites, privateWrites },
+    );
+  }
+  return transactions;
+}
+
+function decodeStreamData(type: number, body: Buffer): StreamData {
+  return decodingFrame(type, () => {
+    const reader = new BinaryReader(body);
+    return { kind: 'streamData', id: reader.u32(), data: reader.raw(reader.remaining) };
+  });
+}

@@ -1,0 +1,54 @@
+export {
+  type AppliedBlock,
+  type BatchTransaction,
+  type ChannelToManager,
+  type ChannelToWorker,
+  decodeChannelToManager,
+  decodeChannelToWorker,
+  encodeChannelToManager,
+  encodeChannelToWorker,
+  type WriteSetPair,
+} from './channel.ts';
+export {
+  type ControlToEnclave,
+  type ControlToHost,
+  decodeControlToEnclave,
+  decodeControlToHost,
+  encodeControlToEnclave,
+  encodeControlToHost,
+} from './control.ts';
+export {
+  dialThroughHost,
+  encodeDialReply,
+  encodeDialRequest,
+  maxDialAddressBytes,
+  readDialRequest,
+} from './dial.ts';
+export { BridgeError, type BridgeErrorCode } from './errors.ts';
+export { type EncodedFrame, FrameBuilder, frameBuilder } from './frame-builder.ts';
+export { FrameConnection, type FrameConnectionOptions } from './frame-connection.ts';
+export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.ts';
+export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
+export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
+export {
+  applicationListener,
+  controlSocket,
+  dialSocket,
+  type EnclaveArguments,
+  formatEnclaveArguments,
+  isListenerName,
+  listenerSocket,
+  parseEnclaveArguments,
+  workerControlSocket,
+  workerSocket,
+} from './sockets.ts';
+export {
+  decodeManagerStart,
+  decodeWorkerStart,
+  encodeStart,
+  type ManagerStart,
+  type NodeAddresses,
+  type StartMode,
+  type WorkerLimits,
+  type WorkerStart,
+} from './start.ts';

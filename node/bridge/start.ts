@@ -1,0 +1,128 @@
+import { utf8 } from '@concordat/std';
+import { BridgeError } from './errors.ts';
+import { isTextList, parseObject } from './identity.ts';
+
+/** How a manager begins: a new network, joining one, or with a ledger found on the host. */
+export type StartMode = 'genesis' | 'join' | 'resume';
+
+/** Where peers, operators and clients reach this node, as `host:port` each. */
+export interface NodeAddresses {
+  readonly node: string;
+  readonly admin: string;
+  /** One a worker; worker k is reached at index k-1. */
+  readonly applications: readonly string[];
+}
+
+/** The `start` frame of a manager enclave. Everything in it is the host's claim, to be checked. */
+export interface ManagerStart {
+  readonly role: 'manager';
+  readonly mode: StartMode;
+  readonly node: { readonly name: string; readonly actorCertificatePem?: string };
+  readonly addresses: NodeAddresses;
+  /** The genesis constitution (mode genesis). */
+  readonly genesis?: unknown;
+  /** Node channel addresses of the network (mode join; resume may use them to rejoin). */
+  readonly peers: readonly string[];
+  /** The network to join, pinned (mode join). */
+  readonly networkCertificatePem?: string;
+  /** Height of the last block in the host's ledger; 0 = none. */
+  readonly lastHeight: number;
+  /** Length of a consensus tick, in milliseconds. */
+  readonly tickMs: number;
+  /** Workers the host launches beside this manager, numbered from 1. */
+  readonly workers: readonly { readonly index: number; readonly adapters: readonly string[] }[];
+  /** Adapters whose genesis data the host will send as `genesisData` frames after this one. */
+  readonly genesisData: readonly string[];
+  /** How often the host has restarted the enclaves since it started; 0 the first time. */
+  readonly restarts: number;
+}
+
+/** The `start` frame of a worker enclave. */
+export interface WorkerStart {
+  readonly role: 'worker';
+  /** From 1. */
+  readonly index: number;
+  readonly adapters: readonly string[];
+  readonly limits: WorkerLimits;
+}
+
+/** What a worker may take in, chosen by the host's operator. */
+export interface WorkerLimits {
+  /** Connections held open at once. */
+  readonly maxConnections: number;
+  /** Bytes of one request. */
+  readonly maxRequestBytes: number;
+  /** Requests accepted and not yet answered; above it the answer is 503. */
+  readonly maxPendingRequests: number;
+}
+
+/** UTF-8 JSON of a `start` frame. */
+export const encodeStart = (start: ManagerStart | WorkerStart): Uint8Array =>
+  utf8(JSON.stringify(start));
+
+/**
+ * Reads the start frame of a manager.
+ * @throws BridgeError MALFORMED_FRAME naming the field
+ */
+export function decodeManagerStart(json: Uint8Array): ManagerStart {
+  const value = parseStart(json, 'manager');
+  const { mode, node, addresses, workers, networkCertificatePem } = value;
+  check(mode === 'genesis' || mode === 'join' || mode === 'resume', 'mode');
+  check(isObject(node) && typeof node.name === 'string', 'node.name');
+  check(isOptionalText(node.actorCertificatePem), 'node.actorCertificatePem');
+  check(isObject(addresses), 'addresses');
+  for (const key of ['node', 'admin'] as const) {
+    check(typeof addresses[key] === 'string', `addresses.${key}`);
+  }
+  check(isTextList(addresses.applications), 'addresses.applications');
+  check(isTextList(value.peers), 'peers');
+  check(isTextList(value.genesisData), 'genesisData');
+  check(isOptionalText(networkCertificatePem), 'networkCertificatePem');
+  check(isCount(value.lastHeight), 'lastHeight');
+  check(isCount(value.tickMs) && value.tickMs >= 1, 'tickMs');
+  check(isCount(value.restarts), 'restarts');
+  check(Array.isArray(workers) && workers.every(isWorkerEntry), 'workers');
+  return value as unknown as ManagerStart;
+}
+
+/**
+ * Reads the start frame of a worker.
+ * @throws BridgeError MALFORMED_FRAME naming the field
+ */
+export function decodeWorkerStart(json: Uint8Array): WorkerStart {
+  const value = parseStart(json, 'worker');
+  check(isWorkerEntry(value), 'index, adapters');
+  check(isObject(value.limits), 'limits');
+  for (const key of ['maxConnections', 'maxRequestBytes', 'maxPendingRequests']) {
+    check(isCount(value.limits[key]), `limits.${key}`);
+  }
+  return value as unknown as WorkerStart;
+}
+
+function parseStart(json: Uint8Array, role: string): Record<string, unknown> {
+  let value: Record<string, unknown>;
+  try {
+    value = parseObject(json, 'start');
+  } catch (error) {
+    throw new BridgeError('MALFORMED_FRAME', (error as Error).message);
+  }
+  check(value.role === role, 'role');
+  return value;
+}
+
+function check(condition: boolean, field: string): asserts condition {
+  if (!condition) {
+    throw new BridgeError('MALFORMED_FRAME', `start frame: ${field} is missing or malformed`, {
+      field,
+    });
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
+const isOptionalText = (value: unknown): boolean =>
+  value === undefined || typeof value === 'string';
+const isWorkerEntry = (value: unknown): boolean =>
+  isObject(value) && isCount(value.index) && value.index >= 1 && isTextList(value.adapters);
