@@ -28,7 +28,7 @@ export async function dialThroughHost(
     return socket;
   } catch (error) {
     socket.destroy();
-    if (error instanceof BridgeError) throw error;
+    if (error instanceof BridgeError && error.code === 'DIAL_FAILED') throw error;
     throw new BridgeError('DIAL_FAILED', (error as Error).message, { address });
   } finally {
     clearTimeout(timer);
