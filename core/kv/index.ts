@@ -1,0 +1,13 @@
+export { KvError, type KvErrorCode } from './errors.ts';
+export type { ReadTable, ReadView } from './read-table.ts';
+export type { RangeOptions } from './scan.ts';
+export { Store } from './store.ts';
+export type { Key, TableDeclaration } from './table.ts';
+export type { TransactionSet, WriteTable } from './transaction-set.ts';
+export {
+  decodeWriteSet,
+  maxKeyBytes,
+  maxValueBytes,
+  type Write,
+  type WriteSet,
+} from './write-set.ts';

@@ -1,0 +1,278 @@
+import { assert } from '@concordat/std';
+import { KvError } from './errors.ts';
+import { CommittedTable, LayeredTable, type ReadTable, type ReadView } from './read-table.ts';
+import {
+  type Entry,
+  foldedLayer,
+  type Horizon,
+  isPublicTable,
+  type Key,
+  Table,
+  type TableDeclaration,
+  unshare,
+} from './table.ts';
+import {
+  dropEntries,
+  type Layer,
+  OpenSet,
+  type SetOwner,
+  type TransactionSet,
+} from './transaction-set.ts';
+import { readWriteSet, type WriteSet, type WriteSink } from './write-set.ts';
+
+/**
+ * Named tables of bytes to bytes: a committed base under a stack of speculative layers, one a
+ * block height. Every uncommitted key has its newest value in one head index, so a read costs at
+ * most two look-ups however many layers there are, and commit and rollback cost the keys changed.
+ */
+export class Store {
+  readonly #tables = new Map<string, Table>();
+  /** Oldest first. */
+  readonly #layers: Layer[] = [];
+  readonly #committed = new TableViews((name) => new CommittedTable(this.#find(name)));
+  readonly #horizon: Horizon;
+  readonly #head: TableViews;
+  readonly #owner: SetOwner;
+  readonly #staged: StagedWrites;
+  #open: OpenSet | undefined;
+
+  constructor(tables: readonly TableDeclaration[]) {
+    const layers = this.#layers;
+    this.#horizon = {
+      // The open set's entries lie above the newest layer: views of the head do not see them.
+      get newest() {
+        return layers.length === 0 ? 0 : (layers[layers.length - 1] as Layer).number;
+      },
+    };
+    this.#head = new TableViews((name) => new LayeredTable(this.#find(name), this.#horizon));
+    this.#owner = {
+      find: (name) => this.#find(name),
+      finished: (layer) => {
+        this.#open = undefined;
+        layers.push(layer);
+      },
+      aborted: () => {
+        this.#open = undefined;
+      },
+    };
+    this.#staged = new StagedWrites((name) => this.#find(name));
+    for (const table of tables) this.declare(table);
+  }
+
+  /** Adds an empty table. @throws KvError TABLE_EXISTS, INVALID_TABLE_NAME */
+  declare(declaration: TableDeclaration): void {
+    if (this.#tables.has(declaration.name)) {
+      throw new KvError('TABLE_EXISTS', `table ${declaration.name} is declared already`);
+    }
+    this.#tables.set(declaration.name, new Table(declaration));
+  }
+
+  /** The committed state, live: it changes with every commit. */
+  committed(): ReadView {
+    return this.#committed;
+  }
+
+  /** The committed state and every finished layer, live; writes of an open set are not in it. */
+  head(): ReadView {
+    return this.#head;
+  }
+
+  /** Number of the newest layer; undefined when all is committed. */
+  get newestLayer(): number | undefined {
+    return this.#layers.at(-1)?.number;
+  }
+
+  /**
+   * Opens the one transaction set, to become this layer.
+   * @param layer a block height from 1, above every present layer
+   * @throws KvError SET_OPEN, LAYER_ORDER
+   */
+  begin(layer: number): TransactionSet {
+    this.#requireNewLayer(layer);
+    this.#open = new OpenSet(layer, this.#owner);
+    return this.#open;
+  }
+
+  /**
+   * Puts the transactions of a block on top as one layer, all or nothing.
+   * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER
+   */
+  applyLayer(layer: number, writeSets: readonly WriteSet[]): void {
+    this.#requireNewLayer(layer);
+    const { tables, keys, values } = this.#staged.read(writeSets);
+    const parts = new Map<Table, Entry[]>();
+    for (let i = 0; i < keys.length; i++) {
+      const table = tables[i] as Table;
+      const key = keys[i] as Key;
+      const top = table.head.get(key);
+      if (top !== undefined && top.layer === layer) {
+        top.value = values[i];
+        continue;
+      }
+      const entry: Entry = {
+        key,
+        value: values[i],
+        layer,
+        previous: top,
+        transaction: 0,
+        before: undefined,
+      };
+      table.head.set(key, entry);
+      const entries = parts.get(table);
+      if (entries === undefined) parts.set(table, [entry]);
+      else entries.push(entry);
+    }
+    this.#staged.clear();
+    this.#layers.push({
+      number: layer,
+      parts: Array.from(parts, ([table, entries]) => ({ table, entries })),
+    });
+  }
+
+  /**
+   * Puts committed transactions straight into the base, all or nothing; only while there is no
+   * layer. @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER
+   */
+  applyCommitted(writeSets: readonly WriteSet[]): void {
+    this.#requireNoOpenSet();
+    if (this.#layers.length > 0) {
+      throw new KvError('LAYER_ORDER', 'committed writes cannot pass speculative layers');
+    }
+    const { tables, keys, values } = this.#staged.read(writeSets);
+    for (let i = 0; i < keys.length; i++) {
+      const value = values[i];
+      const table = tables[i] as Table;
+      table.fold(keys[i] as Key, value === undefined ? undefined : unshare(value));
+    }
+    this.#staged.clear();
+  }
+
+  /** Folds the layers up to this number into the base, oldest first. */
+  commit(upToLayer: number): void {
+    const layers = this.#layers;
+    let count = 0;
+    while (count < layers.length && (layers[count] as Layer).number <= upToLayer) {
+      for (const { table, entries } of (layers[count] as Layer).parts) foldEntries(table, entries);
+      count++;
+    }
+    if (count > 0) layers.splice(0, count);
+  }
+
+  /** Drops the layers above this number, newest first. An open set above it is aborted. */
+  rollback(downToLayer: number): void {
+    if (this.#open !== undefined && this.#open.newest > downToLayer) this.#open.abort();
+    const layers = this.#layers;
+    for (let layer = layers.at(-1); layer !== undefined; layer = layers.at(-1)) {
+      if (layer.number <= downToLayer) return;
+      for (const part of layer.parts) dropEntries(part);
+      layers.pop();
+    }
+  }
+
+  #find(name: string): Table {
+    const table = this.#tables.get(name);
+    if (table === undefined) {
+      throw new KvError('UNKNOWN_TABLE', `there is no table ${name}`, { table: name });
+    }
+    return table;
+  }
+
+  #requireNoOpenSet(): void {
+    if (this.#open !== undefined) throw new KvError('SET_OPEN', 'a transaction set is open');
+  }
+
+  #requireNewLayer(layer: number): void {
+    this.#requireNoOpenSet();
+    assert(Number.isSafeInteger(layer) && layer >= 1, `layer out of range: ${layer}`);
+    const newest = this.newestLayer;
+    if (newest !== undefined && layer <= newest) {
+      throw new KvError('LAYER_ORDER', `layer ${layer} is not above layer ${newest}`, { layer });
+    }
+  }
+}
+
+function foldEntries(table: Table, entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    const { key, value } = entry;
+    table.fold(key, value === undefined ? undefined : unshare(value));
+    entry.layer = foldedLayer;
+    // Whoever lies above keeps this entry alive, but not those below it.
+    entry.previous = undefined;
+    entry.value = undefined;
+    if (table.head.get(key) === entry) table.head.delete(key);
+  }
+}
+
+/** Views of tables by name, each made once. */
+class TableViews implements ReadView {
+  readonly #views = new Map<string, ReadTable>();
+  readonly #create: (name: string) => ReadTable;
+
+  constructor(create: (name: string) => ReadTable) {
+    this.#create = create;
+  }
+
+  table(name: string): ReadTable {
+    let view = this.#views.get(name);
+    if (view === undefined) {
+      view = this.#create(name);
+      this.#views.set(name, view);
+    }
+    return view;
+  }
+}
+
+/** All writes of a block, decoded before the first one is applied. */
+class StagedWrites implements WriteSink {
+  readonly tables: Table[] = [];
+  readonly keys: Key[] = [];
+  readonly values: (Uint8Array | undefined)[] = [];
+  readonly #find: (name: string) => Table;
+  #table: Table | undefined;
+  #name = '';
+  #public = false;
+
+  constructor(find: (name: string) => Table) {
+    this.#find = find;
+  }
+
+  /** Nothing stays staged when a write set is refused. */
+  read(writeSets: readonly WriteSet[]): this {
+    this.clear();
+    try {
+      for (const { publicWrites, privateWrites } of writeSets) {
+        this.#public = true;
+        readWriteSet(publicWrites, this);
+        this.#public = false;
+        readWriteSet(privateWrites, this);
+      }
+    } catch (error) {
+      this.clear();
+      throw error;
+    }
+    return this;
+  }
+
+  table(name: string): void {
+    // One table takes most writes of a block: look it up once.
+    if (name !== this.#name) {
+      this.#table = this.#find(name);
+      this.#name = name;
+    }
+    if (isPublicTable(name) !== this.#public) {
+      throw new KvError('MALFORMED', `table ${name} is written in the wrong segment`);
+    }
+  }
+
+  write(key: Key, value: Uint8Array | undefined): void {
+    this.tables.push(this.#table as Table);
+    this.keys.push(key);
+    this.values.push(value);
+  }
+
+  clear(): void {
+    this.tables.length = 0;
+    this.keys.length = 0;
+    this.values.length = 0;
+  }
+}

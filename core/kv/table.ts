@@ -1,0 +1,124 @@
+import BTreeModule from 'sorted-btree';
+import { KvError } from './errors.ts';
+
+/** A key: a binary (latin1) string, one character of code 0-255 a byte, at most 65,535. */
+export type Key = string;
+
+/** What a table is called and how it is kept. */
+export interface TableDeclaration {
+  /** 1-255 printable ASCII characters. A name starting `public:` is readable in the ledger
+   * without keys. */
+  readonly name: string;
+  /** `hash`: point access only, fastest. `ordered`: also range scans, in binary key order. */
+  readonly kind: 'hash' | 'ordered';
+}
+
+/**
+ * One value a layer gave a key. `previous` is the value the key had before in a lower layer, so
+ * the entries of one key form a stack of which the head index holds the top.
+ */
+export interface Entry {
+  readonly key: Key;
+  /** Undefined when the layer deleted the key. */
+  value: Uint8Array | undefined;
+  /** Number of the layer; {@link foldedLayer} once the value is in the base. */
+  layer: number;
+  previous: Entry | undefined;
+  /** Serial of the transaction that wrote last, while its set is open; 0 otherwise. */
+  transaction: number;
+  /** What the key held when that transaction began. */
+  before: Uint8Array | undefined;
+}
+
+/** The layer number of an entry whose value has reached the base. */
+export const foldedLayer = -1;
+
+/** What Map and BTree have in common: all that point access needs. */
+export interface Index<Value> {
+  readonly size: number;
+  get(key: Key): Value | undefined;
+  has(key: Key): boolean;
+  set(key: Key, value: Value): unknown;
+  delete(key: Key): boolean;
+  entries(): IterableIterator<[Key, Value]>;
+}
+
+/** An index in key order. */
+export interface OrderedIndex<Value> extends Index<Value> {
+  entries(lowestKey?: Key): IterableIterator<[Key, Value]>;
+  entriesReversed(
+    highestKey?: Key,
+    reusedArray?: undefined,
+    skipHighest?: boolean,
+  ): IterableIterator<[Key, Value]>;
+}
+
+// The package is CommonJS: the class is the `default` member of what Node hands over.
+const BTree = ((BTreeModule as unknown as { default?: unknown }).default ??
+  BTreeModule) as unknown as new <Value>(
+  entries: undefined,
+  compare: (a: Key, b: Key) => number,
+) => OrderedIndex<Value>;
+
+/** Binary order of keys: code units of latin1 strings compare as their bytes do. */
+export const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const tableName = /^[\x21-\x7e]{1,255}$/;
+const publicPrefix = 'public:';
+
+/** Whether a table's writes go to the segment that is readable without keys. */
+export const isPublicTable = (name: string): boolean => name.startsWith(publicPrefix);
+
+/** Whether a table may have this name. */
+export const isTableName = (name: string): boolean => tableName.test(name);
+
+/** One table: the committed base, and the newest uncommitted value of every key that has one. */
+export class Table {
+  readonly name: string;
+  readonly kind: 'hash' | 'ordered';
+  readonly isPublic: boolean;
+  readonly base: Index<Uint8Array>;
+  readonly head: Index<Entry>;
+
+  constructor(declaration: TableDeclaration) {
+    const { name, kind } = declaration;
+    if (!isTableName(name)) {
+      throw new KvError('INVALID_TABLE_NAME', 'a table name is 1-255 printable ASCII characters');
+    }
+    this.name = name;
+    this.kind = kind;
+    this.isPublic = isPublicTable(name);
+    this.base = kind === 'hash' ? new Map() : new BTree<Uint8Array>(undefined, compareKeys);
+    this.head = kind === 'hash' ? new Map() : new BTree<Entry>(undefined, compareKeys);
+  }
+
+  /** Puts a value where commit ends: into the base. */
+  fold(key: Key, value: Uint8Array | undefined): void {
+    if (value === undefined) this.base.delete(key);
+    else this.base.set(key, value);
+  }
+}
+
+/** Which entries of a table's head index a view sees: the newest at or below `newest`. */
+export interface Horizon {
+  readonly newest: number;
+}
+
+/** The entry a view with this horizon sees on a key's stack; undefined = look in the base. */
+export function visible(top: Entry | undefined, newest: number): Entry | undefined {
+  let entry = top;
+  while (entry !== undefined && entry.layer > newest) entry = entry.previous;
+  return entry === undefined || entry.layer === foldedLayer ? undefined : entry;
+}
+
+/** Base memory above which a small value is copied out, so that it does not keep the rest. */
+const sharedBytes = 16_384;
+
+/** The value, copied when it is a small part of a large buffer (a socket read, a big block). */
+export function unshare(value: Uint8Array): Uint8Array {
+  const held = value.buffer.byteLength;
+  if (held <= sharedBytes || held < value.length * 2) return value;
+  const copy = Buffer.allocUnsafe(value.length);
+  copy.set(value);
+  return copy;
+}
