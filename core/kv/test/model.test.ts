@@ -172,8 +172,12 @@ function step(store: Store, follower: Store, model: Model, random: () => number)
     const other = new Store(declarations);
     other.applyCommitted([wholeState(model.head)]);
     const set = other.begin(1);
-    const state = writeSome(set, model.head, random);
-    const writeSets = [set.takeWriteSet()];
+    const writeSets: WriteSet[] = [];
+    let state = model.head;
+    for (let t = 0; t < 3; t++) {
+      state = writeSome(set, state, random);
+      writeSets.push(set.takeWriteSet());
+    }
     set.abort();
     const number = model.newest + 1;
     store.applyLayer(number, writeSets);
