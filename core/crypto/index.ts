@@ -1,0 +1,61 @@
+export { aeadOpen, aeadSeal, aeadTagBytes } from './aead.ts';
+export {
+  type CborKey,
+  type CborLimits,
+  CborTag,
+  type CborValue,
+  decodeCbor,
+  encodeCbor,
+} from './cbor.ts';
+export {
+  type Certificate,
+  certificateFingerprint,
+  parseCertificate,
+  type SubjectName,
+  spkiOf,
+  subjectOf,
+} from './certificate.ts';
+export {
+  type ChainQuestion,
+  type ChainRefusal,
+  type ChainVerdict,
+  isSignedBy,
+  verifyCertificateChain,
+} from './certificate-chain.ts';
+export {
+  type CertificateRequest,
+  type CertificateUsage,
+  issueCertificate,
+} from './certificate-issue.ts';
+export {
+  type CoseContent,
+  type CoseHeaders,
+  type CoseLimits,
+  coseEs256,
+  coseHeaders,
+  type DecodedCose,
+  decodeCose,
+  kidOf,
+  signCose,
+  signCoseWith,
+  verifyCose,
+} from './cose.ts';
+export {
+  createEncryptionKey,
+  type EncryptionKey,
+  importEncryptionKey,
+  isEncryptionPublicKey,
+  sealTo,
+} from './encryption-key.ts';
+export { CryptoError, type CryptoErrorCode } from './errors.ts';
+export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Latin1 } from './hash.ts';
+export { actorIdOf, nodeIdOf } from './identity.ts';
+export { parseIpAddress } from './ip-address.ts';
+export { fromPem, toPem } from './pem.ts';
+export {
+  createSigningKey,
+  importSigningKey,
+  isSigningPublicKey,
+  type SigningKey,
+  verifySignature,
+} from './signing-key.ts';
