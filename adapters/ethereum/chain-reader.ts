@@ -195,6 +195,20 @@ export interface StateOverride {
   readonly stateDiff?: Readonly<Record<string, string>>;
 }
 
+/** What a call sees of the block it pretends to run in; absent fields are the next block's. */
+export interface BlockOverrides {
+  readonly number?: bigint;
+  /** Unix seconds. */
+  readonly timestamp?: bigint;
+  readonly gasLimit?: bigint;
+  /** 20 bytes. */
+  readonly coinbase?: Uint8Array;
+  /** 32 bytes. */
+  readonly prevRandao?: Uint8Array;
+  readonly baseFeePerGas?: bigint;
+  readonly blobBaseFee?: bigint;
+}
+
 /** How a message call ended. Gas includes the intrinsic cost. */
 export interface CallOutcome {
   readonly status: 'success' | 'revert' | 'error';
@@ -239,6 +253,8 @@ export interface ChainView {
   block(reference: BlockReference): BlockView | undefined;
   transactionByHash(hash: Uint8Array): TransactionView | undefined;
   transactionByIndex(block: BlockReference, index: number): TransactionView | undefined;
+  /** `view.seqno` of the transaction's leaf in the ledger, to ask for its receipt there. */
+  transactionId(hash: Uint8Array): string | undefined;
   receiptByHash(hash: Uint8Array): ReceiptView | undefined;
   receiptsOfBlock(block: BlockReference): readonly ReceiptView[] | undefined;
   account(address: Uint8Array, at?: BlockReference): AccountView;
@@ -251,12 +267,18 @@ export interface ChainView {
   /** @throws EthereumError TOO_MANY_RESULTS, UNKNOWN_BLOCK */
   logs(filter: LogFilter): readonly LogView[];
   /** @throws EthereumError STATE_NOT_KEPT, UNKNOWN_BLOCK, and the refusals of an invalid call. */
-  call(request: CallRequest, at?: BlockReference, overrides?: StateOverrides): Promise<CallOutcome>;
+  call(
+    request: CallRequest,
+    at?: BlockReference,
+    overrides?: StateOverrides,
+    block?: BlockOverrides,
+  ): Promise<CallOutcome>;
   /** Least gas limit with which the call succeeds; the failed outcome when none does. */
   estimateGas(
     request: CallRequest,
     at?: BlockReference,
     overrides?: StateOverrides,
+    block?: BlockOverrides,
   ): Promise<{ readonly gas: number } | CallOutcome>;
   createAccessList(
     request: CallRequest,
