@@ -59,10 +59,10 @@ interface Search {
 export function verifyCertificateChain(question: ChainQuestion): ChainVerdict {
   const refused = (code: ChainRefusal): ChainVerdict => ({ ok: false, code });
   if (question.intermediates.length > maxIntermediates) return refused('MALFORMED');
-  const leaf = parseOrUndefined(question.leaf);
-  const roots = question.roots.map(parseOrUndefined);
-  const intermediates = question.intermediates.map(parseOrUndefined);
-  if (leaf === undefined || !isWhole(roots) || !isWhole(intermediates)) return refused('MALFORMED');
+  const [leaf] = parseAll([question.leaf]) ?? [];
+  const roots = parseAll(question.roots);
+  const intermediates = parseAll(question.intermediates);
+  if (!leaf || !roots || !intermediates) return refused('MALFORMED');
   const search: Search = {
     roots,
     intermediates,
@@ -80,12 +80,10 @@ export function verifyCertificateChain(question: ChainQuestion): ChainVerdict {
     : { ok: true, chain: chain.map(({ der }) => der) };
 }
 
-const isWhole = (values: readonly (Certificate | undefined)[]): values is readonly Certificate[] =>
-  !values.includes(undefined);
-
-function parseOrUndefined(der: Uint8Array): Certificate | undefined {
+/** Undefined when one of them does not parse. */
+function parseAll(ders: readonly Uint8Array[]): Certificate[] | undefined {
   try {
-    return parseCertificate(der);
+    return ders.map(parseCertificate);
   } catch (error) {
     if (error instanceof CryptoError) return undefined;
     throw error;
