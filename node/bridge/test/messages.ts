@@ -41,6 +41,7 @@ export const controlToEnclave: readonly ControlToEnclave[] = [
   { kind: 'sealing', request: 1, key: digest },
   { kind: 'shutdown' },
   { kind: 'genesisData', adapterId: 'ethereum', last: true, part: long },
+  { kind: 'truncated', after: 7 },
   { kind: 'hostFault', code: 'DISK_FULL', message: 'no space left' },
 ];
 
