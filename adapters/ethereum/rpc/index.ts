@@ -1,0 +1,3 @@
+export { createRpcEndpoints } from './endpoints.ts';
+export { methodTable } from './method-table.ts';
+export { unsupportedMethods } from './unsupported.ts';

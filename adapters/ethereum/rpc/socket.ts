@@ -1,0 +1,62 @@
+import type { Actor, AdapterHost, WebSocketLike } from '@concordat/worker-enclave';
+import type { ChainView, SubmittedTransaction } from '../chain-reader.ts';
+import { answerBody } from './dispatcher.ts';
+import { RpcError } from './errors.ts';
+import type { FilterRegistry } from './filter-registry.ts';
+import { errorText } from './json-rpc.ts';
+import type { RpcLimits } from './limits.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/** Close codes of RFC 6455 section 7.4.1. */
+const policyViolation = 1008;
+const messageTooBig = 1009;
+
+/** What one WebSocket is served with. */
+export interface SocketService {
+  readonly chain: ChainView | undefined;
+  readonly filters: FilterRegistry;
+  readonly limits: RpcLimits;
+  readonly actor: Actor;
+  readonly host: AdapterHost<SubmittedTransaction>;
+}
+
+/**
+ * Serves JSON-RPC on one WebSocket: any number of calls in flight up to a limit, answered as they
+ * end, and subscriptions for as long as it is open.
+ */
+export function serveSocket(socket: WebSocketLike, service: SocketService): void {
+  const { chain, filters, limits, actor, host } = service;
+  if (!chain) {
+    socket.close(policyViolation, 'no chain of this name');
+    return;
+  }
+  let open = true;
+  let inFlight = 0;
+  const send = (text: string | undefined): void => {
+    if (open && text !== undefined) socket.send(text);
+  };
+  const subscriptions = new Subscriptions(chain, limits.maxSubscriptions, send);
+  const context = { chain, filters, actor, host, subscriptions };
+  socket.onClose = () => {
+    open = false;
+    subscriptions.close();
+  };
+  socket.onMessage = (data) => {
+    if (data.length > limits.maxBodyBytes) {
+      socket.close(messageTooBig, 'message too large');
+      return;
+    }
+    if (inFlight >= limits.maxSocketCalls) {
+      const why = `more than ${limits.maxSocketCalls} unanswered messages on this connection`;
+      send(errorText(null, new RpcError('LIMIT_EXCEEDED', why)));
+      return;
+    }
+    inFlight++;
+    const answered = answerBody(data.toString('utf8'), context, { wait: 'commit', limits });
+    void answered.then(({ text }) => {
+      inFlight--;
+      send(text);
+      subscriptions.announce();
+    });
+  };
+}
