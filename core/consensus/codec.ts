@@ -1,0 +1,192 @@
+import {
+  BinaryReader,
+  BinaryWriter,
+  DecodeError,
+  type Height,
+  type NodeId,
+  toHeight,
+  toView,
+  type View,
+  viewOf,
+} from '@concordat/std';
+import { maxVoters } from './configurations.ts';
+import type { Entry } from './consensus.ts';
+import type { Append, AppendResponse, LogPosition, Message, VoteRequest } from './message.ts';
+
+/** First byte of every message. */
+const formatVersion = 1;
+/** Most entries of one append. */
+const maxEntries = 65_536;
+
+const types = [
+  'append',
+  'append-response',
+  'vote-request',
+  'vote-response',
+  'timeout-now',
+] as const;
+const writer = new BinaryWriter(4096);
+
+/**
+ * Bytes of a message as parts to be written one after the other: one part with everything but the
+ * payloads, then each payload as it is, not copied. Format: docs/format/consensus-messages.md.
+ */
+export function encodeMessage(message: Message): Buffer[] {
+  writer.u8(formatVersion).u8(types.indexOf(message.type)).u64(message.view);
+  switch (message.type) {
+    case 'append':
+      return encodeAppend(message);
+    case 'append-response':
+      encodeAppendResponse(message);
+      break;
+    case 'vote-request':
+      writer.u8(message.pre ? 1 : 0);
+      position(message.last);
+      position(message.committed);
+      break;
+    case 'vote-response':
+      writer.u8((message.pre ? 1 : 0) | (message.granted ? 2 : 0));
+      position(message.committed);
+      break;
+    case 'timeout-now':
+      break;
+  }
+  return [writer.take()];
+}
+
+function encodeAppend(append: Append): Buffer[] {
+  position(append.previous);
+  writer
+    .u64(append.committed)
+    .u64(append.round)
+    .u8(append.retire ? 1 : 0);
+  writer.u32(append.entries.length);
+  const parts: Buffer[] = [Buffer.alloc(0)];
+  for (const entry of append.entries) {
+    // Heights follow from the position before; only the view, the voters and the length travel.
+    writer.u64(entry.view).u16(entry.configuration?.length ?? 0);
+    for (const voter of entry.configuration ?? []) writer.raw(Buffer.from(voter, 'hex'));
+    writer.u32(entry.payload.length);
+    if (entry.payload.length > 0) parts.push(viewOf(entry.payload));
+  }
+  parts[0] = writer.take();
+  return parts;
+}
+
+function encodeAppendResponse(response: AppendResponse): void {
+  writer.u64(response.round).u64(response.match).u64(response.received).u64(response.committed);
+  writer.u8(response.rejected ? 1 : 0);
+  if (!response.rejected) return;
+  writer.u64(response.rejected.previousHeight);
+  position(response.rejected.estimate);
+}
+
+function position(at: LogPosition): void {
+  writer.u64(at.height).u64(at.view);
+}
+
+/**
+ * Reads the joined bytes of one message. Payloads are views into the input.
+ * @throws DecodeError TRUNCATED, TRAILING, TOO_LARGE, INVALID
+ */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const reader = new BinaryReader(bytes);
+  const version = reader.u8();
+  if (version !== formatVersion) throw new DecodeError('INVALID', `message version ${version}`);
+  const type = types[reader.u8()];
+  const view = readView(reader);
+  const message = decodeBody(reader, type, view);
+  reader.end();
+  return message;
+}
+
+function decodeBody(reader: BinaryReader, type: Message['type'] | undefined, view: View): Message {
+  switch (type) {
+    case 'append':
+      return decodeAppend(reader, view);
+    case 'append-response':
+      return decodeAppendResponse(reader, view);
+    case 'vote-request':
+      return decodeVoteRequest(reader, view);
+    case 'vote-response': {
+      const flags = readFlags(reader, 3);
+      const [pre, granted] = [(flags & 1) !== 0, (flags & 2) !== 0];
+      return { type, view, pre, granted, committed: readPosition(reader) };
+    }
+    case 'timeout-now':
+      return { type, view };
+    default:
+      throw new DecodeError('INVALID', 'unknown message type');
+  }
+}
+
+function decodeAppend(reader: BinaryReader, view: View): Append {
+  const previous = readPosition(reader);
+  const committed = readHeight(reader);
+  const round = reader.u64();
+  const retire = readFlags(reader, 1) === 1;
+  const count = reader.u32();
+  if (count > maxEntries) throw new DecodeError('TOO_LARGE', `${count} entries in one append`);
+  const heads: { view: View; configuration: NodeId[]; length: number }[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const entryView = readView(reader);
+    const configuration = readVoters(reader);
+    heads.push({ view: entryView, configuration, length: reader.u32() });
+  }
+  const entries: Entry[] = [];
+  let height = previous.height;
+  for (const head of heads) {
+    height = toSafeHeight(height + 1);
+    const payload = reader.raw(head.length);
+    entries.push(
+      head.configuration.length > 0
+        ? { view: head.view, height, payload, configuration: head.configuration }
+        : { view: head.view, height, payload },
+    );
+  }
+  return { type: 'append', view, previous, committed, round, retire, entries };
+}
+
+function decodeAppendResponse(reader: BinaryReader, view: View): AppendResponse {
+  const round = reader.u64();
+  const match = readHeight(reader);
+  const received = readHeight(reader);
+  const committed = readHeight(reader);
+  const response = { type: 'append-response', view, round, match, received, committed } as const;
+  if (readFlags(reader, 1) === 0) return response;
+  const previousHeight = readHeight(reader);
+  return { ...response, rejected: { previousHeight, estimate: readPosition(reader) } };
+}
+
+function decodeVoteRequest(reader: BinaryReader, view: View): VoteRequest {
+  const pre = readFlags(reader, 1) === 1;
+  const last = readPosition(reader);
+  return { type: 'vote-request', view, pre, last, committed: readPosition(reader) };
+}
+
+function readVoters(reader: BinaryReader): NodeId[] {
+  const count = reader.u16();
+  if (count > maxVoters) throw new DecodeError('TOO_LARGE', `${count} voters`);
+  const voters: NodeId[] = [];
+  for (let at = 0; at < count; at += 1) voters.push(reader.raw(32).toString('hex') as NodeId);
+  if (new Set(voters).size !== count) throw new DecodeError('INVALID', 'a voter is named twice');
+  return voters;
+}
+
+function readFlags(reader: BinaryReader, known: number): number {
+  const flags = reader.u8();
+  if ((flags & ~known) !== 0) throw new DecodeError('INVALID', `unknown flags ${flags}`);
+  return flags;
+}
+
+function toSafeHeight(height: number): Height {
+  if (!Number.isSafeInteger(height)) throw new DecodeError('TOO_LARGE', 'height out of range');
+  return toHeight(height);
+}
+
+const readHeight = (reader: BinaryReader): Height => toHeight(reader.u64());
+const readView = (reader: BinaryReader): View => toView(reader.u64());
+const readPosition = (reader: BinaryReader): LogPosition => ({
+  height: readHeight(reader),
+  view: readView(reader),
+});

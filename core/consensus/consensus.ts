@@ -1,0 +1,192 @@
+import type { Height, NodeId, View } from '@concordat/std';
+import type { Message } from './message.ts';
+
+/** One position of the replicated log. */
+export interface Entry {
+  /** View of the leader that first proposed it. */
+  readonly view: View;
+  /** Position, from 1. */
+  readonly height: Height;
+  /** Opaque bytes (a sealed block); never copied, never to be written to after it was handed in. */
+  readonly payload: Uint8Array;
+  /** The voters from this entry on, when it reconfigures the network. */
+  readonly configuration?: readonly NodeId[];
+}
+
+/** The first height of a run of entries of one view. */
+export interface ViewStart {
+  readonly view: View;
+  readonly fromHeight: Height;
+}
+
+/** A set of voters and the height of the entry that named it. */
+export interface PlacedConfiguration {
+  readonly height: Height;
+  readonly voters: readonly NodeId[];
+}
+
+/** What a node starts from: nothing at all, or a log on disk. */
+export interface InitialState {
+  /** Highest view this node has taken part in; 0 = none. */
+  readonly view: View;
+  /** Whom this node voted for in that view. */
+  readonly votedFor?: NodeId;
+  /** Height of the last durable entry; 0 = empty log. */
+  readonly lastHeight: Height;
+  /** View of the last durable entry; 0 = empty log. */
+  readonly lastView: View;
+  /** Height up to which entries are known to be committed. */
+  readonly committed: Height;
+  /** Voters named by the newest configuration entry of the log (or given with the genesis). */
+  readonly configuration: readonly NodeId[];
+  /** Height of that entry; 0 = given with the genesis. */
+  readonly configurationHeight: Height;
+  /** Configurations before it that are still active: needed when it is not known to be committed. */
+  readonly earlierConfigurations?: readonly PlacedConfiguration[];
+  /** Where each view of the log starts, oldest first, beginning with the first entry. */
+  readonly viewHistory: readonly ViewStart[];
+}
+
+/** How a node takes part. Times are in ticks, sizes in bytes. */
+export interface RaftOptions {
+  readonly self: NodeId;
+  /** Silence of the leader after which a node campaigns: drawn from [electionTicks, 2 electionTicks). */
+  readonly electionTicks: number;
+  /** Interval of a leader's heartbeats, at least 1 and well below `electionTicks`. */
+  readonly heartbeatTicks: number;
+  /** Source of the spread of election timeouts, uniform in [0, 1). */
+  readonly random: () => number;
+  /** Payload bytes of one append message; one larger entry still travels alone. */
+  readonly maxAppendBytes: number;
+  /** Unacknowledged append messages to one peer before the leader waits. */
+  readonly maxInflightAppends: number;
+  /** Payload bytes kept in memory. Committed, durable entries beyond it are fetched from the driver. */
+  readonly maxMemoryBytes: number;
+  readonly initial: InitialState;
+}
+
+/** What a node is in its current view. A learner is in no active configuration of its own log. */
+export type Role = 'leader' | 'follower' | 'pre-candidate' | 'candidate' | 'learner';
+
+/** What a leader knows of a peer. */
+export interface PeerProgress {
+  /** Height up to which the peer holds this leader's log durably. */
+  readonly match: Height;
+  /** Height up to which the peer has reported to know entries as committed. */
+  readonly committed: Height;
+  /** Whether the peer answered within the last `electionTicks`. */
+  readonly active: boolean;
+}
+
+/** The machine as it stands. `progress` is live and empty unless this node leads. */
+export interface Status {
+  readonly role: Role;
+  readonly view: View;
+  readonly leader?: NodeId;
+  readonly committed: Height;
+  readonly lastHeight: Height;
+  readonly lastView: View;
+  /** Every configuration whose quorum is needed, oldest first. */
+  readonly configurations: readonly (readonly NodeId[])[];
+  readonly progress: ReadonlyMap<NodeId, PeerProgress>;
+  /** This node's removal is committed and a quorum of its successors knows: it may be switched off. */
+  readonly retired: boolean;
+}
+
+/** Why a proposal was not taken. Each is worth a retry, on another node for NOT_LEADER. */
+export type ProposalRefusalCode =
+  | 'NOT_LEADER'
+  | 'TRANSFERRING'
+  | 'BUSY'
+  | 'CONFIGURATION_PENDING'
+  | 'INVALID_CONFIGURATION';
+
+/** Where a proposal was placed, or why it was not. */
+export type Proposed =
+  | { readonly ok: true; readonly view: View; readonly height: Height }
+  | { readonly ok: false; readonly code: ProposalRefusalCode };
+
+/** Why a message had no effect. The last three are never sent by an honest, healthy peer. */
+export type RefusalCode =
+  | 'STALE_VIEW'
+  | 'UNEXPECTED'
+  | 'UNKNOWN_PEER'
+  | 'MALFORMED'
+  | 'SECOND_LEADER'
+  | 'CONFLICT';
+
+/** The verdict on a message that was not acted on. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
+/** A message and its receiver. */
+export interface Outgoing {
+  readonly to: NodeId;
+  readonly message: Message;
+}
+
+/**
+ * What the driver owes, in this order. A driver may persist asynchronously as long as it persists
+ * effects in the order they were taken; `messages` never wait.
+ */
+export interface Effects {
+  /** 1. Persist before any `afterHardState` of these or later effects is sent. */
+  readonly hardState?: { readonly view: View; readonly votedFor?: NodeId };
+  /** 2. Drop the log entries above this height before appending. */
+  readonly truncateAfter?: Height;
+  /** 3. Persist in order, then call `persisted` with the last. Replication goes on meanwhile. */
+  readonly append: readonly Entry[];
+  /** Owed nothing: send at once. */
+  readonly messages: readonly Outgoing[];
+  /** Votes and requests for votes: send once every hard state so far is durable. */
+  readonly afterHardState: readonly Outgoing[];
+  /** Entries up to here are newly committed. */
+  readonly committed?: Height;
+  /** Leader only: every voter has reported the commit up to here (the paper's latency definition). */
+  readonly committedByAll?: Height;
+  /** Older entries a peer needs that are no longer in memory: answer with `provide`. */
+  readonly fetch: readonly {
+    readonly peer: NodeId;
+    readonly from: Height;
+    readonly maxBytes: number;
+  }[];
+  /** Reads that are linearizable once state up to `height` is applied. */
+  readonly reads: readonly { readonly requestId: string; readonly height: Height }[];
+  /** Reads this node cannot answer: it does not lead, or no longer. */
+  readonly failedReads: readonly string[];
+  /** Role, view, leader, configuration or retirement changed: look at `status`. */
+  readonly changed: boolean;
+}
+
+/**
+ * A consensus algorithm as the driver sees it: no clock, socket, file or entropy inside. Every
+ * method is synchronous; whatever is owed to the outside collects until `takeEffects`.
+ */
+export interface Consensus {
+  /** One unit of time passed. */
+  tick(): void;
+  /** A message of an authenticated peer. Never throws on foreign input. */
+  step(from: NodeId, message: Message): Refusal | undefined;
+  /**
+   * Leader: places a payload at the next height. A new leader must get an entry of its own view
+   * committed before older ones count, so its driver proposes one as soon as the role changes.
+   */
+  propose(payload: Uint8Array, configuration?: readonly NodeId[]): Proposed;
+  /** The log is durable up to the entry at `height`, which had this `view` when it was appended. */
+  persisted(height: Height, view: View): void;
+  /** Answers `fetch`: consecutive committed entries from the height asked for; none = try later. */
+  provide(peer: NodeId, entries: readonly Entry[]): void;
+  /** Replicate to a node that does not vote. Remembered on every node, acted on by the leader. */
+  addLearner(peer: NodeId): void;
+  /** Stop replicating to a learner. */
+  removeLearner(peer: NodeId): void;
+  /** Leader: hand over to a voter (default: the most advanced). False when none can take over. */
+  transferLeadership(to?: NodeId): boolean;
+  /** Asks for a linearizable read; the answer is in `reads` or `failedReads`. */
+  readIndex(requestId: string): void;
+  /** Everything owed since the last call; undefined when nothing is. */
+  takeEffects(): Effects | undefined;
+  readonly status: Status;
+}

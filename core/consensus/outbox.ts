@@ -1,0 +1,110 @@
+import type { Height, NodeId, View } from '@concordat/std';
+import type { Effects, Entry, Outgoing } from './consensus.ts';
+import type { Message } from './message.ts';
+
+/** Collects what is owed to the outside until the driver takes it. */
+export class Outbox {
+  #hardState: Effects['hardState'];
+  #truncateAfter: Height | undefined;
+  #append: Entry[] = [];
+  #messages: Outgoing[] = [];
+  #afterHardState: Outgoing[] = [];
+  #committed: Height | undefined;
+  #committedByAll: Height | undefined;
+  #fetch: { peer: NodeId; from: Height; maxBytes: number }[] = [];
+  #reads: { requestId: string; height: Height }[] = [];
+  #failedReads: string[] = [];
+  #changed = false;
+  #owed = false;
+
+  hardState(view: View, votedFor: NodeId | undefined): void {
+    this.#hardState = votedFor === undefined ? { view } : { view, votedFor };
+    this.#owed = true;
+  }
+
+  append(entry: Entry): void {
+    this.#append.push(entry);
+    this.#owed = true;
+  }
+
+  /** Entries above `after` are gone: those not handed out yet are simply not handed out. */
+  truncate(after: Height): void {
+    const append = this.#append;
+    while (append.length > 0 && (append[append.length - 1] as Entry).height > after) append.pop();
+    if (append.length > 0) return;
+    if (this.#truncateAfter === undefined || after < this.#truncateAfter) {
+      this.#truncateAfter = after;
+    }
+    this.#owed = true;
+  }
+
+  send(to: NodeId, message: Message): void {
+    this.#messages.push({ to, message });
+    this.#owed = true;
+  }
+
+  sendAfterHardState(to: NodeId, message: Message): void {
+    this.#afterHardState.push({ to, message });
+    this.#owed = true;
+  }
+
+  committed(height: Height): void {
+    this.#committed = height;
+    this.#owed = true;
+  }
+
+  committedByAll(height: Height): void {
+    this.#committedByAll = height;
+    this.#owed = true;
+  }
+
+  fetch(peer: NodeId, from: Height, maxBytes: number): void {
+    this.#fetch.push({ peer, from, maxBytes });
+    this.#owed = true;
+  }
+
+  read(requestId: string, height: Height): void {
+    this.#reads.push({ requestId, height });
+    this.#owed = true;
+  }
+
+  failRead(requestId: string): void {
+    this.#failedReads.push(requestId);
+    this.#owed = true;
+  }
+
+  changed(): void {
+    this.#changed = true;
+    this.#owed = true;
+  }
+
+  take(): Effects | undefined {
+    if (!this.#owed) return undefined;
+    const effects: Effects = {
+      ...(this.#hardState && { hardState: this.#hardState }),
+      ...(this.#truncateAfter !== undefined && { truncateAfter: this.#truncateAfter }),
+      append: this.#append,
+      messages: this.#messages,
+      afterHardState: this.#afterHardState,
+      ...(this.#committed !== undefined && { committed: this.#committed }),
+      ...(this.#committedByAll !== undefined && { committedByAll: this.#committedByAll }),
+      fetch: this.#fetch,
+      reads: this.#reads,
+      failedReads: this.#failedReads,
+      changed: this.#changed,
+    };
+    this.#hardState = undefined;
+    this.#truncateAfter = undefined;
+    this.#append = [];
+    this.#messages = [];
+    this.#afterHardState = [];
+    this.#committed = undefined;
+    this.#committedByAll = undefined;
+    this.#fetch = [];
+    this.#reads = [];
+    this.#failedReads = [];
+    this.#changed = false;
+    this.#owed = false;
+    return effects;
+  }
+}

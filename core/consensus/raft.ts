@@ -1,0 +1,119 @@
+import type { Height, NodeId, View } from '@concordat/std';
+import type {
+  Consensus,
+  Effects,
+  Entry,
+  Proposed,
+  RaftOptions,
+  Refusal,
+  Status,
+} from './consensus.ts';
+import {
+  handleTimeoutNow,
+  handleVoteRequest,
+  handleVoteResponse,
+  tickElection,
+} from './election.ts';
+import { acknowledgeDurable, handleAppend, sendOwedAcknowledgement } from './follower.ts';
+import { commitWhatIsDurable, propose, refreshPeers, startTransfer, tickLeader } from './leader.ts';
+import type { Message } from './message.ts';
+import { requestRead } from './reads.ts';
+import { handleAppendResponse, provide, replicate } from './replication.ts';
+import { RaftState } from './state.ts';
+
+/**
+ * Raft (Ongaro and Ousterhout 2014; thesis 2014) for nodes that never restart under one identity,
+ * with one-transaction reconfiguration from any set of voters to any other.
+ */
+export function createRaft(options: RaftOptions): Consensus {
+  return new Raft(options);
+}
+
+class Raft implements Consensus {
+  readonly #state: RaftState;
+
+  constructor(options: RaftOptions) {
+    this.#state = new RaftState(options);
+  }
+
+  tick(): void {
+    const state = this.#state;
+    state.now += 1;
+    if (state.role === 'leader') tickLeader(state);
+    else tickElection(state);
+  }
+
+  step(from: NodeId, message: Message): Refusal | undefined {
+    const state = this.#state;
+    if (from === state.self) return { code: 'UNEXPECTED', message: 'a message of our own' };
+    switch (message.type) {
+      case 'append':
+        return handleAppend(state, from, message);
+      case 'append-response':
+        return handleAppendResponse(state, from, message);
+      case 'vote-request':
+        return handleVoteRequest(state, from, message);
+      case 'vote-response':
+        return handleVoteResponse(state, from, message);
+      case 'timeout-now':
+        return handleTimeoutNow(state, from, message);
+    }
+  }
+
+  propose(payload: Uint8Array, configuration?: readonly NodeId[]): Proposed {
+    return propose(this.#state, payload, configuration);
+  }
+
+  persisted(height: Height, view: View): void {
+    const state = this.#state;
+    if (!state.log.persist(height, view)) return;
+    state.log.evict(state.committed);
+    if (state.role === 'leader') commitWhatIsDurable(state);
+    else acknowledgeDurable(state);
+  }
+
+  provide(peer: NodeId, entries: readonly Entry[]): void {
+    if (this.#state.role === 'leader') provide(this.#state, peer, entries);
+  }
+
+  addLearner(peer: NodeId): void {
+    if (peer === this.#state.self) return;
+    this.#state.learners.add(peer);
+    if (this.#state.role === 'leader') refreshPeers(this.#state);
+  }
+
+  removeLearner(peer: NodeId): void {
+    this.#state.learners.delete(peer);
+    if (this.#state.role === 'leader') refreshPeers(this.#state);
+  }
+
+  transferLeadership(to?: NodeId): boolean {
+    return startTransfer(this.#state, to);
+  }
+
+  readIndex(requestId: string): void {
+    requestRead(this.#state, requestId);
+  }
+
+  takeEffects(): Effects | undefined {
+    const state = this.#state;
+    if (state.role === 'leader') replicate(state);
+    else sendOwedAcknowledgement(state);
+    return state.outbox.take();
+  }
+
+  get status(): Status {
+    const { role, view, leader, committed, log, configurations, progress, retired } = this.#state;
+    return {
+      role,
+      view,
+      ...(leader !== undefined && { leader }),
+      committed,
+      lastHeight: log.lastHeight,
+      lastView: log.lastView,
+      configurations: configurations.lists,
+      progress,
+      retired,
+    };
+  }
+}
