@@ -1,0 +1,122 @@
+import type { ActorId, NodeId } from '@concordat/std';
+import type { Policies } from './policies.ts';
+import type { VotingPolicies } from './voting-policy.ts';
+
+/** The part an actor plays: members govern and transact, participants transact. */
+export type ActorKind = 'member' | 'participant';
+
+/** One entry of the membership list: an organisation (paper: Actors and Identity). */
+export interface Actor {
+  /** SHA-256 of the certificate's DER. */
+  readonly actorId: ActorId;
+  /** One or both kinds, sorted. */
+  readonly kind: readonly ActorKind[];
+  /** Unique in the network, 1-64 printable characters. */
+  readonly name: string;
+  /** PEM of the organisation's (or its intermediate CA's) X.509 certificate. */
+  readonly certificate: string;
+  /** Names applications give meaning to, sorted, at most 32. */
+  readonly roles: readonly string[];
+}
+
+/**
+ * Where a validating node stands: `admitted` = in the list, not yet joined; `learning` = attested
+ * and catching up, no vote in consensus; `trusted` = full part of the network; `retired` = gone,
+ * kept only so that what it signed can still be verified. Retirement is final.
+ */
+export type NodeStatus = 'admitted' | 'learning' | 'trusted' | 'retired';
+
+/** Why a node retired: removed by vote, replaced by its successor, or left in good order. */
+export type RetirementReason = 'removed' | 'replaced' | 'departed';
+
+/** One entry of the VN list (paper: Network Constitution, VN list). */
+export interface NodeEntry {
+  /** SHA-256 of the public key's DER SPKI. */
+  readonly nodeId: NodeId;
+  /** The actor that owns it. */
+  readonly actorId: ActorId;
+  /** 1-64 printable characters; not necessarily unique. */
+  readonly name: string;
+  /** `host:port` of the node channel. */
+  readonly address: string;
+  /** `host:port` of the administrative channel. */
+  readonly adminAddress: string;
+  /** `host:port` of each worker's application channel, at most 16. */
+  readonly applicationAddresses: readonly string[];
+  /** Hex DER SPKI (P-256) of the key made inside the enclave. */
+  readonly publicKey: string;
+  /** 65-byte uncompressed P-256 point, hex: session keys are wrapped to it. */
+  readonly encryptionKey: string;
+  /** Hex, 32 bytes; known from its evidence once it joined. */
+  readonly measurement?: string;
+  /** TEE platform, known from its evidence once it joined. */
+  readonly platform?: string;
+  /** Hex SHA-256 of the platform key, known from its evidence once it joined. */
+  readonly platformKey?: string;
+  readonly status: NodeStatus;
+  /** PEM of the node certificate, endorsed by the network, once it joined. */
+  readonly certificate?: string;
+  /** The predecessor it takes the place of. */
+  readonly replaces?: NodeId;
+  /** Base64 DER signature of the owning actor over {@link nodeTuple}; absent at genesis, rejoin. */
+  readonly signature?: string;
+  /** Present exactly when retired. */
+  readonly retired?: RetirementReason;
+}
+
+/** What an enclave image is for. */
+export type CodeRole = 'manager' | 'worker';
+
+/** One entry of the code manifest: any code identity is a single measurement. */
+export interface CodeEntry {
+  /** Hex, 32 bytes. */
+  readonly measurement: string;
+  readonly role: CodeRole;
+  readonly name: string;
+  readonly version: string;
+  /** Ids of the adapters inside a worker image, sorted. */
+  readonly adapters?: readonly string[];
+}
+
+/** One entry of the TEE manifest; a higher rank is a stronger mechanism, 0-1000. */
+export interface TeeEntry {
+  readonly platform: string;
+  readonly rank: number;
+}
+
+/** A holder outside the node list that session keys are wrapped to as well. */
+export interface KeyHolder {
+  /** Unique, 1-64 printable characters. */
+  readonly name: string;
+  /** 65-byte uncompressed P-256 point, hex. */
+  readonly publicKey: string;
+}
+
+/**
+ * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
+ * their identity, so equal constitutions have equal canonical JSON and equal digests.
+ */
+export interface Constitution {
+  /** Version of the schema. It fixes the defaults of policies that are not set. */
+  readonly version: 1;
+  /** Name of the network, 1-64 printable characters. */
+  readonly name: string;
+  /** The membership list: members and participants, sorted by actorId. */
+  readonly actors: readonly Actor[];
+  /** The VN list, sorted by nodeId, retired nodes included. */
+  readonly nodes: readonly NodeEntry[];
+  /** Sorted by measurement. */
+  readonly codeManifest: readonly CodeEntry[];
+  /** Sorted by platform. */
+  readonly teeManifest: readonly TeeEntry[];
+  readonly votingPolicies: VotingPolicies;
+  /** Every supported policy with its value, set or default. */
+  readonly policies: Policies;
+  /** Configuration of each adapter by its id: JSON this room does not interpret. */
+  readonly adapters: Readonly<Record<string, unknown>>;
+  /** Sorted by name. */
+  readonly keyHolders: readonly KeyHolder[];
+}
+
+/** Whether the actor votes. */
+export const isMember = (actor: Actor): boolean => actor.kind.includes('member');

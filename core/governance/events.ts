@@ -1,0 +1,73 @@
+import { decodeWriteSet, type ReadView } from '@concordat/kv';
+import type { ActorId, NodeId } from '@concordat/std';
+import type { NodeStatus } from './constitution.ts';
+import type { Proposal } from './proposal.ts';
+import { decodeRow, readRow, readRows, tables, textKey } from './tables.ts';
+
+/**
+ * A change members are notified of (paper: Voting, "all existing members are notified"). Made from
+ * a transaction's public writes, so every node that applies the ledger can tell its own clients.
+ */
+export type GovernanceEvent =
+  | { readonly event: 'proposal'; readonly proposal: Proposal }
+  | { readonly event: 'actor-added' | 'actor-removed'; readonly actorId: ActorId }
+  | { readonly event: 'node-changed'; readonly nodeId: NodeId; readonly status: NodeStatus }
+  | { readonly event: 'node-unlisted'; readonly nodeId: NodeId }
+  | { readonly event: 'constitution-changed'; readonly part: ConstitutionPart };
+
+/** A part of the constitution beyond its actors and nodes. */
+export type ConstitutionPart =
+  | 'network'
+  | 'code'
+  | 'tees'
+  | 'votingPolicies'
+  | 'policies'
+  | 'adapters'
+  | 'keyHolders';
+
+const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
+  (
+    ['network', 'code', 'tees', 'votingPolicies', 'policies', 'adapters', 'keyHolders'] as const
+  ).map((part) => [tables[part].table, part]),
+);
+
+/**
+ * What a transaction changed in governance: none when it has no such writes; any event but
+ * `proposal` means that the constitution is not the one read before.
+ * @param publicWrites the public segment of a write set that the ledger holds
+ * @throws KvError MALFORMED
+ */
+export function eventsOfWrites(publicWrites: Uint8Array): GovernanceEvent[] {
+  const events: GovernanceEvent[] = [];
+  const changed = new Set<ConstitutionPart>();
+  if (publicWrites.length === 0) return events;
+  for (const { table, key, value } of decodeWriteSet(publicWrites)) {
+    const part = parts.get(table);
+    if (part !== undefined) {
+      changed.add(part);
+    } else if (table === tables.proposals.table && value) {
+      events.push({ event: 'proposal', proposal: decodeRow(tables.proposals, value) });
+    } else if (table === tables.actors.table) {
+      events.push({ event: value ? 'actor-added' : 'actor-removed', actorId: key as ActorId });
+    } else if (table === tables.nodes.table) {
+      const nodeId = key as NodeId;
+      if (!value) events.push({ event: 'node-unlisted', nodeId });
+      else {
+        const { status } = decodeRow(tables.nodes, value);
+        events.push({ event: 'node-changed', nodeId, status });
+      }
+    }
+  }
+  for (const part of changed) events.push({ event: 'constitution-changed', part });
+  return events;
+}
+
+/** Every proposal, in the order of opening. */
+export const listProposals = (view: ReadView): Proposal[] =>
+  Array.from(readRows(view, tables.proposals), ([, proposal]) => proposal).sort(
+    (a, b) => a.sequence - b.sequence,
+  );
+
+/** One proposal; undefined when there is none of that id. */
+export const getProposal = (view: ReadView, proposalId: string): Proposal | undefined =>
+  readRow(view, tables.proposals, textKey(proposalId));

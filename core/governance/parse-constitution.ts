@@ -1,0 +1,149 @@
+import { toHex } from '@concordat/std';
+import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
+import { Field } from './field.ts';
+import { requireOwnAddresses } from './laws.ts';
+import {
+  codeProperties,
+  keyHolderProperties,
+  readCode,
+  readKeyHolder,
+  readTee,
+  teeProperties,
+} from './manifests.ts';
+import { isSignedByOwner, readNode } from './node-entry.ts';
+import { readPolicies } from './policies.ts';
+import {
+  readVotingPolicy,
+  requireSatisfiable,
+  type VotingPolicies,
+  votingPolicyKinds,
+} from './voting-policy.ts';
+
+const properties = [
+  'version',
+  'name',
+  'actors',
+  'nodes',
+  'codeManifest',
+  'teeManifest',
+  'votingPolicies',
+  'policies',
+  'adapters',
+  'keyHolders',
+] as const;
+
+/**
+ * Reads a constitution from JSON, a text or a parsed value: checks every value, refuses unknown
+ * properties, fills in defaults and sorts the lists, so the result has one digest.
+ * @throws GovernanceError INVALID_CONSTITUTION with details.path; UNSATISFIABLE_VOTING_POLICY;
+ *   INVALID_POLICY; ADDRESS_TAKEN; INVALID_JSON
+ */
+export function parseConstitution(json: unknown): Constitution {
+  const root = new Field(typeof json === 'string' ? parseText(json) : json, '', code);
+  root.only(properties);
+  if (root.at('version').value !== 1) root.at('version').fail('must be 1');
+  const actors = readActors(root.at('actors'));
+  const constitution: Constitution = {
+    version: 1,
+    name: root.at('name').name(),
+    actors,
+    nodes: readNodes(root, actors),
+    codeManifest: readSorted(root.at('codeManifest'), 'measurement', (item) =>
+      readCode(item.only(codeProperties)),
+    ),
+    teeManifest: readSorted(root.at('teeManifest'), 'platform', (item) =>
+      readTee(item.only(teeProperties)),
+    ),
+    votingPolicies: readVotingPolicies(root.at('votingPolicies')),
+    policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
+    adapters: readAdapters(root),
+    keyHolders: readSorted(
+      root.optional('keyHolders') ?? new Field([], 'keyHolders', code),
+      'name',
+      (item) => readKeyHolder(item.only(keyHolderProperties)),
+    ),
+  };
+  requireOwnAddresses(constitution.nodes);
+  requireSatisfiable(constitution.votingPolicies, actors.filter(isMember).length);
+  return constitution;
+}
+
+const code = 'INVALID_CONSTITUTION';
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return new Field(undefined, '', code).fail('is not JSON');
+  }
+}
+
+/** Lists of a constitution hold at most so many entries. */
+const maxEntries = 10_000;
+
+function readSorted<Name extends string, Entry extends Record<Name, string>>(
+  list: Field,
+  identity: Name,
+  read: (item: Field) => Entry,
+): Entry[] {
+  const seen = new Set<string>();
+  const entries = list.list(maxEntries).map((item) => {
+    const entry = read(item);
+    if (seen.has(entry[identity])) item.at(identity).fail('is listed twice');
+    seen.add(entry[identity]);
+    return entry;
+  });
+  return entries.sort((a, b) => (a[identity] < b[identity] ? -1 : 1));
+}
+
+function readActors(list: Field): Actor[] {
+  const names = new Set<string>();
+  const keys = new Set<string>();
+  const actors = readSorted(list, 'actorId', (item) => {
+    item.only(['actorId', ...actorProperties]);
+    const actor = readActor(item);
+    const given = item.optional('actorId');
+    if (given && given.value !== actor.actorId) given.fail('must be that of the certificate');
+    const key = toHex(actorPublicKey(actor));
+    if (names.has(actor.name)) item.at('name').fail('is taken by another actor');
+    if (keys.has(key)) item.at('certificate').fail('has the key of another actor');
+    names.add(actor.name);
+    keys.add(key);
+    return actor;
+  });
+  if (!actors.some(isMember)) list.fail('must hold at least one member');
+  return actors;
+}
+
+function readNodes(root: Field, actors: readonly Actor[]): NodeEntry[] {
+  return readSorted(root.optional('nodes') ?? new Field([], 'nodes', code), 'nodeId', (item) => {
+    const node = readNode(item);
+    const owner = actors.find((actor) => actor.actorId === node.actorId);
+    if (!owner) return item.at('actorId').fail('is not in the membership list');
+    if (node.signature !== undefined && !isSignedByOwner(owner, node)) {
+      item.at('signature').fail('is not that of the owning actor');
+    }
+    return node;
+  });
+}
+
+function readVotingPolicies(field: Field): VotingPolicies {
+  field.only(votingPolicyKinds);
+  const policies = field.members(votingPolicyKinds.length).map(([kind, policy]) => {
+    return [kind, readVotingPolicy(policy)] as const;
+  });
+  field.at('default').only(['kind', 'm']);
+  return Object.fromEntries(policies) as unknown as VotingPolicies;
+}
+
+function readAdapters(root: Field): Record<string, unknown> {
+  const adapters = root.optional('adapters');
+  if (!adapters) return {};
+  const entries = adapters.members(32).map(([id, config]) => {
+    new Field(id, config.path, code).identifier();
+    return [id, JSON.parse(canonicalJson(config.value))] as const;
+  });
+  return Object.fromEntries(entries);
+}

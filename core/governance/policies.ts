@@ -1,0 +1,89 @@
+import { GovernanceError } from './errors.ts';
+import type { Field } from './field.ts';
+
+/** The policies the framework supports beyond the lists and manifests (paper: Voting). */
+export interface Policies {
+  /** A batch closes at so many transactions: 1-100,000, default 100. */
+  readonly maxBatchTransactions: number;
+  /** A batch closes after so many milliseconds: 0-10,000, default 5. */
+  readonly maxBatchDelayMs: number;
+  /** Acknowledge a block after it is synced to disk (default), or once it is in memory. */
+  readonly durability: 'fsync' | 'memory';
+  /** A follower that hears no leader for this long stands for election: 100-60,000, default 1000. */
+  readonly electionTimeoutMs: number;
+  /** The leader is heard at least this often: 10-10,000, default 100; at most a third of the above. */
+  readonly heartbeatMs: number;
+  /** Whether a restarted node takes its predecessor's place without a vote; default automatic. */
+  readonly rejoin: 'automatic' | 'vote';
+  /** A sealed block has at most so many bytes: 65,536-268,435,456, default 16 MiB. */
+  readonly maxBlockBytes: number;
+}
+
+type Reader<Value> = (field: Field) => Value;
+type PolicyTable = {
+  readonly [Name in keyof Policies]: {
+    readonly initial: Policies[Name];
+    readonly read: Reader<Policies[Name]>;
+  };
+};
+
+const whole =
+  (min: number, max: number): Reader<number> =>
+  (field) =>
+    field.integer({ min, max });
+
+const policyTable: PolicyTable = {
+  maxBatchTransactions: { initial: 100, read: whole(1, 100_000) },
+  maxBatchDelayMs: { initial: 5, read: whole(0, 10_000) },
+  durability: { initial: 'fsync', read: (field) => field.oneOf(['fsync', 'memory']) },
+  electionTimeoutMs: { initial: 1000, read: whole(100, 60_000) },
+  heartbeatMs: { initial: 100, read: whole(10, 10_000) },
+  rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
+  maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 268_435_456) },
+};
+
+/** Names of the supported policies. */
+export const policyNames = Object.keys(policyTable) as readonly (keyof Policies)[];
+
+/** Whether the framework supports a policy of that name. */
+export const isPolicyName = (name: string): name is keyof Policies =>
+  Object.hasOwn(policyTable, name);
+
+/** The value of a policy that is not set; part of version 1 of the constitution's schema. */
+export const defaultPolicy = <Name extends keyof Policies>(name: Name): Policies[Name] =>
+  policyTable[name].initial;
+
+/** Reads the value of one policy. @throws GovernanceError of the field's code */
+export const readPolicy = (name: keyof Policies, field: Field): Policies[keyof Policies] =>
+  policyTable[name].read(field);
+
+/** Every policy: the value `set` has for it, else its default. */
+export function completePolicies(set: (name: keyof Policies) => unknown): Policies {
+  const entries = policyNames.map((name) => [name, set(name) ?? defaultPolicy(name)]);
+  return Object.fromEntries(entries) as Policies;
+}
+
+/** Reads the policies of a constitution, each optional. @throws GovernanceError */
+export function readPolicies(field: Field): Policies {
+  field.only(policyNames);
+  const policies = completePolicies((name) => {
+    const given = field.optional(name);
+    return given && readPolicy(name, given);
+  });
+  requireConsistentPolicies(policies);
+  return policies;
+}
+
+/**
+ * Refuses values that contradict each other.
+ * @throws GovernanceError INVALID_POLICY
+ */
+export function requireConsistentPolicies(policies: Policies): void {
+  if (policies.heartbeatMs * 3 > policies.electionTimeoutMs) {
+    throw new GovernanceError(
+      'INVALID_POLICY',
+      'heartbeatMs must be at most a third of electionTimeoutMs',
+      { path: 'policies.heartbeatMs' },
+    );
+  }
+}

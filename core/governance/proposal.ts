@@ -1,0 +1,62 @@
+import type { ActorId } from '@concordat/std';
+import type { GovernanceErrorCode } from './errors.ts';
+import { type ActionName, type Judgement, judge, type VotingPolicy } from './voting-policy.ts';
+
+/** One change, as proposed: JSON whose `args` the action of that name gives a meaning. */
+export interface ProposedAction {
+  readonly name: ActionName;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+/** A member's vote. */
+export interface Vote {
+  readonly actorId: ActorId;
+  readonly accept: boolean;
+  /** Seconds since the Unix epoch when it was recorded. */
+  readonly atSeconds: number;
+}
+
+/**
+ * `open` until decided; `accepted` and in force; `rejected` by votes; `withdrawn` by its proposer;
+ * `failed`: accepted by votes, but meanwhile impossible, so nothing of it took effect.
+ */
+export type ProposalState = 'open' | 'accepted' | 'rejected' | 'withdrawn' | 'failed';
+
+/** The voting policy a kind of change is judged by. */
+export interface Requirement {
+  readonly kind: ActionName;
+  readonly policy: VotingPolicy;
+}
+
+/** A proposal with what became of it. */
+export interface Proposal {
+  /** Hex SHA-256 of the COSE message that made it. */
+  readonly proposalId: string;
+  /** Sequence of that message among all governance messages, from 1. */
+  readonly sequence: number;
+  readonly proposer: ActorId;
+  /** Seconds since the Unix epoch, as the proposer signed. */
+  readonly createdAtSeconds: number;
+  /** Seconds since the Unix epoch, when it was opened. */
+  readonly openedAtSeconds: number;
+  readonly actions: readonly ProposedAction[];
+  /** For each kind of change in it, the policy in force when it was opened: all must be met. */
+  readonly requirements: readonly Requirement[];
+  /** In the order they came; votes of actors that stopped being members are dropped. */
+  readonly votes: readonly Vote[];
+  readonly state: ProposalState;
+  /** Seconds since the Unix epoch, once it is no longer open. */
+  readonly closedAtSeconds?: number;
+  /** Why it failed. */
+  readonly failure?: { readonly code: GovernanceErrorCode; readonly message: string };
+}
+
+/** Judges a proposal by the votes of the present members: accepted only if every policy accepts. */
+export function judgeProposal(proposal: Proposal, members: ReadonlySet<string>): Judgement {
+  const votes = proposal.votes.filter((vote) => members.has(vote.actorId));
+  const accepts = votes.filter((vote) => vote.accept).length;
+  const tally = { members: members.size, accepts, rejects: votes.length - accepts };
+  const judgements = proposal.requirements.map(({ policy }) => judge(policy, tally));
+  if (judgements.includes('rejected')) return 'rejected';
+  return judgements.includes('open') ? 'open' : 'accepted';
+}

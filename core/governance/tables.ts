@@ -1,0 +1,99 @@
+import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
+import { fromUtf8, utf8 } from '@concordat/std';
+import { canonicalJson } from './canonical-json.ts';
+import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type { Proposal } from './proposal.ts';
+import type { VotingPolicy } from './voting-policy.ts';
+
+/** What never changes about a network; key `info` of its table. */
+export interface NetworkInfo {
+  /** Version of the constitution's schema. */
+  readonly version: 1;
+  readonly name: string;
+  /** Hex, 32 bytes: see {@link networkIdOf}. */
+  readonly networkId: string;
+  /** PEM. */
+  readonly networkCertificate: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly genesisTimeMs: number;
+}
+
+/** A table whose values are rows of one type, as canonical JSON. */
+export interface Rows<Row> {
+  readonly table: string;
+  /** Never present: carries the type. */
+  readonly row?: Row;
+}
+
+const rows = <Row>(name: string): Rows<Row> => ({ table: `public:concordat.${name}` });
+
+/** The tables of governance, by what their rows are. Keys are named beside each. */
+export const tables = {
+  /** `info` */
+  network: rows<NetworkInfo>('network'),
+  /** actor id */
+  actors: rows<Actor>('actors'),
+  /** node id */
+  nodes: rows<NodeEntry>('nodes'),
+  /** measurement */
+  code: rows<CodeEntry>('code'),
+  /** platform */
+  tees: rows<TeeEntry>('tees'),
+  /** kind of change, or `default` */
+  votingPolicies: rows<VotingPolicy>('voting-policies'),
+  /** name of the policy; only those that are set */
+  policies: rows<unknown>('policies'),
+  /** adapter id */
+  adapters: rows<unknown>('adapters'),
+  /** {@link textKey} of the name */
+  keyHolders: rows<KeyHolder>('key-holders'),
+  /** proposal id */
+  proposals: rows<Proposal>('gov.proposals'),
+  /** sequence of the proposal's message, value its id: the open ones in the order of opening */
+  open: rows<string>('gov.open'),
+  /** actor id, `:`, created-at of 12 digits, `:`, digest; value: id of the message */
+  recent: rows<string>('gov.recent'),
+  /** actor id; value: messages created up to this second are refused */
+  floors: rows<number>('gov.floors'),
+} as const;
+
+/** Every governance message verbatim, by sequence: its bytes, not JSON. */
+export const messagesTable = 'public:concordat.gov.messages';
+
+/** Declarations of all tables of governance: public, so a ledger tells its governance unaided. */
+export const governanceTables: readonly TableDeclaration[] = [
+  ...Object.values(tables).map(({ table }) => ({ name: table, kind: 'ordered' as const })),
+  { name: messagesTable, kind: 'ordered' },
+];
+
+/** A key of any text: its UTF-8 bytes as a binary string. */
+export const textKey = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+
+/** A sequence number as a key that sorts by value: 12 decimal digits. */
+export const sequenceKey = (sequence: number): string => String(sequence).padStart(12, '0');
+
+const decode = <Row>(bytes: Uint8Array): Row => JSON.parse(fromUtf8(bytes)) as Row;
+
+/** The row of a key, or undefined. */
+export function readRow<Row>(view: ReadView, from: Rows<Row>, key: string): Row | undefined {
+  const bytes = view.table(from.table).get(key);
+  return bytes && decode<Row>(bytes);
+}
+
+/** Every row, in key order. */
+export function* readRows<Row>(view: ReadView, from: Rows<Row>): Generator<[string, Row]> {
+  for (const [key, bytes] of view.table(from.table).entries()) yield [key, decode<Row>(bytes)];
+}
+
+/** Reads a row from its stored bytes. */
+export const decodeRow = <Row>(_of: Rows<Row>, bytes: Uint8Array): Row => decode<Row>(bytes);
+
+/** Gives a key its row. */
+export function writeRow<Row>(set: TransactionSet, to: Rows<Row>, key: string, row: Row): void {
+  set.table(to.table).set(key, utf8(canonicalJson(row)));
+}
+
+/** Removes a row. */
+export function deleteRow<Row>(set: TransactionSet, from: Rows<Row>, key: string): void {
+  set.table(from.table).delete(key);
+}
