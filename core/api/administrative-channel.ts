@@ -1,0 +1,154 @@
+/** Paths of the administrative channel (mutual TLS, served by the manager enclave). */
+export const adminPaths = {
+  /** GET {@link NodeState} */
+  state: '/node/state',
+  /** GET {@link NetworkState} */
+  network: '/node/network',
+  /** GET Prometheus text, version 0.0.4 */
+  metrics: '/node/metrics',
+  /** GET 200 {@link Health} while the process works at all */
+  health: '/node/health',
+  /** GET 200 {@link Health} while the node serves; 503 NODE_NOT_READY otherwise */
+  ready: '/node/ready',
+  /** GET ?transaction_id=view.seqno {@link TransactionState} */
+  transaction: '/node/tx',
+  /** GET ?transaction_id=view.seqno: the receipt's JSON; 202 TRANSACTION_PENDING until committed */
+  receipt: '/node/receipt',
+  /** GET {@link CommitState} */
+  commit: '/node/commit',
+  /** GET {@link ConstitutionAnswer} */
+  constitution: '/gov/constitution',
+  /** GET {@link ProposalsAnswer}; one proposal under `/{proposalId}` */
+  proposals: '/gov/proposals',
+  /** GET a stream of {@link EventLine}, one JSON object a line */
+  events: '/gov/events',
+  /** POST application/cose, a signed governance message; {@link SubmissionAnswer} */
+  messages: '/gov/messages',
+} as const;
+
+/** Media type of governance messages and COSE receipts (RFC 9052, section 10.3). */
+export const coseMediaType = 'application/cose';
+/** Media type of event streams: one JSON object a line. */
+export const linesMediaType = 'application/x-ndjson';
+/** Header of every answer to an executed write: `view.seqno`. */
+export const transactionIdHeader = 'x-concordat-transaction-id';
+
+/** What a node is doing. */
+export type NodePhase = 'starting' | 'joining' | 'catching-up' | 'ready' | 'stopping';
+
+/** Its part in consensus. */
+export type ConsensusRole = 'leader' | 'follower' | 'candidate' | 'learner';
+
+/** GET /node/state: this node, as it sees itself. */
+export interface NodeState {
+  /** Hex, 32 bytes. */
+  readonly nodeId: string;
+  readonly name: string;
+  readonly phase: NodePhase;
+  readonly role: ConsensusRole;
+  readonly view: number;
+  /** Node id of the leader, when one is known. */
+  readonly leader?: string;
+  /** Highest block in this node's log, and highest committed one. */
+  readonly lastHeight: number;
+  readonly committedHeight: number;
+  readonly committedSeqno: number;
+  readonly epoch: number;
+  /** Hex, 32 bytes each. */
+  readonly measurement: string;
+  readonly platform: string;
+  readonly workers: readonly WorkerState[];
+}
+
+/** One worker enclave of a node. */
+export interface WorkerState {
+  /** From 1. */
+  readonly index: number;
+  readonly adapters: readonly string[];
+  readonly ready: boolean;
+}
+
+/** GET /node/network: what does not depend on the node that answers. */
+export interface NetworkState {
+  /** Hex, 32 bytes. */
+  readonly networkId: string;
+  readonly name: string;
+  /** PEM. */
+  readonly networkCertificate: string;
+  /** Hex, 32 bytes: digest of the constitution in force. */
+  readonly constitutionDigest: string;
+  readonly view: number;
+  readonly leader?: string;
+  readonly nodes: readonly NetworkNode[];
+}
+
+/** A node of the VN list. */
+export interface NetworkNode {
+  /** Hex, 32 bytes each. */
+  readonly nodeId: string;
+  readonly actorId: string;
+  readonly name: string;
+  readonly status: string;
+  /** `host:port` */
+  readonly address: string;
+  readonly adminAddress: string;
+  readonly applicationAddresses: readonly string[];
+}
+
+/** GET /node/health and /node/ready. */
+export interface Health {
+  readonly status: 'ok';
+  readonly phase: NodePhase;
+}
+
+/**
+ * Where a transaction stands: `Unknown` = not heard of (yet), `Pending` = in a block that is not
+ * committed, `Committed`, `Invalid` = lost for ever. The words and names are CCF's.
+ */
+export type TransactionStatus = 'Unknown' | 'Pending' | 'Committed' | 'Invalid';
+
+/** GET /node/tx. */
+export interface TransactionState {
+  /** `view.seqno` */
+  readonly transaction_id: string;
+  readonly status: TransactionStatus;
+}
+
+/** GET /node/commit. */
+export interface CommitState {
+  /** `view.seqno` of the last committed transaction. */
+  readonly transaction_id: string;
+}
+
+/** GET /gov/constitution. */
+export interface ConstitutionAnswer<Constitution = unknown> {
+  readonly networkId: string;
+  /** Hex SHA-256 of its canonical JSON. */
+  readonly digest: string;
+  readonly constitution: Constitution;
+}
+
+/** GET /gov/proposals. */
+export interface ProposalsAnswer<Proposal = unknown> {
+  /** In the order of opening. */
+  readonly proposals: readonly Proposal[];
+}
+
+/** POST /gov/messages, after the message's block is committed. */
+export interface SubmissionAnswer<Effect = unknown> {
+  /** Hex, 32 bytes. */
+  readonly proposalId: string;
+  readonly state: 'open' | 'accepted' | 'rejected' | 'withdrawn' | 'failed';
+  readonly effects: readonly Effect[];
+  /** `view.seqno` of the message's transaction. */
+  readonly transactionId: string;
+}
+
+/** One line of GET /gov/events: what a committed transaction changed. */
+export interface EventLine<Event = unknown> {
+  /** `view.seqno` of the transaction that made the change. */
+  readonly transactionId: string;
+  /** Milliseconds since the Unix epoch, of its block. */
+  readonly timeMs: number;
+  readonly event: Event;
+}

@@ -1,0 +1,149 @@
+/** Refusals of governance messages, proposals and changes of the constitution. */
+export const governanceErrors = {
+  INVALID_CONSTITUTION: {
+    status: 400,
+    meaning: 'The constitution does not follow its schema; details.path names the place.',
+    remedy: 'Correct the value at that path.',
+  },
+  INVALID_ACTION: {
+    status: 400,
+    meaning: 'An action of the proposal does not follow its schema; details.path names the place.',
+    remedy: 'Correct the value at that path and sign the proposal anew.',
+  },
+  MESSAGE_TOO_LARGE: {
+    status: 413,
+    meaning: 'The governance message has more than 262,144 bytes.',
+    remedy: 'Split the proposal.',
+  },
+  MALFORMED_MESSAGE: {
+    status: 400,
+    meaning: 'The message is not COSE_Sign1 with the headers and canonical payload it must have.',
+    remedy: 'Build it with the SDK, or follow docs/format/governance.md.',
+  },
+  REPLAY: {
+    status: 409,
+    meaning: 'The same signed message was submitted before; details.messageId names that one.',
+    remedy: 'Nothing to do if it was yours; otherwise sign a new message.',
+  },
+  CREATED_TOO_LONG_AGO: {
+    status: 400,
+    meaning: 'The message is older than a day, or than what is remembered of its signer.',
+    remedy: 'Sign it anew with the present time.',
+  },
+  CREATED_IN_FUTURE: {
+    status: 400,
+    meaning: "The message's time is more than five minutes ahead of the network's.",
+    remedy: 'Set the clock of the signing machine and sign it anew.',
+  },
+  PROPOSAL_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no proposal of that id.',
+    remedy: 'List the proposals with GET /gov/proposals.',
+  },
+  PROPOSAL_NOT_OPEN: {
+    status: 409,
+    meaning: 'The proposal is accepted, rejected, withdrawn or failed already.',
+    remedy: 'Propose anew if the change is still wanted.',
+  },
+  ALREADY_VOTED: {
+    status: 409,
+    meaning: 'The member voted on this proposal; each member gets one vote, and it stands.',
+    remedy: 'None; a new proposal gets new votes.',
+  },
+  NOT_THE_PROPOSER: {
+    status: 403,
+    meaning: 'Only the member that made a proposal withdraws it.',
+    remedy: 'Vote against it instead.',
+  },
+  TOO_MANY_OPEN_PROPOSALS: {
+    status: 429,
+    meaning: 'The member has as many open proposals as one may have.',
+    remedy: 'Withdraw one or wait for decisions.',
+  },
+  ACTOR_EXISTS: {
+    status: 409,
+    meaning: 'An actor with that certificate, key or name is listed already.',
+    remedy: 'Remove it in the same proposal, or choose another name or key.',
+  },
+  ACTOR_NOT_FOUND: {
+    status: 404,
+    meaning: 'No actor of that id is in the membership list.',
+    remedy: 'List the actors with GET /gov/constitution.',
+  },
+  NODE_EXISTS: {
+    status: 409,
+    meaning: 'A node with that key is or was in the VN list; identities are never used twice.',
+    remedy: 'Start the node anew: it makes a new key.',
+  },
+  NODE_NOT_FOUND: {
+    status: 404,
+    meaning: 'No present node of that id is in the VN list.',
+    remedy: 'List the nodes with GET /gov/constitution.',
+  },
+  WRONG_NODE_STATUS: {
+    status: 409,
+    meaning: 'The node is not at the point of its life this step starts from.',
+    remedy: 'Read its status and try again when it has changed.',
+  },
+  BAD_NODE_SIGNATURE: {
+    status: 400,
+    meaning: "The tuple {actor key, address, node key} is not signed by the owning actor's key.",
+    remedy: 'Have the owner sign the tuple of exactly this node.',
+  },
+  ADDRESS_TAKEN: {
+    status: 409,
+    meaning: 'Another present node has that address.',
+    remedy: 'Remove that node in the same proposal, or use another address.',
+  },
+  CODE_EXISTS: {
+    status: 409,
+    meaning: 'The measurement is in the code manifest already.',
+    remedy: 'Nothing to do.',
+  },
+  CODE_NOT_FOUND: {
+    status: 404,
+    meaning: 'The measurement is not in the code manifest.',
+    remedy: 'List the manifest with GET /gov/constitution.',
+  },
+  TEE_EXISTS: {
+    status: 409,
+    meaning: 'The platform is in the TEE manifest already.',
+    remedy: 'Remove it in the same proposal to change its rank.',
+  },
+  TEE_NOT_FOUND: {
+    status: 404,
+    meaning: 'The platform is not in the TEE manifest.',
+    remedy: 'List the manifest with GET /gov/constitution.',
+  },
+  UNSUPPORTED_POLICY: {
+    status: 400,
+    meaning: 'The framework knows no policy of that name.',
+    remedy: 'Use one of the names under policies in GET /gov/constitution.',
+  },
+  INVALID_POLICY: {
+    status: 400,
+    meaning: 'The policies would contradict each other.',
+    remedy: 'Change both in one proposal so that they agree.',
+  },
+  POLICY_NOT_SET: {
+    status: 404,
+    meaning: 'The policy to remove is not set, so its default holds already.',
+    remedy: 'Nothing to do.',
+  },
+  LAST_MEMBER: {
+    status: 409,
+    meaning: 'The change would leave the network without a member.',
+    remedy: 'Add a member first, or in the same proposal.',
+  },
+  LAST_TRUSTED_NODE: {
+    status: 409,
+    meaning: 'The change would leave the network without a trusted node.',
+    remedy: 'Let another node join first.',
+  },
+  UNSATISFIABLE_VOTING_POLICY: {
+    status: 409,
+    meaning:
+      'The change would leave a voting policy that asks for more votes than there are members.',
+    remedy: 'Change the voting policy in the same proposal.',
+  },
+} as const;

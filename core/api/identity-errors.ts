@@ -1,0 +1,89 @@
+/** Refusals on the way in: TLS, certificates, actors, nodes' evidence. */
+export const identityErrors = {
+  CLIENT_CERTIFICATE_REQUIRED: {
+    status: 401,
+    meaning: 'The client presented no certificate.',
+    remedy: "Connect with an actor's certificate and key.",
+  },
+  CLIENT_CERTIFICATE_EXPIRED: {
+    status: 401,
+    meaning: 'The certificate, or one of its chain, is past its validity.',
+    remedy: 'Issue a new certificate under the same organisation certificate.',
+  },
+  CLIENT_CERTIFICATE_NOT_YET_VALID: {
+    status: 401,
+    meaning: 'The certificate, or one of its chain, is not valid yet.',
+    remedy: 'Check the clocks of the issuer and of the node.',
+  },
+  CLIENT_CERTIFICATE_INVALID: {
+    status: 401,
+    meaning: 'The certificate cannot be read, its signature is wrong or its usage forbids this.',
+    remedy: 'Issue a certificate for client authentication from a certificate authority.',
+  },
+  UNKNOWN_ACTOR: {
+    status: 401,
+    meaning: 'The certificate or signer belongs to no actor of this network.',
+    remedy: 'Use a certificate of a listed organisation, or have a member propose add_actor.',
+  },
+  ACTOR_REMOVED: {
+    status: 403,
+    meaning: 'The actor was removed from the network while the connection was open.',
+    remedy: 'None on this network, unless its members add the actor again.',
+  },
+  NOT_A_MEMBER: {
+    status: 403,
+    meaning: 'Participants transact but neither propose nor vote.',
+    remedy: 'Ask a member to propose the change.',
+  },
+  BAD_SIGNATURE: {
+    status: 401,
+    meaning: "The signature is not that of the signer's key over these bytes.",
+    remedy: 'Sign again with the key of the certificate that kid names.',
+  },
+  WRONG_NETWORK: {
+    status: 400,
+    meaning: 'The message, node or file belongs to a network with another identity.',
+    remedy: 'Compare the network id with that of GET /node/network.',
+  },
+  TLS_HANDSHAKE_FAILED: {
+    status: 0,
+    meaning: 'A connection to a listener never became TLS; it was closed.',
+    remedy: 'Connect with TLS 1.3 to the right port.',
+  },
+  NODE_NOT_ADMITTED: {
+    status: 403,
+    meaning: 'The node is not in the VN list, or not yet.',
+    remedy: 'Have a member propose add_node; the node tries again by itself.',
+    retryable: true,
+  },
+  NODE_REMOVED: {
+    status: 403,
+    meaning: 'The node was removed from the VN list.',
+    remedy: 'None for this node; its owner may ask for a new one to be admitted.',
+  },
+  REJOIN_REFUSED: {
+    status: 403,
+    meaning: "The restarted node may not take its predecessor's place without a vote.",
+    remedy: 'Have a member propose add_node for the new key; the message names the condition.',
+  },
+  EVIDENCE_INVALID: {
+    status: 403,
+    meaning: 'The attestation evidence is malformed, forged, stale or not about this key.',
+    remedy: 'Check the TEE and its platform key; the message names the check.',
+  },
+  UNLISTED_MEASUREMENT: {
+    status: 403,
+    meaning: 'The code the enclave runs is not in the code manifest for that role.',
+    remedy: 'Run a listed image, or have a member propose add_code.',
+  },
+  UNLISTED_TEE: {
+    status: 403,
+    meaning: 'The trusted execution environment is not in the TEE manifest.',
+    remedy: 'Run on a listed platform, or have a member propose add_tee.',
+  },
+  DEBUG_ENCLAVE: {
+    status: 403,
+    meaning: 'The enclave was started so that it can be inspected.',
+    remedy: 'Start it without debugging.',
+  },
+} as const;

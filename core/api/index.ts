@@ -1,0 +1,36 @@
+export {
+  adminPaths,
+  type CommitState,
+  type ConsensusRole,
+  type ConstitutionAnswer,
+  coseMediaType,
+  type EventLine,
+  type Health,
+  linesMediaType,
+  type NetworkNode,
+  type NetworkState,
+  type NodePhase,
+  type NodeState,
+  type ProposalsAnswer,
+  type SubmissionAnswer,
+  type TransactionState,
+  type TransactionStatus,
+  transactionIdHeader,
+  type WorkerState,
+} from './administrative-channel.ts';
+export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
+export {
+  ApiError,
+  type ErrorAnswer,
+  type ErrorBody,
+  errorAnswer,
+  errorBody,
+  parseErrorBody,
+} from './error-body.ts';
+export {
+  type CatalogueEntry,
+  catalogueEntry,
+  type ErrorCode,
+  errorCatalogue,
+  isErrorCode,
+} from './error-catalogue.ts';

@@ -1,0 +1,114 @@
+/** Refusals of application requests and what becomes of transactions. */
+export const requestErrors = {
+  MALFORMED_REQUEST: {
+    status: 400,
+    meaning: 'The request is not well-formed HTTP, or a header has no valid value.',
+    remedy: 'Correct the request; details name the part.',
+  },
+  INVALID_JSON: {
+    status: 400,
+    meaning: 'The body is not JSON, or not JSON this network accepts (nested too deep).',
+    remedy: 'Send valid JSON in UTF-8.',
+  },
+  INVALID_PARAMETER: {
+    status: 400,
+    meaning: 'A query parameter or a property of the body has a wrong type or value.',
+    remedy: 'Correct the parameter named in the details.',
+  },
+  INVALID_TRANSACTION: {
+    status: 400,
+    meaning:
+      'The transaction cannot be decoded, is wrongly signed, or breaks a rule of its protocol.',
+    remedy: 'Correct the transaction; the message names the rule.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    meaning: 'The actor is known but may not do or read this.',
+    remedy: 'Ask for the role, or use the identity of a party to the data.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    meaning: 'There is nothing at this path.',
+    remedy: 'Check the path and which channel (application or administrative) it belongs to.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    meaning: 'The path exists but not for this HTTP method.',
+    remedy: 'Use one of the methods in the Allow header.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    meaning: 'The request did not arrive whole in time.',
+    remedy: 'Send it again over a working connection.',
+    retryable: true,
+  },
+  CONFLICT: {
+    status: 409,
+    meaning: 'The request contradicts the present state.',
+    remedy: 'Read the state again and decide anew.',
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    meaning: 'The body or the transaction is larger than the limit in the details.',
+    remedy: 'Send less at once.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    meaning: 'The content type is not one this path takes.',
+    remedy: 'Use the content type named in the details.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    meaning: 'The headers of the request exceed the limit.',
+    remedy: 'Send smaller headers.',
+  },
+  METHOD_NOT_SUPPORTED: {
+    status: 0,
+    meaning: 'The JSON-RPC method exists elsewhere but cannot be offered by this ledger.',
+    remedy: 'See the list of methods of the adapter; the message says what to use instead.',
+  },
+  EXECUTION_REVERTED: {
+    status: 0,
+    meaning: 'The contract or application refused the transaction itself.',
+    remedy: 'Read its reason in the data of the error.',
+  },
+  EXECUTION_TIMEOUT: {
+    status: 504,
+    meaning: 'The execution passed its deadline and was aborted; nothing of it took effect.',
+    remedy: 'Make it do less, or ask for a longer deadline where the application offers one.',
+  },
+  OVERLOADED: {
+    status: 503,
+    meaning: 'A queue of this node is full; the request was not started.',
+    remedy: 'Send it again after the seconds in the Retry-After header, or to another node.',
+    retryable: true,
+  },
+  TRANSACTION_LOST: {
+    status: 503,
+    meaning: 'The leader changed before the transaction was committed and it was rolled back.',
+    remedy: 'Submit it again: it has had and will have no effect.',
+    retryable: true,
+  },
+  TRANSACTION_UNKNOWN: {
+    status: 503,
+    meaning: 'The connection to the leader was lost after the transaction was handed over.',
+    remedy: 'Ask for its effect first: it may have been committed, or may still be.',
+  },
+  TRANSACTION_NOT_FOUND: {
+    status: 404,
+    meaning: 'No transaction of that id is or can become part of the ledger.',
+    remedy: 'Check the id (view.seqno) and that it is from this network.',
+  },
+  TRANSACTION_PENDING: {
+    status: 202,
+    meaning: 'The transaction is not committed yet, so there is no receipt.',
+    remedy: 'Ask again shortly.',
+    retryable: true,
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    meaning: 'The node met a fault of its own; details are in its log under the same event.',
+    remedy: 'Try again; report it with the log line if it persists.',
+    retryable: true,
+  },
+} as const;
