@@ -22,3 +22,7 @@ export {
   type WebSocketEndpoint,
   type WebSocketLike,
 } from './adapter.ts';
+export { WorkerError, type WorkerErrorCode } from './errors.ts';
+export { streamProtocol } from './http-front.ts';
+export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
+export { Worker, type WorkerOptions } from './worker.ts';

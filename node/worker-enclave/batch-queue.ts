@@ -1,0 +1,92 @@
+import type { Lane, Submission } from './submission.ts';
+
+/** Transactions of one adapter waiting to be executed, oldest first. */
+export class BatchQueue {
+  readonly lane: Lane;
+  #items: Submission[] = [];
+  #head = 0;
+  #bytes = 0;
+
+  constructor(lane: Lane) {
+    this.lane = lane;
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Request bytes of what waits. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get oldest(): Submission | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(submission: Submission): void {
+    this.#items.push(submission);
+    this.#bytes += submission.raw.length;
+  }
+
+  /** Puts what was taken before back in front, in order. */
+  unshift(submissions: readonly Submission[]): void {
+    this.#items = [...submissions, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+    for (const submission of submissions) this.#bytes += submission.raw.length;
+  }
+
+  /** The next batch: at most so many transactions and bytes, but at least one transaction. */
+  take(maxTransactions: number, maxBytes: number): Submission[] {
+    const items = this.#items;
+    const first = this.#head;
+    const bound = Math.min(items.length, first + maxTransactions);
+    let bytes = 0;
+    let at = first;
+    while (at < bound) {
+      const next = items[at] as Submission;
+      bytes += next.raw.length;
+      if (at > first && (next.alone || bytes > maxBytes)) break;
+      this.#bytes -= next.raw.length;
+      at += 1;
+      if (next.alone) break;
+    }
+    const taken = items.slice(first, at);
+    this.#head = at;
+    // Dropping the front costs a copy of the rest: only once it is the smaller part.
+    if (this.#head > 1_024 && this.#head * 2 > items.length) {
+      this.#items = items.slice(this.#head);
+      this.#head = 0;
+    } else if (this.#head === items.length) {
+      this.#items = [];
+      this.#head = 0;
+    }
+    return taken;
+  }
+
+  /** Takes from the front what was received before this time. */
+  takeOverdue(receivedBeforeMs: number): Submission[] {
+    let count = 0;
+    const { length } = this;
+    while (count < length) {
+      const next = this.#items[this.#head + count] as Submission;
+      if (next.receivedMs >= receivedBeforeMs) break;
+      this.#bytes -= next.raw.length;
+      count += 1;
+    }
+    if (count === 0) return [];
+    const taken = this.#items.slice(this.#head, this.#head + count);
+    this.#items = this.#items.slice(this.#head + count);
+    this.#head = 0;
+    return taken;
+  }
+
+  /** Empties the queue. */
+  takeAll(): Submission[] {
+    const taken = this.#items.slice(this.#head);
+    this.#items = [];
+    this.#head = 0;
+    this.#bytes = 0;
+    return taken;
+  }
+}

@@ -1,0 +1,13 @@
+import { CodedError } from '@concordat/std';
+
+/** Why the worker enclave cannot start or go on. */
+export type WorkerErrorCode =
+  | 'INVALID_START'
+  | 'INVALID_ADAPTERS'
+  | 'PROTOCOL'
+  | 'EVIDENCE_REFUSED'
+  | 'HOST_REFUSED'
+  | 'CONNECTION_LOST';
+
+/** A failure that ends this worker enclave; its host starts a pristine one. */
+export class WorkerError extends CodedError<WorkerErrorCode> {}

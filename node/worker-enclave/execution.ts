@@ -1,0 +1,46 @@
+import { AdapterError, type BatchEnvironment, type Outcome } from './adapter.ts';
+import type { OpenBatch } from './scoped-state.ts';
+import type { Lane, Submission } from './submission.ts';
+
+/** A batch being executed, or executed and not yet on the chain. */
+export interface Execution {
+  readonly lane: Lane;
+  readonly submissions: readonly Submission[];
+  readonly set: OpenBatch;
+  readonly env: BatchEnvironment;
+  /** Deadline of an asynchronous execution. */
+  timer: NodeJS.Timeout | undefined;
+}
+
+type Outcomes = readonly Outcome<unknown>[];
+
+/** Runs the adapter over the batch; the result is a promise when the adapter's is. */
+export function runAdapter(execution: Execution): Outcomes | Promise<Outcomes> {
+  const { lane, submissions, set, env } = execution;
+  const batch = submissions.map(
+    (submission) => submission.admitted as { ok: true; transaction: unknown },
+  );
+  return lane.adapter.execute(set, batch, env);
+}
+
+/**
+ * Checks what the adapter must keep to and lets it seal the batch.
+ * @throws AdapterError CONTRACT_BROKEN
+ */
+export function closeBatch(execution: Execution, outcomes: Outcomes): void {
+  const { lane, submissions, set, env } = execution;
+  if (outcomes.length !== submissions.length) {
+    throw broken(`${outcomes.length} outcomes for ${submissions.length} transactions`);
+  }
+  let kept = 0;
+  for (const outcome of outcomes) if (outcome.ok) kept += 1;
+  if (kept !== set.writes.length) {
+    throw broken(`${set.writes.length} transactions were ended, ${kept} are kept`);
+  }
+  if (set.endIfWritten()) throw broken('writes were left after the last ended transaction');
+  if (kept === 0 || lane.adapter.seal === undefined) return;
+  lane.adapter.seal(set, outcomes, env);
+  set.endIfWritten();
+}
+
+const broken = (why: string): AdapterError => new AdapterError('CONTRACT_BROKEN', why);

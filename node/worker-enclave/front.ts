@@ -1,0 +1,137 @@
+import { errorBody } from '@concordat/api';
+import type { ChannelToManager } from '@concordat/bridge';
+import type { Account, Accounts } from './accounts.ts';
+import type { Actor } from './adapter.ts';
+import { HttpFront, rawAnswer } from './http-front.ts';
+import { knownActor } from './identities.ts';
+import type { WorkerLimits } from './limits.ts';
+import { Router, type Routes } from './router.ts';
+import { StreamSocket, type StreamWire } from './stream-socket.ts';
+
+/** What the front needs of the worker around it. */
+export interface FrontOptions {
+  readonly routes: readonly Routes[];
+  readonly accounts: Accounts;
+  readonly limits: WorkerLimits;
+  readonly send: (message: ChannelToManager) => boolean;
+  readonly isReady: () => boolean;
+  readonly health: () => { ok: boolean };
+  readonly statistics: () => unknown;
+  readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+interface Connection {
+  readonly socket: StreamSocket;
+  readonly actor: Actor;
+  readonly account: Account;
+}
+
+/** The streams of clients the manager hands over, by number, and the HTTP server they feed. */
+export class Front {
+  readonly #options: FrontOptions;
+  readonly #http: HttpFront;
+  readonly #connections = new Map<number, Connection>();
+  readonly #framed = new Set<StreamSocket>();
+  readonly #wire: StreamWire;
+  #congested = false;
+  #pressed = false;
+
+  /** @throws WorkerError INVALID_ADAPTERS */
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    const { limits, isReady, health, statistics, log } = options;
+    this.#http = new HttpFront({
+      router: new Router(options.routes),
+      limits,
+      isReady,
+      health,
+      statistics,
+      log,
+      actorOf: (socket) => this.#connections.get((socket as StreamSocket).id) as Connection,
+      streamOpened: (socket) => this.#streamOpened(socket),
+    });
+    const send = (message: ChannelToManager): void => {
+      if (!options.send(message)) this.#congested = true;
+    };
+    this.#wire = {
+      data: (id, data) => send({ kind: 'streamData', id, data }),
+      end: (id) => send({ kind: 'streamEnd', id }),
+      reset: (id) => send({ kind: 'streamReset', id }),
+      pause: (id) => send({ kind: 'streamPause', id }),
+      resume: (id) => send({ kind: 'streamResume', id }),
+      isCongested: () => this.#congested,
+    };
+  }
+
+  /** A client has connected. @throws DecodeError when the manager's record is malformed */
+  open(id: number, identity: Uint8Array): void {
+    const { accounts, limits } = this.#options;
+    const actor = knownActor(identity);
+    const account = accounts.of(actor.actorId);
+    const socket = new StreamSocket(id, this.#wire);
+    this.#connections.set(id, { socket, actor, account });
+    account.connections += 1;
+    socket.once('close', () => {
+      account.connections -= 1;
+      this.#connections.delete(id);
+      this.#framed.delete(socket);
+      accounts.release(actor.actorId);
+    });
+    const full =
+      account.connections > limits.maxConnectionsPerActor ||
+      this.#connections.size > limits.maxConnections;
+    if (full) {
+      socket.on('error', () => {});
+      socket.resume();
+      socket.end(rawAnswer(503, errorBody('OVERLOADED')), () => socket.destroy());
+      return;
+    }
+    this.#http.serve(socket);
+  }
+
+  data(id: number, bytes: Uint8Array): void {
+    this.#connections.get(id)?.socket.receive(bytes as Buffer);
+  }
+
+  end(id: number): void {
+    this.#connections.get(id)?.socket.receiveEnd();
+  }
+
+  reset(id: number): void {
+    this.#connections.get(id)?.socket.receiveReset();
+  }
+
+  /** Holds framed streams back while the queue is long, or lets them go on. */
+  pressure(high: boolean): void {
+    this.#pressed = high;
+    for (const socket of this.#framed) socket.press(high);
+  }
+
+  /** The manager takes frames again. */
+  drained(): void {
+    this.#congested = false;
+    for (const { socket } of this.#connections.values()) {
+      if (this.#congested) return;
+      socket.drained();
+    }
+  }
+
+  /** What `GET /app/stats` says of connections. */
+  counts(): Record<string, number> {
+    return {
+      open: this.#connections.size,
+      framedStreams: this.#framed.size,
+      webSockets: this.#http.openWebSockets,
+    };
+  }
+
+  close(): void {
+    this.#http.close();
+    for (const { socket } of this.#connections.values()) socket.destroy();
+  }
+
+  #streamOpened(socket: StreamSocket): void {
+    this.#framed.add(socket);
+    if (this.#pressed) socket.press(true);
+  }
+}

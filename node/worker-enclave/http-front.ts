@@ -1,0 +1,310 @@
+import {
+  type IncomingMessage,
+  Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import type { Duplex } from 'node:stream';
+import { catalogueEntry, type ErrorCode, errorAnswer, errorBody } from '@concordat/api';
+import { WebSocketServer } from 'ws';
+import type { Account } from './accounts.ts';
+import type { Actor, HttpResponse } from './adapter.ts';
+import { SocketFrameStream } from './frame-stream.ts';
+import type { WorkerLimits } from './limits.ts';
+import { isRepeated, readTarget, type Target } from './path-guard.ts';
+import { nameOf } from './pipeline.ts';
+import type { Route, Router } from './router.ts';
+import type { StreamSocket } from './stream-socket.ts';
+import { LimitedWebSocket } from './websocket.ts';
+
+/** The Upgrade token of framed streams. */
+export const streamProtocol = 'concordat-stream/1';
+
+/** What the HTTP front needs of the worker around it. */
+export interface HttpFrontOptions {
+  readonly router: Router;
+  readonly limits: WorkerLimits;
+  readonly actorOf: (socket: Duplex) => { readonly actor: Actor; readonly account: Account };
+  /** A connection became a framed stream. */
+  readonly streamOpened: (socket: StreamSocket) => void;
+  readonly isReady: () => boolean;
+  readonly health: () => { ok: boolean };
+  readonly statistics: () => unknown;
+  readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/**
+ * One HTTP server for every stream of the worker. It refuses what node:http lets through but
+ * intermediaries read differently, bounds what a request may cost, and finds the endpoint.
+ */
+export class HttpFront {
+  readonly #options: HttpFrontOptions;
+  readonly #server: Server;
+  readonly #webSockets: WebSocketServer;
+  #openWebSockets = 0;
+
+  constructor(options: HttpFrontOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: limits.maxWebSocketMessageBytes,
+      handleProtocols: () => false,
+    });
+    this.#server = new Server(serverOptions(limits), (request, response) => {
+      void this.#request(request, response);
+    });
+    this.#server.maxHeadersCount = 100;
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on('clientError', answerClientError);
+    // The server never listens, but only a listening one enforces its time limits.
+    this.#server.emit('listening');
+  }
+
+  /** WebSockets open now. */
+  get openWebSockets(): number {
+    return this.#openWebSockets;
+  }
+
+  /** Serves a connection. */
+  serve(socket: StreamSocket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#webSockets.close();
+  }
+
+  async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { actor, account } = this.#options.actorOf(request.socket);
+    if (account.requests >= this.#options.limits.maxRequestsPerActor) {
+      refuse(response, 'OVERLOADED', 'too many requests of this actor are unanswered');
+      return;
+    }
+    account.requests += 1;
+    response.once('close', () => {
+      account.requests -= 1;
+    });
+    const target = checkedTarget(request);
+    if (target === undefined) {
+      refuse(response, 'MALFORMED_REQUEST', 'the request target or a header is not acceptable');
+      return;
+    }
+    try {
+      await this.#route(request, response, { target, actor });
+    } catch (error) {
+      const { status, body } = errorAnswer(error);
+      if (status === 500) this.#options.log('http.failed', { error: nameOf(error) });
+      if (response.headersSent) response.destroy();
+      else sendJson(response, status, body);
+    }
+  }
+
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { target, actor }: { readonly target: Target; readonly actor: Actor },
+  ): Promise<void> {
+    const method = request.method ?? '';
+    if (this.#builtIn(target.path, response)) return;
+    const route = this.#options.router.find('http', target.path);
+    if (route === undefined) {
+      refuse(response, 'NOT_FOUND');
+      return;
+    }
+    const { endpoint, host } = route;
+    if (!endpoint.methods.includes(method)) {
+      response.setHeader('allow', endpoint.methods.join(', '));
+      refuse(response, 'METHOD_NOT_ALLOWED');
+      return;
+    }
+    if (!this.#options.isReady()) {
+      refuse(response, 'NODE_NOT_READY');
+      return;
+    }
+    const body = await readBody(request, this.#options.limits.maxBodyBytes);
+    if (body === undefined) {
+      refuse(response, 'PAYLOAD_TOO_LARGE');
+      return;
+    }
+    const headers = request.headers as Record<string, string | undefined>;
+    const answer = await endpoint.handle({ method, ...target, headers, body }, actor, host);
+    send(response, answer);
+  }
+
+  #builtIn(path: string, response: ServerResponse): boolean {
+    if (path === '/app/health') {
+      const health = this.#options.health();
+      sendJson(response, health.ok ? 200 : 503, health);
+    } else if (path === '/app/stats') {
+      sendJson(response, 200, this.#options.statistics());
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const target = checkedTarget(request);
+    const protocol = request.headers.upgrade?.toLowerCase();
+    const { router, isReady } = this.#options;
+    if (target === undefined) {
+      refuseUpgrade(socket, 'MALFORMED_REQUEST');
+    } else if (!isReady()) {
+      refuseUpgrade(socket, 'NODE_NOT_READY');
+    } else if (protocol === 'websocket') {
+      const route = router.find('websocket', target.path);
+      if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
+      else this.#openWebSocket(request, { socket, head, route });
+    } else if (protocol === streamProtocol) {
+      const route = router.find('stream', target.path);
+      if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
+      else this.#openStream(socket as StreamSocket, head, route);
+    } else {
+      refuseUpgrade(socket, 'MALFORMED_REQUEST');
+    }
+  }
+
+  #openWebSocket(
+    request: IncomingMessage,
+    opened: { readonly socket: Duplex; readonly head: Buffer; readonly route: Route<'websocket'> },
+  ): void {
+    const { socket, head, route } = opened;
+    const { actor } = this.#options.actorOf(socket);
+    const offered = request.headers['sec-websocket-protocol']?.split(',').map((one) => one.trim());
+    const spoken = route.endpoint.protocols?.find((protocol) => offered?.includes(protocol));
+    this.#webSockets.options.handleProtocols = () => spoken ?? false;
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#openWebSockets += 1;
+      webSocket.once('close', () => {
+        this.#openWebSockets -= 1;
+      });
+      route.endpoint.open(new LimitedWebSocket(webSocket, this.#options.limits), actor, route.host);
+    });
+  }
+
+  #openStream(socket: StreamSocket, head: Buffer, route: Route<'stream'>): void {
+    const { limits, actorOf, streamOpened } = this.#options;
+    const { actor } = actorOf(socket);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${streamProtocol}\r\n\r\n`,
+    );
+    const stream = new SocketFrameStream(socket, limits.maxStreamFrameBytes);
+    const sink = {
+      onData: (bytes: Buffer) => stream.onData(bytes),
+      onEnd: () => stream.onEnd(),
+      onClose: () => stream.onClose(),
+    };
+    const ahead = socket.takeOver(sink);
+    route.endpoint.open(stream, actor, route.host);
+    streamOpened(socket);
+    if (head.length > 0) stream.onData(head);
+    if (ahead.length > 0) stream.onData(ahead);
+  }
+}
+
+const serverOptions = (limits: WorkerLimits): ServerOptions => ({
+  maxHeaderSize: limits.maxHeaderBytes,
+  headersTimeout: limits.headersTimeoutMs,
+  requestTimeout: limits.requestTimeoutMs,
+  keepAliveTimeout: limits.keepAliveTimeoutMs,
+  connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+  joinDuplicateHeaders: true,
+  requireHostHeader: true,
+  insecureHTTPParser: false,
+});
+
+/** The target of a request that has only one reading; else undefined. */
+function checkedTarget(request: IncomingMessage): Target | undefined {
+  const { rawHeaders, httpVersionMajor, headers } = request;
+  if (httpVersionMajor !== 1) return undefined;
+  if (isRepeated(rawHeaders, 'host') || isRepeated(rawHeaders, 'content-length')) return undefined;
+  if (headers['transfer-encoding'] !== undefined && headers['content-length'] !== undefined) {
+    return undefined;
+  }
+  if (!sameOrigin(headers.origin, headers.host)) return undefined;
+  return readTarget(request.url ?? '');
+}
+
+/** A browser that holds a client certificate must not be steered here by another site's page. */
+function sameOrigin(origin: string | undefined, host: string | undefined): boolean {
+  if (origin === undefined) return true;
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+}
+
+/** The whole body; undefined when it is larger than allowed. */
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maxBytes) return undefined;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
+}
+
+function send(response: ServerResponse, answer: HttpResponse): void {
+  const { status, headers, body, transactionId } = answer;
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
+  if (transactionId !== undefined) response.setHeader('x-ms-ccf-transaction-id', transactionId);
+  finish(response, status, body ?? '');
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.setHeader('content-type', 'application/json');
+  finish(response, status, JSON.stringify(value));
+}
+
+function finish(response: ServerResponse, status: number, body: Uint8Array | string): void {
+  response.statusCode = status;
+  // What is confidential is not kept by caches, nor guessed to be another type.
+  response.setHeader('cache-control', 'no-store');
+  response.setHeader('x-content-type-options', 'nosniff');
+  if (status === 503) response.setHeader('retry-after', '1');
+  response.setHeader('content-length', Buffer.byteLength(body));
+  // A request whose body was not read leaves the connection out of step.
+  if (!response.req.complete) response.setHeader('connection', 'close');
+  response.end(body);
+}
+
+function refuse(response: ServerResponse, code: ErrorCode, message?: string): void {
+  const { status } = catalogueEntry(code);
+  sendJson(response, status, errorBody(code, message));
+}
+
+function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
+  const { status } = catalogueEntry(code);
+  socket.on('error', () => {});
+  socket.end(rawAnswer(status, errorBody(code)));
+}
+
+/** Answers a connection that is to be closed without reading a request. */
+export function rawAnswer(status: number, value: unknown): string {
+  const body = JSON.stringify(value);
+  const retry = status === 503 ? 'retry-after: 1\r\n' : '';
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n` +
+    `content-length: ${Buffer.byteLength(body)}\r\n${retry}connection: close\r\n\r\n${body}`
+  );
+}
+
+const clientErrors: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+};
+
+function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code = clientErrors[error.code ?? ''] ?? 'MALFORMED_REQUEST';
+  socket.end(rawAnswer(catalogueEntry(code).status, errorBody(code)), () => socket.destroy());
+}

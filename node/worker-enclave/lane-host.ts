@@ -1,0 +1,65 @@
+import type { ReadView } from '@concordat/kv';
+import type { Actor, AdapterHost, Submitted, Wait } from './adapter.ts';
+import type { Intake } from './intake.ts';
+import type { Lane } from './submission.ts';
+
+/** What a lane's host asks of the worker. */
+interface Surroundings {
+  role(): { readonly leader: boolean; readonly view: number };
+  timeMs(): number;
+  log(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The runtime as one adapter's endpoints see it. */
+export class LaneHost implements AdapterHost {
+  readonly #lane: Lane;
+  readonly #intake: Intake;
+  readonly #worker: Surroundings;
+
+  constructor(lane: Lane, intake: Intake, worker: Surroundings) {
+    this.#lane = lane;
+    this.#intake = intake;
+    this.#worker = worker;
+  }
+
+  get adapterId(): string {
+    return this.#lane.adapter.id;
+  }
+
+  committed(): ReadView {
+    return this.#lane.committed;
+  }
+
+  head(): ReadView {
+    return this.#lane.head;
+  }
+
+  submit(
+    raw: Uint8Array,
+    actor: Actor,
+    { wait = 'commit' }: { readonly wait?: Wait } = {},
+  ): Promise<Submitted<unknown>> {
+    return new Promise((resolve) => this.submitWith(raw, actor, wait, resolve));
+  }
+
+  submitWith(
+    raw: Uint8Array,
+    actor: Actor,
+    wait: Wait,
+    done: (answer: Submitted<unknown>) => void,
+  ): void {
+    this.#intake.accept(this.#lane, raw, { actor, wait, foreign: false }, done);
+  }
+
+  role(): { readonly leader: boolean; readonly view: number } {
+    return this.#worker.role();
+  }
+
+  timeMs(): number {
+    return this.#worker.timeMs();
+  }
+
+  log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#worker.log(`${this.adapterId}.${event}`, fields);
+  }
+}

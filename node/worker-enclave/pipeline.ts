@@ -1,0 +1,405 @@
+import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
+import { BatchQueue } from './batch-queue.ts';
+import { closeBatch, type Execution, runAdapter } from './execution.ts';
+import type { BatchPolicy, WorkerLimits } from './limits.ts';
+import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
+import type { Flight, SpeculativeChain } from './speculative-chain.ts';
+import type { Stats } from './stats.ts';
+import { type Lane, refusal, type Submission } from './submission.ts';
+
+/** What the pipeline needs of the worker around it. */
+export interface PipelineOptions {
+  readonly lanes: readonly Lane[];
+  readonly chain: SpeculativeChain;
+  readonly stats: Stats;
+  readonly limits: WorkerLimits;
+  readonly policy: () => BatchPolicy;
+  readonly environment: () => BatchEnvironment;
+  readonly nowMs: () => number;
+  /** Hands an executed batch to the manager. */
+  readonly sendBatch: (batch: number, writes: readonly TransactionWrites[]) => void;
+  /** Ends a submission. */
+  readonly answer: (submission: Submission, answer: Submitted<unknown>) => void;
+  /** A submission this node cannot order (any more). */
+  readonly reroute: (submission: Submission) => void;
+  readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A transaction is executed again at most so often before it counts as lost. */
+const maxAttempts = 4;
+
+/**
+ * The leader's way from a submission to an executed batch: admit, queue, execute on the speculative
+ * head, hand over to be sealed. A batch closes when it is full, when its oldest transaction has
+ * waited long enough, or at once when nothing is in flight, so that a lone request is not delayed.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #queues: readonly BatchQueue[];
+  readonly #queueOf = new Map<Lane, BatchQueue>();
+  /** Rolled back before the manager numbered them: it will refuse them by their number. */
+  readonly #orphans = new Map<number, readonly Submission[]>();
+  #execution: Execution | undefined;
+  #leading = false;
+  #admitting = 0;
+  #nextBatch = 1;
+  #nextQueue = 0;
+  #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#queues = options.lanes.map((lane) => new BatchQueue(lane));
+    for (const queue of this.#queues) this.#queueOf.set(queue.lane, queue);
+  }
+
+  /** Transactions waiting, those still being admitted included. */
+  get queued(): number {
+    let queued = this.#admitting;
+    for (const queue of this.#queues) queued += queue.length;
+    return queued;
+  }
+
+  /** Request bytes of the transactions in the queues. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const queue of this.#queues) bytes += queue.bytes;
+    return bytes;
+  }
+
+  /** A number for a batch that did not come through the queues (genesis). */
+  takeBatchNumber(): number {
+    const batch = this.#nextBatch;
+    // 32 bits on the wire; 0 is never a batch.
+    this.#nextBatch = batch === 0xffff_ffff ? 1 : batch + 1;
+    return batch;
+  }
+
+  /** Admits a submission and queues it. */
+  submit(submission: Submission): void {
+    const { adapter, head } = submission.lane;
+    let verdict: Admitted<unknown> | Refused | Promise<Admitted<unknown> | Refused>;
+    try {
+      verdict = adapter.admit(submission.raw, submission.actor, head);
+    } catch (error) {
+      this.#admitFailed(submission, error);
+      return;
+    }
+    if (!(verdict instanceof Promise)) {
+      this.#admitted(submission, verdict);
+      return;
+    }
+    this.#admitting += 1;
+    verdict.then(
+      (settled) => {
+        this.#admitting -= 1;
+        if (this.#leading) this.#admitted(submission, settled);
+        else this.#options.reroute(submission);
+      },
+      (error: unknown) => {
+        this.#admitting -= 1;
+        this.#admitFailed(submission, error);
+      },
+    );
+  }
+
+  /** From now on batches are executed here, on the present head. */
+  lead(): void {
+    this.#leading = true;
+    this.#schedule();
+  }
+
+  /** Stops executing; what is queued goes elsewhere. Blocks on the chain are the worker's affair. */
+  follow(): void {
+    this.#leading = false;
+    const abandoned = this.#abandon();
+    for (const submission of abandoned) this.#options.reroute(submission);
+    for (const queue of this.#queues) {
+      for (const submission of queue.takeAll()) this.#options.reroute(submission);
+    }
+  }
+
+  /** Aborts a running execution and queues its transactions again. */
+  interrupt(): void {
+    const abandoned = this.#abandon();
+    if (abandoned.length > 0) this.requeue(abandoned);
+  }
+
+  /** Keeps the submissions of dropped, never numbered blocks until the manager refuses them. */
+  orphan(flights: readonly Flight[]): void {
+    for (const flight of flights) this.#orphans.set(flight.batch, flight.submissions);
+  }
+
+  /** The manager did not seal this batch: its transactions may be ordered anew, once. */
+  refused(batch: number): void {
+    const submissions = this.#orphans.get(batch);
+    if (submissions === undefined) return;
+    this.#orphans.delete(batch);
+    this.requeue(submissions);
+  }
+
+  /** Orders transactions anew: here when we lead, else wherever the leader is. */
+  requeue(submissions: readonly Submission[]): void {
+    const again: Submission[] = [];
+    for (const submission of submissions) {
+      submission.attempts += 1;
+      if (submission.answered) continue;
+      if (submission.attempts >= maxAttempts) this.#lose(submission);
+      else if (this.#leading) again.push(submission);
+      else this.#options.reroute(submission);
+    }
+    if (again.length === 0) return;
+    this.#queueOf.get((again[0] as Submission).lane)?.unshift(again);
+    this.#schedule();
+  }
+
+  /** Something was committed: there may be room, or nothing left in flight. */
+  advance(): void {
+    if (this.#leading && this.queued > 0) this.#schedule();
+  }
+
+  /** Answers what was received before this time and waits in a queue or for a refusal. */
+  expire(receivedBeforeMs: number): void {
+    const { answer } = this.#options;
+    for (const queue of this.#queues) {
+      for (const submission of queue.takeOverdue(receivedBeforeMs)) {
+        answer(submission, refusal('OVERLOADED', 'the request waited too long to be ordered'));
+      }
+    }
+    for (const [batch, submissions] of this.#orphans) {
+      if (submissions.some((submission) => submission.receivedMs >= receivedBeforeMs)) continue;
+      this.#orphans.delete(batch);
+      for (const submission of submissions) this.#lose(submission);
+    }
+  }
+
+  #admitted(submission: Submission, verdict: Admitted<unknown> | Refused): void {
+    if (!verdict.ok) {
+      this.#options.stats.refused += 1;
+      // `done` is never called from inside `submit`.
+      process.nextTick(this.#options.answer, submission, verdict);
+      return;
+    }
+    submission.admitted = verdict;
+    const queue = this.#queueOf.get(submission.lane) as BatchQueue;
+    queue.push(submission);
+    const policy = this.#options.policy();
+    const due = queue.length >= policy.maxBatchTransactions || this.#idle;
+    if (due) this.#schedule();
+    else this.#arm(policy.maxBatchDelayMs);
+  }
+
+  #admitFailed(submission: Submission, error: unknown): void {
+    const { answer, log } = this.#options;
+    log('adapter.admit-failed', { adapter: submission.lane.adapter.id, error: nameOf(error) });
+    process.nextTick(
+      answer,
+      submission,
+      refusal('INTERNAL_ERROR', 'the request could not be checked'),
+    );
+  }
+
+  get #idle(): boolean {
+    return this.#options.chain.length === 0 && this.#execution === undefined;
+  }
+
+  // One turn of the event loop gathers what several sockets brought into one batch.
+  #schedule(): void {
+    if (this.#scheduled || !this.#leading) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#timer !== undefined || !this.#leading) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#run();
+    }, delayMs);
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    const { chain, limits } = this.#options;
+    while (this.#leading && this.#execution === undefined) {
+      if (chain.length >= limits.maxBatchesInFlight) return;
+      const queue = this.#dueQueue();
+      if (queue === undefined) break;
+      this.#execute(queue);
+    }
+    if (this.#execution === undefined && this.queued > this.#admitting) {
+      this.#arm(this.#options.policy().maxBatchDelayMs);
+    }
+  };
+
+  /** The next adapter, in turn, that has a full batch, an old transaction, or an idle pipeline. */
+  #dueQueue(): BatchQueue | undefined {
+    const { maxBatchTransactions, maxBatchDelayMs, maxBlockBytes } = this.#options.policy();
+    const oldestAllowed = this.#options.nowMs() - maxBatchDelayMs;
+    const idle = this.#idle;
+    for (let tried = 0; tried < this.#queues.length; tried++) {
+      const at = (this.#nextQueue + tried) % this.#queues.length;
+      const queue = this.#queues[at] as BatchQueue;
+      const { oldest } = queue;
+      if (oldest === undefined) continue;
+      const full = queue.length >= maxBatchTransactions || queue.bytes >= maxBlockBytes;
+      if (!full && !idle && oldest.receivedMs > oldestAllowed) continue;
+      this.#nextQueue = at + 1;
+      return queue;
+    }
+    return undefined;
+  }
+
+  #execute(queue: BatchQueue): void {
+    const { chain, limits, environment } = this.#options;
+    const { maxBatchTransactions, maxBlockBytes } = this.#options.policy();
+    const execution: Execution = {
+      lane: queue.lane,
+      // Request bytes stand for write-set bytes here; the true size is checked after execution.
+      submissions: queue.take(maxBatchTransactions, maxBlockBytes / 2),
+      set: new OpenBatch(chain.begin(), queue.lane.tableNames),
+      env: environment(),
+      timer: undefined,
+    };
+    this.#execution = execution;
+    let outcomes: ReturnType<typeof runAdapter>;
+    try {
+      outcomes = runAdapter(execution);
+    } catch (error) {
+      this.#fail(execution, nameOf(error));
+      return;
+    }
+    if (!(outcomes instanceof Promise)) {
+      this.#finish(execution, outcomes);
+      return;
+    }
+    execution.timer = setTimeout(
+      () => this.#fail(execution, 'EXECUTION_TIMEOUT'),
+      limits.executionDeadlineMs,
+    );
+    outcomes.then(
+      (settled) => {
+        this.#finish(execution, settled);
+        this.#schedule();
+      },
+      (error: unknown) => this.#fail(execution, nameOf(error)),
+    );
+  }
+
+  #finish(execution: Execution, outcomes: readonly Outcome<unknown>[]): void {
+    if (this.#execution !== execution) return;
+    const { set } = execution;
+    try {
+      closeBatch(execution, outcomes);
+    } catch (error) {
+      this.#fail(execution, nameOf(error));
+      return;
+    }
+    if (set.bytes > this.#options.policy().maxBlockBytes) {
+      this.#fail(execution, 'BLOCK_TOO_LARGE');
+      return;
+    }
+    this.#release(execution);
+    const { chain, stats, sendBatch } = this.#options;
+    if (set.writes.length === 0) {
+      set.abort();
+      this.#ride(execution, outcomes);
+      return;
+    }
+    set.finish();
+    const flight = chain.executed({
+      batch: this.takeBatchNumber(),
+      submissions: execution.submissions,
+      outcomes,
+      count: set.writes.length,
+      timeMs: execution.env.timeMs,
+      height: 0,
+      view: execution.env.view,
+      firstSeqno: 0,
+    });
+    stats.batches += 1;
+    stats.batchedTransactions += execution.submissions.length;
+    sendBatch(flight.batch, set.writes);
+    this.#answerLocal(execution.submissions, outcomes);
+  }
+
+  /** A batch that left no trace is answered once the state it was judged on is committed. */
+  #ride(execution: Execution, outcomes: readonly Outcome<unknown>[]): void {
+    const { chain, answer, stats } = this.#options;
+    stats.dropped += outcomes.length;
+    const tell = () => {
+      outcomes.forEach((outcome, at) => {
+        answer(execution.submissions[at] as Submission, outcome as Refused);
+      });
+    };
+    const under = chain.newest;
+    if (under === undefined) tell();
+    else under.riders.push(tell);
+  }
+
+  #answerLocal(submissions: readonly Submission[], outcomes: readonly Outcome<unknown>[]): void {
+    for (let at = 0; at < submissions.length; at++) {
+      const submission = submissions[at] as Submission;
+      if (submission.wait !== 'local') continue;
+      const outcome = outcomes[at] as Outcome<unknown>;
+      this.#options.answer(submission, outcome.ok ? { ...outcome, height: 0 } : outcome);
+    }
+  }
+
+  /** Takes the batch back: each transaction gets one more chance, alone. */
+  #fail(execution: Execution, why: string): void {
+    if (this.#execution !== execution) return;
+    const { log, answer } = this.#options;
+    log('adapter.batch-failed', {
+      adapter: execution.lane.adapter.id,
+      transactions: execution.submissions.length,
+      why,
+    });
+    this.#release(execution);
+    execution.set.abort();
+    const first = execution.submissions[0] as Submission;
+    if (execution.submissions.length > 1 || !first.alone) {
+      for (const submission of execution.submissions) submission.alone = true;
+      this.requeue(execution.submissions);
+      return;
+    }
+    answer(first, failureAnswer(why));
+    this.#schedule();
+  }
+
+  #abandon(): readonly Submission[] {
+    const execution = this.#execution;
+    if (execution === undefined) return [];
+    this.#release(execution);
+    execution.set.abort();
+    return execution.submissions;
+  }
+
+  #release(execution: Execution): void {
+    clearTimeout(execution.timer);
+    this.#execution = undefined;
+  }
+
+  #lose(submission: Submission): void {
+    this.#options.stats.lost += 1;
+    this.#options.answer(
+      submission,
+      refusal('TRANSACTION_LOST', 'the transaction was not ordered; send it again'),
+    );
+  }
+}
+
+function failureAnswer(why: string): Refused {
+  if (why === 'EXECUTION_TIMEOUT') return refusal(why, 'the execution took too long');
+  if (why === 'BLOCK_TOO_LARGE') {
+    return refusal('PAYLOAD_TOO_LARGE', 'the writes of the transaction do not fit in a block');
+  }
+  return refusal('INTERNAL_ERROR', 'the transaction could not be executed');
+}
+
+/** Name or code of a thrown value; never its message, which may quote plaintext. */
+export function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
+}

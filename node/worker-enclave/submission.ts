@@ -1,0 +1,62 @@
+import type { Actor, Admitted, LedgerAdapter, Refused, Submitted, Wait } from './adapter.ts';
+import type { ScopedView } from './scoped-state.ts';
+
+/** One adapter with what the runtime keeps beside it. */
+export interface Lane {
+  readonly adapter: LedgerAdapter;
+  readonly tableNames: ReadonlySet<string>;
+  readonly committed: ScopedView;
+  readonly head: ScopedView;
+}
+
+/** Makes a refusal. */
+export const refusal = (
+  code: string,
+  message: string,
+  details?: Readonly<Record<string, unknown>>,
+): Refused =>
+  details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };
+
+/** One transaction on its way, from the endpoint that received it to its answer. */
+export class Submission {
+  readonly lane: Lane;
+  readonly raw: Uint8Array;
+  readonly actor: Actor;
+  readonly wait: Wait;
+  readonly done: (answer: Submitted<unknown>) => void;
+  /** Monotonic milliseconds. */
+  readonly receivedMs: number;
+  /** Set for requests of other nodes: they are refused, not forwarded on, when we do not lead. */
+  readonly foreign: boolean;
+  admitted: Admitted<unknown> | undefined;
+  /** Executed in a batch of its own, because a batch with it has failed. */
+  alone = false;
+  /** Times it went back to a queue. */
+  attempts = 0;
+  answered = false;
+
+  constructor(fields: {
+    lane: Lane;
+    raw: Uint8Array;
+    actor: Actor;
+    wait: Wait;
+    done: (answer: Submitted<unknown>) => void;
+    receivedMs: number;
+    foreign: boolean;
+  }) {
+    this.lane = fields.lane;
+    this.raw = fields.raw;
+    this.actor = fields.actor;
+    this.wait = fields.wait;
+    this.done = fields.done;
+    this.receivedMs = fields.receivedMs;
+    this.foreign = fields.foreign;
+  }
+
+  /** Answers once; later answers are ignored. */
+  answer(answer: Submitted<unknown>): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.done(answer);
+  }
+}

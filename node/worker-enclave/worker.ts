@@ -1,0 +1,474 @@
+import type { AppliedBlock, ChannelToManager, ChannelToWorker } from '@concordat/bridge';
+import type { ReadView, Store } from '@concordat/kv';
+import { type CodedError, concatBytes, formatTransactionId } from '@concordat/std';
+import { Accounts } from './accounts.ts';
+import type {
+  AdapterHost,
+  BatchEnvironment,
+  CommittedBatch,
+  LedgerAdapter,
+  Refused,
+} from './adapter.ts';
+import { CommitGauge } from './commit-gauge.ts';
+import { WorkerError } from './errors.ts';
+import { Forwarding } from './forwarding.ts';
+import { Front } from './front.ts';
+import { makeGenesis } from './genesis.ts';
+import { identityOf } from './identities.ts';
+import { Intake } from './intake.ts';
+import { LaneHost } from './lane-host.ts';
+import { createLanes } from './lanes.ts';
+import {
+  type BatchPolicy,
+  defaultBatchPolicy,
+  defaultLimits,
+  overlayNumbers,
+  type WorkerLimits,
+} from './limits.ts';
+import { Pipeline } from './pipeline.ts';
+import { type Flight, SpeculativeChain } from './speculative-chain.ts';
+import { Stats } from './stats.ts';
+import { type Lane, refusal } from './submission.ts';
+
+/** What a worker is made of; clocks and entropy are injected so that tests decide them. */
+export interface WorkerOptions {
+  readonly adapters: readonly LedgerAdapter[];
+  readonly limits?: Partial<WorkerLimits>;
+  /** Sends one frame to the manager; false asks to hold back until {@link Worker.drained}. */
+  readonly send: (message: ChannelToManager) => boolean;
+  /** Wall clock, milliseconds since 1970. */
+  readonly wallMs: () => number;
+  /** Monotonic clock, milliseconds. */
+  readonly nowMs: () => number;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+const sweepMs = 1_000;
+const zeroNode = '0'.repeat(64);
+
+/**
+ * One worker enclave without its sockets: what the manager says goes in through `receive`, what
+ * the worker says goes out through `send`. It answers `ready` when it has acted on `configure`, on
+ * an adapter's last `genesis` frame, on `role`, on `rollback`, and on the `refused` of a batch it
+ * still had: a batch that arrives before that `ready` was executed on a state that is gone, and the
+ * manager refuses it.
+ */
+export class Worker {
+  readonly limits: WorkerLimits;
+  readonly stats = new Stats();
+  readonly #options: WorkerOptions;
+  readonly #store: Store;
+  readonly #lanes: readonly Lane[];
+  readonly #hosts: readonly LaneHost[];
+  readonly #chain: SpeculativeChain;
+  readonly #pipeline: Pipeline;
+  readonly #forwarding: Forwarding;
+  readonly #intake: Intake;
+  readonly #front: Front;
+  readonly #gauge: CommitGauge;
+  readonly #sweep: NodeJS.Timeout;
+  #policy: BatchPolicy = defaultBatchPolicy;
+  #nodeId = zeroNode;
+  #leader = false;
+  #view = 0;
+  #started = false;
+  #committedHeight = 0;
+  #timeMs = 0;
+  #genesisParts: Uint8Array[] = [];
+  #genesisBytes = 0;
+
+  /** @throws WorkerError INVALID_ADAPTERS */
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.limits = { ...defaultLimits, ...options.limits };
+    const { limits, stats } = this;
+    const { nowMs, send, log } = options;
+    const { store, lanes } = createLanes(options.adapters);
+    this.#store = store;
+    this.#lanes = lanes;
+    this.#chain = new SpeculativeChain(store);
+    this.#gauge = new CommitGauge(stats);
+    const accounts = new Accounts();
+    this.#intake = new Intake({
+      lanes,
+      accounts,
+      limits,
+      stats,
+      nowMs,
+      isOpen: () => this.#started,
+      isLeader: () => this.#leader,
+      sendAnswer: (answer) => send({ kind: 'forwardedReply', ...answer }),
+      onPressure: (high) => this.#front.pressure(high),
+    });
+    const { answer } = this.#intake;
+    const dispatch = this.#intake.dispatch.bind(this.#intake);
+    this.#pipeline = new Pipeline({
+      lanes,
+      chain: this.#chain,
+      stats,
+      limits,
+      policy: () => this.#policy,
+      environment: () => this.#environment(),
+      nowMs,
+      sendBatch: (batch, transactions) => send({ kind: 'batch', batch, transactions }),
+      answer,
+      reroute: dispatch,
+      log,
+    });
+    this.#forwarding = new Forwarding({
+      send: (id, identity, request) => send({ kind: 'forward', id, identity, request }),
+      identityOf: (submission) => identityOf(submission.actor),
+      answer,
+      dispatch,
+      committedHeight: () => this.#committedHeight,
+    });
+    this.#intake.connect(this.#pipeline, this.#forwarding);
+    this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
+    this.#front = new Front({
+      routes: this.#hosts.map((host, at) => ({
+        endpoints: (lanes[at] as Lane).adapter.endpoints,
+        host,
+      })),
+      accounts,
+      limits,
+      send,
+      isReady: () => this.#started,
+      health: () => this.health(),
+      statistics: () => this.statistics(),
+      log,
+    });
+    this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
+  }
+
+  /** The committed state of every adapter. */
+  get committed(): ReadView {
+    return this.#store.committed();
+  }
+
+  /** The speculative head of every adapter. */
+  get head(): ReadView {
+    return this.#store.head();
+  }
+
+  /** What an adapter's endpoints work with; for callers beside the HTTP front. */
+  hostOf(adapterId: string): AdapterHost | undefined {
+    return this.#hosts.find((host) => host.adapterId === adapterId);
+  }
+
+  role(): { readonly leader: boolean; readonly view: number } {
+    return { leader: this.#leader, view: this.#view };
+  }
+
+  timeMs(): number {
+    return this.#options.wallMs();
+  }
+
+  log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#options.log(event, fields);
+  }
+
+  /** What `GET /app/health` answers. */
+  health(): { ok: boolean; [field: string]: unknown } {
+    return {
+      ok: this.#started,
+      role: this.#leader ? 'leader' : 'follower',
+      view: this.#view,
+      committedHeight: this.#committedHeight,
+    };
+  }
+
+  /** What `GET /app/stats` answers. */
+  statistics(): Record<string, unknown> {
+    return {
+      ...this.health(),
+      nodeId: this.#nodeId,
+      adapters: this.#lanes.map((lane) => lane.adapter.id),
+      pipeline: this.stats.snapshot(this.#options.nowMs()),
+      queue: {
+        open: this.#intake.open,
+        queued: this.#pipeline.queued,
+        queuedBytes: this.#pipeline.queuedBytes,
+        batchesInFlight: this.#chain.length,
+        forwardedWaiting: this.#forwarding.waiting,
+      },
+      connections: this.#front.counts(),
+    };
+  }
+
+  /** The manager takes frames again after `send` returned false. */
+  drained(): void {
+    this.#front.drained();
+  }
+
+  /** Ends every connection and timer. */
+  close(): void {
+    clearInterval(this.#sweep);
+    this.#front.close();
+    this.#pipeline.follow();
+  }
+
+  /**
+   * Acts on one frame of the manager.
+   * @throws WorkerError PROTOCOL, AdapterError, KvError: this worker cannot go on
+   */
+  receive(message: ChannelToWorker): void {
+    switch (message.kind) {
+      case 'streamData':
+        this.#front.data(message.id, message.data);
+        return;
+      case 'streamOpen':
+        this.#front.open(message.id, message.identity);
+        return;
+      case 'streamEnd':
+        this.#front.end(message.id);
+        return;
+      case 'streamReset':
+        this.#front.reset(message.id);
+        return;
+      case 'sealed':
+        this.#chain.sealed(message.batch, message);
+        return;
+      case 'committed':
+        this.#committed(message.height);
+        return;
+      case 'committedByAll':
+        this.#gauge.committedByAll(message.height, this.#options.nowMs());
+        return;
+      case 'applied':
+        for (const block of message.blocks) this.#applied(block);
+        return;
+      case 'forwarded':
+        this.#intake.forwarded(message);
+        return;
+      case 'forwardReply':
+        this.#forwarding.replied(message);
+        return;
+      default:
+        this.#receiveRare(message);
+    }
+  }
+
+  #receiveRare(message: ChannelToWorker): void {
+    switch (message.kind) {
+      case 'role':
+        this.#role(message.leader, message.view);
+        return;
+      case 'rollback':
+        this.#rollback(message.height);
+        return;
+      case 'refused':
+        this.#refused(message.batch);
+        return;
+      case 'configure':
+        this.#configure(message.json);
+        return;
+      case 'genesis':
+        this.#genesis(message.adapterId, message.last, message.part);
+        return;
+      case 'start':
+        this.#start();
+        return;
+      default:
+        throw new WorkerError('PROTOCOL', `unexpected frame ${message.kind}`);
+    }
+  }
+
+  #committed(height: number): void {
+    const nowMs = this.#options.nowMs();
+    this.#chain.commit(height, (flight) => this.#blockCommitted(flight, nowMs));
+    this.#committedHeight = Math.max(this.#committedHeight, height);
+    this.#forwarding.committed(this.#committedHeight);
+    this.#pipeline.advance();
+  }
+
+  #blockCommitted(flight: Flight, nowMs: number): void {
+    this.#committedHeight = flight.height;
+    this.stats.blockCommitted(flight.count, nowMs);
+    if (this.#started) this.#publish(flight);
+    const { height, view, firstSeqno, submissions, outcomes } = flight;
+    if (submissions.length > 0) this.#gauge.committed(flight);
+    let seqno = firstSeqno;
+    for (let at = 0; at < submissions.length; at++) {
+      const submission = submissions[at] as (typeof submissions)[number];
+      const outcome = outcomes[at] as (typeof outcomes)[number];
+      if (!outcome.ok) {
+        this.stats.dropped += 1;
+        this.#intake.answer(submission, outcome);
+        continue;
+      }
+      const transactionId = formatTransactionId(view, seqno);
+      seqno += 1;
+      this.stats.commitLatency.record(nowMs - submission.receivedMs, nowMs);
+      this.#intake.answer(submission, { ok: true, result: outcome.result, transactionId, height });
+    }
+    for (const tell of flight.riders) tell();
+  }
+
+  #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
+    for (const { adapter, committed } of this.#lanes) {
+      adapter.committed?.({ height, view, firstSeqno, timeMs, count }, committed);
+    }
+  }
+
+  #applied(block: AppliedBlock): void {
+    const { height, view, firstSeqno, timeMs, transactions } = block;
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    if (!this.#started) this.#chain.adoptUnsealed();
+    const place = { height, view, firstSeqno, timeMs, count: transactions.length };
+    if (block.speculative || this.#chain.length > 0) {
+      const flight = { ...place, batch: 0, submissions: [], outcomes: [] };
+      this.#chain.applied(flight, transactions);
+      this.#headReset();
+      if (!block.speculative) this.#committed(height);
+      return;
+    }
+    this.#chain.replay(transactions);
+    this.#headReset();
+    this.#committedHeight = height;
+    this.stats.blockCommitted(place.count, this.#options.nowMs());
+    if (this.#started) this.#publish(place);
+    this.#forwarding.committed(height);
+  }
+
+  #role(leader: boolean, view: number): void {
+    if (leader === this.#leader && view === this.#view) {
+      this.#ready();
+      return;
+    }
+    this.#leader = leader;
+    this.#view = view;
+    if (this.#started) {
+      if (leader) this.#pipeline.interrupt();
+      else this.#pipeline.follow();
+      this.#dropUnsealed();
+      if (leader) this.#lead();
+    }
+    this.log('worker.role', { leader, view });
+    this.#ready();
+  }
+
+  #lead(): void {
+    this.#pipeline.lead();
+    this.#forwarding.unpark();
+  }
+
+  #dropUnsealed(): void {
+    const dropped = this.#chain.dropUnsealed();
+    if (dropped.length === 0) return;
+    this.#pipeline.orphan(dropped);
+    this.#headReset();
+  }
+
+  #rollback(height: number): void {
+    this.#pipeline.interrupt();
+    const dropped = this.#chain.rollback(height);
+    this.#pipeline.orphan(dropped.filter((flight) => flight.height === 0));
+    const lost = refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again');
+    for (const flight of dropped) {
+      if (flight.height > 0) this.#lose(flight, lost);
+    }
+    if (dropped.length > 0) this.#headReset();
+    this.log('worker.rollback', { height, blocks: dropped.length });
+    this.#ready();
+  }
+
+  #lose(flight: Flight, lost: Refused): void {
+    for (const submission of flight.submissions) {
+      this.stats.lost += 1;
+      this.#intake.answer(submission, lost);
+    }
+    for (const tell of flight.riders) tell();
+  }
+
+  #refused(batch: number): void {
+    if (this.#chain.isUnsealed(batch)) {
+      this.#pipeline.interrupt();
+      this.#dropUnsealed();
+      this.#ready();
+    }
+    this.#pipeline.refused(batch);
+  }
+
+  #headReset(): void {
+    for (const { adapter } of this.#lanes) adapter.headReset?.();
+  }
+
+  #configure(json: Uint8Array): void {
+    const { adapters, policies, nodeId } = parseConfiguration(json);
+    this.#policy = overlayNumbers(this.#policy, policies);
+    if (typeof nodeId === 'string') this.#nodeId = nodeId;
+    for (const { adapter } of this.#lanes) adapter.configure(adapters[adapter.id]);
+    this.#ready();
+  }
+
+  #genesis(adapterId: string, last: boolean, part: Uint8Array): void {
+    this.#genesisBytes += part.length;
+    if (this.#genesisBytes > this.limits.maxGenesisBytes) {
+      throw new WorkerError('PROTOCOL', 'the genesis data is larger than this worker accepts');
+    }
+    // The part is a view of a received chunk, which it would keep whole.
+    if (part.length > 0) this.#genesisParts.push(Buffer.from(part));
+    if (!last) return;
+    const parts = this.#genesisParts;
+    this.#genesisParts = [];
+    this.#genesisBytes = 0;
+    const lane = this.#lanes.find((candidate) => candidate.adapter.id === adapterId);
+    if (lane === undefined) {
+      throw new WorkerError('PROTOCOL', `genesis data for unknown adapter ${adapterId}`);
+    }
+    makeGenesis(lane, parts.length === 0 ? undefined : concatBytes(...parts), {
+      chain: this.#chain,
+      numbers: this.#pipeline,
+      blockBytes: this.limits.genesisBlockBytes,
+      env: this.#environment(),
+      send: (batch, transactions) =>
+        this.#options.send({ kind: 'genesisBatch', batch, transactions }),
+    });
+    this.#ready();
+  }
+
+  #start(): void {
+    if (this.#started) return;
+    this.#chain.adoptUnsealed();
+    this.#started = true;
+    this.#lanes.forEach((lane, at) => {
+      lane.adapter.start?.(this.#hosts[at] as LaneHost);
+    });
+    this.log('worker.started', { committedHeight: this.#committedHeight });
+    if (this.#leader) this.#lead();
+  }
+
+  #ready(): void {
+    this.#options.send({ kind: 'ready' });
+  }
+
+  #environment(): BatchEnvironment {
+    this.#timeMs = Math.max(this.#timeMs, this.#options.wallMs());
+    const { random } = this.#options;
+    return { timeMs: this.#timeMs, view: this.#view, nodeId: this.#nodeId, random };
+  }
+
+  #expire(): void {
+    const before = this.#options.nowMs() - this.limits.commitTimeoutMs;
+    const late = refusal('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known');
+    for (const submission of this.#chain.overdue(before)) this.#intake.answer(submission, late);
+    this.#pipeline.expire(before);
+    this.#forwarding.expire(before);
+  }
+}
+
+/** @throws WorkerError PROTOCOL */
+function parseConfiguration(json: Uint8Array): {
+  adapters: Record<string, unknown>;
+  policies: unknown;
+  nodeId: unknown;
+} {
+  try {
+    const value = JSON.parse(Buffer.from(json).toString('utf8')) as Record<string, unknown>;
+    const adapters = (value.adapters ?? {}) as Record<string, unknown>;
+    return { adapters, policies: value.policies, nodeId: value.nodeId };
+  } catch (error) {
+    throw new WorkerError('PROTOCOL', `configuration: ${(error as CodedError).name}`);
+  }
+}
