@@ -10,6 +10,12 @@ export interface Answer {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
+/** A notification of JSON-RPC as tests look at it. */
+export interface Event {
+  // biome-ignore lint/suspicious/noExplicitAny: results of any subscription are looked into
+  readonly params?: { readonly subscription: string; readonly result: any };
+}
+
 /** A WebSocket whose messages and closing a test sees. */
 export class StubSocket implements WebSocketLike {
   readonly sent: string[] = [];
@@ -30,7 +36,7 @@ export class StubSocket implements WebSocketLike {
     this.onClose();
   }
   /** Messages got since the last call, parsed, once every pending answer is in. */
-  async take(): Promise<(Answer & { params?: { subscription: string; result: unknown } })[]> {
+  async take(): Promise<(Answer & Event)[]> {
     await settled();
     return this.sent.splice(0).map((text) => JSON.parse(text));
   }
