@@ -176,13 +176,14 @@ function readExtensions(node: DerNode | undefined): Extensions {
   while (!list.done) {
     const extension = list.enter(derTags.sequence);
     const oid = readOid(extension.read(derTags.oid));
-    const critical = extension.readOptional(derTags.boolean);
+    const mark = extension.readOptional(derTags.boolean);
+    const critical = mark !== undefined && readBoolean(mark);
     const value = extension.read(derTags.octetString).content;
     extension.end();
     if (seen.has(oid)) throw bad(`extension ${oid} twice`);
     seen.add(oid);
     const known = readExtension(found, oid, value);
-    if (!known && critical !== undefined && readBoolean(critical)) found.unknownCritical.push(oid);
+    if (!known && critical) found.unknownCritical.push(oid);
   }
   return found;
 }
