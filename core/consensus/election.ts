@@ -1,6 +1,6 @@
 import type { NodeId, View } from '@concordat/std';
 import type { Refusal } from './consensus.ts';
-import { startLeading } from './leader.ts';
+import { startLeading, tellOfRemoval } from './leader.ts';
 import type { LogPosition, TimeoutNow, VoteRequest, VoteResponse } from './message.ts';
 import {
   becomeFollower,
@@ -20,6 +20,8 @@ export function tickElection(state: RaftState): void {
     return;
   }
   resetElectionTimeout(state);
+  // Not a campaign: a leader that gets this from a removed node tells it that it may go.
+  if (state.removed && !state.retired) requestVotes(state, true);
   if (state.leader === undefined) return;
   state.leader = undefined;
   state.outbox.changed();
@@ -68,6 +70,7 @@ function requestVotes(state: RaftState, pre: boolean): void {
 /** Handles a request for a vote. Learners and retiring nodes answer as well: candidates may count them. */
 export function handleVoteRequest(state: RaftState, from: NodeId, request: VoteRequest): undefined {
   learnCommit(state, request.committed);
+  if (state.role === 'leader') tellOfRemoval(state, from);
   if (request.pre) {
     const granted = wouldVote(state, request);
     const view = granted ? request.view : state.view;

@@ -12,7 +12,7 @@ import {
 } from './state.ts';
 
 /** Election timeouts of silence after which a removed node is no longer told of its removal. */
-const forgetRetiringAfter = 4;
+const forgetRetiringAfter = 100;
 
 /** The election is won. */
 export function startLeading(state: RaftState): void {
@@ -40,7 +40,8 @@ export function propose(
   if (state.transferee !== undefined || !state.isVoter()) {
     return { ok: false, code: 'TRANSFERRING' };
   }
-  if (state.log.full) return { ok: false, code: 'BUSY' };
+  // The first entry of a view is always taken: what fills the log commits under it alone.
+  if (state.log.full && state.log.lastView === state.view) return { ok: false, code: 'BUSY' };
   if (configuration) {
     if (!isConfiguration(configuration)) return { ok: false, code: 'INVALID_CONFIGURATION' };
     if (state.configurations.pending) return { ok: false, code: 'CONFIGURATION_PENDING' };
@@ -147,6 +148,13 @@ function tickRetirement(state: RaftState): void {
 export function forgetRetired(state: RaftState, peer: NodeId): void {
   state.retiring.delete(peer);
   if (!state.learners.has(peer)) state.progress.delete(peer);
+}
+
+/** A node we do not feed campaigns: it voted once and was away when its removal was told. */
+export function tellOfRemoval(state: RaftState, peer: NodeId): void {
+  if (state.progress.has(peer) || state.retiring.size >= maxVoters) return;
+  state.retiring.add(peer);
+  refreshPeers(state);
 }
 
 /** Begins to hand over to a voter; proposals wait until it succeeds or an election timeout passes. */

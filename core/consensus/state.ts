@@ -32,6 +32,8 @@ export class RaftState {
   readonly learners = new Set<NodeId>();
   /** Nodes that ceased to vote and may not have heard of it. */
   readonly retiring = new Set<NodeId>();
+  /** This node's removal is committed; it stays until it hears that its successors know. */
+  removed = false;
   retired = false;
 
   /** Ticks since the leader was heard, a vote granted or a campaign begun. */
@@ -145,7 +147,10 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
   state.log.evict(height);
   const removed = state.configurations.committed(height);
   if (!removed) return false;
-  for (const node of removed) if (node !== state.self) state.retiring.add(node);
+  for (const node of removed) {
+    if (node === state.self) state.removed = true;
+    else state.retiring.add(node);
+  }
   for (const node of state.configurations.voters) state.learners.delete(node);
   configurationChanged(state);
   return true;
@@ -155,7 +160,10 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
 export function configurationChanged(state: RaftState): void {
   const votes = state.isVoter();
   for (const node of state.configurations.voters) state.retiring.delete(node);
-  if (votes) state.retired = false;
+  if (votes) {
+    state.removed = false;
+    state.retired = false;
+  }
   if (votes ? state.role === 'learner' : state.role !== 'leader') {
     state.role = votes ? 'follower' : 'learner';
   }

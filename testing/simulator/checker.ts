@@ -1,0 +1,144 @@
+import { type Effects, type Entry, quorumSize } from '@concordat/consensus';
+import { CodedError, type NodeId } from '@concordat/std';
+import type { SimulatedNode } from './node.ts';
+
+/** What a run may violate. */
+export type ViolationCode =
+  | 'TWO_LEADERS'
+  | 'VOTED_TWICE'
+  | 'VIEW_FELL'
+  | 'DIVERGENT_COMMIT'
+  | 'COMMIT_NOT_DURABLE'
+  | 'COMMIT_LOST'
+  | 'COMMITTED_TRUNCATED'
+  | 'LOG_GAP'
+  | 'LOG_MISMATCH'
+  | 'PREMATURE_RETIREMENT'
+  | 'STALE_READ'
+  | 'DISHONEST_PEER'
+  | 'NOT_LIVE';
+
+/** The algorithm broke a promise. */
+export class Violation extends CodedError<ViolationCode> {}
+
+/** Watches every effect of every node, all the time, with knowledge no node has. */
+export class Checker {
+  /** Entry first committed at each height, by anyone. */
+  readonly history: Entry[] = [];
+  readonly #leaders = new Map<number, NodeId>();
+  readonly #written = new Map<string, string>();
+  readonly #configurations: { height: number; voters: readonly NodeId[] }[] = [];
+  /** Every voter of any committed configuration. */
+  readonly everVoted: Set<NodeId>;
+  /** Every node that ever was, the dead included: their disks prove what was durable. */
+  readonly #everyone: ReadonlyMap<NodeId, SimulatedNode>;
+
+  constructor(voters: readonly NodeId[], everyone: ReadonlyMap<NodeId, SimulatedNode>) {
+    this.#configurations.push({ height: 0, voters });
+    this.everVoted = new Set(voters);
+    this.#everyone = everyone;
+  }
+
+  /** Voters of the newest committed configuration. */
+  get voters(): readonly NodeId[] {
+    return this.#configurations[this.#configurations.length - 1]?.voters ?? [];
+  }
+
+  /** Height of the newest committed configuration. */
+  get configurationHeight(): number {
+    return this.#configurations[this.#configurations.length - 1]?.height ?? 0;
+  }
+
+  /** Before the node acts on its effects. */
+  beforeEffects(node: SimulatedNode, effects: Effects): void {
+    const { hardState, truncateAfter } = effects;
+    if (hardState) {
+      const { view, votedFor } = node.hardState;
+      if (hardState.view < view) fail('VIEW_FELL', node, `from ${view} to ${hardState.view}`);
+      const changed = hardState.view === view && votedFor && hardState.votedFor !== votedFor;
+      if (changed) fail('VOTED_TWICE', node, `in view ${view}`);
+    }
+    if (truncateAfter !== undefined && truncateAfter < node.committed) {
+      fail('COMMITTED_TRUNCATED', node, `after ${truncateAfter}, committed ${node.committed}`);
+    }
+    let next = (truncateAfter ?? node.log.length) + 1;
+    for (const entry of effects.append) {
+      if (entry.height !== next) fail('LOG_GAP', node, `${entry.height} in place of ${next}`);
+      next += 1;
+      const key = `${entry.view}.${entry.height}`;
+      const content = contentOf(entry);
+      const before = this.#written.get(key);
+      if (before === undefined) this.#written.set(key, content);
+      else if (before !== content) fail('LOG_MISMATCH', node, `two entries ${key}`);
+    }
+  }
+
+  /** After the node's log and commit height are up to date. */
+  afterEffects(node: SimulatedNode, effects: Effects, committedBefore: number): void {
+    for (let height = committedBefore + 1; height <= node.committed; height += 1) {
+      this.#committed(node, height);
+    }
+    if (effects.changed) this.#changed(node);
+    for (const { requestId, height } of effects.reads) {
+      const least = Number(requestId.split('@')[1]);
+      if (height < least) fail('STALE_READ', node, `read at ${height}, answered before: ${least}`);
+    }
+  }
+
+  #committed(node: SimulatedNode, height: number): void {
+    const entry = node.log[height - 1];
+    if (!entry) fail('LOG_GAP', node, `committed ${height} beyond its log`);
+    const known = this.history[height - 1];
+    if (known) {
+      if (known.view !== entry.view || contentOf(known) !== contentOf(entry)) {
+        fail('DIVERGENT_COMMIT', node, `at ${height}: ${entry.view}, others ${known.view}`);
+      }
+      return;
+    }
+    if (height !== this.history.length + 1) fail('LOG_GAP', node, `commits ${height} first`);
+    const governing = [this.voters];
+    if (entry.configuration) {
+      governing.push(entry.configuration);
+      this.#configurations.push({ height, voters: entry.configuration });
+      for (const voter of entry.configuration) this.everVoted.add(voter);
+    }
+    for (const voters of governing) this.#expectDurable(node, entry, voters);
+    this.history.push(entry);
+  }
+
+  #expectDurable(node: SimulatedNode, entry: Entry, voters: readonly NodeId[]): void {
+    let holders = 0;
+    for (const voter of voters) {
+      const disk = this.#everyone.get(voter)?.durable;
+      if (disk?.[entry.height - 1]?.view === entry.view) holders += 1;
+    }
+    if (holders < quorumSize(voters.length)) {
+      const held = `${holders} of ${voters.length} voters`;
+      fail('COMMIT_NOT_DURABLE', node, `${entry.view}.${entry.height} held by ${held}`);
+    }
+  }
+
+  #changed(node: SimulatedNode): void {
+    const { role, view, retired } = node.raft.status;
+    if (retired && this.voters.includes(node.id)) {
+      fail('PREMATURE_RETIREMENT', node, 'still a voter of the committed configuration');
+    }
+    if (role !== 'leader') return;
+    const other = this.#leaders.get(view);
+    if (other !== undefined && other !== node.id) fail('TWO_LEADERS', node, `of view ${view}`);
+    if (other === node.id) return;
+    this.#leaders.set(view, node.id);
+    for (let at = this.history.length; at > 0; at -= 1) {
+      if (node.log[at - 1]?.view !== this.history[at - 1]?.view) {
+        fail('COMMIT_LOST', node, `leader of view ${view} lacks committed height ${at}`);
+      }
+    }
+  }
+}
+
+const contentOf = (entry: Entry): string =>
+  `${Buffer.from(entry.payload).toString('latin1')} ${entry.configuration?.join() ?? ''}`;
+
+function fail(code: ViolationCode, node: SimulatedNode, what: string): never {
+  throw new Violation(code, `${node.name}: ${what}`);
+}
