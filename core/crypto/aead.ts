@@ -5,18 +5,17 @@ import { CryptoError } from './errors.ts';
 /** Bytes an AEAD adds to its plaintext. */
 export const aeadTagBytes = 16;
 
-const algorithms = { 16: 'aes-128-gcm', 32: 'aes-256-gcm' } as const;
+const algorithm = 'aes-256-gcm';
 
-function algorithmOf(key: Uint8Array, nonce: Uint8Array): 'aes-128-gcm' | 'aes-256-gcm' {
-  assert(key.length === 32 || key.length === 16, `AEAD key of ${key.length} bytes`);
+function checkLengths(key: Uint8Array, nonce: Uint8Array): void {
+  assert(key.length === 32, `AEAD key of ${key.length} bytes`);
   assert(nonce.length === 12, `AEAD nonce of ${nonce.length} bytes`);
-  return algorithms[key.length];
 }
 
 /**
  * AES-256-GCM (NIST SP 800-38D). A nonce must never be used twice under one key: the caller builds
  * it from what is unique by construction.
- * @param key 32 bytes (16 selects AES-128, for test vectors of composed schemes)
+ * @param key 32 bytes
  * @param nonce 12 bytes
  * @returns ciphertext ‖ 16-byte tag
  */
@@ -26,9 +25,8 @@ export function aeadSeal(
   additionalData: Uint8Array,
   plaintext: Uint8Array,
 ): Uint8Array {
-  const cipher = createCipheriv(algorithmOf(key, nonce), key, nonce, {
-    authTagLength: aeadTagBytes,
-  });
+  checkLengths(key, nonce);
+  const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: aeadTagBytes });
   cipher.setAAD(additionalData);
   const sealed = Buffer.allocUnsafe(plaintext.length + aeadTagBytes);
   sealed.set(cipher.update(plaintext), 0);
@@ -47,7 +45,7 @@ export function aeadOpen(
   additionalData: Uint8Array,
   sealed: Uint8Array,
 ): Uint8Array {
-  const algorithm = algorithmOf(key, nonce);
+  checkLengths(key, nonce);
   const length = sealed.length - aeadTagBytes;
   if (length < 0) throw new CryptoError('AUTHENTICATION_FAILED', 'sealed bytes shorter than a tag');
   const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: aeadTagBytes });
