@@ -24,5 +24,6 @@ export {
 } from './adapter.ts';
 export { WorkerError, type WorkerErrorCode } from './errors.ts';
 export { streamProtocol } from './http-front.ts';
+export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

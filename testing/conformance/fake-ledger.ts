@@ -1,0 +1,176 @@
+import type { Worker, WorkerOptions } from '@concordat/worker-enclave';
+
+/** A frame the manager would send to the worker. */
+export type ToWorker = Parameters<Worker['receive']>[0];
+/** A frame the worker sends to the manager. */
+export type FromWorker = Parameters<WorkerOptions['send']>[0];
+
+type Applied = Extract<ToWorker, { kind: 'applied' }>['blocks'][number];
+
+/** A block of the fake ledger: what would be sealed, in plaintext. */
+export type FakeBlock = Omit<Applied, 'speculative'>;
+
+type Batch = Extract<FromWorker, { kind: 'batch' | 'genesisBatch' }>;
+type Reply = Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>;
+
+/** Orders batches as the manager of a one-node network would, without keys or disk. */
+export class FakeLedger {
+  /** Everything numbered, oldest first. */
+  readonly blocks: FakeBlock[] = [];
+  /** Refuse the next so many batches instead of numbering them. */
+  refuseBatches = 0;
+  /** Number batches only when told to by `settle`. */
+  hold = false;
+  readonly #deliver: (message: ToWorker) => void;
+  readonly #atOnce: boolean;
+  readonly #nowMs: () => number;
+  readonly #followers: FakeLedger[] = [];
+  readonly #replies = new Map<number, (reply: Reply) => void>();
+  #inbox: Batch[] = [];
+  #scheduled = false;
+  /** Frames after which a batch is stale, sent and not yet answered by `ready`. */
+  #owed = 0;
+  #view = 1;
+  #leading = false;
+  #committed = 0;
+  #nextSeqno = 1;
+  #nextForward = 1;
+
+  constructor(options: {
+    readonly deliver: (message: ToWorker) => void;
+    readonly atOnce: boolean;
+    readonly nowMs: () => number;
+  }) {
+    this.#deliver = options.deliver;
+    this.#atOnce = options.atOnce;
+    this.#nowMs = options.nowMs;
+  }
+
+  /** Height of the newest committed block. */
+  get committedHeight(): number {
+    return this.#committed;
+  }
+
+  get committedBlocks(): readonly FakeBlock[] {
+    return this.blocks.slice(0, this.#committed);
+  }
+
+  /** Takes a frame of the worker if it concerns the ledger. */
+  take(message: FromWorker): boolean {
+    if (message.kind === 'ready') {
+      this.#owed = Math.max(0, this.#owed - 1);
+      return true;
+    }
+    if (message.kind !== 'batch' && message.kind !== 'genesisBatch') return false;
+    this.#inbox.push(message);
+    if (!this.#scheduled && !this.hold) {
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        if (!this.hold) this.settle();
+      });
+    }
+    return true;
+  }
+
+  /** Numbers the batches that have arrived, or refuses the stale ones. */
+  settle(): void {
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (const batch of inbox) this.#order(batch);
+    if (this.#atOnce && this.#committed < this.blocks.length) this.commit();
+  }
+
+  /** Commits up to a height; default everything numbered. */
+  commit(height = this.blocks.length): void {
+    const fresh = this.blocks.slice(this.#committed, height);
+    if (fresh.length === 0) return;
+    this.#committed = height;
+    for (const follower of this.#followers) follower.#follow(fresh);
+    this.#deliver({ kind: 'committed', height });
+    this.#deliver({ kind: 'committedByAll', height });
+  }
+
+  /** Takes back every block above the height, as a new leader's log would. */
+  rollback(height: number): void {
+    this.blocks.length = Math.min(this.blocks.length, height);
+    const last = this.blocks.at(-1);
+    this.#nextSeqno = last === undefined ? 1 : last.firstSeqno + last.transactions.length;
+    this.#owed += 1;
+    this.#deliver({ kind: 'rollback', height });
+  }
+
+  /** Makes the node lead in a new view, or follow. */
+  role(leader: boolean): void {
+    this.#view += 1;
+    this.#leading = leader;
+    this.#owed += 1;
+    const json = Buffer.from('{}');
+    this.#deliver({ kind: 'role', leader, view: this.#view, json });
+  }
+
+  /** Hands committed blocks to a worker that was not there. */
+  replay(blocks: readonly FakeBlock[]): void {
+    this.#follow(blocks);
+  }
+
+  /** Gives the worker a block of another leader that is not committed yet. */
+  applySpeculatively(block: FakeBlock): void {
+    this.#append(block);
+    this.#deliver({ kind: 'applied', blocks: [{ ...block, speculative: true }] });
+  }
+
+  /** From now on every commit here reaches that ledger too. */
+  feed(follower: FakeLedger): void {
+    follower.#follow(this.committedBlocks.slice(follower.#committed));
+    this.#followers.push(follower);
+  }
+
+  /** A follower's request, to be executed by this ledger's worker. */
+  forwarded(
+    { identity, request }: { readonly identity: Uint8Array; readonly request: Uint8Array },
+    answer: (reply: Reply) => void,
+  ): void {
+    const id = this.#nextForward++;
+    this.#replies.set(id, answer);
+    this.#deliver({ kind: 'forwarded', id, origin: 'b'.repeat(64), identity, request });
+  }
+
+  /** The worker's answer to it. */
+  reply({ id, ok, height, reply }: Extract<FromWorker, { kind: 'forwardedReply' }>): void {
+    const answer = this.#replies.get(id);
+    this.#replies.delete(id);
+    answer?.({ ok, height, reply });
+  }
+
+  #order(batch: Batch): void {
+    if (batch.kind === 'batch' && (!this.#leading || this.#owed > 0 || this.refuseBatches > 0)) {
+      if (this.#owed === 0) this.#owed = 1;
+      this.refuseBatches = Math.max(0, this.refuseBatches - 1);
+      this.#deliver({ kind: 'refused', batch: batch.batch, code: 'STALE' });
+      return;
+    }
+    const block = {
+      view: this.#view,
+      height: this.blocks.length + 1,
+      firstSeqno: this.#nextSeqno,
+      timeMs: this.#nowMs(),
+      transactions: batch.transactions,
+    };
+    this.#append(block);
+    const { view, height, firstSeqno } = block;
+    this.#deliver({ kind: 'sealed', batch: batch.batch, view, height, firstSeqno });
+  }
+
+  #append(block: FakeBlock): void {
+    this.blocks.push(block);
+    this.#nextSeqno = block.firstSeqno + block.transactions.length;
+  }
+
+  #follow(blocks: readonly FakeBlock[]): void {
+    for (const block of blocks) this.#append(block);
+    this.#committed = this.blocks.length;
+    const applied = blocks.map((block) => ({ ...block, speculative: false }));
+    if (applied.length > 0) this.#deliver({ kind: 'applied', blocks: applied });
+  }
+}

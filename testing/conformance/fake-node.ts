@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import type { TableDeclaration } from '@concordat/kv';
+import { assert } from '@concordat/std';
+import {
+  type Actor,
+  type LedgerAdapter,
+  type Submitted,
+  type Wait,
+  Worker,
+  type WorkerLimits,
+} from '@concordat/worker-enclave';
+import { createFakeActor } from './fake-actor.ts';
+import { type FakeBlock, FakeLedger, type FromWorker, type ToWorker } from './fake-ledger.ts';
+import { FakeListener } from './fake-listener.ts';
+import { dumpTables } from './table-dump.ts';
+
+/** How a fake node begins. */
+export interface FakeNodeOptions {
+  /** The adapter's part of the constitution. */
+  readonly config?: unknown;
+  readonly genesisData?: Uint8Array;
+  /** Who speaks on the default port. */
+  readonly actor?: Actor;
+  /** `at-once`: a batch commits in the next turn; `on-demand`: when the test says so. */
+  readonly commit?: 'at-once' | 'on-demand';
+  /** Constitution policies that shape batches, e.g. `{maxBatchTransactions: 1}`. */
+  readonly policies?: Readonly<Record<string, number>>;
+  readonly limits?: Partial<WorkerLimits>;
+  /** Wall clock, milliseconds since 1970. Default: this machine's. */
+  readonly timeMs?: () => number;
+  /** Begin as a follower with these committed blocks instead of making the genesis state. */
+  readonly blocks?: readonly FakeBlock[];
+  /** Follow this node: its committed blocks arrive here, requests are forwarded to it. */
+  readonly follows?: FakeNode;
+  readonly log?: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/**
+ * One node of a network that is not there: the real worker runtime, with the manager's side of the
+ * channel played in this process. Batches are numbered and committed without consensus, encryption
+ * or disk; clients reach the adapter over plain TCP on the loopback device, each port standing for
+ * one authenticated actor.
+ */
+export class FakeNode {
+  readonly worker: Worker;
+  readonly adapters: readonly LedgerAdapter[];
+  readonly actor: Actor;
+  readonly ledger: FakeLedger;
+  readonly events: {
+    readonly event: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[] = [];
+  readonly #listener: FakeListener;
+  readonly #options: FakeNodeOptions;
+  #port = 0;
+
+  /** Use {@link createFakeNode}. */
+  constructor(adapters: readonly LedgerAdapter[], options: FakeNodeOptions) {
+    this.adapters = adapters;
+    this.actor = options.actor ?? createFakeActor('alice');
+    this.#options = options;
+    this.ledger = new FakeLedger({
+      deliver: (message) => this.worker.receive(message),
+      atOnce: options.commit !== 'on-demand',
+      nowMs: options.timeMs ?? Date.now,
+    });
+    this.#listener = new FakeListener((message) => this.worker.receive(message));
+    this.worker = new Worker({
+      adapters,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+      send: (message) => this.#sent(message),
+      wallMs: options.timeMs ?? Date.now,
+      nowMs: () => performance.now(),
+      random: (bytes) => randomBytes(bytes),
+      log: (event, fields) => {
+        this.events.push({ event, fields });
+        options.log?.(event, fields);
+      },
+    });
+  }
+
+  /** Configures the worker, makes or replays the state, starts it and opens the default port. */
+  async start(): Promise<void> {
+    const { config, policies = {}, genesisData, blocks, follows } = this.#options;
+    const adapters = Object.fromEntries(this.adapters.map(({ id }) => [id, config]));
+    const json = Buffer.from(
+      JSON.stringify({ adapters, policies, networkId: 'f'.repeat(64), nodeId: 'a'.repeat(64) }),
+    );
+    this.worker.receive({ kind: 'configure', json });
+    const past = blocks ?? follows?.ledger.committedBlocks;
+    if (past === undefined) this.#makeGenesis(genesisData);
+    else this.ledger.replay(past);
+    if (past === undefined) this.ledger.role(true);
+    this.worker.receive({ kind: 'start' });
+    follows?.ledger.feed(this.ledger);
+    this.#port = await this.#listener.listen(this.actor);
+  }
+
+  #makeGenesis(data: Uint8Array | undefined): void {
+    for (const { id } of this.adapters) {
+      const part = data ?? new Uint8Array(0);
+      this.worker.receive({ kind: 'genesis', adapterId: id, last: true, part });
+    }
+    this.ledger.settle();
+    this.ledger.commit();
+  }
+
+  /** Loopback port of the default actor. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Where `fetch` reaches the adapter as the default actor. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Opens another port, on which this actor speaks. */
+  listen(actor: Actor): Promise<number> {
+    return this.#listener.listen(actor);
+  }
+
+  /** Submits to the only adapter, or the one named, without HTTP. */
+  submit(
+    raw: Uint8Array,
+    options: {
+      readonly actor?: Actor;
+      readonly wait?: Wait;
+      readonly adapterId?: string;
+    } = {},
+  ): Promise<Submitted<unknown>> {
+    const { actor = this.actor, wait = 'commit', adapterId } = options;
+    const host = this.worker.hostOf(adapterId ?? (this.adapters[0] as LedgerAdapter).id);
+    assert(host !== undefined, `no adapter ${adapterId}`);
+    return host.submit(raw, actor, { wait });
+  }
+
+  /** Waits until every frame under way in both directions has been acted on. */
+  async settled(): Promise<void> {
+    for (let turn = 0; turn < 4; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.ledger.settle();
+    }
+  }
+
+  /** Committed content of the adapters' tables, as sorted hex. */
+  dump(): ReturnType<typeof dumpTables> {
+    return dumpTables(this.worker.committed, this.#tables());
+  }
+
+  /** The same of the speculative head. */
+  dumpHead(): ReturnType<typeof dumpTables> {
+    return dumpTables(this.worker.head, this.#tables());
+  }
+
+  /** Closes ports, connections and timers. */
+  async close(): Promise<void> {
+    this.worker.close();
+    await this.#listener.close();
+  }
+
+  #tables(): readonly TableDeclaration[] {
+    return this.adapters.flatMap((adapter) => adapter.tables);
+  }
+
+  #sent(message: FromWorker): boolean {
+    if (this.#listener.take(message) || this.ledger.take(message)) return true;
+    if (message.kind === 'forward') this.#forward(message);
+    else if (message.kind === 'forwardedReply') this.ledger.reply(message);
+    return true;
+  }
+
+  #forward({ id, identity, request }: Extract<FromWorker, { kind: 'forward' }>): void {
+    const leader = this.#options.follows;
+    const answer = (reply: Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>) =>
+      setImmediate(() => this.worker.receive({ kind: 'forwardReply', id, ...reply }));
+    if (leader === undefined) {
+      const reply = Buffer.from('{"code":"NO_LEADER","message":"nobody leads"}');
+      answer({ ok: false, height: 0, reply });
+      return;
+    }
+    leader.ledger.forwarded({ identity, request }, answer);
+  }
+}
+
+/** Starts a fake node for one adapter, or for several in one worker. */
+export async function createFakeNode(
+  adapter: LedgerAdapter | readonly LedgerAdapter[],
+  options: FakeNodeOptions = {},
+): Promise<FakeNode> {
+  const adapters = Array.isArray(adapter) ? adapter : [adapter as LedgerAdapter];
+  const node = new FakeNode(adapters, options);
+  await node.start();
+  return node;
+}

@@ -1,0 +1,4 @@
+export { createFakeActor } from './fake-actor.ts';
+export { type FakeBlock, FakeLedger } from './fake-ledger.ts';
+export { createFakeNode, FakeNode, type FakeNodeOptions } from './fake-node.ts';
+export { dumpTables, type TableDump } from './table-dump.ts';
