@@ -54,8 +54,8 @@ export function createVirtualEvidence(claim: {
 }
 
 /**
- * Verifier of the software platform. Body: u8 1 ‖ measurement (32) ‖ report data (32) ‖ bytes SPKI ‖
- * bytes DER signature. The key vouches for itself: compare `platformKey` with the one the network
+ * Verifier of the software platform. Body: u8 1 ‖ measurement (32) ‖ report data (32) ‖ bytes SPKI
+ * ‖ bytes DER signature. The key vouches for itself: compare `platformKey` with the one the network
  * admitted.
  */
 export const virtualVerifier: PlatformVerifier = {

@@ -37,7 +37,7 @@ export interface CborLimits {
   readonly maxBytes?: number;
   /** Arrays, maps and tags inside each other; default 16. */
   readonly maxDepth?: number;
-  /** `sorted` (default) takes deterministic maps only; `any` takes every order, still no key twice. */
+  /** `sorted` (default) takes deterministic maps only; `any` takes every order, no key twice. */
   readonly keyOrder?: 'sorted' | 'any';
 }
 

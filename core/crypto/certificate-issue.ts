@@ -1,11 +1,6 @@
 import { emptyBytes, equalBytes, utf8 } from '@concordat/std';
-import {
-  isoDigits,
-  keyUsageBits,
-  oids,
-  parseCertificate,
-  type SubjectName,
-} from './certificate.ts';
+import { utcOfMs } from './calendar.ts';
+import { keyUsageBits, oids, parseCertificate, type SubjectName } from './certificate.ts';
 import { derBitString, derInteger, derOid, derSequence, derTags, derValue } from './der.ts';
 import { CryptoError } from './errors.ts';
 import { sha256 } from './hash.ts';
@@ -38,6 +33,11 @@ export interface CertificateRequest {
 
 /** AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, section 3.2). */
 const ecdsaSha256 = derSequence(derOid('1.2.840.10045.4.3.2'));
+
+/** 1950-01-01, from which UTCTime reaches. */
+const earliestMs = -631_152_000_000;
+/** 10000-01-01, which GeneralizedTime cannot write. */
+const beyondMs = 253_402_300_800_000;
 
 const refuse = (why: string): CryptoError => new CryptoError('INVALID_REQUEST', why);
 
@@ -108,13 +108,13 @@ function encodeName(name: SubjectName): Uint8Array {
 
 /** UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
 function encodeTime(ms: number): Uint8Array {
-  const earliest = Date.UTC(1950, 0);
-  const latest = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-  if (!(ms >= earliest && ms <= latest)) throw refuse('time outside the years 1950-9999');
-  const digits = isoDigits(ms);
-  return ms < Date.UTC(2050, 0)
-    ? derValue(derTags.utcTime, utf8(`${digits.slice(2)}Z`))
-    : derValue(derTags.generalizedTime, utf8(`${digits}Z`));
+  if (!(ms >= earliestMs && ms < beyondMs)) throw refuse('time outside the years 1950-9999');
+  const { year, month, day, hour, minute, second } = utcOfMs(ms);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const tail = [month, day, hour, minute, second].map(two).join('');
+  return year < 2050
+    ? derValue(derTags.utcTime, utf8(`${two(year % 100)}${tail}Z`))
+    : derValue(derTags.generalizedTime, utf8(`${year}${tail}Z`));
 }
 
 function encodeExtensions(request: CertificateRequest, authorityKeyId: Uint8Array): Uint8Array[] {

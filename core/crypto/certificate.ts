@@ -1,4 +1,5 @@
 import { toHex, viewOf } from '@concordat/std';
+import { msOfUtc } from './calendar.ts';
 import {
   type DerNode,
   DerReader,
@@ -145,18 +146,10 @@ function readTime(node: DerNode): number {
   const [given = 0, month = 0, ...rest] = match.slice(1).map(Number);
   const year = short ? given + (given < 50 ? 2000 : 1900) : given;
   const [day = 0, hour = 0, minute = 0, second = 0] = rest;
-  // Date.UTC is a pure function of its arguments; comparing back refuses 30 February and 24:00.
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-  const digits = [year, month, day, hour, minute, second].map((n, i) =>
-    String(n).padStart(i === 0 ? 4 : 2, '0'),
-  );
-  if (year < 1000 || isoDigits(ms) !== digits.join('')) throw bad('no such time');
+  const ms = msOfUtc({ year, month, day, hour, minute, second });
+  if (ms === undefined) throw bad('no such time');
   return ms;
 }
-
-/** `YYYYMMDDhhmmss` of an instant within the years 1000-9999. */
-export const isoDigits = (ms: number): string =>
-  new Date(ms).toISOString().slice(0, 19).replaceAll(/[-T:]/g, '');
 
 function readExtensions(node: DerNode | undefined): Extensions {
   const found: Extensions & { unknownCritical: string[] } = {

@@ -34,7 +34,8 @@ function infoOf({ epoch, networkId, recipient }: WrapBinding): Uint8Array {
 }
 
 /**
- * Encrypts an epoch's session key to a recipient's public encryption key (paper, Encrypting Persistent State).
+ * Encrypts an epoch's session key to a recipient's public encryption key (paper, Encrypting
+ * Persistent State).
  * @param request.key32 32 bytes
  * @param request.recipientPublicKey uncompressed P-256 point, 65 bytes
  * @param request.entropy32 32 bytes, never used for another wrap

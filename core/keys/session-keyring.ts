@@ -97,7 +97,7 @@ export class SessionKeyring implements SessionKeySource {
     return true;
   }
 
-  /** Zeroes and drops every key of an epoch before the given one (paper, Encrypting Persistent State). */
+  /** Zeroes and drops every key of an epoch before the given one. */
   forgetBefore(epoch: Epoch): void {
     for (const held of this.epochs) if (held < epoch) this.forget(held);
   }

@@ -9,12 +9,16 @@ const refused = (error: unknown): boolean =>
 
 // McGrew and Viega, The Galois/Counter Mode of Operation, appendix B, test cases 13-16: the vectors
 // NIST SP 800-38D was validated with for 256-bit keys and 96-bit nonces.
-const text60 =
-  'd9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39';
+const text60 = [
+  'd9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c9595680953',
+  '2fcf0e2449a6b525b16aedf5aa0de657ba637b39',
+].join('');
 const key = 'feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308';
 const nonce = 'cafebabefacedbaddecaf888';
-const cipher60 =
-  '522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662';
+const cipher60 = [
+  '522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3d',
+  'a7b08b1056828838c5f61e6393ba7a0abcc9f662',
+].join('');
 const vectors = [
   {
     name: 'case 13',
