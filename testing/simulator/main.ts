@@ -28,7 +28,7 @@ for (let run = 0; run < runs; run += 1) {
     console.error(`to repeat: node testing/simulator/main.ts ${again}`);
     process.exit(1);
   }
-  if (run % 10 === 9 || run === runs - 1) process.stderr.write(`\r${run + 1}/${runs} runs`);
+  if (run % 100 === 99 || run === runs - 1) process.stderr.write(`\r${run + 1}/${runs} runs`);
 }
 process.stderr.write('\n');
 console.log(JSON.stringify({ seed, ticks, runs, ...total, longestHealingTicks: longest }));

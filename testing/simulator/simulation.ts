@@ -49,6 +49,7 @@ export function simulate(seed: number, ticks: number): RunSummary {
 class Simulation {
   readonly #seed: number;
   readonly #random: Random;
+  readonly #genesis: readonly NodeId[];
   #plan: FaultPlan;
   readonly #everyone = new Map<NodeId, SimulatedNode>();
   readonly #live = new Map<NodeId, SimulatedNode>();
@@ -66,7 +67,8 @@ class Simulation {
     this.#plan = drawPlan(this.#random);
     const count = this.#random.pick([1, 2, 3, 3, 3, 4, 5, 5]);
     const voters = Array.from({ length: count }, (_, at) => nameToId(at + 1));
-    for (const _ of voters) this.#start(voters);
+    this.#genesis = voters;
+    for (const _ of voters) this.#start();
     this.#checker = new Checker(voters, this.#everyone);
   }
 
@@ -207,7 +209,7 @@ class Simulation {
     }
     if (random.chance(this.#plan.crash)) this.#crash(random.pick(nodes));
     const newcomers = nodes.filter((node) => this.#isNewcomer(node)).length;
-    if (newcomers < 2 && random.chance(this.#plan.reconfigure)) this.#start([]);
+    if (newcomers < 2 && random.chance(this.#plan.reconfigure)) this.#start();
   }
 
   /** A crashed node never comes back; another one joins in its place, with nothing. */
@@ -215,7 +217,7 @@ class Simulation {
     if (!this.#survivable(victim)) return;
     this.#live.delete(victim);
     this.#stats.crashes += 1;
-    this.#start([]);
+    this.#start();
   }
 
   /** Whether what remains can still be required to make progress. */
@@ -270,7 +272,8 @@ class Simulation {
     return !this.#checker.everVoted.has(node);
   }
 
-  #start(voters: readonly NodeId[]): void {
+  /** A fresh node with an empty log; who joins later begins as a learner, knowing the genesis. */
+  #start(): void {
     const random = this.#random;
     const number = this.#everyone.size + 1;
     const node = new SimulatedNode(`n${number}`, {
@@ -286,7 +289,7 @@ class Simulation {
         lastHeight: 0 as Height,
         lastView: 0 as View,
         committed: 0 as Height,
-        configuration: voters,
+        configuration: this.#genesis,
         configurationHeight: 0 as Height,
         viewHistory: [],
       },
