@@ -1,6 +1,20 @@
 export type { TransactionRecord } from './block-form.ts';
+export { buildReceipt, type ReceiptRequest } from './build-receipt.ts';
+export {
+  type ChunkFrame,
+  type ChunkName,
+  type ChunkScan,
+  chunkHeaderBytes,
+  chunkName,
+  encodeChunkHeader,
+  encodeFrameHeader,
+  frameHeaderBytes,
+  maxFrameBytes,
+  parseChunkName,
+  scanChunk,
+} from './chunk.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
-export { type BlockHeader, blockFlags, decodeHeader } from './header.ts';
+export { type BlockHeader, blockFlags, decodeHeader, headerBytes } from './header.ts';
 export { type HistoryMark, HistoryTree } from './history-tree.ts';
 export type { ProofStep } from './merkle.ts';
 export {
@@ -11,5 +25,12 @@ export {
   type PublicPart,
   type SessionKeyLookup,
 } from './open.ts';
+export {
+  type ReceiptJson,
+  type ReceiptRefusal,
+  type ReceiptVerdict,
+  verifyReceipt,
+} from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
 export { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+export { type ChainRequest, type VerifiedBlock, verifyChain } from './verify-chain.ts';
