@@ -51,11 +51,13 @@ export interface Proposal {
   readonly failure?: { readonly code: GovernanceErrorCode; readonly message: string };
 }
 
-/** Judges a proposal by the votes of the present members: accepted only if every policy accepts. */
-export function judgeProposal(proposal: Proposal, members: ReadonlySet<string>): Judgement {
-  const votes = proposal.votes.filter((vote) => members.has(vote.actorId));
-  const accepts = votes.filter((vote) => vote.accept).length;
-  const tally = { members: members.size, accepts, rejects: votes.length - accepts };
+/**
+ * Judges a proposal by its votes, all of present members, among so many members: accepted only if
+ * every policy accepts.
+ */
+export function judgeProposal(proposal: Proposal, members: number): Judgement {
+  const accepts = proposal.votes.filter((vote) => vote.accept).length;
+  const tally = { members, accepts, rejects: proposal.votes.length - accepts };
   const judgements = proposal.requirements.map(({ policy }) => judge(policy, tally));
   if (judgements.includes('rejected')) return 'rejected';
   return judgements.includes('open') ? 'open' : 'accepted';

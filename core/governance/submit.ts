@@ -236,7 +236,7 @@ function decide(
 ): readonly GovernanceEffect[] {
   const proposal = readRow(set, tables.proposals, proposalId);
   assert(proposal?.state === 'open', 'a decided proposal is judged again');
-  const judgement = judgeProposal(proposal, memberIds(set));
+  const judgement = judgeProposal(proposal, memberIds(set).size);
   if (judgement === 'open') return [];
   if (judgement === 'rejected') {
     close(set, proposal, { state: 'rejected', closedAtSeconds });

@@ -104,6 +104,7 @@ test('a node that departed in good order comes back the same way', () => {
   const { nodeId } = rejoin(network, 11, first);
   nodeTrusted(network.set, nodeId);
   assert.deepEqual([status(network, first), status(network, nodeId)], ['departed', 'trusted']);
+  network.refuses('REJOIN_REFUSED', () => rejoin(network, 12, first));
 });
 
 test('a successor that fails while learning gives way to the next attempt', () => {
