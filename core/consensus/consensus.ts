@@ -170,6 +170,11 @@ export interface Consensus {
   /** A message of an authenticated peer. Never throws on foreign input. */
   step(from: NodeId, message: Message): Refusal | undefined;
   /**
+   * Why a proposal would not be taken now; undefined when it would. A driver that makes payloads
+   * for the position they get asks first: what it sealed for a position may be sealed only once.
+   */
+  proposalRefusal(configuration?: readonly NodeId[]): ProposalRefusalCode | undefined;
+  /**
    * Leader: places a payload at the next height. A new leader must get an entry of its own view
    * committed before older ones count, so its driver proposes one as soon as the role changes.
    */

@@ -1,6 +1,6 @@
 import { assert, type Height, isHex64, type NodeId } from '@concordat/std';
 import { maxVoters } from './configurations.ts';
-import type { Entry, Proposed } from './consensus.ts';
+import type { Entry, ProposalRefusalCode, Proposed } from './consensus.ts';
 import { Progress } from './progress.ts';
 import { confirmReads, startEarlyReads } from './reads.ts';
 import {
@@ -30,22 +30,28 @@ export function startLeading(state: RaftState): void {
   state.outbox.changed();
 }
 
+/** Why a proposal would not be taken now; undefined when it would. */
+export function proposalRefusal(
+  state: RaftState,
+  configuration: readonly NodeId[] | undefined,
+): ProposalRefusalCode | undefined {
+  if (state.role !== 'leader') return 'NOT_LEADER';
+  if (state.transferee !== undefined || !state.isVoter()) return 'TRANSFERRING';
+  // The first entry of a view is always taken: what fills the log commits under it alone.
+  if (state.log.full && state.log.lastView === state.view) return 'BUSY';
+  if (configuration && !isConfiguration(configuration)) return 'INVALID_CONFIGURATION';
+  if (configuration && state.configurations.pending) return 'CONFIGURATION_PENDING';
+  return undefined;
+}
+
 /** Places a payload at the next height. */
 export function propose(
   state: RaftState,
   payload: Uint8Array,
   configuration: readonly NodeId[] | undefined,
 ): Proposed {
-  if (state.role !== 'leader') return { ok: false, code: 'NOT_LEADER' };
-  if (state.transferee !== undefined || !state.isVoter()) {
-    return { ok: false, code: 'TRANSFERRING' };
-  }
-  // The first entry of a view is always taken: what fills the log commits under it alone.
-  if (state.log.full && state.log.lastView === state.view) return { ok: false, code: 'BUSY' };
-  if (configuration) {
-    if (!isConfiguration(configuration)) return { ok: false, code: 'INVALID_CONFIGURATION' };
-    if (state.configurations.pending) return { ok: false, code: 'CONFIGURATION_PENDING' };
-  }
+  const code = proposalRefusal(state, configuration);
+  if (code !== undefined) return { ok: false, code };
   const { view } = state;
   const height = (state.log.lastHeight + 1) as Height;
   const entry: Entry = configuration

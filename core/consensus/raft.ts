@@ -1,13 +1,5 @@
 import type { Height, NodeId, View } from '@concordat/std';
-import type {
-  Consensus,
-  Effects,
-  Entry,
-  Proposed,
-  RaftOptions,
-  Refusal,
-  Status,
-} from './consensus.ts';
+import type { Consensus, Effects, Entry, ProposalRefusalCode, Proposed, RaftOptions, Refusal, Status } from './consensus.ts';
 import {
   handleTimeoutNow,
   handleVoteRequest,
@@ -15,7 +7,12 @@ import {
   tickElection,
 } from './election.ts';
 import { acknowledgeDurable, handleAppend, sendOwedAcknowledgement } from './follower.ts';
-import { commitWhatIsDurable, propose, refreshPeers, startTransfer, tickLeader } from './leader.ts';
+import {
+  commitWhatIsDurable,
+  proposalRefusal,
+  propose,
+  refreshPeers,
+  startTransfer, tickLeader } from './leader.ts';
 import type { Message } from './message.ts';
 import { requestRead } from './reads.ts';
 import { handleAppendResponse, provide, replicate } from './replication.ts';
@@ -58,6 +55,10 @@ class Raft implements Consensus {
       case 'timeout-now':
         return handleTimeoutNow(state, from, message);
     }
+  }
+
+  proposalRefusal(configuration?: readonly NodeId[]): ProposalRefusalCode | undefined {
+    return proposalRefusal(this.#state, configuration);
   }
 
   propose(payload: Uint8Array, configuration?: readonly NodeId[]): Proposed {

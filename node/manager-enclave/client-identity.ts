@@ -1,0 +1,68 @@
+import type { TLSSocket } from 'node:tls';
+import { catalogueEntry, type ErrorCode } from '@concordat/api';
+import { encodeIdentity } from '@concordat/bridge';
+import { certificateFingerprint, subjectOf } from '@concordat/crypto';
+import { actorForCertificate, type Constitution } from '@concordat/governance';
+import type { ActorId } from '@concordat/std';
+
+/** Who is behind a client connection. */
+export interface ClientIdentity {
+  readonly actorId: ActorId;
+  /** Whether the actor is a member, and so may propose and vote. */
+  readonly isMember: boolean;
+  /** The identity record handed to the worker with the stream. */
+  readonly record: Uint8Array;
+}
+
+/** The identity of a client, or why it is refused. */
+export type ClientVerdict =
+  | { readonly ok: true; readonly identity: ClientIdentity }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+
+/** DER of the certificates a client sent above its leaf, at most eight. */
+function intermediatesOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = [];
+  let current = socket.getPeerCertificate(true);
+  const seen = new Set<string>();
+  while (current?.issuerCertificate && chain.length < 8) {
+    current = current.issuerCertificate;
+    if (!current.raw || seen.has(current.fingerprint256)) break;
+    seen.add(current.fingerprint256);
+    chain.push(current.raw);
+  }
+  return chain;
+}
+
+/** Names the actor behind a TLS connection under a constitution, or says why it may not connect. */
+export function judgeClient(
+  socket: TLSSocket,
+  constitution: Constitution,
+  atMs: number,
+): ClientVerdict {
+  const leaf = socket.getPeerX509Certificate();
+  if (!leaf) return refusal('CLIENT_CERTIFICATE_REQUIRED');
+  const found = actorForCertificate(constitution, {
+    leafDer: leaf.raw,
+    intermediates: intermediatesOf(socket),
+    atMs,
+  });
+  if (!found.ok) return refusal(found.code);
+  const { actor } = found;
+  const { commonName } = subjectOf(leaf.raw);
+  const record = encodeIdentity({
+    actorId: actor.actorId,
+    name: actor.name,
+    kinds: [...actor.kind],
+    roles: [...actor.roles],
+    subject: commonName,
+    fingerprint: certificateFingerprint(leaf.raw),
+  });
+  const isMember = actor.kind.includes('member');
+  return { ok: true, identity: { actorId: actor.actorId, isMember, record } };
+}
+
+function refusal(code: ErrorCode): ClientVerdict {
+  const { meaning, remedy } = catalogueEntry(code);
+  return { ok: false, code, message: `${meaning} ${remedy}` };
+}

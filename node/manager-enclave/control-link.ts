@@ -1,0 +1,184 @@
+import { connect } from 'node:net';
+import {
+  type ControlToEnclave,
+  type ControlToHost,
+  decodeControlToEnclave,
+  encodeControlToHost,
+  FrameConnection,
+} from '@concordat/bridge';
+import { utf8 } from '@concordat/std';
+import { ManagerError } from './errors.ts';
+
+/** What the host says unasked. */
+export interface ControlEvents {
+  readonly onStart: (json: Uint8Array) => void;
+  /** Every block up to this height is durable. */
+  readonly onSynced: (height: number) => void;
+  /** A truncation asked for earlier has been carried out. */
+  readonly onTruncated: (after: number) => void;
+  readonly onGenesisData: (adapterId: string, part: Uint8Array, last: boolean) => void;
+  readonly onShutdown: () => void;
+  readonly onFault: (code: string, message: string) => void;
+  /** The host is gone: the enclave must end. */
+  readonly onClose: () => void;
+}
+
+interface Waiting {
+  readonly resolve: (message: ControlToEnclave) => void;
+  readonly reject: (error: Error) => void;
+  /** Blocks of a ranged read, as they come. */
+  readonly onBlocks?: (blocks: readonly Uint8Array[]) => void;
+}
+
+/** The manager enclave's side of the control socket: blocks out, durability and records back. */
+export class ControlLink {
+  readonly #connection: FrameConnection;
+  readonly #events: ControlEvents;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextRequest = 1;
+
+  constructor(path: string, events: ControlEvents) {
+    this.#events = events;
+    this.#connection = new FrameConnection(connect(path), {
+      maxFrameBytes: 256 * 1024 * 1024,
+      onFrame: (frame) => this.#received(decodeControlToEnclave(frame)),
+      onClose: () => this.#closed(),
+    });
+  }
+
+  /** Hands a block to the host for its ledger; `onSynced` says when it is durable. */
+  append(height: number, block: Uint8Array): void {
+    this.#send({ kind: 'append', height, block });
+  }
+
+  /** Writes what this turn collected now: the disk is the longest stage, so it starts first. */
+  flush(): void {
+    this.#connection.flush();
+  }
+
+  /** Drops every block above a height from the host's ledger; `onTruncated` follows. */
+  truncate(after: number): void {
+    this.#send({ kind: 'truncate', after });
+  }
+
+  /** Tells the host which blocks are final, for the names of its files. */
+  committed(height: number): void {
+    this.#send({ kind: 'committed', height });
+  }
+
+  /** Tells the host that an enclave listener is up. */
+  listening(which: string): void {
+    this.#send({ kind: 'listening', which });
+  }
+
+  /** Publishes this node's state to the host and its operator. */
+  status(state: Readonly<Record<string, unknown>>): void {
+    this.#send({ kind: 'status', json: utf8(JSON.stringify(state)) });
+  }
+
+  /** One structured log line. */
+  log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#send({ kind: 'log', line: utf8(JSON.stringify({ event, ...fields })) });
+  }
+
+  /**
+   * Blocks from the host's ledger, in order, as far as it has them; at least one when it has the
+   * first and it fits no limit. The bytes are foreign: open them before use.
+   */
+  async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
+    const blocks: Uint8Array[] = [];
+    await this.#request((request) => ({ kind: 'read', request, from, to, maxBytes }), {
+      onBlocks: (part) => {
+        for (const block of part) blocks.push(block);
+      },
+    });
+    return blocks;
+  }
+
+  /** Stores a small sealed record durably. */
+  async putRecord(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#request((request) => ({ kind: 'putRecord', request, name, bytes }));
+  }
+
+  /** A record stored earlier, if the host still gives it back. */
+  async getRecord(name: string): Promise<Uint8Array | undefined> {
+    const answer = await this.#request((request) => ({ kind: 'getRecord', request, name }));
+    return answer.kind === 'record' ? answer.bytes : undefined;
+  }
+
+  /** Evidence of the platform over 32 bytes of report data. */
+  async attest(reportData: Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#request((request) => ({ kind: 'attest', request, reportData }));
+    if (answer.kind !== 'evidence') throw this.#unexpected(answer);
+    return answer.bytes;
+  }
+
+  /** The platform's sealing key for this code measurement, 32 bytes. */
+  async sealingKey(): Promise<Uint8Array> {
+    const answer = await this.#request((request) => ({ kind: 'sealingKey', request }));
+    if (answer.kind !== 'sealing') throw this.#unexpected(answer);
+    return answer.key;
+  }
+
+  #unexpected(answer: ControlToEnclave): ManagerError {
+    return new ManagerError('HOST_FAULT', `the host answered with ${answer.kind}`);
+  }
+
+  #request(
+    message: (request: number) => ControlToHost,
+    options: Pick<Waiting, 'onBlocks'> = {},
+  ): Promise<ControlToEnclave> {
+    const request = this.#nextRequest;
+    this.#nextRequest = (request % 0xffff_fffe) + 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(request, { resolve, reject, ...options });
+      this.#send(message(request));
+    });
+  }
+
+  #send(message: ControlToHost): void {
+    this.#connection.send(encodeControlToHost(message));
+  }
+
+  #received(message: ControlToEnclave): void {
+    switch (message.kind) {
+      case 'synced':
+        return this.#events.onSynced(message.height);
+      case 'truncated':
+        return this.#events.onTruncated(message.after);
+      case 'start':
+        return this.#events.onStart(message.json);
+      case 'genesisData':
+        return this.#events.onGenesisData(message.adapterId, message.part, message.last);
+      case 'shutdown':
+        return this.#events.onShutdown();
+      case 'hostFault':
+        return this.#events.onFault(message.code, message.message);
+      default:
+        return this.#answered(message);
+    }
+  }
+
+  #answered(message: ControlToEnclave & { readonly request: number }): void {
+    const waiting = this.#waiting.get(message.request);
+    if (!waiting) return;
+    if (message.kind === 'entries') {
+      waiting.onBlocks?.(message.blocks);
+      if (!message.last) return;
+    }
+    this.#waiting.delete(message.request);
+    if (message.kind === 'done' && message.error !== undefined) {
+      waiting.reject(new ManagerError('HOST_FAULT', message.error));
+    } else {
+      waiting.resolve(message);
+    }
+  }
+
+  #closed(): void {
+    for (const waiting of this.#waiting.values()) {
+      waiting.reject(new ManagerError('CONTROL_CLOSED', 'the host closed the control socket'));
+    }
+    this.#waiting.clear();
+    this.#events.onClose();
+  }
+}

@@ -1,0 +1,59 @@
+import type { SubmissionAnswer } from '@concordat/api';
+import { type GovernanceEffect, submitMessage } from '@concordat/governance';
+import { CodedError, fromUtf8, utf8 } from '@concordat/std';
+import { startsEpoch } from './administrative-queue.ts';
+import { ManagerError } from './errors.ts';
+import { entropy, type Manager } from './manager.ts';
+import { keyRecipientsOf } from './network-genesis.ts';
+
+const forwardTimeoutMs = 30_000;
+
+/**
+ * Executes signed governance messages (paper, "Administrative Transaction Workflow"): here when
+ * this node leads, else on the leader. Whoever delivers a message, its signature is what counts.
+ */
+export class GovernanceDesk {
+  readonly #manager: Manager;
+
+  constructor(manager: Manager) {
+    this.#manager = manager;
+  }
+
+  /**
+   * Executes a message of an operator connected to this node; answers after its commit.
+   * @throws CodedError of governance; ManagerError LEADER_UNKNOWN, TRANSACTION_LOST, OVERLOADED
+   */
+  async submit(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
+    const { leader, identity, channel } = this.#manager;
+    if (leader === identity.nodeId) return this.#execute(message);
+    if (!leader) throw new ManagerError('LEADER_UNKNOWN', 'there is no leader at present');
+    const reply = await channel.request(leader, 'administer', message, forwardTimeoutMs);
+    return JSON.parse(fromUtf8(reply)) as SubmissionAnswer<GovernanceEffect>;
+  }
+
+  /** Executes a message another node passed on. */
+  async executeForPeer(message: Uint8Array): Promise<Uint8Array> {
+    return utf8(JSON.stringify(await this.#execute(message)));
+  }
+
+  async #execute(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
+    const { queue, sessionKeys, administration, control } = this.#manager;
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    try {
+      const { result, transactionId } = await queue.administer((set) => {
+        const submission = submitMessage(set, message, { nowSeconds });
+        if (startsEpoch(submission.effects)) {
+          const constitution = administration.constitutionOf(set);
+          sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
+        }
+        return submission;
+      });
+      const { proposalId, state, effects } = result;
+      control.log('governance.executed', { proposalId, state, effects: effects.map((e) => e.kind) });
+      return { proposalId, state, effects, transactionId };
+    } catch (error) {
+      if (error instanceof CodedError) control.log('governance.refused', { code: error.code });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { runManager } from './run-manager.ts';

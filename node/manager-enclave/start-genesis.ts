@@ -1,0 +1,71 @@
+import { type Height, toHeight, toView } from '@concordat/std';
+import { ManagerError } from './errors.ts';
+import { entropy, type Manager, pause } from './manager.ts';
+import { prepareGenesis } from './network-genesis.ts';
+
+/** Parts of genesis data are handed to the worker in pieces of this size. */
+const partBytes = 4 * 1024 * 1024;
+
+/**
+ * Begins a network (paper, "Bringing up the Network"): the first block holds the genesis
+ * constitution, the next ones the initial state of each adapter; then this node serves alone.
+ * @throws ManagerError INVALID_START; GovernanceError
+ */
+export async function startGenesis(manager: Manager): Promise<void> {
+  const { start, identity, verdict, control } = manager;
+  await manager.connectWorkers();
+  const genesis = prepareGenesis({ start, identity, verdict, entropy, nowMs: Date.now() });
+  const { networkId, networkCertificate, nodeCertificate, constitution } = genesis;
+  manager.belongTo({ id: networkId, certificate: networkCertificate }, nodeCertificate);
+  control.log('genesis.prepared', { networkId, digest: genesis.digest });
+  manager.startConsensus(
+    {
+      view: toView(0),
+      lastHeight: toHeight(0),
+      lastView: toView(0),
+      committed: toHeight(0),
+      configuration: [identity.nodeId],
+      configurationHeight: toHeight(0),
+      viewHistory: [],
+    },
+    constitution.policies,
+  );
+  await leads(manager);
+  await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys));
+  await manager.sealIdentity();
+  manager.configureWorkers();
+  await makeInitialState(manager);
+  await manager.serve();
+}
+
+/** A lone voter elects itself without waiting for a silence nobody else could break. */
+async function leads(manager: Manager): Promise<void> {
+  const { driver, start } = manager;
+  for (let ticks = 0; !driver.leads; ticks++) {
+    if (ticks > 10_000) throw new ManagerError('NOT_LEADER', 'the first node did not get to lead');
+    driver.tick();
+    await pause(Math.min(1, start.tickMs));
+  }
+}
+
+async function makeInitialState(manager: Manager): Promise<void> {
+  for (const link of manager.feed.links) {
+    const worker = manager.start.workers.find(({ index }) => index === link.index);
+    for (const adapterId of worker?.adapters ?? []) {
+      const data = Buffer.concat(manager.genesisData.get(adapterId) ?? []);
+      for (let at = 0; at < data.length; at += partBytes) {
+        const part = data.subarray(at, at + partBytes);
+        link.send({ kind: 'genesis', adapterId, last: false, part });
+      }
+      link.send({ kind: 'genesis', adapterId, last: true, part: Buffer.alloc(0) });
+    }
+    await link.settled();
+  }
+  await committed(manager, manager.log.lastHeight);
+  manager.genesisData.clear();
+}
+
+/** Waits until the ledger is final up to a height. */
+export async function committed(manager: Manager, height: Height): Promise<void> {
+  while (manager.log.committedHeight < height) await pause(2);
+}

@@ -1,0 +1,126 @@
+import type { AppliedBlock } from '@concordat/bridge';
+import type { OpenedBlock } from '@concordat/ledger';
+import type { Height } from '@concordat/std';
+import type { WorkerLink } from './worker-link.ts';
+
+/**
+ * Keeps every worker's state in step with the ledger. A worker that executed a block holds it
+ * already; blocks made elsewhere are handed over when they commit, or speculatively when this node
+ * becomes the leader and must execute on top of them.
+ */
+export class WorkerFeed {
+  readonly #links = new Map<number, WorkerLink>();
+  /** Uncommitted blocks opened here that no worker has seen. */
+  readonly #held = new Map<number, OpenedBlock>();
+  /** Source of uncommitted blocks that their worker holds as a speculative layer. */
+  readonly #given = new Map<number, number>();
+
+  /** Adds a worker that is attested and configured. */
+  add(link: WorkerLink): void {
+    this.#links.set(link.index, link);
+  }
+
+  /** The worker behind a source of blocks. */
+  link(source: number): WorkerLink | undefined {
+    return this.#links.get(source);
+  }
+
+  /** Every worker. */
+  get links(): IterableIterator<WorkerLink> {
+    return this.#links.values();
+  }
+
+  /** A worker's own batch became the block at this height. */
+  sealedHere(height: Height, source: number): void {
+    this.#given.set(height, source);
+  }
+
+  /** A block made elsewhere is the newest of the log. */
+  opened(block: OpenedBlock): void {
+    if (block.header.source > 0) this.#held.set(block.header.height, block);
+  }
+
+  /** This node leads now: its workers execute on top of everything in the log. */
+  giveSpeculatively(): void {
+    const heights = [...this.#held.keys()].sort((a, b) => a - b);
+    for (const height of heights) {
+      const block = this.#held.get(height) as OpenedBlock;
+      const { source } = block.header;
+      this.#links.get(source)?.send({ kind: 'applied', blocks: [appliedOf(block, true)] });
+      this.#given.set(height, source);
+    }
+    this.#held.clear();
+  }
+
+  /** Blocks above a height are taken back. */
+  rollback(height: Height): void {
+    for (const held of this.#held.keys()) if (held > height) this.#held.delete(held);
+    const affected = new Set<number>();
+    for (const [given, source] of this.#given) {
+      if (given <= height) continue;
+      this.#given.delete(given);
+      affected.add(source);
+    }
+    for (const source of affected) this.#links.get(source)?.send({ kind: 'rollback', height });
+  }
+
+  /** Blocks `from`..`to` are final: one message a worker for each run of the same kind. */
+  committed(from: Height, to: Height): void {
+    const runs = new Map<number, Run>();
+    for (let height: number = from; height <= to; height++) {
+      const source = this.#given.get(height);
+      const held = this.#held.get(height);
+      if (source !== undefined) {
+        this.#given.delete(height);
+        this.#runOf(runs, source).commit(height);
+      } else if (held) {
+        this.#held.delete(height);
+        this.#runOf(runs, held.header.source).apply(held);
+      }
+    }
+    for (const run of runs.values()) run.flush();
+  }
+
+  #runOf(runs: Map<number, Run>, source: number): Run {
+    let run = runs.get(source);
+    if (!run) {
+      run = new Run(this.#links.get(source));
+      runs.set(source, run);
+    }
+    return run;
+  }
+}
+
+/** Collects consecutive commits, or consecutive blocks, of one worker into one message. */
+class Run {
+  readonly #link: WorkerLink | undefined;
+  #committed = 0;
+  #blocks: AppliedBlock[] = [];
+
+  constructor(link: WorkerLink | undefined) {
+    this.#link = link;
+  }
+
+  commit(height: number): void {
+    if (this.#blocks.length > 0) this.flush();
+    this.#committed = height;
+  }
+
+  apply(block: OpenedBlock): void {
+    if (this.#committed > 0) this.flush();
+    this.#blocks.push(appliedOf(block, false));
+  }
+
+  flush(): void {
+    if (this.#committed > 0) this.#link?.send({ kind: 'committed', height: this.#committed });
+    if (this.#blocks.length > 0) this.#link?.send({ kind: 'applied', blocks: this.#blocks });
+    this.#committed = 0;
+    this.#blocks = [];
+  }
+}
+
+/** A block as a worker takes it up. */
+export function appliedOf(block: OpenedBlock, speculative: boolean): AppliedBlock {
+  const { view, height, firstSeqno, timeMs } = block.header;
+  return { view, height, firstSeqno, timeMs, speculative, transactions: block.transactions };
+}

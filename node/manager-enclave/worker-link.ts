@@ -1,0 +1,229 @@
+import { once } from 'node:events';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import {
+  type BatchTransaction,
+  type ChannelToManager,
+  type ChannelToWorker,
+  decodeChannelToManager,
+  encodeChannelToWorker,
+  FrameConnection,
+} from '@concordat/bridge';
+import { ManagerError } from './errors.ts';
+
+/** What a stream's owner hears from the worker. */
+export interface StreamEvents {
+  readonly onData: (data: Uint8Array) => void;
+  readonly onEnd: () => void;
+  readonly onReset: () => void;
+  readonly onPause: () => void;
+  readonly onResume: () => void;
+}
+
+/** The owner's handle of a stream to the worker. */
+export interface StreamHandle {
+  data(bytes: Uint8Array): void;
+  end(): void;
+  /** The client's connection is gone. */
+  close(): void;
+}
+
+/** What the manager does with the worker's messages. */
+export interface WorkerEvents {
+  readonly onBatch: (batch: number, transactions: readonly BatchTransaction[]) => void;
+  readonly onGenesisBatch: (batch: number, transactions: readonly BatchTransaction[]) => void;
+  readonly onForward: (id: number, identity: Uint8Array, request: Uint8Array) => void;
+  readonly onForwardedReply: (reply: {
+    readonly id: number;
+    readonly ok: boolean;
+    readonly reply: Uint8Array;
+    readonly height: number;
+  }) => void;
+  readonly onLog: (line: Uint8Array) => void;
+  /** The worker is gone: the VN cannot go on without it. */
+  readonly onClose: (error: Error | undefined) => void;
+}
+
+/** How the two enclaves of one node attest each other. */
+export interface WorkerAttestation {
+  /** Key and self-signed certificate (PEM) of the manager's end. */
+  readonly credentials: { readonly key: string; readonly certificate: string };
+  /** The manager's evidence over its own TLS key. */
+  readonly evidence: Uint8Array;
+  /** Checks the worker's evidence over its TLS key (DER SPKI); throws a CodedError. */
+  readonly verify: (evidence: Uint8Array, publicKey: Uint8Array) => void;
+}
+
+/** Largest frame from a worker: one batch's write sets, or one part of a genesis import. */
+const maxFrameBytes = 256 * 1024 * 1024;
+
+/** The attested channel to one worker enclave (DESIGN 2). */
+export class WorkerLink {
+  /** 1, 2, ...: the source of its blocks. */
+  readonly index: number;
+  readonly #events: WorkerEvents;
+  readonly #attestation: WorkerAttestation;
+  readonly #server: Server;
+  readonly #attested = Promise.withResolvers<void>();
+  readonly #streams = new Map<number, StreamEvents>();
+  #connection: FrameConnection | undefined;
+  #trusted = false;
+  #nextStream = 1;
+  /** Messages the worker has yet to act on: until then its batches stand on an old state. */
+  #unsettled = 0;
+  #whenReady: (() => void)[] = [];
+
+  constructor(index: number, attestation: WorkerAttestation, events: WorkerEvents) {
+    this.index = index;
+    this.#attestation = attestation;
+    this.#events = events;
+    this.#attested.promise.catch(() => undefined);
+    this.#server = createServer(
+      {
+        key: attestation.credentials.key,
+        cert: attestation.credentials.certificate,
+        requestCert: true,
+        // The worker's certificate is self-signed: its evidence binds the key.
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.3',
+      },
+      (socket) => this.#accepted(socket),
+    );
+    this.#server.on('tlsClientError', () => undefined);
+  }
+
+  /** Listens on the bridge socket and waits until the worker is connected and attested. */
+  async connect(path: string): Promise<void> {
+    this.#server.listen(path);
+    await once(this.#server, 'listening');
+    await this.#attested.promise;
+  }
+
+  #accepted(socket: TLSSocket): void {
+    socket.on('error', () => undefined);
+    const certificate = socket.getPeerX509Certificate();
+    if (this.#connection || !certificate) {
+      socket.destroy();
+      return;
+    }
+    const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    this.#connection = new FrameConnection(socket, {
+      maxFrameBytes,
+      onFrame: (frame) => this.#received(decodeChannelToManager(frame), publicKey),
+      onClose: (error) => this.#closed(error),
+    });
+    this.send({ kind: 'evidence', bytes: this.#attestation.evidence });
+  }
+
+  /** Sends one message. */
+  send(message: ChannelToWorker): void {
+    if (isAnsweredByReady(message)) this.#unsettled += 1;
+    this.#connection?.send(encodeChannelToWorker(message));
+  }
+
+  /** Whether the worker has acted on everything that changes the state it executes on. */
+  get ready(): boolean {
+    return this.#unsettled === 0;
+  }
+
+  /** Resolves when the worker has acted on everything sent so far. */
+  async settled(): Promise<void> {
+    if (!this.ready) await new Promise<void>((resolve) => this.#whenReady.push(resolve));
+  }
+
+  /** Refuses a batch the worker holds as executed; it answers when it has dropped it. */
+  refuse(batch: number, code: string): void {
+    this.send({ kind: 'refused', batch, code });
+    this.#unsettled += 1;
+  }
+
+  #becameReady(): void {
+    this.#unsettled -= 1;
+    if (this.#unsettled > 0) return;
+    const waiting = this.#whenReady;
+    this.#whenReady = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Bytes that wait for the worker to read. */
+  get waitingBytes(): number {
+    return this.#connection?.waitingBytes ?? 0;
+  }
+
+  /** Opens a stream for an authenticated client connection. */
+  openStream(identity: Uint8Array, events: StreamEvents): StreamHandle {
+    const id = this.#nextStream;
+    this.#nextStream = (id % 0xffff_fffe) + 1;
+    this.#streams.set(id, events);
+    this.send({ kind: 'streamOpen', id, identity });
+    return {
+      data: (data) => this.send({ kind: 'streamData', id, data }),
+      end: () => {
+        if (this.#streams.has(id)) this.send({ kind: 'streamEnd', id });
+      },
+      close: () => {
+        if (this.#streams.delete(id)) this.send({ kind: 'streamReset', id });
+      },
+    };
+  }
+
+  #received(message: ChannelToManager, publicKey: Uint8Array): void {
+    if (!this.#trusted) return this.#attest(message, publicKey);
+    switch (message.kind) {
+      case 'streamData':
+        return this.#streams.get(message.id)?.onData(message.data);
+      case 'batch':
+        return this.#events.onBatch(message.batch, message.transactions);
+      case 'streamEnd':
+        return this.#streams.get(message.id)?.onEnd();
+      case 'streamReset': {
+        const stream = this.#streams.get(message.id);
+        this.#streams.delete(message.id);
+        return stream?.onReset();
+      }
+      case 'streamPause':
+        return this.#streams.get(message.id)?.onPause();
+      case 'streamResume':
+        return this.#streams.get(message.id)?.onResume();
+      case 'genesisBatch':
+        return this.#events.onGenesisBatch(message.batch, message.transactions);
+      case 'forward':
+        return this.#events.onForward(message.id, message.identity, message.request);
+      case 'forwardedReply':
+        return this.#events.onForwardedReply(message);
+      case 'ready':
+        return this.#becameReady();
+      case 'log':
+        return this.#events.onLog(message.line);
+      case 'evidence':
+        throw new ManagerError('WORKER_REFUSED', 'the worker sent evidence twice');
+    }
+  }
+
+  #attest(message: ChannelToManager, publicKey: Uint8Array): void {
+    if (message.kind !== 'evidence') {
+      throw new ManagerError('WORKER_REFUSED', 'the worker did not attest itself first');
+    }
+    this.#attestation.verify(message.bytes, publicKey);
+    this.#trusted = true;
+    this.#attested.resolve();
+  }
+
+  #closed(error: Error | undefined): void {
+    const reason = error ?? new ManagerError('WORKER_REFUSED', 'the worker closed its channel');
+    this.#attested.reject(reason);
+    this.#events.onClose(error);
+  }
+
+  /** Closes the channel and stops listening. */
+  stop(): void {
+    this.#connection?.close();
+    this.#server.close();
+  }
+}
+
+/** Messages a worker answers with `ready` once it has acted on them. */
+const isAnsweredByReady = (message: ChannelToWorker): boolean =>
+  message.kind === 'role' ||
+  message.kind === 'rollback' ||
+  message.kind === 'configure' ||
+  (message.kind === 'genesis' && message.last);
