@@ -67,6 +67,21 @@ export const requestErrors = {
     meaning: 'The JSON-RPC method exists elsewhere but cannot be offered by this ledger.',
     remedy: 'See the list of methods of the adapter; the message says what to use instead.',
   },
+  UNKNOWN_BLOCK: {
+    status: 0,
+    meaning: "A JSON-RPC request names a block the adapter's chain does not have.",
+    remedy: 'Check the number or hash; ask for the latest block number first.',
+  },
+  STATE_NOT_KEPT: {
+    status: 0,
+    meaning: 'The state of that past block is no longer held in memory.',
+    remedy: 'Ask for a newer block.',
+  },
+  TOO_MANY_RESULTS: {
+    status: 0,
+    meaning: 'The query would answer more than the limit in the message.',
+    remedy: 'Ask for a smaller range.',
+  },
   EXECUTION_REVERTED: {
     status: 0,
     meaning: 'The contract or application refused the transaction itself.',
