@@ -126,6 +126,39 @@ test('a block cut at any length, or extended, is malformed', () => {
   }
 });
 
+test('a header with a field out of its range is malformed', () => {
+  const { bytes } = new Ledger().seal([record('x')]);
+  const with64 = (at: number, high: number, low: number) => (header: Buffer) => {
+    header.writeUInt32BE(high, at);
+    header.writeUInt32BE(low, at + 4);
+  };
+  const changes: Record<string, (header: Buffer) => unknown> = {
+    'version 0': (header) => header.writeUInt8(0, 0),
+    'version 2': (header) => header.writeUInt8(2, 0),
+    'an unknown flag': (header) => header.writeUInt16BE(2, 1),
+    'no transactions': (header) => header.writeUInt32BE(0, 5),
+    'view 0': with64(9, 0, 0),
+    'view 2^40': with64(9, 0x100, 0),
+    'height 0': with64(17, 0, 0),
+    'height 2^48': with64(17, 0x1_0000, 0),
+    'seqno 0': with64(25, 0, 0),
+    'a last seqno of 2^53': with64(25, 0x1f_ffff, 0xffff_ffff),
+    'epoch 0': with64(33, 0, 0),
+    'epoch 2^53': with64(33, 0x20_0000, 0),
+    'time 2^53': with64(41, 0x20_0000, 0),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    const header = Buffer.from(bytes.subarray(0, headerBytes));
+    assert.equal(decodeHeader(header).height, 1);
+    change(header);
+    assert.equal(
+      refusal(() => decodeHeader(header)),
+      'MALFORMED',
+      name,
+    );
+  }
+});
+
 test('a count beyond the bytes of the block is malformed before anything is allocated', () => {
   const { bytes } = new Ledger().seal([record('x')]);
   const inflated = Buffer.from(bytes);

@@ -28,10 +28,10 @@ const day = 86_400_000;
 
 /** A network with one node that seals, and what a verifier needs to know of it. */
 export class Ledger {
-  readonly nodeKey: SigningKey;
+  nodeKey: SigningKey;
   readonly sessionKey: SessionKey;
   readonly networkCertificatePem: string;
-  readonly nodeCertificatePem: string;
+  nodeCertificatePem: string;
   history = new HistoryTree();
   readonly blocks: SealedBlock[] = [];
   previous: Digest = toDigest(new Uint8Array(32));

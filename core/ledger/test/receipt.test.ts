@@ -148,6 +148,15 @@ test('a receipt of another network, or another node’s certificate, is refused'
   assert.equal(codeOf(verifyReceipt(receipt, 'no PEM')), 'UNTRUSTED_CERTIFICATE');
 });
 
+test('a network certificate is no node: what its own key signed is refused', () => {
+  const ledger = new Ledger(1);
+  ledger.nodeKey = createSigningKey(Buffer.alloc(32, 51));
+  ledger.nodeCertificatePem = ledger.networkCertificatePem;
+  ledger.grow(2);
+  const verdict = verifyReceipt(receiptOf(ledger, 2), ledger.networkCertificatePem);
+  assert.equal(codeOf(verdict), 'UNTRUSTED_CERTIFICATE');
+});
+
 test('a receipt of an earlier network identity verifies through its endorsements', () => {
   const ledger = new Ledger(1).grow(3);
   const successor = createSigningKey(Buffer.alloc(32, 77));
