@@ -1,4 +1,5 @@
 import { CodedError } from '@concordat/std';
+import type { EthereumErrorCode } from '../errors.ts';
 
 /**
  * Why a JSON-RPC call has no result. The numbers on the wire are those of JSON-RPC 2.0 section 5.1
@@ -74,14 +75,46 @@ const numbersOfRefusals: ReadonlyMap<string, RpcErrorCode> = new Map([
   ['NOT_STARTED', 'RESOURCE_UNAVAILABLE'],
 ]);
 
+/**
+ * Geth's words for each refusal: what ethers, viem and Hardhat look for to tell one from another.
+ */
+const gethWords: ReadonlyMap<string, string> = new Map<EthereumErrorCode, string>([
+  ['UNDECODABLE', 'failed to decode transaction'],
+  ['TRANSACTION_TYPE_NOT_SUPPORTED', 'transaction type not supported'],
+  ['INVALID_SIGNATURE', 'invalid sender'],
+  ['WRONG_CHAIN_ID', 'invalid chain id for signer'],
+  ['NOT_REPLAY_PROTECTED', 'only replay-protected (EIP-155) transactions allowed over RPC'],
+  ['OVERSIZED', 'oversized data'],
+  ['INTRINSIC_GAS_TOO_LOW', 'intrinsic gas too low'],
+  ['GAS_LIMIT_TOO_HIGH', 'exceeds block gas limit'],
+  ['BLOCK_GAS_EXHAUSTED', 'gas limit reached'],
+  ['INITCODE_TOO_LARGE', 'max initcode size exceeded'],
+  ['NONCE_TOO_LOW', 'nonce too low'],
+  ['NONCE_TOO_HIGH', 'nonce too high'],
+  ['INSUFFICIENT_FUNDS', 'insufficient funds for gas * price + value'],
+  ['FEE_TOO_LOW', 'max fee per gas less than block base fee'],
+  ['TIP_ABOVE_FEE_CAP', 'max priority fee per gas higher than max fee per gas'],
+  ['SENDER_NOT_EOA', 'sender not an eoa'],
+  ['ALREADY_KNOWN', 'already known'],
+  ['POOL_FULL', 'txpool is full'],
+  ['UNKNOWN_BLOCK', 'header not found'],
+  ['TOO_MANY_RESULTS', 'query returned more than the allowed number of results'],
+]);
+
 /** A refusal of the chain or the framework as a JSON-RPC error; `data` carries its code. */
 export function refusalToRpc(refusal: {
   readonly code: string;
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
 }): RpcError {
-  const code = numbersOfRefusals.get(refusal.code) ?? 'TRANSACTION_REFUSED';
-  return new RpcError(code, refusal.message, { code: refusal.code, ...refusal.details });
+  const { code, message, details } = refusal;
+  const words = gethWords.get(code);
+  const known = words === undefined || message.includes(words);
+  return new RpcError(
+    numbersOfRefusals.get(code) ?? 'TRANSACTION_REFUSED',
+    known ? message : `${words}: ${message}`,
+    { code, ...details },
+  );
 }
 
 /** Any failure of a call as a JSON-RPC error; undefined when it is a bug, not a failure. */

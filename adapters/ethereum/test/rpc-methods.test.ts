@@ -240,6 +240,14 @@ suite('Refused submissions', () => {
     });
   }
 
+  test("a refusal in the chain's own words is told in Geth's first", async () => {
+    const { call, host } = stubServer();
+    const waiting = call('eth_sendRawTransaction', ['0x02']);
+    await new Promise((resolve) => setImmediate(resolve));
+    host.submissions[0]!.done({ ok: false, code: 'NONCE_TOO_LOW', message: 'nonce 3, next is 5' });
+    assert.equal((await waiting).error?.message, 'nonce too low: nonce 3, next is 5');
+  });
+
   test('a synchronous send answers the receipt, or after its wait error 4 with the hash', async () => {
     const { call, host, main } = stubServer();
     const patient = call('eth_sendRawTransactionSync', ['0x02', '0x1388']);
