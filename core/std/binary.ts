@@ -1,5 +1,6 @@
-import { assert, CodedError } from './errors.ts';
+import { isUtf8 } from 'node:buffer';
 import { viewOf } from './bytes.ts';
+import { assert, CodedError } from './errors.ts';
 
 /** Why bytes could not be decoded. */
 export type DecodeErrorCode = 'TRUNCATED' | 'TRAILING' | 'TOO_LARGE' | 'INVALID';
@@ -190,11 +191,9 @@ export class BinaryReader {
     const length = this.u16();
     if (length > maxLength) throw new DecodeError('TOO_LARGE', `text of ${length} bytes`);
     const at = this.#take(length);
-    const text = this.#buffer.toString('utf8', at, at + length);
-    if (text.includes('\ufffd') && Buffer.byteLength(text) !== length) {
-      throw new DecodeError('INVALID', `text at ${at} is not UTF-8`);
-    }
-    return text;
+    const bytes = this.#buffer.subarray(at, at + length);
+    if (!isUtf8(bytes)) throw new DecodeError('INVALID', `text at ${at} is not UTF-8`);
+    return bytes.toString('utf8');
   }
 
   /** @throws DecodeError TRUNCATED, TOO_LARGE */

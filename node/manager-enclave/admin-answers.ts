@@ -10,7 +10,12 @@ import {
   type ProposalsAnswer,
   type TransactionState,
 } from '@concordat/api';
-import { constitutionDigest, getProposal, listProposals, type Proposal } from '@concordat/governance';
+import {
+  constitutionDigest,
+  getProposal,
+  listProposals,
+  type Proposal,
+} from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
 import { formatTransactionId, type Seqno, type View } from '@concordat/std';
 import type { Manager, Phase } from './manager.ts';

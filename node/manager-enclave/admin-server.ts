@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
   ApiError,
@@ -46,7 +51,12 @@ export class AdminServer {
     this.#judge = options.judge;
     this.#answers = adminAnswers(options.manager);
     this.#http = createHttpServer(
-      { requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 16_384, keepAliveTimeout: 60_000 },
+      {
+        requestTimeout: 30_000,
+        headersTimeout: 10_000,
+        maxHeaderSize: 16_384,
+        keepAliveTimeout: 60_000,
+      },
       (request, response) => void this.#handle(request, response),
     );
     this.#tls = createServer(clientTlsOptions(options.credentials), (socket) =>
@@ -65,7 +75,10 @@ export class AdminServer {
   #accepted(socket: TLSSocket): void {
     socket.on('error', () => undefined);
     const verdict = this.#judge(socket);
-    if (!verdict.ok) return refuseClient(socket, verdict);
+    if (!verdict.ok) {
+      refuseClient(socket, verdict);
+      return;
+    }
     this.#sockets.set(socket, verdict.identity);
     socket.on('close', () => this.#sockets.delete(socket));
     this.#http.emit('connection', socket);

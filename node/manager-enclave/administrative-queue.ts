@@ -137,6 +137,4 @@ const lost = (): ManagerError =>
 
 /** Whether a governance change must start a new epoch: every change of actors or nodes (M12, M17). */
 export const startsEpoch = (effects: readonly GovernanceEffect[]): boolean =>
-  effects.some(({ kind }) =>
-    ['actor-added', 'actor-removed', 'node-removed'].includes(kind),
-  );
+  effects.some(({ kind }) => ['actor-added', 'actor-removed', 'node-removed'].includes(kind));

@@ -24,7 +24,10 @@ export function clientTlsOptions(credentials: { key: string; certificate: string
 }
 
 /** Answers a client that may not be here with one readable HTTP response, whatever it asked. */
-export function refuseClient(socket: TLSSocket, refusal: { code: ErrorCode; message: string }): void {
+export function refuseClient(
+  socket: TLSSocket,
+  refusal: { code: ErrorCode; message: string },
+): void {
   const body = JSON.stringify(errorBody(refusal.code, refusal.message));
   socket.end(
     `HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n` +
@@ -76,7 +79,10 @@ export class ApplicationListener {
   #accepted(socket: TLSSocket): void {
     socket.on('error', () => undefined);
     const verdict = this.#judge(socket);
-    if (!verdict.ok) return refuseClient(socket, verdict);
+    if (!verdict.ok) {
+      refuseClient(socket, verdict);
+      return;
+    }
     const { identity } = verdict;
     this.#sockets.set(socket, identity);
     socket.setNoDelay(true);

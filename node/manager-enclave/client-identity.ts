@@ -19,7 +19,6 @@ export type ClientVerdict =
   | { readonly ok: true; readonly identity: ClientIdentity }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
-
 /** DER of the certificates a client sent above its leaf, at most eight. */
 function intermediatesOf(socket: TLSSocket): Buffer[] {
   const chain: Buffer[] = [];

@@ -143,19 +143,26 @@ export class ControlLink {
   #received(message: ControlToEnclave): void {
     switch (message.kind) {
       case 'synced':
-        return this.#events.onSynced(message.height);
+        this.#events.onSynced(message.height);
+        return;
       case 'truncated':
-        return this.#events.onTruncated(message.after);
+        this.#events.onTruncated(message.after);
+        return;
       case 'start':
-        return this.#events.onStart(message.json);
+        this.#events.onStart(message.json);
+        return;
       case 'genesisData':
-        return this.#events.onGenesisData(message.adapterId, message.part, message.last);
+        this.#events.onGenesisData(message.adapterId, message.part, message.last);
+        return;
       case 'shutdown':
-        return this.#events.onShutdown();
+        this.#events.onShutdown();
+        return;
       case 'hostFault':
-        return this.#events.onFault(message.code, message.message);
+        this.#events.onFault(message.code, message.message);
+        return;
       default:
-        return this.#answered(message);
+        this.#answered(message);
+        return;
     }
   }
 

@@ -2,8 +2,9 @@ import type { SubmissionAnswer } from '@concordat/api';
 import { type GovernanceEffect, submitMessage } from '@concordat/governance';
 import { CodedError, fromUtf8, utf8 } from '@concordat/std';
 import { startsEpoch } from './administrative-queue.ts';
+import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { entropy, type Manager } from './manager.ts';
+import type { Manager } from './manager.ts';
 import { keyRecipientsOf } from './network-genesis.ts';
 
 const forwardTimeoutMs = 30_000;
@@ -49,7 +50,11 @@ export class GovernanceDesk {
         return submission;
       });
       const { proposalId, state, effects } = result;
-      control.log('governance.executed', { proposalId, state, effects: effects.map((e) => e.kind) });
+      control.log('governance.executed', {
+        proposalId,
+        state,
+        effects: effects.map((e) => e.kind),
+      });
       return { proposalId, state, effects, transactionId };
     } catch (error) {
       if (error instanceof CodedError) control.log('governance.refused', { code: error.code });

@@ -1,10 +1,5 @@
 import { fromPem, importSigningKey } from '@concordat/crypto';
-import {
-  listProposals,
-  type NodeEntry,
-  nodeJoins,
-  nodeTrusted,
-} from '@concordat/governance';
+import { listProposals, type NodeEntry, nodeJoins, nodeTrusted } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import { fromHex, fromUtf8, type NodeId, toHex, utf8 } from '@concordat/std';
 import { type Administration, networkKeyRecord, votersOf } from './administration.ts';
@@ -163,7 +158,9 @@ export class JoinDesk {
     if (configurations.length > 1) return;
     const ready = this.#administration.constitution.nodes.find((node) => {
       const match = progress.get(node.nodeId)?.match;
-      return node.status === 'learning' && match !== undefined && match + promotionLag >= lastHeight;
+      return (
+        node.status === 'learning' && match !== undefined && match + promotionLag >= lastHeight
+      );
     });
     if (!ready) return;
     this.#promoting = true;
@@ -173,7 +170,8 @@ export class JoinDesk {
       })
       .then(
         () => this.#log('join.trusted', { node: ready.nodeId, replaces: ready.replaces }),
-        (error: unknown) => this.#log('join.not-trusted', { node: ready.nodeId, why: String(error) }),
+        (error: unknown) =>
+          this.#log('join.not-trusted', { node: ready.nodeId, why: String(error) }),
       )
       .finally(() => {
         this.#promoting = false;

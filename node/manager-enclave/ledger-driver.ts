@@ -7,8 +7,22 @@ import {
   type ProposalRefusalCode,
   type Role,
 } from '@concordat/consensus';
-import { decodeHeader, type OpenedBlock, openPublicPart, type SessionKey, type TransactionRecord } from '@concordat/ledger';
-import { assert, DecodeError, type Height, type NodeId, type Seqno, toHeight, type View } from '@concordat/std';
+import {
+  decodeHeader,
+  type OpenedBlock,
+  openPublicPart,
+  type SessionKey,
+  type TransactionRecord,
+} from '@concordat/ledger';
+import {
+  assert,
+  DecodeError,
+  type Height,
+  type NodeId,
+  type Seqno,
+  toHeight,
+  type View,
+} from '@concordat/std';
 import { configurationOf } from './administration.ts';
 import { type BlockLog, reconfigures } from './block-log.ts';
 import { ManagerError } from './errors.ts';
@@ -252,7 +266,8 @@ export class LedgerDriver {
   /** What consensus was told about an entry must be what the sealed block says. */
   #checkEntry(entry: Entry, opened: OpenedBlock): void {
     const { header, transactions } = opened;
-    const named = header.flags & 1 ? configurationOf(transactions.map((t) => t.publicWrites)) : undefined;
+    const named =
+      header.flags & 1 ? configurationOf(transactions.map((t) => t.publicWrites)) : undefined;
     const agrees =
       header.view === entry.view &&
       header.height === entry.height &&

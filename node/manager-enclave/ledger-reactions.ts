@@ -53,7 +53,10 @@ export class LedgerReactions implements LedgerEvents {
   onOpened(block: OpenedBlock): void {
     const { administration, sessionKeys, feed } = this.#manager;
     const { height, source } = block.header;
-    if (source > 0) return feed.opened(block);
+    if (source > 0) {
+      feed.opened(block);
+      return;
+    }
     administration.apply(height, block.transactions);
     this.#announcements.set(height, announcementOf(block));
     sessionKeys.learnCurrent(administration.head);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Verdict } from '@concordat/attestation';
 import {
   applicationListener,
   dialSocket,
@@ -6,7 +7,6 @@ import {
   type ManagerStart,
   workerSocket,
 } from '@concordat/bridge';
-import type { Verdict } from '@concordat/attestation';
 import { createRaft, type InitialState } from '@concordat/consensus';
 import type { Policies } from '@concordat/governance';
 import { type ActorId, type Height, type NodeId, utf8 } from '@concordat/std';
@@ -18,23 +18,21 @@ import { ApplicationListener } from './application-listener.ts';
 import { BlockLog } from './block-log.ts';
 import { judgeClient } from './client-identity.ts';
 import type { ControlLink } from './control-link.ts';
+import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
+import { GovernanceDesk } from './governance-desk.ts';
 import { JoinDesk } from './join-desk.ts';
 import { LedgerDriver } from './ledger-driver.ts';
-import { GovernanceDesk } from './governance-desk.ts';
 import { type Announcement, LedgerReactions } from './ledger-reactions.ts';
-import { ReceiptDesk } from './receipt-desk.ts';
 import { NodeChannel } from './node-channel.ts';
 import type { NodeIdentity, SealedIdentity } from './node-identity.ts';
 import { PeerDesk } from './peer-desk.ts';
+import { ReceiptDesk } from './receipt-desk.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import { SessionKeys } from './session-keys.ts';
 import { WorkerFeed } from './worker-feed.ts';
 import { WorkerLink } from './worker-link.ts';
-
-/** Entropy of the enclave. */
-export const entropy = (bytes: number): Uint8Array => randomBytes(bytes);
 
 /** The network a manager belongs to, once known. */
 export interface NetworkIdentity {
@@ -381,7 +379,8 @@ export class Manager {
   nodeStatusChanged(status: string): void {
     if (status === 'learning' && this.#phase === 'joining') this.enter('learning');
     if (status === 'trusted') this.#onTrusted?.();
-    if (status === 'retired') this.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
+    if (status === 'retired')
+      this.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
   }
 
   /** A peer says the network is running: this launch must become a new node (DESIGN 6). */
@@ -458,6 +457,3 @@ export class Manager {
     }
   }
 }
-
-/** Waits. */
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));

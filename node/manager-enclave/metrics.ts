@@ -1,4 +1,4 @@
-import { memoryUsage, cpuUsage } from 'node:process';
+import { cpuUsage, memoryUsage } from 'node:process';
 import type { Manager } from './manager.ts';
 import { currentEpoch } from './session-keys.ts';
 

@@ -1,3 +1,6 @@
+import type { Verdict } from '@concordat/attestation';
+import type { ManagerStart } from '@concordat/bridge';
+import { actorIdOf, fromPem, toPem } from '@concordat/crypto';
 import {
   type Constitution,
   constitutionDigest,
@@ -7,9 +10,6 @@ import {
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import { fromHex, type NodeId, toHex, utf8 } from '@concordat/std';
-import type { Verdict } from '@concordat/attestation';
-import { actorIdOf, fromPem, toPem } from '@concordat/crypto';
-import type { ManagerStart } from '@concordat/bridge';
 import { networkKeyRecord } from './administration.ts';
 import { ManagerError } from './errors.ts';
 import { hostsOf } from './join-desk.ts';
@@ -32,7 +32,10 @@ export interface Genesis {
 export function keyRecipientsOf(constitution: Constitution): KeyRecipient[] {
   const nodes = constitution.nodes
     .filter(({ status }) => status === 'learning' || status === 'trusted')
-    .map(({ nodeId, encryptionKey }) => ({ name: nodeId as string, publicKey: point(encryptionKey) }));
+    .map(({ nodeId, encryptionKey }) => ({
+      name: nodeId as string,
+      publicKey: point(encryptionKey),
+    }));
   const holders = constitution.keyHolders.map(({ name, publicKey }) => ({
     name,
     publicKey: point(publicKey),

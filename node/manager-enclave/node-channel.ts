@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, connect as connectTls, type Server, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer, type Server, type TLSSocket } from 'node:tls';
 import { dialThroughHost } from '@concordat/bridge';
 import { CodedError, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';

@@ -157,7 +157,8 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed'> {
       onForward: (id, identity, request) =>
         manager.forwarding.forward(link().index, id, identity, request),
       onForwardedReply: ({ id, ...reply }) => manager.forwarding.replied(id, reply),
-      onLog: (line) => manager.control.log('worker.log', { worker: link().index, line: textOf(line) }),
+      onLog: (line) =>
+        manager.control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {
         manager.control.log('worker.gone', { worker: link().index, why: String(error) });
         manager.fail(new ManagerError('WORKER_REFUSED', 'the worker enclave is gone'));
@@ -168,7 +169,10 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed'> {
   #sealBatch(link: WorkerLink, batch: number, transactions: readonly BatchTransaction[]): void {
     const { driver, feed } = this.#manager;
     const placed = driver.place(link.index, transactions.map(recordOf));
-    if (!placed.ok) return link.refuse(batch, placed.code);
+    if (!placed.ok) {
+      link.refuse(batch, placed.code);
+      return;
+    }
     feed.sealedHere(placed.height, link.index);
     const { view, height, firstSeqno } = placed;
     link.send({ kind: 'sealed', batch, view, height, firstSeqno });

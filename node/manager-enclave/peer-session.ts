@@ -163,15 +163,36 @@ export class PeerSession {
 
   #received(type: number, body: Buffer): void {
     if (this.established) {
-      if (type === frameType.consensus) return this.#policy.onConsensus(this.peer.nodeId, body);
-      if (type === frameType.request) return this.#answer(body);
-      if (type === frameType.response) return this.#settle(body);
+      if (type === frameType.consensus) {
+        this.#policy.onConsensus(this.peer.nodeId, body);
+        return;
+      }
+      if (type === frameType.request) {
+        this.#answer(body);
+        return;
+      }
+      if (type === frameType.response) {
+        this.#settle(body);
+        return;
+      }
     } else {
-      if (type === frameType.challenge) return this.#prove(body);
-      if (type === frameType.proof) return this.#judge(body);
-      if (type === frameType.accepted) return this.#accept('theirs');
+      if (type === frameType.challenge) {
+        this.#prove(body);
+        return;
+      }
+      if (type === frameType.proof) {
+        this.#judge(body);
+        return;
+      }
+      if (type === frameType.accepted) {
+        this.#accept('theirs');
+        return;
+      }
     }
-    if (type === frameType.refusal) return this.#refused(body);
+    if (type === frameType.refusal) {
+      this.#refused(body);
+      return;
+    }
     throw new ManagerError('CHANNEL_FAILED', `unexpected frame of type ${type}`);
   }
 
@@ -203,7 +224,8 @@ export class PeerSession {
       this.#policy.admit(this.peer, evidence, this.#asked, this.#role);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      return this.refuse(error.code, error.message);
+      this.refuse(error.code, error.message);
+      return;
     }
     this.#connection.send(frameBuilder.begin(frameType.accepted).finish());
     this.#accept('mine');
@@ -256,7 +278,10 @@ export class PeerSession {
     if (!waiting) return;
     this.#waiting.delete(id);
     clearTimeout(waiting.timer);
-    if (ok) return waiting.resolve(reply);
+    if (ok) {
+      waiting.resolve(reply);
+      return;
+    }
     const { code, message } = JSON.parse(reply.toString('utf8')) as Record<string, string>;
     waiting.reject(new CodedError(code ?? 'INTERNAL_ERROR', message ?? 'the request failed'));
   }

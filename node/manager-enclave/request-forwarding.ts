@@ -77,7 +77,13 @@ export class RequestForwarding {
     this.#nextId = (id % 0xffff_fffe) + 1;
     return new Promise((resolve) => {
       this.#waiting.set(id, ({ ok, height, reply }) => {
-        resolve(new BinaryWriter(9 + reply.length).u8(ok ? 1 : 0).u64(height).raw(reply).take());
+        resolve(
+          new BinaryWriter(9 + reply.length)
+            .u8(ok ? 1 : 0)
+            .u64(height)
+            .raw(reply)
+            .take(),
+        );
       });
       link.send({ kind: 'forwarded', id, origin, identity, request });
     });

@@ -1,8 +1,9 @@
 import { controlSocket, decodeManagerStart, type ManagerStart } from '@concordat/bridge';
 import { localReportData, verifiedEvidence } from './admission.ts';
 import { ControlLink } from './control-link.ts';
+import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { entropy, Manager } from './manager.ts';
+import type { Manager } from './manager.ts';
 import { createNodeIdentity, restoreNodeIdentity, type SealedIdentity } from './node-identity.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { startGenesis } from './start-genesis.ts';
@@ -73,9 +74,7 @@ async function createManager(
   const rejoin = await records.get<Partial<RejoinRecord>>('rejoin');
   const resumes = start.mode === 'resume' && !rejoin?.replaces;
   const sealed = resumes ? await records.get<SealedIdentity>('identity') : undefined;
-  const identity = sealed
-    ? restoreNodeIdentity(sealed)
-    : createNodeIdentity(entropy, Date.now());
+  const identity = sealed ? restoreNodeIdentity(sealed) : createNodeIdentity(entropy, Date.now());
   const evidence = await control.attest(localReportData('node', identity.signing.publicKeySpki));
   const verdict = verifiedEvidence(evidence, Date.now());
   const manager = new Manager({ control, records, start, identity, verdict, bridgeDirectory });

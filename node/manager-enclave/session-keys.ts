@@ -1,6 +1,11 @@
 import type { EncryptionKey } from '@concordat/crypto';
 import { unwrapSessionKey, wrapSessionKey } from '@concordat/keys';
-import { decodeWriteSet, type ReadView, type TableDeclaration, type TransactionSet } from '@concordat/kv';
+import {
+  decodeWriteSet,
+  type ReadView,
+  type TableDeclaration,
+  type TransactionSet,
+} from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
 import { type Epoch, fromHex, fromUtf8, type NodeId, toEpoch, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';

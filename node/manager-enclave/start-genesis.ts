@@ -1,6 +1,7 @@
 import { type Height, toHeight, toView } from '@concordat/std';
+import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { entropy, type Manager, pause } from './manager.ts';
+import type { Manager } from './manager.ts';
 import { prepareGenesis } from './network-genesis.ts';
 
 /** Parts of genesis data are handed to the worker in pieces of this size. */

@@ -1,8 +1,9 @@
 import { parseConstitution } from '@concordat/governance';
 import { CodedError, fromUtf8, isHex64, toHeight, toNodeId, toView, utf8 } from '@concordat/std';
+import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import type { JoinReply, JoinRequest } from './join-desk.ts';
-import { type Manager, pause } from './manager.ts';
+import type { Manager } from './manager.ts';
 import type { PeerSession } from './peer-session.ts';
 
 const retryMs = 500;

@@ -1,8 +1,9 @@
 import { decodeHeader, LedgerError, openPublicPart } from '@concordat/ledger';
 import { emptyBytes, type Height, type NodeId, toHeight, toView } from '@concordat/std';
 import { Administration, configurationOf, votersOf } from './administration.ts';
+import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { type Manager, pause } from './manager.ts';
+import type { Manager } from './manager.ts';
 import type { SealedIdentity } from './node-identity.ts';
 import type { RejoinRecord } from './start-join.ts';
 
@@ -185,7 +186,8 @@ function rejoinWhenLive(manager: Manager): void {
       networkCertificate: manager.network.certificate,
     };
     manager.records.put('rejoin', record).then(
-      () => manager.fail(new ManagerError('NETWORK_LIVE', 'the network runs: rejoining as a new node')),
+      () =>
+        manager.fail(new ManagerError('NETWORK_LIVE', 'the network runs: rejoining as a new node')),
       (error: unknown) => manager.fail(error as Error),
     );
   };

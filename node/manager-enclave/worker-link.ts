@@ -167,33 +167,47 @@ export class WorkerLink {
   }
 
   #received(message: ChannelToManager, publicKey: Uint8Array): void {
-    if (!this.#trusted) return this.#attest(message, publicKey);
+    if (!this.#trusted) {
+      this.#attest(message, publicKey);
+      return;
+    }
     switch (message.kind) {
       case 'streamData':
-        return this.#streams.get(message.id)?.onData(message.data);
+        this.#streams.get(message.id)?.onData(message.data);
+        return;
       case 'batch':
-        return this.#events.onBatch(message.batch, message.transactions);
+        this.#events.onBatch(message.batch, message.transactions);
+        return;
       case 'streamEnd':
-        return this.#streams.get(message.id)?.onEnd();
+        this.#streams.get(message.id)?.onEnd();
+        return;
       case 'streamReset': {
         const stream = this.#streams.get(message.id);
         this.#streams.delete(message.id);
-        return stream?.onReset();
+        stream?.onReset();
+        return;
       }
       case 'streamPause':
-        return this.#streams.get(message.id)?.onPause();
+        this.#streams.get(message.id)?.onPause();
+        return;
       case 'streamResume':
-        return this.#streams.get(message.id)?.onResume();
+        this.#streams.get(message.id)?.onResume();
+        return;
       case 'genesisBatch':
-        return this.#events.onGenesisBatch(message.batch, message.transactions);
+        this.#events.onGenesisBatch(message.batch, message.transactions);
+        return;
       case 'forward':
-        return this.#events.onForward(message.id, message.identity, message.request);
+        this.#events.onForward(message.id, message.identity, message.request);
+        return;
       case 'forwardedReply':
-        return this.#events.onForwardedReply(message);
+        this.#events.onForwardedReply(message);
+        return;
       case 'ready':
-        return this.#becameReady();
+        this.#becameReady();
+        return;
       case 'log':
-        return this.#events.onLog(message.line);
+        this.#events.onLog(message.line);
+        return;
       case 'evidence':
         throw new ManagerError('WORKER_REFUSED', 'the worker sent evidence twice');
     }
