@@ -1,6 +1,6 @@
 import { KvError } from './errors.ts';
 import { type RangeOptions, scan } from './scan.ts';
-import { type Horizon, type Key, type Table, visible } from './table.ts';
+import { type Horizon, type Key, type Table, type TableOrder, visible } from './table.ts';
 
 /** Reading one table. Returned values are shared: never write to them. */
 export interface ReadTable {
@@ -45,12 +45,12 @@ export class CommittedTable implements ReadTable {
   }
 
   range(options: RangeOptions = {}): Iterable<[Key, Uint8Array]> {
-    requireOrdered(this.#table);
-    return scan(this.#table, undefined, options);
+    const { base } = orderOf(this.#table);
+    return scan({ orders: [base], get: (key) => this.get(key) }, options);
   }
 
   entries(): Iterable<[Key, Uint8Array]> {
-    return this.#table.kind === 'ordered' ? this.range() : this.#table.base.entries();
+    return this.#table.order === undefined ? this.#table.base.entries() : this.range();
   }
 }
 
@@ -88,12 +88,12 @@ export class LayeredTable implements ReadTable {
   }
 
   range(options: RangeOptions = {}): Iterable<[Key, Uint8Array]> {
-    requireOrdered(this.source);
-    return scan(this.source, this.#horizon, options);
+    const { base, inserted } = orderOf(this.source);
+    return scan({ orders: [base, inserted], get: (key) => this.get(key) }, options);
   }
 
   entries(): Iterable<[Key, Uint8Array]> {
-    return this.source.kind === 'ordered' ? this.range() : this.#unordered();
+    return this.source.order === undefined ? this.#unordered() : this.range();
   }
 
   *#unordered(): Iterable<[Key, Uint8Array]> {
@@ -111,8 +111,7 @@ export class LayeredTable implements ReadTable {
   }
 }
 
-function requireOrdered(table: Table): void {
-  if (table.kind !== 'ordered') {
-    throw new KvError('NOT_ORDERED', `table ${table.name} is a hash table`, { table: table.name });
-  }
+function orderOf({ name, order }: Table): TableOrder {
+  if (order !== undefined) return order;
+  throw new KvError('NOT_ORDERED', `table ${name} is a hash table`, { table: name });
 }

@@ -1,11 +1,4 @@
-import {
-  type Entry,
-  type Horizon,
-  type Key,
-  type OrderedIndex,
-  type Table,
-  visible,
-} from './table.ts';
+import type { Key, KeyOrder } from './table.ts';
 
 /** Which keys a range scan yields; every bound is optional and they combine. */
 export interface RangeOptions {
@@ -26,21 +19,24 @@ type Pair = [Key, Uint8Array];
 const firstChunk = 16;
 const largestChunk = 1024;
 
+/** What a scan reads: the disjoint sets of keys a view may have, and their values. */
+export interface ScanSource {
+  readonly orders: readonly KeyOrder[];
+  /** The value the view sees now; undefined when it does not have the key. */
+  readonly get: (key: Key) => Uint8Array | undefined;
+}
+
 /**
- * A range scan of base and layers merged, read in chunks that grow, each resumed from the last
- * key. No tree iterator outlives a chunk, so the table may change between two pairs.
+ * A range scan, read in chunks that grow, each resumed from the last key. No tree iterator
+ * outlives a chunk, so the table may change between two pairs.
  */
-export function* scan(
-  table: Table,
-  horizon: Horizon | undefined,
-  options: RangeOptions,
-): IterableIterator<Pair> {
+export function* scan(source: ScanSource, options: RangeOptions): IterableIterator<Pair> {
   const reverse = options.reverse === true;
   let { low, high } = bounds(options);
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   for (let chunk = firstChunk; left > 0; chunk = Math.min(chunk * 4, largestChunk)) {
     const wanted = Math.min(chunk, left);
-    const pairs = readChunk(table, horizon, { low, high, wanted, reverse });
+    const pairs = readChunk(source, { low, high, wanted, reverse });
     for (const pair of pairs) yield pair;
     const last = pairs[wanted - 1];
     if (last === undefined) return;
@@ -80,64 +76,46 @@ interface Chunk {
   readonly reverse: boolean;
 }
 
-function readChunk(table: Table, horizon: Horizon | undefined, chunk: Chunk): Pair[] {
+function readChunk({ orders, get }: ScanSource, chunk: Chunk): Pair[] {
   const pairs: Pair[] = [];
-  const base = new Cursor(table.base as OrderedIndex<Uint8Array>, chunk);
-  const head =
-    horizon === undefined || table.head.size === 0
-      ? undefined
-      : new Cursor(table.head as OrderedIndex<Entry>, chunk);
+  const cursors = orders.filter(({ size }) => size > 0).map((order) => new Cursor(order, chunk));
   while (pairs.length < chunk.wanted) {
-    const baseKey = base.key;
-    const headKey = head?.key;
-    if (headKey === undefined) {
-      if (baseKey === undefined) break;
-      pairs.push([baseKey, base.value as Uint8Array]);
-      base.next();
-      continue;
+    let first: Cursor | undefined;
+    for (const cursor of cursors) {
+      if (cursor.key === undefined) continue;
+      if (first?.key === undefined || isBefore(cursor.key, first.key, chunk.reverse)) {
+        first = cursor;
+      }
     }
-    const baseFirst = baseKey !== undefined && before(baseKey, headKey, chunk.reverse);
-    if (!baseFirst) {
-      const entry = visible(head!.value, horizon!.newest);
-      const value = entry === undefined ? valueAt(base, headKey) : entry.value;
-      if (value !== undefined) pairs.push([headKey, value]);
-      head!.next();
-      if (baseKey === headKey) base.next();
-      continue;
-    }
-    pairs.push([baseKey, base.value as Uint8Array]);
-    base.next();
+    if (first?.key === undefined) break;
+    const value = get(first.key);
+    if (value !== undefined) pairs.push([first.key, value]);
+    first.next();
   }
   return pairs;
 }
 
-const before = (a: Key, b: Key, reverse: boolean): boolean => (reverse ? a > b : a < b);
+const isBefore = (a: Key, b: Key, reverse: boolean): boolean => (reverse ? a > b : a < b);
 
-const valueAt = (cursor: Cursor<Uint8Array>, key: Key): Uint8Array | undefined =>
-  cursor.key === key ? cursor.value : undefined;
-
-/** Position in one index, from one bound of a chunk to the other. */
-class Cursor<Value> {
+/** Position in one order of keys, from one bound of a chunk to the other. */
+class Cursor {
   key: Key | undefined;
-  value: Value | undefined;
-  readonly #pairs: IterableIterator<[Key, Value]>;
+  readonly #pairs: IterableIterator<[Key, undefined]>;
   readonly #chunk: Chunk;
 
-  constructor(index: OrderedIndex<Value>, chunk: Chunk) {
+  constructor(order: KeyOrder, chunk: Chunk) {
     this.#chunk = chunk;
     this.#pairs = chunk.reverse
-      ? index.entriesReversed(chunk.high, undefined, true)
-      : index.entries(chunk.low);
+      ? order.entriesReversed(chunk.high, undefined, true)
+      : order.entries(chunk.low);
     this.next();
   }
 
   next(): void {
     const { low, high, reverse } = this.#chunk;
     const result = this.#pairs.next();
-    const pair = result.done === true ? undefined : result.value;
-    const inside =
-      pair !== undefined && (reverse ? pair[0] >= low : high === undefined || pair[0] < high);
-    this.key = inside ? pair[0] : undefined;
-    this.value = inside ? pair[1] : undefined;
+    const key = result.done === true ? undefined : result.value[0];
+    const inside = key !== undefined && (reverse ? key >= low : high === undefined || key < high);
+    this.key = inside ? key : undefined;
   }
 }

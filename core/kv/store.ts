@@ -117,7 +117,7 @@ export class Store {
         transaction: 0,
         before: undefined,
       };
-      table.head.set(key, entry);
+      table.push(entry);
       const entries = parts.get(table);
       if (entries === undefined) parts.set(table, [entry]);
       else entries.push(entry);
@@ -199,7 +199,7 @@ function foldEntries(table: Table, entries: readonly Entry[]): void {
     // Whoever lies above keeps this entry alive, but not those below it.
     entry.previous = undefined;
     entry.value = undefined;
-    if (table.head.get(key) === entry) table.head.delete(key);
+    if (table.head.get(key) === entry) table.clear(key);
   }
 }
 

@@ -33,32 +33,25 @@ export interface Entry {
 /** The layer number of an entry whose value has reached the base. */
 export const foldedLayer = -1;
 
-/** What Map and BTree have in common: all that point access needs. */
-export interface Index<Value> {
+/** Keys in binary order. */
+export interface KeyOrder {
   readonly size: number;
-  get(key: Key): Value | undefined;
-  has(key: Key): boolean;
-  set(key: Key, value: Value): unknown;
+  set(key: Key, value: undefined): unknown;
   delete(key: Key): boolean;
-  entries(): IterableIterator<[Key, Value]>;
-}
-
-/** An index in key order. */
-export interface OrderedIndex<Value> extends Index<Value> {
-  entries(lowestKey?: Key): IterableIterator<[Key, Value]>;
+  entries(lowestKey?: Key): IterableIterator<[Key, undefined]>;
   entriesReversed(
     highestKey?: Key,
     reusedArray?: undefined,
     skipHighest?: boolean,
-  ): IterableIterator<[Key, Value]>;
+  ): IterableIterator<[Key, undefined]>;
 }
 
 // The package is CommonJS: the class is the `default` member of what Node hands over.
 const BTree = ((BTreeModule as unknown as { default?: unknown }).default ??
-  BTreeModule) as unknown as new <Value>(
+  BTreeModule) as unknown as new (
   entries: undefined,
   compare: (a: Key, b: Key) => number,
-) => OrderedIndex<Value>;
+) => KeyOrder;
 
 /** Binary order of keys: code units of latin1 strings compare as their bytes do. */
 export const compareKeys = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -72,13 +65,27 @@ export const isPublicTable = (name: string): boolean => name.startsWith(publicPr
 /** Whether a table may have this name. */
 export const isTableName = (name: string): boolean => tableName.test(name);
 
+/**
+ * The order of an ordered table's keys. Values live in the same maps as those of a hash table, so
+ * that point access costs the same and an update of a present key does not touch a tree.
+ */
+export interface TableOrder {
+  /** Keys of the base. */
+  readonly base: KeyOrder;
+  /** Keys that only the head index has. */
+  readonly inserted: KeyOrder;
+}
+
 /** One table: the committed base, and the newest uncommitted value of every key that has one. */
 export class Table {
   readonly name: string;
-  readonly kind: 'hash' | 'ordered';
   readonly isPublic: boolean;
-  readonly base: Index<Uint8Array>;
-  readonly head: Index<Entry>;
+  /** Undefined for a hash table. */
+  readonly order: TableOrder | undefined;
+  readonly base: ReadonlyMap<Key, Uint8Array>;
+  readonly head: ReadonlyMap<Key, Entry>;
+  readonly #base = new Map<Key, Uint8Array>();
+  readonly #head = new Map<Key, Entry>();
 
   constructor(declaration: TableDeclaration) {
     const { name, kind } = declaration;
@@ -86,16 +93,48 @@ export class Table {
       throw new KvError('INVALID_TABLE_NAME', 'a table name is 1-255 printable ASCII characters');
     }
     this.name = name;
-    this.kind = kind;
     this.isPublic = isPublicTable(name);
-    this.base = kind === 'hash' ? new Map() : new BTree<Uint8Array>(undefined, compareKeys);
-    this.head = kind === 'hash' ? new Map() : new BTree<Entry>(undefined, compareKeys);
+    this.base = this.#base;
+    this.head = this.#head;
+    const createOrder = (): KeyOrder => new BTree(undefined, compareKeys);
+    this.order = kind === 'ordered' ? { base: createOrder(), inserted: createOrder() } : undefined;
+  }
+
+  /** Makes an entry the top of its key's stack. */
+  push(entry: Entry): void {
+    const before = this.#head.size;
+    this.#head.set(entry.key, entry);
+    if (this.order === undefined || this.#head.size === before) return;
+    if (!this.#base.has(entry.key)) this.order.inserted.set(entry.key, undefined);
+  }
+
+  /** Takes the top entry of its key's stack off again. */
+  pop({ key, previous }: Entry): void {
+    // A previous entry that has reached the base says no more than the base does.
+    if (previous === undefined || previous.layer === foldedLayer) this.clear(key);
+    else this.#head.set(key, previous);
+  }
+
+  /** Takes a key off the head index: the base says it all. */
+  clear(key: Key): void {
+    this.#head.delete(key);
+    if (this.order !== undefined && !this.#base.has(key)) this.order.inserted.delete(key);
   }
 
   /** Puts a value where commit ends: into the base. */
   fold(key: Key, value: Uint8Array | undefined): void {
-    if (value === undefined) this.base.delete(key);
-    else this.base.set(key, value);
+    const before = this.#base.size;
+    if (value === undefined) this.#base.delete(key);
+    else this.#base.set(key, value);
+    if (this.order === undefined || this.#base.size === before) return;
+    const { base, inserted } = this.order;
+    if (value === undefined) {
+      base.delete(key);
+      if (this.#head.has(key)) inserted.set(key, undefined);
+    } else {
+      base.set(key, undefined);
+      inserted.delete(key);
+    }
   }
 }
 

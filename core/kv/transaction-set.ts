@@ -250,7 +250,7 @@ class OpenTable extends LayeredTable implements WriteTable {
       transaction: set.transaction,
       before: top === undefined ? base.get(key) : top.value,
     };
-    head.set(key, entry);
+    this.source.push(entry);
     this.made.push(entry);
     this.touched.push(entry);
     set.noteCreated(this, entry);
@@ -264,7 +264,7 @@ class OpenTable extends LayeredTable implements WriteTable {
     entry.before = undefined;
     if (!created) return;
     this.made.pop();
-    dropEntry(this.source, entry);
+    this.source.pop(entry);
   }
 
   /** The net writes of the present transaction in key order; it ends for this table. */
@@ -291,14 +291,7 @@ class OpenTable extends LayeredTable implements WriteTable {
 
 /** Takes the entries of a newest layer off the head index. */
 export function dropEntries(part: { table: Table; entries: Entry[] }): void {
-  for (const entry of part.entries) dropEntry(part.table, entry);
-}
-
-function dropEntry(table: Table, entry: Entry): void {
-  const { previous } = entry;
-  // A previous entry that has reached the base says no more than the base does.
-  if (previous === undefined || previous.layer < 0) table.head.delete(entry.key);
-  else table.head.set(entry.key, previous);
+  for (const entry of part.entries) part.table.pop(entry);
 }
 
 function encode(tables: TableWrites[] | undefined): Uint8Array {
