@@ -94,7 +94,7 @@ async function handleHttp(
   const chain = chainOfPath(reader, request.path);
   if (!chain) return failure(404, 'no chain of this name');
   const wait = request.query.get('wait') === 'local' ? 'local' : 'commit';
-  const context = { ...party, chain, filters, subscriptions: undefined };
+  const context = { ...party, chain, filters, subscriptions: undefined, started: [] };
   const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.length);
   const answer = await answerBody(body.toString('utf8'), context, { wait, limits });
   const { transactionId } = answer;

@@ -12,6 +12,8 @@ export interface CallContext {
   readonly filters: FilterRegistry;
   /** Of this WebSocket; absent over HTTP. */
   readonly subscriptions: Subscriptions | undefined;
+  /** Ids of subscriptions that this message started; announced once it is answered. */
+  readonly started: string[];
 }
 
 /** One JSON-RPC method: reads its parameters and answers with a JSON value. */

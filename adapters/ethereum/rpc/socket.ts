@@ -36,7 +36,6 @@ export function serveSocket(socket: WebSocketLike, service: SocketService): void
     if (open && text !== undefined) socket.send(text);
   };
   const subscriptions = new Subscriptions(chain, limits.maxSubscriptions, send);
-  const context = { chain, filters, actor, host, subscriptions };
   socket.onClose = () => {
     open = false;
     subscriptions.close();
@@ -52,11 +51,13 @@ export function serveSocket(socket: WebSocketLike, service: SocketService): void
       return;
     }
     inFlight++;
+    const started: string[] = [];
+    const context = { chain, filters, actor, host, subscriptions, started };
     const answered = answerBody(data.toString('utf8'), context, { wait: 'commit', limits });
     void answered.then(({ text }) => {
       inFlight--;
       send(text);
-      subscriptions.announce();
+      subscriptions.announce(started);
     });
   };
 }

@@ -57,10 +57,11 @@ export class Subscriptions {
     return id;
   }
 
-  /** To be called when answers have been sent: the ids in them are now known to the client. */
-  announce(): void {
-    for (const subscription of this.#active.values()) {
-      if (subscription.announced) continue;
+  /** To be called when the answer with these ids has been sent: now the client knows them. */
+  announce(ids: readonly string[]): void {
+    for (const id of ids) {
+      const subscription = this.#active.get(id);
+      if (!subscription) continue;
       subscription.announced = true;
       for (const text of subscription.early.splice(0)) this.#send(text);
     }

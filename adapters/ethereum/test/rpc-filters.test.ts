@@ -175,6 +175,32 @@ suite('WebSocket', () => {
     assert.equal(later.filter((event) => event.params?.subscription === logs).length, 0);
   });
 
+  test('events wait until the answer with the id of their subscription has left', async () => {
+    const { connect, main, host } = stubServer();
+    const socket = connect();
+    const call = (id: number, method: string, ...params: string[]) => ({
+      jsonrpc: '2.0',
+      id,
+      method,
+      params,
+    });
+    socket.receive([
+      call(1, 'eth_subscribe', 'newHeads'),
+      call(2, 'eth_sendRawTransaction', '0x02'),
+    ]);
+    socket.receive(call(3, 'eth_chainId'));
+    assert.deepEqual(
+      (await socket.take()).map(({ id }) => id),
+      [3],
+    );
+    main.commit();
+    assert.deepEqual(await socket.take(), []);
+    host.accept(0);
+    const [batch, event] = (await socket.take()) as unknown[];
+    const id = (batch as { result: string }[])[0]?.result;
+    assert.equal((event as { params: { subscription: string } }).params.subscription, id);
+  });
+
   test('an ended subscription is silent and a closed socket listens no more', async () => {
     const { connect, main } = stubServer();
     const socket = connect();

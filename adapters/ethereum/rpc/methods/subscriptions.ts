@@ -2,22 +2,22 @@ import { invalidParameter, RpcError } from '../errors.ts';
 import { logCriteria } from '../log-criteria.ts';
 import { type CallContext, type Method, method } from '../method.ts';
 import { optional, required, text } from '../parameters.ts';
-import type { Subscriptions } from '../subscriptions.ts';
+import type { SubscriptionSubject, Subscriptions } from '../subscriptions.ts';
 
 const anything = (value: unknown): unknown => value;
 
 /** `eth_subscribe` and `eth_unsubscribe`, on WebSockets only. */
 export const subscriptionMethods: readonly Method[] = [
   method('eth_subscribe', [required(text(64)), optional(anything)], (context, name, options) => {
-    const subscriptions = onSocket(context);
-    if (name === 'newHeads' && options === undefined) return subscriptions.add({ kind: name });
+    onSocket(context);
+    if (name === 'newHeads' && options === undefined) return start(context, { kind: name });
     if (name === 'newPendingTransactions') {
       refuseBodies(options);
-      return subscriptions.add({ kind: name });
+      return start(context, { kind: name });
     }
     if (name === 'logs') {
       const criteria = logCriteria(options ?? {}, 'argument 1');
-      return subscriptions.add({ kind: name, criteria });
+      return start(context, { kind: name, criteria });
     }
     if (name === 'newHeads') throw new RpcError('INVALID_PARAMETERS', 'newHeads has no options');
     throw new RpcError('INVALID_PARAMETERS', `no "${name}" subscription in eth namespace`);
@@ -27,6 +27,12 @@ export const subscriptionMethods: readonly Method[] = [
     throw new RpcError('SERVER_ERROR', 'subscription not found');
   }),
 ];
+
+function start(context: CallContext, subject: SubscriptionSubject): string {
+  const id = onSocket(context).add(subject);
+  context.started.push(id);
+  return id;
+}
 
 function onSocket({ subscriptions }: CallContext): Subscriptions {
   if (subscriptions) return subscriptions;
