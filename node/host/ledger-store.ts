@@ -159,7 +159,7 @@ export class LedgerStore {
   #owesWork(): boolean {
     if (this.#queue.length > 0) return true;
     const oldest = this.#oldestUncommitted();
-    return oldest?.complete && oldest.last <= this.#committed;
+    return oldest?.complete === true && oldest.last <= this.#committed;
   }
 
   #oldestUncommitted(): Chunk | undefined {

@@ -1,0 +1,15 @@
+export { type HostConfig, loadConfig, parseConfig, type WorkerConfig } from './config.ts';
+export { HostError, type HostErrorCode } from './errors.ts';
+export { Log, type LogFields, type LogLevel } from './log.ts';
+export {
+  bundleName,
+  type ImageManifest,
+  imageManifestName,
+  imagePlaceholder,
+  type MeasuredImage,
+  type MeasurementInput,
+  measureImage,
+  measurementOf,
+} from './measurement.ts';
+export { ValidatingNode } from './validating-node.ts';
+export { VirtualPlatform } from './virtual-platform.ts';
