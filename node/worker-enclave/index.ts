@@ -26,4 +26,5 @@ export { WorkerError, type WorkerErrorCode } from './errors.ts';
 export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
+export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

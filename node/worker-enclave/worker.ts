@@ -156,6 +156,11 @@ export class Worker {
     return this.#hosts.find((host) => host.adapterId === adapterId);
   }
 
+  /** Transactions that wait to be executed. */
+  get queued(): number {
+    return this.#pipeline.queued;
+  }
+
   role(): { readonly leader: boolean; readonly view: number } {
     return { leader: this.#leader, view: this.#view };
   }

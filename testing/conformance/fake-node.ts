@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TableDeclaration } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import {
@@ -28,6 +29,8 @@ export interface FakeNodeOptions {
   readonly limits?: Partial<WorkerLimits>;
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
   readonly timeMs?: () => number;
+  /** Entropy of the adapter. Default: this machine's. */
+  readonly random?: (bytes: number) => Uint8Array;
   /** Begin as a follower with these committed blocks instead of making the genesis state. */
   readonly blocks?: readonly FakeBlock[];
   /** Follow this node: its committed blocks arrive here, requests are forwarded to it. */
@@ -71,7 +74,7 @@ export class FakeNode {
       send: (message) => this.#sent(message),
       wallMs: options.timeMs ?? Date.now,
       nowMs: () => performance.now(),
-      random: (bytes) => randomBytes(bytes),
+      random: options.random ?? ((bytes) => randomBytes(bytes)),
       log: (event, fields) => {
         this.events.push({ event, fields });
         options.log?.(event, fields);
@@ -135,11 +138,16 @@ export class FakeNode {
     return host.submit(raw, actor, { wait });
   }
 
-  /** Waits until every frame under way in both directions has been acted on. */
+  /**
+   * Waits until what was submitted is executed and numbered, as far as it can be without another
+   * commit: at most about half a second.
+   */
   async settled(): Promise<void> {
-    for (let turn = 0; turn < 4; turn++) {
+    for (let turn = 0; turn < 250; turn++) {
       await new Promise((resolve) => setImmediate(resolve));
-      this.ledger.settle();
+      if (!this.ledger.hold) this.ledger.settle();
+      if (turn >= 4 && this.worker.queued === 0) return;
+      if (turn >= 4) await sleep(2);
     }
   }
 

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type WorkerLimits as HostLimits,
+  parseEnclaveArguments,
+  workerControlSocket,
+  workerSocket,
+} from '@concordat/bridge';
+import type { LedgerAdapter } from './adapter.ts';
+import { ControlLink } from './control-link.ts';
+import { WorkerError } from './errors.ts';
+import { defaultLimits, type WorkerLimits } from './limits.ts';
+import { createLinkIdentity, dialManager, ManagerLink } from './manager-link.ts';
+import { nameOf } from './pipeline.ts';
+import { Worker } from './worker.ts';
+
+/**
+ * Runs this process as a worker enclave until the host stops it. `adapters` are all that the
+ * measured image holds; the host's start frame names those that run.
+ * @param args the command line that `formatEnclaveArguments` of the bridge writes
+ * @throws WorkerError whatever ends the enclave before the host asks for it; BridgeError
+ */
+export async function runWorker(
+  adapters: readonly LedgerAdapter[],
+  args: readonly string[] = process.argv.slice(2),
+): Promise<void> {
+  const { bridgeDirectory, worker: index } = parseEnclaveArguments(args);
+  if (index === undefined) throw new WorkerError('INVALID_START', 'a worker needs its number');
+  const ended = Promise.withResolvers<void>();
+  const control = new ControlLink(workerControlSocket(bridgeDirectory, index), (error) => {
+    if (error === undefined) ended.resolve();
+    else ended.reject(error);
+  });
+  // Whoever awaits it comes later; until then a failure is not an unhandled one.
+  ended.promise.catch(() => {});
+  const log = (event: string, fields: Readonly<Record<string, unknown>> = {}) =>
+    control.log({ timeMs: Date.now(), event, process: 'worker', worker: index, ...fields });
+  const start = await control.started;
+  if (start.index !== index) throw new WorkerError('INVALID_START', 'the start is for another');
+  const identity = await createLinkIdentity(randomBytes(32), (data) => control.attest(data));
+  const socket = await Promise.race([
+    dialManager(workerSocket(bridgeDirectory, index)),
+    ended.promise.then(() => Promise.reject(new WorkerError('CONNECTION_LOST', 'told to stop'))),
+  ]);
+  const link: ManagerLink = new ManagerLink(socket, identity, {
+    onMessage: (message) => worker.receive(message),
+    onDrain: () => worker.drained(),
+    onClose: (error) => {
+      const why = error === undefined ? 'closed' : nameOf(error);
+      ended.reject(new WorkerError('CONNECTION_LOST', `the channel to the manager: ${why}`));
+    },
+  });
+  const worker: Worker = new Worker({
+    adapters: chosen(adapters, start.adapters),
+    limits: limitsFrom(start.limits),
+    send: (message) => link.send(message),
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+    random: (bytes) => randomBytes(bytes),
+    log,
+  });
+  try {
+    await ended.promise;
+  } catch (error) {
+    log('worker.ended', { error: nameOf(error), why: (error as Error).message });
+    throw error;
+  } finally {
+    worker.close();
+    link.end();
+    control.end();
+  }
+}
+
+function chosen(adapters: readonly LedgerAdapter[], ids: readonly string[]): LedgerAdapter[] {
+  return ids.map((id) => {
+    const adapter = adapters.find((candidate) => candidate.id === id);
+    if (adapter !== undefined) return adapter;
+    throw new WorkerError('INVALID_START', `this image holds no adapter ${id}`);
+  });
+}
+
+/** The host's three limits; the rest are the worker's own. */
+function limitsFrom(limits: HostLimits): WorkerLimits {
+  const { maxConnections, maxRequestBytes, maxPendingRequests } = limits;
+  return {
+    ...defaultLimits,
+    maxConnections,
+    maxBodyBytes: maxRequestBytes,
+    maxStreamFrameBytes: Math.min(maxRequestBytes, defaultLimits.maxStreamFrameBytes),
+    maxWebSocketMessageBytes: maxRequestBytes,
+    maxQueuedTransactions: maxPendingRequests,
+    maxInFlightPerActor: Math.max(1, Math.floor(maxPendingRequests / 2)),
+  };
+}
