@@ -200,6 +200,18 @@ suite('JSON-RPC methods', () => {
     assert.deepEqual((await call('eth_feeHistory', [0, 'latest'])).result.gasUsedRatio, null);
   });
 
+  test('a replay reports figure by figure whether it matches the real block', async () => {
+    const { call, main } = stubServer();
+    assert.equal((await call('concordat_replayStatus', [])).result, null);
+    const [logsBloom, transactionsRoot] = [Buffer.alloc(256), Buffer.alloc(32, 1)];
+    const executed = { gasUsed: 5, logsBloom, transactionsRoot, receiptsRoot: Buffer.alloc(32, 2) };
+    const real = { gasUsed: 6, logsBloom, transactionsRoot };
+    main.replayed = { number: 46_147, hash: Buffer.alloc(32, 9), transactions: 1, executed, real };
+    const { result } = await call('concordat_replayStatus', []);
+    assert.equal(result.number, '0xb443');
+    assert.deepEqual(result.matches, { gasUsed: false, logsBloom: true, transactionsRoot: true });
+  });
+
   test('each method that cannot be offered says so, with the reason', async () => {
     const { call } = stubServer();
     for (const [name, reason] of unsupportedMethods) {

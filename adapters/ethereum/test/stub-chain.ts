@@ -10,6 +10,7 @@ import type {
   LogFilter,
   LogView,
   ReceiptView,
+  ReplayStatus,
   SubmittedTransaction,
   TransactionView,
 } from '../chain-reader.ts';
@@ -85,6 +86,12 @@ export class StubChain implements ChainView {
     const block = blockAt(++this.height);
     const logs = Array.from({ length: this.height }, (_, index) => logAt(this.height, index));
     for (const listener of this.listeners) listener(block, logs);
+  }
+  /** What a chain that replays would report. */
+  replayed: ReplayStatus | undefined;
+
+  replayStatus(): ReplayStatus | undefined {
+    return this.replayed;
   }
   blockNumber(): number {
     return this.height;

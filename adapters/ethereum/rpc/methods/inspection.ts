@@ -1,3 +1,4 @@
+import type { ReplayFigures, ReplayStatus } from '../../chain-reader.ts';
 import { toData, toQuantity } from '../hex.ts';
 import { type Method, method } from '../method.ts';
 import { hash, required } from '../parameters.ts';
@@ -20,8 +21,31 @@ export const inspectionMethods: readonly Method[] = [
     replay: chain.replay,
   })),
   method('concordat_replayStatus', [], ({ chain }) => {
-    if (!chain.replay) return null;
-    const block = chain.block('latest');
-    return block ? { hash: toData(block.hash) } : null;
+    const status = chain.replayStatus();
+    return status ? replayToJson(status) : null;
   }),
 ];
+
+/** `matches` says, figure by figure, whether execution here gave what the real header holds. */
+function replayToJson({ number, hash, transactions, executed, real }: ReplayStatus): unknown {
+  const [ours, theirs] = [figuresToJson(executed), figuresToJson(real)];
+  const matches = Object.entries(theirs).map(([name, value]) => [name, ours[name] === value]);
+  return {
+    number: toQuantity(number),
+    hash: toData(hash),
+    transactions: toQuantity(transactions),
+    executed: ours,
+    real: theirs,
+    matches: Object.fromEntries(matches),
+  };
+}
+
+function figuresToJson(figures: ReplayFigures): Record<string, string> {
+  const { gasUsed, logsBloom, transactionsRoot, receiptsRoot } = figures;
+  return {
+    gasUsed: toQuantity(gasUsed),
+    logsBloom: toData(logsBloom),
+    transactionsRoot: toData(transactionsRoot),
+    ...(receiptsRoot && { receiptsRoot: toData(receiptsRoot) }),
+  };
+}
