@@ -151,23 +151,32 @@ async function answerOthers(
   { context, options, firstSend, sends }: BatchRun,
 ): Promise<void> {
   let size = 0;
+  let busyMs = 0;
   let turnStartedMs = performance.now();
   for (let index = 0; index < entries.length; index++) {
     const entry = entries[index]!;
     if (isSend(entry)) continue;
     if (firstSend >= 0 && index > firstSend) await sends.allEnded();
-    const text = size > options.limits.maxBatchAnswer ? tooLarge(entry) : undefined;
-    texts[index] = text ?? (await answerEntry(entry, context));
+    const startedMs = performance.now();
+    const excess = excessOf(options.limits, size, busyMs);
+    texts[index] = excess ? refusalText(entry, excess) : await answerEntry(entry, context);
     size += texts[index]?.length ?? 0;
+    busyMs += performance.now() - startedMs;
     if (performance.now() - turnStartedMs < turnMs) continue;
     await new Promise((resolve) => setImmediate(resolve));
     turnStartedMs = performance.now();
   }
 }
 
-function tooLarge(entry: ParsedEntry): string | undefined {
+/** Why the rest of a batch is not run. */
+function excessOf(limits: RpcLimits, size: number, busyMs: number): string | undefined {
+  if (size > limits.maxBatchAnswer) return 'response too large';
+  return busyMs > limits.maxBatchBusyMs ? 'batch takes too long' : undefined;
+}
+
+function refusalText(entry: ParsedEntry, why: string): string | undefined {
   if (entry.id === undefined) return undefined;
-  return errorText(entry.id, new RpcError('LIMIT_EXCEEDED', 'response too large'));
+  return errorText(entry.id, new RpcError('LIMIT_EXCEEDED', why));
 }
 
 /** Counts submissions of one batch; one promise for all of them. */

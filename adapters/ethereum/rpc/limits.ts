@@ -6,6 +6,8 @@ export interface RpcLimits {
   readonly maxBatchCalls: number;
   /** Characters of all answers of one batch together; default 25,000,000, as Geth. */
   readonly maxBatchAnswer: number;
+  /** Time the reads of one batch may take together, milliseconds; default 10,000. */
+  readonly maxBatchBusyMs: number;
   /** Calls of one WebSocket not yet answered; default 4,096. */
   readonly maxSocketCalls: number;
   /** Subscriptions of one WebSocket; default 128. */
@@ -25,6 +27,7 @@ export const defaultRpcLimits: RpcLimits = {
   maxBodyBytes: 5 * 1024 * 1024,
   maxBatchCalls: 1_000,
   maxBatchAnswer: 25_000_000,
+  maxBatchBusyMs: 10_000,
   maxSocketCalls: 4_096,
   maxSubscriptions: 128,
   maxFiltersPerActor: 128,

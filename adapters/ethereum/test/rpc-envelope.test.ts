@@ -130,6 +130,18 @@ suite('JSON-RPC batch', () => {
     assert.match(answer.error.message, /batch too large/);
   });
 
+  test('a batch whose answers grow too large is cut off, call by call', async () => {
+    const { post, main } = stubServer();
+    main.height = 140;
+    const call = { jsonrpc: '2.0', id: 1, method: 'eth_getLogs', params: [{ fromBlock: '0x0' }] };
+    const answers = JSON.parse((await post(new Array(12).fill(call))).text);
+    const refused = answers.filter((answer: { error?: { code: number } }) => answer.error);
+    assert.equal(answers.length, 12);
+    assert.ok(answers[0].result.length > 9_000);
+    assert.ok(refused.length > 0 && refused.length < 12);
+    assert.deepEqual(refused[0].error, { code: -32005, message: 'response too large' });
+  });
+
   test('every submission of a batch starts before any is answered', async () => {
     const { post, host } = stubServer();
     const sends = [0, 1, 2].map((index) => ({
