@@ -42,8 +42,9 @@ export class Log {
 
   /** Writes a line of a level known only at run time. The event's fields cannot replace the frame. */
   line(level: LogLevel, event: string, fields: LogFields): void {
-    const time = new Date().toISOString();
-    const line = `${JSON.stringify({ ...fields, time, level, event, node: this.#node })}\n`;
+    const frame = { time: new Date().toISOString(), level, event, node: this.#node };
+    // Once in front for the order of keys, once behind so that fields cannot forge it.
+    const line = `${JSON.stringify({ ...frame, ...fields, ...frame })}\n`;
     this.#write(line);
     this.#file?.write(line);
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostError } from './errors.ts';
 
@@ -116,10 +116,19 @@ export function parseManifest(text: string): ImageManifest {
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');
 
+const knownHashes = new Map<string, string>();
+
+/** Hashes a file; the same unchanged file only once in a process, as the runtime is large. */
 async function sha256File(path: string): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  const state = [path, ino, size, mtimeNs, ctimeNs].join(' ');
+  const known = knownHashes.get(state);
+  if (known !== undefined) return known;
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
     hash.update(chunk);
   }
-  return hash.digest('hex');
+  const sha256 = hash.digest('hex');
+  knownHashes.set(state, sha256);
+  return sha256;
 }

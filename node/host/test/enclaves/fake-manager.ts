@@ -43,6 +43,12 @@ function received(message: ControlToEnclave): void {
         listenerSocket(bridgeDirectory, 'app-1'),
         () => send({ kind: 'listening', which: 'app-1' }),
       );
+      // Takes everything, says nothing, never ends.
+      createServer({ allowHalfOpen: true }, (socket) =>
+        socket.resume().on('error', () => {}),
+      ).listen(listenerSocket(bridgeDirectory, 'node'), () =>
+        send({ kind: 'listening', which: 'node' }),
+      );
       createServer((socket) =>
         socket.on('data', (data) => seen.push({ worker: String(data) })),
       ).listen(workerSocket(bridgeDirectory, 1));
@@ -156,6 +162,8 @@ async function perform(command: Command): Promise<unknown> {
     case 'print':
       process.stdout.write(name);
       return {};
+    case 'connect':
+      return { network: await tryToConnect(Number(command.port)) };
     case 'probe':
       return await probe();
     default:
@@ -175,31 +183,37 @@ async function dialAndTalk(address: string): Promise<unknown> {
   }
 }
 
+async function attempt(act: () => unknown): Promise<string> {
+  try {
+    await act();
+    return 'allowed';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  }
+}
+
 /** Tries what an enclave must not be able to do. */
 async function probe(): Promise<unknown> {
-  const attempt = async (act: () => unknown): Promise<string> => {
-    try {
-      await act();
-      return 'allowed';
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    }
-  };
   const fs = await import('node:fs/promises');
   const child = await import('node:child_process');
-  const network = new Promise((resolve, reject) => {
-    connect(9, '127.0.0.1').on('connect', resolve).on('error', reject);
-  });
   return {
     read: await attempt(() => fs.readFile('/etc/hostname')),
     write: await attempt(() => fs.writeFile(`${bridgeDirectory}/x`, 'x')),
     spawn: await attempt(() => child.spawnSync('/bin/true')),
     evaluate: await attempt(() => new Function('return 1')()),
-    network: await attempt(() => network),
     environment: Object.keys(process.env).filter((name) => name !== 'PWD'),
     uid: process.getuid?.(),
     memory: await attempt(() => process.memoryUsage()),
   };
+}
+
+function tryToConnect(port: number): Promise<string> {
+  return attempt(
+    () =>
+      new Promise((resolve, reject) => {
+        connect(port, '127.0.0.1').on('connect', resolve).on('error', reject);
+      }),
+  );
 }
 
 function serveCommands(socket: Socket): void {
