@@ -30,6 +30,7 @@ export {
   type ReceiptRefusal,
   type ReceiptVerdict,
   verifyReceipt,
+  writeSetDigestOf,
 } from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
 export { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';

@@ -15,9 +15,10 @@ import {
   toHex,
   type View,
 } from '@concordat/std';
+import type { TransactionRecord } from './block-form.ts';
 import { digestOf } from './digest.ts';
-import { transactionLeaf } from './leaf.ts';
-import { childrenBytes, followProof, type ProofStep } from './merkle.ts';
+import { transactionLeaf, writeSetDigest } from './leaf.ts';
+import { childrenBytes, followProof, hexOf, type ProofStep } from './merkle.ts';
 
 /** A transaction receipt, in CCF's published JSON form. See docs/format/receipt.md. */
 export interface ReceiptJson {
@@ -103,6 +104,14 @@ export function verifyReceipt(receipt: unknown, networkCertificatePem: string): 
     root: toHex(digestOf(branch.digest)),
   };
 }
+
+/**
+ * The write set digest of a transaction's writes, 64 hex digits: what to compare a receipt's
+ * `writeSetDigest` with for writes that were shown.
+ */
+export const writeSetDigestOf = (
+  writes: Pick<TransactionRecord, 'publicWrites' | 'privateWrites'>,
+): string => hexOf(writeSetDigest(writes));
 
 interface ParsedReceipt {
   readonly components: {

@@ -62,7 +62,7 @@ const maxSegmentBytes = 2 ** 30;
 
 /**
  * Seals transactions into the next block: leaves, block root, one AEAD over the private segment,
- * one signature over the history root (DESIGN 5, docs/format/block.md).
+ * one signature over the history root (docs/format/block.md).
  */
 export function sealBlock(request: SealRequest): SealedBlock {
   const { view, height, transactions, sessionKey, history } = request;

@@ -38,7 +38,7 @@ export const nonceDomains = { block: 1, snapshot: 2 } as const;
 
 /**
  * The 12-byte nonce height(6) ‖ view(5) ‖ domain(1). No view has two leaders and no leader seals
- * a height twice in its view, so it is unique under a key, across rollbacks too (DESIGN 5).
+ * a height twice in its view, so it is unique under a key, across rollbacks too.
  */
 export function sealingNonce(
   height: number,

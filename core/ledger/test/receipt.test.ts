@@ -3,7 +3,13 @@ import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { createSigningKey, fromPem, issueCertificate, nodeIdOf, toPem } from '@concordat/crypto';
 import type { Seqno } from '@concordat/std';
-import { buildReceipt, type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '../index.ts';
+import {
+  buildReceipt,
+  type ReceiptJson,
+  type ReceiptVerdict,
+  verifyReceipt,
+  writeSetDigestOf,
+} from '../index.ts';
 import { Ledger, record, refusal } from './fixture.ts';
 
 const sha256 = (...parts: Uint8Array[]): Buffer =>
@@ -50,6 +56,8 @@ test('claims and writes can be checked against the receipt', () => {
   assert.equal(first.writeSetDigest, digest(Buffer.of(0), Buffer.from('p')));
   const both = digest(Buffer.of(1), sha256(Buffer.from('q')), sha256(Buffer.from('p')));
   assert.equal(second.writeSetDigest, both);
+  const shown = { publicWrites: Buffer.from('q'), privateWrites: Buffer.from('p') };
+  assert.equal(writeSetDigestOf(shown), both);
 });
 
 test("a receipt holds under CCF's algorithm, read from its documentation and done by hand", () => {
