@@ -53,9 +53,9 @@ export class Pipeline {
     for (const queue of this.#queues) this.#queueOf.set(queue.lane, queue);
   }
 
-  /** Transactions waiting, those still being admitted included. */
+  /** Transactions waiting, those still being admitted or executed included. */
   get queued(): number {
-    let queued = this.#admitting;
+    let queued = this.#admitting + (this.#execution?.submissions.length ?? 0);
     for (const queue of this.#queues) queued += queue.length;
     return queued;
   }

@@ -11,6 +11,7 @@ type Applied = Extract<ToWorker, { kind: 'applied' }>['blocks'][number];
 export type FakeBlock = Omit<Applied, 'speculative'>;
 
 type Batch = Extract<FromWorker, { kind: 'batch' | 'genesisBatch' }>;
+type Ordered = Batch | Extract<FromWorker, { kind: 'ready' }>;
 type Reply = Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>;
 
 /** Orders batches as the manager of a one-node network would, without keys or disk. */
@@ -26,7 +27,8 @@ export class FakeLedger {
   readonly #nowMs: () => number;
   readonly #followers: FakeLedger[] = [];
   readonly #replies = new Map<number, (reply: Reply) => void>();
-  #inbox: Batch[] = [];
+  /** In the order sent: a `ready` must not overtake the batches before it. */
+  #inbox: Ordered[] = [];
   #scheduled = false;
   /** Frames after which a batch is stale, sent and not yet answered by `ready`. */
   #owed = 0;
@@ -55,13 +57,16 @@ export class FakeLedger {
     return this.blocks.slice(0, this.#committed);
   }
 
+  /** Delivers a frame that the worker answers with `ready`. */
+  deliverAndAwait(message: ToWorker): void {
+    this.#owed += 1;
+    this.#deliver(message);
+  }
+
   /** Takes a frame of the worker if it concerns the ledger. */
   take(message: FromWorker): boolean {
-    if (message.kind === 'ready') {
-      this.#owed = Math.max(0, this.#owed - 1);
-      return true;
-    }
-    if (message.kind !== 'batch' && message.kind !== 'genesisBatch') return false;
+    const { kind } = message;
+    if (kind !== 'batch' && kind !== 'genesisBatch' && kind !== 'ready') return false;
     this.#inbox.push(message);
     if (!this.#scheduled && !this.hold) {
       this.#scheduled = true;
@@ -77,7 +82,10 @@ export class FakeLedger {
   settle(): void {
     const inbox = this.#inbox;
     this.#inbox = [];
-    for (const batch of inbox) this.#order(batch);
+    for (const message of inbox) {
+      if (message.kind === 'ready') this.#owed -= 1;
+      else this.#order(message);
+    }
     if (this.#atOnce && this.#committed < this.blocks.length) this.commit();
   }
 
@@ -96,17 +104,15 @@ export class FakeLedger {
     this.blocks.length = Math.min(this.blocks.length, height);
     const last = this.blocks.at(-1);
     this.#nextSeqno = last === undefined ? 1 : last.firstSeqno + last.transactions.length;
-    this.#owed += 1;
-    this.#deliver({ kind: 'rollback', height });
+    this.deliverAndAwait({ kind: 'rollback', height });
   }
 
   /** Makes the node lead in a new view, or follow. */
   role(leader: boolean): void {
     this.#view += 1;
     this.#leading = leader;
-    this.#owed += 1;
     const json = Buffer.from('{}');
-    this.#deliver({ kind: 'role', leader, view: this.#view, json });
+    this.deliverAndAwait({ kind: 'role', leader, view: this.#view, json });
   }
 
   /** Hands committed blocks to a worker that was not there. */

@@ -89,7 +89,7 @@ export class FakeNode {
     const json = Buffer.from(
       JSON.stringify({ adapters, policies, networkId: 'f'.repeat(64), nodeId: 'a'.repeat(64) }),
     );
-    this.worker.receive({ kind: 'configure', json });
+    this.ledger.deliverAndAwait({ kind: 'configure', json });
     const past = blocks ?? follows?.ledger.committedBlocks;
     if (past === undefined) this.#makeGenesis(genesisData);
     else this.ledger.replay(past);
@@ -102,7 +102,7 @@ export class FakeNode {
   #makeGenesis(data: Uint8Array | undefined): void {
     for (const { id } of this.adapters) {
       const part = data ?? new Uint8Array(0);
-      this.worker.receive({ kind: 'genesis', adapterId: id, last: true, part });
+      this.ledger.deliverAndAwait({ kind: 'genesis', adapterId: id, last: true, part });
     }
     this.ledger.settle();
     this.ledger.commit();

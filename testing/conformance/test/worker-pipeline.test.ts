@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { utf8 } from '@concordat/std';
+import { createFakeActor, createFakeNode, type FakeNodeOptions } from '../index.ts';
+import { createToyAdapter } from './toy-adapter.ts';
+
+async function start(t: TestContext, options: FakeNodeOptions = {}) {
+  const adapter = createToyAdapter();
+  const node = await createFakeNode(adapter, options);
+  t.after(() => node.close());
+  const submit = (text: string, wait: 'commit' | 'local' = 'commit') =>
+    node.submit(utf8(text), { wait });
+  return { adapter, node, submit };
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+describe('batching', () => {
+  it('executes a lone request at once, without the batch delay', async (t) => {
+    const { submit } = await start(t, { policies: { maxBatchDelayMs: 5_000 } });
+    const answer = await submit('set a 1');
+    assert.deepEqual(answer, { ok: true, result: 'a=1', transactionId: '2.1', height: 1 });
+  });
+
+  it('gathers what arrives in one turn into one batch', async (t) => {
+    const { adapter, node, submit } = await start(t);
+    await Promise.all(numbers(50).map((at) => submit(`set k${at} ${at}`)));
+    assert.equal(adapter.executions.length, 1);
+    assert.equal(node.ledger.blocks.length, 1);
+  });
+
+  it('closes a batch at maxBatchTransactions and numbers its transactions in order', async (t) => {
+    const { adapter, submit } = await start(t, { policies: { maxBatchTransactions: 10 } });
+    const answers = await Promise.all(numbers(25).map((at) => submit(`set k${at} ${at}`)));
+    assert.deepEqual(
+      adapter.executions.map((batch) => batch.length),
+      [10, 10, 5],
+    );
+    const ids = answers.map((answer) => (answer.ok ? answer.transactionId : answer.code));
+    assert.deepEqual(
+      ids,
+      numbers(25).map((at) => `2.${at + 1}`),
+    );
+  });
+
+  it('keeps no more batches in flight than the limit', async (t) => {
+    const { adapter, node, submit } = await start(t, {
+      commit: 'on-demand',
+      policies: { maxBatchTransactions: 1, maxBatchDelayMs: 1 },
+      limits: { maxBatchesInFlight: 3 },
+    });
+    const answers = numbers(5).map((at) => submit(`set k${at} ${at}`));
+    await sleep(20);
+    assert.equal(adapter.executions.length, 3);
+    node.ledger.commit();
+    await node.settled();
+    assert.equal(adapter.executions.length, 5);
+    node.ledger.commit();
+    for (const answer of answers) assert.ok((await answer).ok);
+  });
+
+  it('answers OVERLOADED when the queue or the actor is full, and recovers', async (t) => {
+    const { node, submit } = await start(t, {
+      commit: 'on-demand',
+      limits: { maxQueuedTransactions: 20, maxInFlightPerActor: 10 },
+    });
+    const first = numbers(12).map((at) => submit(`set k${at} ${at}`));
+    const others = numbers(12).map((at) =>
+      node.submit(utf8(`set o${at} ${at}`), { actor: createFakeActor('bob') }),
+    );
+    await node.settled();
+    node.ledger.commit();
+    const codes = (await Promise.all([...first, ...others])).map((a) => (a.ok ? 'ok' : a.code));
+    assert.equal(codes.filter((code) => code === 'ok').length, 20);
+    assert.deepEqual(codes.slice(10, 12), ['OVERLOADED', 'OVERLOADED']);
+    const later = submit('set again 1');
+    await node.settled();
+    node.ledger.commit();
+    assert.ok((await later).ok);
+  });
+
+  it('answers local waits once executed, commit waits only once committed', async (t) => {
+    const { node, submit } = await start(t, { commit: 'on-demand' });
+    const local = await submit('set a 1', 'local');
+    assert.deepEqual(local, { ok: true, result: 'a=1', height: 0 });
+    let answered = false;
+    const durable = submit('set b 1').then(() => {
+      answered = true;
+    });
+    await node.settled();
+    assert.equal(answered, false);
+    node.ledger.commit();
+    await durable;
+  });
+});
+
+describe('failing executions', () => {
+  for (const [verb, code] of [
+    ['throw', 'INTERNAL_ERROR'],
+    ['leak', 'INTERNAL_ERROR'],
+    ['steal', 'INTERNAL_ERROR'],
+    ['hang', 'EXECUTION_TIMEOUT'],
+  ]) {
+    it(`loses only the transaction at fault: ${verb}`, async (t) => {
+      const { node, submit } = await start(t, { limits: { executionDeadlineMs: 40 } });
+      const requests = ['set a 1', 'set b 2', verb as string];
+      const [a, b, culprit] = await Promise.all(requests.map((text) => submit(text)));
+      assert.ok(a?.ok && b?.ok);
+      assert.equal(culprit?.ok === false && culprit.code, code);
+      assert.deepEqual(node.dump(), { 'toy/words': ['61=31', '62=32'] });
+    });
+  }
+
+  it('refuses a transaction whose writes do not fit in a block', async (t) => {
+    const { submit } = await start(t, { policies: { maxBlockBytes: 1_000 } });
+    const [big, small] = await Promise.all([submit('big 2000'), submit('set a 1')]);
+    assert.equal(big?.ok === false && big.code, 'PAYLOAD_TOO_LARGE');
+    assert.ok(small?.ok);
+  });
+
+  it('lets no late execution write into a batch that was given up', async (t) => {
+    const { node, submit } = await start(t, { limits: { executionDeadlineMs: 4 } });
+    const slow = await submit('slow late 1');
+    assert.equal(slow.ok === false && slow.code, 'EXECUTION_TIMEOUT');
+    await sleep(30);
+    assert.ok((await submit('set a 1')).ok);
+    assert.deepEqual(node.dump(), { 'toy/words': ['61=31'] });
+  });
+});
+
+describe('changes of leadership (paper, "Application Transaction Workflow")', () => {
+  it('answers TRANSACTION_LOST for sealed blocks that are rolled back', async (t) => {
+    const { node, submit } = await start(t, { commit: 'on-demand' });
+    const kept = submit('set a 1');
+    await node.settled();
+    const lost = submit('set b 2');
+    await node.settled();
+    node.ledger.rollback(1);
+    const answer = await lost;
+    assert.equal(answer.ok === false && answer.code, 'TRANSACTION_LOST');
+    node.ledger.commit();
+    assert.ok((await kept).ok);
+    assert.deepEqual(node.dump(), { 'toy/words': ['61=31'] });
+  });
+
+  it('orders refused batches anew, each transaction once', async (t) => {
+    const { node, submit } = await start(t, { policies: { maxBatchTransactions: 2 } });
+    node.ledger.refuseBatches = 1;
+    const answers = await Promise.all(numbers(6).map((at) => submit(`set k${at} ${at}`)));
+    for (const answer of answers) assert.ok(answer.ok, JSON.stringify(answer));
+    const leaves = node.ledger.blocks.flatMap((block) => block.transactions);
+    assert.equal(leaves.length, 6);
+    assert.equal(node.dump()['toy/words']?.length, 6);
+  });
+
+  it('never lets a batch executed in an earlier view be sealed in a later one', async (t) => {
+    const { node, submit } = await start(t);
+    node.ledger.hold = true;
+    const answer = submit('set a 1');
+    await node.settled();
+    node.ledger.role(false);
+    node.ledger.role(true);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    await node.settled();
+    const settled = await answer;
+    assert.ok(settled.ok, JSON.stringify(settled));
+    assert.equal(settled.transactionId, '4.1');
+    assert.equal(node.ledger.blocks.length, 1);
+  });
+
+  it('forwards what was queued when it stops leading', async (t) => {
+    const leader = await start(t);
+    const { node, submit } = await start(t, { follows: leader.node });
+    node.ledger.role(true);
+    const answer = submit('slow a 1');
+    await sleep(3);
+    node.ledger.role(false);
+    const settled = await answer;
+    assert.ok(settled.ok, JSON.stringify(settled));
+    assert.deepEqual(leader.node.dump(), { 'toy/words': ['61=31'] });
+    assert.deepEqual(node.dump(), leader.node.dump());
+  });
+
+  it('holds a request while nobody leads and orders it when it leads itself', async (t) => {
+    const { node, submit } = await start(t);
+    node.ledger.role(false);
+    const answer = submit('set a 1');
+    await node.settled();
+    assert.equal(node.ledger.blocks.length, 0);
+    node.ledger.role(true);
+    assert.ok((await answer).ok);
+  });
+
+  it('answers TRANSACTION_UNKNOWN when no majority commits in time', async (t) => {
+    const { node, submit } = await start(t, {
+      commit: 'on-demand',
+      limits: { commitTimeoutMs: 50 },
+    });
+    const answer = await submit('set a 1');
+    assert.equal(answer.ok === false && answer.code, 'TRANSACTION_UNKNOWN');
+    node.ledger.commit();
+    assert.deepEqual(node.dump(), { 'toy/words': ['61=31'] });
+  });
+});
+
+describe('forwarding', () => {
+  it('executes with the actor of the origin and refuses what the leader refuses', async (t) => {
+    const leader = await start(t);
+    const { node } = await start(t, { follows: leader.node });
+    const actor = createFakeActor('carol', ['trader']);
+    const refused = await node.submit(utf8('nonsense'), { actor });
+    assert.deepEqual(refused, {
+      ok: false,
+      code: 'INVALID_TRANSACTION',
+      message: 'carol makes no sense',
+    });
+  });
+
+  it('carries a thousand requests at once, each answered with its own result', async (t) => {
+    const leader = await start(t);
+    const { submit } = await start(t, { follows: leader.node });
+    const answers = await Promise.all(numbers(1_000).map((at) => submit(`set k${at} ${at}`)));
+    assert.deepEqual(
+      answers.map((answer) => answer.ok && answer.result),
+      numbers(1_000).map((at) => `k${at}=${at}`),
+    );
+  });
+});
+
+describe('several adapters in one worker', () => {
+  it('executes each in batches of its own and keeps their tables apart', async (t) => {
+    const toy = createToyAdapter();
+    const other = { ...createToyAdapter(), id: 'other', endpoints: [] };
+    const adapter = { ...other, tables: [{ name: 'other/secrets', kind: 'hash' as const }] };
+    const node = await createFakeNode([toy, adapter]);
+    t.after(() => node.close());
+    const stolen = await node.submit(utf8('steal'), { adapterId: 'toy' });
+    assert.equal(stolen.ok, false);
+    assert.ok((await node.submit(utf8('set a 1'), { adapterId: 'toy' })).ok);
+  });
+});
