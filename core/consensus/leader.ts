@@ -37,6 +37,7 @@ export function proposalRefusal(
 ): ProposalRefusalCode | undefined {
   if (state.role !== 'leader') return 'NOT_LEADER';
   if (state.transferee !== undefined || !state.isVoter()) return 'TRANSFERRING';
+  state.log.evict(state.committed);
   // The first entry of a view is always taken: what fills the log commits under it alone.
   if (state.log.full && state.log.lastView === state.view) return 'BUSY';
   if (configuration && !isConfiguration(configuration)) return 'INVALID_CONFIGURATION';

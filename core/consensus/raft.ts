@@ -1,5 +1,14 @@
 import type { Height, NodeId, View } from '@concordat/std';
-import type { Consensus, Effects, Entry, ProposalRefusalCode, Proposed, RaftOptions, Refusal, Status } from './consensus.ts';
+import type {
+  Consensus,
+  Effects,
+  Entry,
+  ProposalRefusalCode,
+  Proposed,
+  RaftOptions,
+  Refusal,
+  Status,
+} from './consensus.ts';
 import {
   handleTimeoutNow,
   handleVoteRequest,
@@ -12,7 +21,9 @@ import {
   proposalRefusal,
   propose,
   refreshPeers,
-  startTransfer, tickLeader } from './leader.ts';
+  startTransfer,
+  tickLeader,
+} from './leader.ts';
 import type { Message } from './message.ts';
 import { requestRead } from './reads.ts';
 import { handleAppendResponse, provide, replicate } from './replication.ts';

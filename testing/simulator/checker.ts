@@ -13,6 +13,7 @@ export type ViolationCode =
   | 'COMMITTED_TRUNCATED'
   | 'LOG_GAP'
   | 'LOG_MISMATCH'
+  | 'WRONG_CONFIGURATION'
   | 'PREMATURE_RETIREMENT'
   | 'STALE_READ'
   | 'DISHONEST_PEER'
@@ -122,7 +123,12 @@ export class Checker {
   }
 
   #changed(node: SimulatedNode): void {
-    const { role, view, retired } = node.raft.status;
+    const { role, view, retired, configurations } = node.raft.status;
+    const expected = node.expectedConfigurations();
+    const same = expected.every((one, at) => one.voters.join() === configurations[at]?.join());
+    if (!same || expected.length !== configurations.length) {
+      fail('WRONG_CONFIGURATION', node, `other active configurations than its log at ${view}`);
+    }
     if (retired && this.voters.includes(node.id)) {
       fail('PREMATURE_RETIREMENT', node, 'still a voter of the committed configuration');
     }

@@ -32,6 +32,8 @@ export class SimulatedNode {
   readonly log: Entry[] = [];
   /** Entries that are durable. */
   readonly durable: Entry[] = [];
+  /** Configurations of the log, oldest first, beginning with the genesis. */
+  readonly configurations: { height: number; voters: readonly NodeId[] }[];
   hardState: { view: View; votedFor?: NodeId } = { view: 0 as View };
   committed = 0;
   pausedUntil = 0;
@@ -42,14 +44,15 @@ export class SimulatedNode {
   constructor(name: string, options: RaftOptions) {
     this.id = options.self;
     this.name = name;
+    this.configurations = [{ height: 0, voters: options.initial.configuration }];
     this.raft = createRaft(options);
   }
 
   /** Notes effects; their disk work is done `ticks` from now, after all that was given before. */
   accept(effects: Effects, now: number, ticks: number): void {
     if (effects.hardState) this.hardState = effects.hardState;
-    if (effects.truncateAfter !== undefined) this.log.length = effects.truncateAfter;
-    for (const entry of effects.append) this.log.push(entry);
+    if (effects.truncateAfter !== undefined) this.#truncate(effects.truncateAfter);
+    for (const entry of effects.append) this.#append(entry);
     if (effects.committed !== undefined) this.committed = effects.committed;
     const owes =
       effects.truncateAfter !== undefined ||
@@ -82,6 +85,24 @@ export class SimulatedNode {
       this.raft.provide(peer, this.#read(from, maxBytes));
     }
     return sends;
+  }
+
+  #truncate(after: Height): void {
+    this.log.length = after;
+    const { configurations } = this;
+    while ((configurations[configurations.length - 1]?.height ?? 0) > after) configurations.pop();
+  }
+
+  #append(entry: Entry): void {
+    this.log.push(entry);
+    const { height, configuration: voters } = entry;
+    if (voters) this.configurations.push({ height, voters });
+  }
+
+  /** What the active configurations must be, given the log and the commit height. */
+  expectedConfigurations(): { height: number; voters: readonly NodeId[] }[] {
+    const committed = this.configurations.findLastIndex((one) => one.height <= this.committed);
+    return this.configurations.slice(committed);
   }
 
   #read(from: Height, maxBytes: number): Entry[] {

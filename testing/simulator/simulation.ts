@@ -302,17 +302,12 @@ class Simulation {
 const nameToId = (number: number): NodeId => toNodeId(number.toString(16).padStart(64, '0'));
 const idToName = (node: NodeId): string => `n${Number.parseInt(node, 16)}`;
 
-function committedConfiguration(node: SimulatedNode): number {
-  for (let at = node.committed; at > 0; at -= 1) {
-    if (node.log[at - 1]?.configuration) return at;
-  }
-  return 0;
-}
+const committedConfiguration = (node: SimulatedNode): number =>
+  node.expectedConfigurations()[0]?.height ?? 0;
 
 /** The node's active configurations from this height on. */
-function activeSince(node: SimulatedNode, height: number): (readonly NodeId[])[] {
-  const { configurations } = node.raft.status;
-  const pending = node.log.slice(node.committed).filter((entry) => entry.configuration);
-  const heights = [committedConfiguration(node), ...pending.map((entry) => entry.height)];
-  return configurations.filter((_, at) => (heights[at] ?? 0) >= height);
-}
+const activeSince = (node: SimulatedNode, height: number): (readonly NodeId[])[] =>
+  node
+    .expectedConfigurations()
+    .filter((one) => one.height >= height)
+    .map((one) => one.voters);

@@ -344,3 +344,51 @@ test('a round of reads of an earlier view confirms nothing in the next', () => {
   node.step('c', append({ view: view(2), at: [0, 0], round: 1 }));
   assert.equal((sentTo(node.work(), 'c')[0] as AppendResponse).round, 1);
 });
+
+test('check-quorum in the new set alone does not keep a leader that lost the old set', () => {
+  const network = new TestNetwork('abc');
+  for (const name of 'def') network.add(name, '');
+  const a = network.elect('a');
+  network.delivers = (from, to) => !'bc'.includes(from) && !'bc'.includes(to);
+  a.raft.propose(payload('to adef'), ids('adef'));
+  network.run(15);
+  assert.notEqual(a.status.role, 'leader', 'a quorum of adef answers, none of abc does');
+});
+
+test('a vote goes to no candidate whose log may lack what is committed', () => {
+  const committed = { height: height(0), view: view(0) };
+  const ask = (last: [number, number], inView: number) => {
+    const node = nodeWith('b', 'abc', [1, 2, 2]);
+    const at = { view: view(last[0]), height: height(last[1]) };
+    const request = { type: 'vote-request', view: view(inView), last: at, committed } as const;
+    node.step('a', { ...request, pre: true });
+    const pre = sentTo(node.work(), 'a')[0] as VoteResponse;
+    node.step('a', { ...request, pre: false });
+    const real = sentTo(node.work(), 'a')[0] as VoteResponse;
+    assert.equal(pre.granted, real.granted, 'a pre-vote foretells the vote');
+    return real.granted;
+  };
+  assert.equal(ask([2, 3], 3), true);
+  assert.equal(ask([3, 1], 4), true);
+  assert.equal(ask([2, 2], 3), false, 'shorter');
+  assert.equal(ask([1, 9], 3), false, 'longer, but of an earlier view');
+});
+
+test('a configuration whose entry is truncated counts no longer', () => {
+  const network = new TestNetwork('abc');
+  network.add('d', '');
+  const a = network.elect('a');
+  network.isolate('a');
+  a.raft.propose(payload('to ad'), ids('ad'));
+  network.settle();
+  assert.equal(a.status.configurations.length, 2);
+  network.run(60);
+  const leader = [...'bc']
+    .map((name) => network.node(name))
+    .find((b) => b.status.role === 'leader');
+  leader?.raft.propose(payload('of a later view'));
+  network.heal();
+  network.run(5);
+  assert.deepEqual(a.status.configurations, [ids('abc')]);
+  assert.equal(a.status.leader, id(leader?.name ?? ''));
+});

@@ -37,7 +37,7 @@ export const options = (name: string, voters: string): RaftOptions => ({
   self: id(name),
   electionTicks: 10,
   heartbeatTicks: 2,
-  random: () => (name.charCodeAt(0) % 16) / 16,
+  random: () => (name.charCodeAt(0) % 8) / 8,
   maxAppendBytes: 1 << 20,
   maxInflightAppends: 16,
   maxMemoryBytes: 1 << 24,

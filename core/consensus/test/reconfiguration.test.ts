@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { height, id, ids, payload, TestNetwork, view } from './network.ts';
+
+test('one transaction replaces every voter, and the last leader hands over and retires', () => {
+  const network = new TestNetwork('abc');
+  for (const name of 'def') network.add(name, 'abc');
+  const a = network.elect('a');
+  for (const name of 'def') a.raft.addLearner(id(name));
+  network.run(5);
+  assert.equal(network.node('d').committed, 1, 'a learner is fed before it votes');
+  assert.equal(network.node('d').status.role, 'learner');
+  assert.equal(a.raft.propose(payload('all others'), ids('def')).ok, true);
+  network.run(40);
+  for (const name of 'abc') assert.equal(network.node(name).status.retired, true, name);
+  const leaders = [...'def'].filter((name) => network.node(name).status.role === 'leader');
+  assert.equal(leaders.length, 1);
+  assert.equal(network.node(leaders[0] as string).raft.propose(payload('on')).ok, true);
+  network.run(5);
+  for (const name of 'def')
+    assert.deepEqual(network.node(name).status.configurations, [ids('def')]);
+  assert.equal(network.node('d').disk.length, network.node('f').committed);
+});
+
+test('a second reconfiguration waits for the first, and nonsense is refused', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  const code = (names: string) => {
+    const proposed = a.raft.propose(payload('x'), ids(names));
+    return proposed.ok ? 'OK' : proposed.code;
+  };
+  assert.equal(code(''), 'INVALID_CONFIGURATION');
+  assert.equal(code('aab'), 'INVALID_CONFIGURATION');
+  network.isolate('a');
+  assert.equal(code('ab'), 'OK');
+  assert.equal(code('abc'), 'CONFIGURATION_PENDING');
+  network.heal();
+  network.run(4);
+  assert.equal(code('abc'), 'OK');
+});
+
+test('a learner counts in no quorum and never campaigns', () => {
+  const network = new TestNetwork('abc');
+  network.add('d', 'abc');
+  const a = network.elect('a');
+  a.raft.addLearner(id('d'));
+  network.run(2);
+  network.isolate('ad');
+  a.raft.propose(payload('only d holds it too'));
+  network.run(4);
+  assert.equal(a.committed, 1);
+  assert.equal(network.node('d').status.lastHeight, 2);
+  network.isolate('d');
+  network.run(100);
+  assert.equal(network.node('d').status.role, 'learner');
+  assert.equal(network.node('d').status.view, 1);
+});
+
+test('a node removed while it was away is told when it is back, and disturbs nobody', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  network.isolate('c');
+  a.raft.propose(payload('c goes'), ids('ab'));
+  network.run(1500);
+  assert.equal(a.status.progress.has(id('c')), false, 'forgotten after a long silence');
+  network.heal();
+  network.run(40);
+  assert.equal(network.node('c').status.retired, true);
+  assert.equal(a.status.role, 'leader');
+  assert.equal(a.status.view, 1);
+});
+
+test('leadership moves on request without an election timeout, and proposals wait for it', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  assert.equal(a.raft.transferLeadership(id('d')), false);
+  assert.equal(a.raft.transferLeadership(id('b')), true);
+  assert.deepEqual(a.raft.propose(payload('x')), { ok: false, code: 'TRANSFERRING' });
+  network.settle();
+  assert.equal(network.node('b').status.role, 'leader');
+  assert.equal(network.node('b').status.view, 2);
+  assert.equal(a.status.leader, id('b'));
+});
+
+test('a transfer to a node that does not answer ends after an election timeout', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  network.delivers = (from, to) => from !== 'b' && to !== 'b';
+  assert.equal(a.raft.transferLeadership(id('b')), true);
+  network.run(11);
+  assert.equal(a.status.role, 'leader');
+  assert.equal(a.raft.propose(payload('x')).ok, true);
+  assert.equal(a.raft.transferLeadership(id('b')), false, 'it is known to be silent now');
+});
+
+test('a stale or foreign request to take over is refused', () => {
+  const network = new TestNetwork('abc');
+  network.elect('a');
+  const b = network.node('b');
+  assert.equal(b.step('c', { type: 'timeout-now', view: view(1) })?.code, 'UNEXPECTED');
+  assert.equal(b.step('a', { type: 'timeout-now', view: view(0) })?.code, 'STALE_VIEW');
+  assert.equal(b.status.role, 'follower');
+  assert.equal(b.committed, height(1));
+});
