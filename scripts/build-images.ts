@@ -1,0 +1,180 @@
+/**
+ * Builds the measured enclave images into `build/images/<name>/`: one reproducible program file,
+ * the native libraries it loads beside it, and `image.json`. Writes `measurements.json` for the
+ * code manifest. Two builds of the same sources with the same runtime are equal byte for byte.
+ *
+ *   node scripts/build-images.ts [--output build/images] [--image manager]...
+ */
+import { cp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  bundleName,
+  type ImageManifest,
+  imageManifestName,
+  imagePlaceholder,
+  measureImage,
+} from '@concordat/host';
+import { build, type Plugin } from 'esbuild';
+
+/** What one image is made of. */
+interface ImageSource {
+  readonly name: string;
+  readonly role: ImageManifest['role'];
+  /** Entry file, relative to the repository. */
+  readonly entry: string;
+  readonly flags: readonly string[];
+  readonly adapters?: readonly string[];
+}
+
+const repository = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const confinement = [
+  '--permission',
+  `--allow-fs-read=${imagePlaceholder}`,
+  '--disable-proto=delete',
+  '--disallow-code-generation-from-strings',
+];
+
+const sources: readonly ImageSource[] = [
+  {
+    name: 'manager',
+    role: 'manager',
+    entry: 'node/manager-enclave/main.ts',
+    flags: [...confinement, '--max-semi-space-size=32'],
+  },
+  {
+    name: 'worker',
+    role: 'worker',
+    entry: 'scripts/images/worker.ts',
+    flags: [...confinement, '--allow-addons', '--max-semi-space-size=64'],
+    adapters: ['keyvalue', 'ethereum'],
+  },
+];
+
+/** CommonJS packages inside the bundle reach the runtime's own modules through `require`. */
+const banner =
+  "import { createRequire as createImageRequire } from 'node:module';\n" +
+  'const require = createImageRequire(import.meta.url);';
+
+/** Native accelerators of `ws` that an image does not carry; `ws` has its own code for them. */
+const leftOut = /^(bufferutil|utf-8-validate)$/;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      output: { type: 'string', default: join(repository, 'build/images') },
+      image: { type: 'string', multiple: true, default: sources.map(({ name }) => name) },
+    },
+  });
+  const unknown = values.image.filter((name) => !sources.some((source) => source.name === name));
+  if (unknown.length > 0) throw new Error(`no image is called ${unknown.join(', ')}`);
+  const output = resolve(values.output);
+  const runtime = await realpath(process.execPath);
+  const measurements = [];
+  for (const source of sources.filter(({ name }) => values.image.includes(name))) {
+    const directory = join(output, source.name);
+    await buildImage(source, directory);
+    const image = await measureImage(directory, runtime);
+    measurements.push({
+      name: image.name,
+      role: image.role,
+      measurement: image.measurement,
+      bundle: image.bundleSha256,
+      runtime: image.runtimeSha256,
+      flags: image.flags,
+      libraries: image.librarySha256,
+      ...(image.adapters && { adapters: image.adapters }),
+    });
+    process.stdout.write(`${image.measurement} ${image.role} ${directory}\n`);
+  }
+  await writeFile(
+    join(output, 'measurements.json'),
+    `${JSON.stringify(measurements, undefined, 2)}\n`,
+  );
+}
+
+async function buildImage(source: ImageSource, directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const libraries = new Map<string, string>();
+  await build({
+    entryPoints: [join(repository, source.entry)],
+    outfile: join(directory, bundleName),
+    // Names of modules in the output are relative to here, wherever the build is started.
+    absWorkingDir: repository,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    charset: 'utf8',
+    legalComments: 'none',
+    banner: { js: banner },
+    plugins: [nativeSecp256k1(libraries), withoutOptionalPackages],
+    logLevel: 'warning',
+  });
+  await refuseAbsolutePaths(join(directory, bundleName));
+  for (const [name, path] of libraries) await cp(path, join(directory, name));
+  const manifest: ImageManifest = {
+    name: source.name,
+    role: source.role,
+    flags: source.flags,
+    libraries: [...libraries.keys()].sort(),
+    ...(source.adapters && { adapters: source.adapters }),
+  };
+  await writeFile(
+    join(directory, imageManifestName),
+    `${JSON.stringify(manifest, undefined, 2)}\n`,
+  );
+}
+
+/**
+ * Loads the prebuilt libsecp256k1 from beside the bundle. The package itself searches directories
+ * for it and silently falls back to slow code, neither of which an image may do.
+ */
+const nativeSecp256k1 = (libraries: Map<string, string>): Plugin => ({
+  name: 'native-secp256k1',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]secp256k1[\\/]index\.js$/ }, ({ path }) => {
+      const name = 'secp256k1.node';
+      libraries.set(name, join(dirname(path), 'prebuilds', prebuildName(), prebuildFile()));
+      const contents = [
+        "import { createRequire } from 'node:module';",
+        "import bind from './lib/index.js';",
+        `const { Secp256k1 } = createRequire(import.meta.url)('./${name}');`,
+        'export default bind(new Secp256k1());',
+      ].join('\n');
+      return { contents, loader: 'js', resolveDir: dirname(path) };
+    });
+  },
+});
+
+const prebuildName = (): string => `${process.platform}-${process.arch}`;
+
+function prebuildFile(): string {
+  if (process.platform !== 'linux') return 'secp256k1.node';
+  const { header } = process.report.getReport() as unknown as { header: Record<string, unknown> };
+  return header.glibcVersionRuntime === undefined ? 'secp256k1.musl.node' : 'secp256k1.glibc.node';
+}
+
+const withoutOptionalPackages: Plugin = {
+  name: 'without-optional-packages',
+  setup({ onLoad, onResolve }) {
+    const namespace = 'left-out';
+    onResolve({ filter: leftOut }, ({ path }) => ({ path, namespace }));
+    onLoad({ filter: /.*/, namespace }, ({ path }) => ({
+      contents: `throw new Error('${basename(path)} is not part of this image');`,
+    }));
+  },
+};
+
+/** A path of the machine that built an image would make its measurement a local one. */
+async function refuseAbsolutePaths(bundle: string): Promise<void> {
+  const text = await readFile(bundle, 'utf8');
+  for (const path of [repository, pathToFileURL(repository).href]) {
+    if (text.includes(path)) throw new Error(`${bundle} contains the path ${path}`);
+  }
+}
+
+await main();
