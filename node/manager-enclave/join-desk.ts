@@ -77,7 +77,7 @@ export class JoinDesk {
     if (!known && !request.replaces) throw this.#notListed(peer);
     if (known?.status === 'retired') throw this.#notListed(peer);
     if (!known || known.status === 'admitted') {
-      this.#log('join.admitting', { node: peer.nodeId, replaces: request.replaces });
+      this.#log('join.admitting', { joiner: peer.nodeId, replaces: request.replaces });
       await this.#queue.administer((set) => this.#take(set, peer, admitted, request));
     }
     return utf8(JSON.stringify(this.#replyFor(peer.nodeId)));
@@ -169,9 +169,9 @@ export class JoinDesk {
         nodeTrusted(set, ready.nodeId);
       })
       .then(
-        () => this.#log('join.trusted', { node: ready.nodeId, replaces: ready.replaces }),
+        () => this.#log('join.trusted', { joiner: ready.nodeId, replaces: ready.replaces }),
         (error: unknown) =>
-          this.#log('join.not-trusted', { node: ready.nodeId, why: String(error) }),
+          this.#log('join.not-trusted', { joiner: ready.nodeId, why: String(error) }),
       )
       .finally(() => {
         this.#promoting = false;

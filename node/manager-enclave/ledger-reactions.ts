@@ -25,7 +25,6 @@ export class LedgerReactions implements LedgerEvents {
   /** Administrative blocks not yet committed, for those who watch. */
   readonly #announcements = new Map<number, Announcement>();
   #toldWorkers = '';
-  #configured = '';
   #wasLeader = false;
   #targets = new Set<NodeId>();
 
@@ -127,7 +126,7 @@ export class LedgerReactions implements LedgerEvents {
     if (!own || own.status === 'admitted') return;
     this.#connectPeers(constitution, self);
     manager.actorsChanged();
-    this.#configureWorkers(constitution);
+    manager.configureWorkers(constitution);
     manager.nodeStatusChanged(own.status);
   }
 
@@ -147,12 +146,5 @@ export class LedgerReactions implements LedgerEvents {
       channel.refuse(nodeId, 'NODE_NOT_ADMITTED', 'the node list no longer has this node');
     }
     this.#targets = wanted;
-  }
-
-  #configureWorkers(constitution: Constitution): void {
-    const configuration = JSON.stringify([constitution.adapters, constitution.policies]);
-    if (configuration === this.#configured) return;
-    if (this.#configured !== '') this.#manager.configureWorkers();
-    this.#configured = configuration;
   }
 }

@@ -8,7 +8,7 @@ import {
   workerSocket,
 } from '@concordat/bridge';
 import { createRaft, type InitialState } from '@concordat/consensus';
-import type { Policies } from '@concordat/governance';
+import type { Constitution, Policies } from '@concordat/governance';
 import { type ActorId, type Height, type NodeId, utf8 } from '@concordat/std';
 import { AdminServer } from './admin-server.ts';
 import { Administration } from './administration.ts';
@@ -82,6 +82,7 @@ export class Manager {
   #joinDesk: JoinDesk | undefined;
   #admin: AdminServer | undefined;
   #savedProgress = 0;
+  #configuration = '';
   #resumedView = 0;
   #onTruncated: (() => void) | undefined;
   #onLive: (() => void) | undefined;
@@ -316,20 +317,16 @@ export class Manager {
   }
 
   /** Checks the workers' code against the code manifest, and gives them their configuration. */
-  configureWorkers(): void {
-    const { constitution } = this.administration;
+  configureWorkers(constitution: Constitution): void {
     for (const verdict of this.peerDesk.workerVerdicts) {
       requireManifests(verdict, constitution, 'worker');
     }
-    const json = utf8(
-      JSON.stringify({
-        adapters: constitution.adapters,
-        policies: constitution.policies,
-        networkId: this.#network.id,
-        nodeId: this.identity.nodeId,
-      }),
-    );
-    for (const link of this.feed.links) link.send({ kind: 'configure', json });
+    const { adapters, policies } = constitution;
+    const { nodeId } = this.identity;
+    const text = JSON.stringify({ adapters, policies, networkId: this.#network.id, nodeId });
+    if (text === this.#configuration) return;
+    this.#configuration = text;
+    for (const link of this.feed.links) link.send({ kind: 'configure', json: utf8(text) });
   }
 
   /** Opens the application and administrative ports: this node serves. */

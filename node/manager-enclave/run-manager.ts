@@ -3,7 +3,7 @@ import { localReportData, verifiedEvidence } from './admission.ts';
 import { ControlLink } from './control-link.ts';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import type { Manager } from './manager.ts';
+import { Manager } from './manager.ts';
 import { createNodeIdentity, restoreNodeIdentity, type SealedIdentity } from './node-identity.ts';
 import { SealedRecords } from './sealed-records.ts';
 import { startGenesis } from './start-genesis.ts';

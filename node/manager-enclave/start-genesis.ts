@@ -34,7 +34,7 @@ export async function startGenesis(manager: Manager): Promise<void> {
   await leads(manager);
   await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys));
   await manager.sealIdentity();
-  manager.configureWorkers();
+  manager.configureWorkers(constitution);
   await makeInitialState(manager);
   await manager.serve();
 }

@@ -41,6 +41,7 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
   takeUp(manager, reply, session);
   session.close();
   const constitution = parseConstitution(reply.constitution);
+  manager.configureWorkers(constitution);
   manager.enter('learning', 'catching up with the ledger');
   const trusted = manager.trusted();
   manager.startConsensus(

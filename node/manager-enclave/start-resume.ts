@@ -113,7 +113,7 @@ async function replay(manager: Manager, committed: Height): Promise<Restored> {
       if (from === 1) manager.peerDesk.given(genesisConstitution(block));
       const voters = openOne(manager, block, from);
       if (voters) configurations.push({ height: toHeight(from), voters });
-      if (from === 1) manager.configureWorkers();
+      if (from === 1) manager.configureWorkers(administration.constitution);
       if (from <= committed) {
         log.commit(toHeight(from));
         administration.commit(toHeight(from));
@@ -123,7 +123,7 @@ async function replay(manager: Manager, committed: Height): Promise<Restored> {
     }
     await feedTaken(manager);
   }
-  manager.configureWorkers();
+  manager.configureWorkers(administration.constitution);
   const newest = configurations.at(-1);
   return {
     configuration: newest?.voters ?? votersOf(administration.constitution),
