@@ -58,6 +58,7 @@ export class Generation {
   readonly #context: GenerationContext;
   #end!: (end: GenerationEnd) => void;
   #over = false;
+  #closed = false;
   #ledger: LedgerStore | undefined;
   #manager: ManagerSession | undefined;
   readonly #workers = new Map<number, ControlSession>();
@@ -65,6 +66,7 @@ export class Generation {
   readonly #servers: Server[] = [];
   readonly #forwarders = new Map<string, Forwarder>();
   readonly #imageAdapters: (readonly string[])[] = [];
+  readonly #announced = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #dialer: Dialer | undefined;
 
@@ -122,6 +124,7 @@ export class Generation {
   /** Ends every process and closes everything this launch opened. */
   async close(): Promise<void> {
     this.#end({ reason: 'closed' });
+    this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const process of this.#processes) process.kill();
     await Promise.all(this.#processes.map(({ exited }) => exited));
@@ -231,7 +234,11 @@ export class Generation {
       ...this.#sessionOptions('manager', image.measurement),
       ledger: this.#ledger!,
       records: this.#context.records,
-      onListening: (which) => void this.#openListener(which),
+      onListening: (which) => {
+        if (this.#announced.has(which)) return;
+        this.#announced.add(which);
+        void this.#openListener(which);
+      },
     });
   }
 
@@ -311,7 +318,7 @@ export class Generation {
   async #openListener(which: string): Promise<void> {
     const { config, log } = this.#context;
     const address = this.#addressOf(which);
-    if (this.#over || this.#forwarders.has(which)) return;
+    if (this.#over) return;
     if (address === undefined) {
       log.warn('listener.not-configured', { which });
       return;
@@ -326,7 +333,8 @@ export class Generation {
       this.#forwarders.set(which, forwarder);
       log.info('listener.open', { which, address: forwarder.address });
     } catch (error) {
-      this.#manager?.fault(error as HostError);
+      const { code, message } = error as HostError;
+      log.error('listener.failed', { which, code, message, retryMs: relistenMs });
       this.#after(relistenMs, () => void this.#openListener(which));
     }
   }
@@ -338,6 +346,7 @@ export class Generation {
   }
 
   #after(delayMs: number, act: () => void): void {
+    if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       act();

@@ -25,8 +25,9 @@ export interface SandboxPaths {
   readonly bridge: string;
 }
 
-/** Where an enclave sees its image, its sockets and its runtime. */
+/** Where an enclave in its sandbox sees its image. */
 export const insideImage = '/enclave';
+/** Where an enclave in its sandbox sees the bridge sockets. */
 export const insideBridge = '/bridge';
 const insideRuntime = '/runtime/node';
 
