@@ -29,9 +29,10 @@ export class BatchQueue {
     this.#bytes += submission.raw.length;
   }
 
-  /** Puts what was taken before back in front, in order. */
-  unshift(submissions: readonly Submission[]): void {
-    this.#items = [...submissions, ...this.#items.slice(this.#head)];
+  /** Puts back what was taken before, in the order of receipt. */
+  putBack(submissions: readonly Submission[]): void {
+    const items = [...submissions, ...this.#items.slice(this.#head)];
+    this.#items = items.sort((a, b) => a.serial - b.serial);
     this.#head = 0;
     for (const submission of submissions) this.#bytes += submission.raw.length;
   }

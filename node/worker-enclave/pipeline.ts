@@ -25,8 +25,8 @@ export interface PipelineOptions {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
-/** A transaction is executed again at most so often before it counts as lost. */
-const maxAttempts = 4;
+/** Pause after consensus has refused a batch because it has enough in flight, milliseconds. */
+const busyPauseMs = 5;
 
 /**
  * The leader's way from a submission to an executed batch: admit, queue, execute on the speculative
@@ -42,6 +42,7 @@ export class Pipeline {
   #execution: Execution | undefined;
   #leading = false;
   #admitting = 0;
+  #holdUntilMs = 0;
   #nextBatch = 1;
   #nextQueue = 0;
   #scheduled = false;
@@ -127,29 +128,36 @@ export class Pipeline {
 
   /** Keeps the submissions of dropped, never numbered blocks until the manager refuses them. */
   orphan(flights: readonly Flight[]): void {
-    for (const flight of flights) this.#orphans.set(flight.batch, flight.submissions);
+    for (const flight of flights) {
+      this.#orphans.set(flight.batch, flight.submissions);
+      for (const tell of flight.riders) tell();
+    }
   }
 
   /** The manager did not seal this batch: its transactions may be ordered anew, once. */
-  refused(batch: number): void {
+  refused(batch: number, code: string): void {
     const submissions = this.#orphans.get(batch);
     if (submissions === undefined) return;
     this.#orphans.delete(batch);
+    if (code === 'BUSY') {
+      // Consensus has enough in flight: that is nobody's fault and passes.
+      this.#holdUntilMs = this.#options.nowMs() + busyPauseMs;
+    }
     this.requeue(submissions);
   }
 
   /** Orders transactions anew: here when we lead, else wherever the leader is. */
   requeue(submissions: readonly Submission[]): void {
     const again: Submission[] = [];
+    const tooOldMs = this.#options.nowMs() - this.#options.limits.commitTimeoutMs;
     for (const submission of submissions) {
-      submission.attempts += 1;
       if (submission.answered) continue;
-      if (submission.attempts >= maxAttempts) this.#lose(submission);
+      if (submission.receivedMs < tooOldMs) this.#lose(submission);
       else if (this.#leading) again.push(submission);
       else this.#options.reroute(submission);
     }
     if (again.length === 0) return;
-    this.#queueOf.get((again[0] as Submission).lane)?.unshift(again);
+    this.#queueOf.get((again[0] as Submission).lane)?.putBack(again);
     this.#schedule();
   }
 
@@ -220,7 +228,15 @@ export class Pipeline {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    const { chain, limits } = this.#options;
+    const { chain, limits, nowMs } = this.#options;
+    if (this.#holdUntilMs > 0) {
+      const holdMs = this.#holdUntilMs - nowMs();
+      this.#holdUntilMs = 0;
+      if (holdMs > 0) {
+        this.#arm(holdMs);
+        return;
+      }
+    }
     while (this.#leading && this.#execution === undefined) {
       if (chain.length >= limits.maxBatchesInFlight) return;
       const queue = this.#dueQueue();

@@ -46,6 +46,11 @@ export class SpeculativeChain {
     return this.#flights.at(-1);
   }
 
+  /** Whether there are blocks the manager has not numbered. */
+  get hasUnsealed(): boolean {
+    return this.newest?.height === 0;
+  }
+
   /** Opens the set of the next block. */
   begin(): TransactionSet {
     return this.#store.begin(this.#nextLayer);
@@ -109,7 +114,7 @@ export class SpeculativeChain {
    * node would not go on.
    */
   adoptUnsealed(): void {
-    if (this.#flights.some((flight) => flight.height === 0)) {
+    if (this.hasUnsealed) {
       this.#store.commit(this.#nextLayer - 1);
       this.#flights = [];
     }

@@ -17,8 +17,12 @@ export const refusal = (
 ): Refused =>
   details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };
 
+let submissions = 0;
+
 /** One transaction on its way, from the endpoint that received it to its answer. */
 export class Submission {
+  /** Order of receipt within this process. */
+  readonly serial: number;
   readonly lane: Lane;
   readonly raw: Uint8Array;
   readonly actor: Actor;
@@ -31,8 +35,6 @@ export class Submission {
   admitted: Admitted<unknown> | undefined;
   /** Executed in a batch of its own, because a batch with it has failed. */
   alone = false;
-  /** Times it went back to a queue. */
-  attempts = 0;
   answered = false;
 
   constructor(fields: {
@@ -44,6 +46,8 @@ export class Submission {
     receivedMs: number;
     foreign: boolean;
   }) {
+    submissions += 1;
+    this.serial = submissions;
     this.lane = fields.lane;
     this.raw = fields.raw;
     this.actor = fields.actor;

@@ -263,7 +263,7 @@ export class Worker {
         this.#rollback(message.height);
         return;
       case 'refused':
-        this.#refused(message.batch);
+        this.#refused(message.batch, message.code);
         return;
       case 'configure':
         this.#configure(message.json);
@@ -337,19 +337,16 @@ export class Worker {
   }
 
   #role(leader: boolean, view: number): void {
-    if (leader === this.#leader && view === this.#view) {
-      this.#ready();
-      return;
-    }
+    const changed = leader !== this.#leader || view !== this.#view;
     this.#leader = leader;
     this.#view = view;
-    if (this.#started) {
+    if (this.#started && changed) {
+      // The environment of a running execution names the old view.
       if (leader) this.#pipeline.interrupt();
       else this.#pipeline.follow();
-      this.#dropUnsealed();
       if (leader) this.#lead();
+      this.log('worker.role', { leader, view });
     }
-    this.log('worker.role', { leader, view });
     this.#ready();
   }
 
@@ -358,10 +355,11 @@ export class Worker {
     this.#forwarding.unpark();
   }
 
+  /** Batches on their way to a manager that will refuse them: it waits for a `ready`. */
   #dropUnsealed(): void {
-    const dropped = this.#chain.dropUnsealed();
-    if (dropped.length === 0) return;
-    this.#pipeline.orphan(dropped);
+    if (!this.#started || !this.#chain.hasUnsealed) return;
+    this.#pipeline.interrupt();
+    this.#pipeline.orphan(this.#chain.dropUnsealed());
     this.#headReset();
   }
 
@@ -386,13 +384,11 @@ export class Worker {
     for (const tell of flight.riders) tell();
   }
 
-  #refused(batch: number): void {
+  #refused(batch: number, code: string): void {
     if (this.#chain.isUnsealed(batch)) {
-      this.#pipeline.interrupt();
-      this.#dropUnsealed();
       this.#ready();
     }
-    this.#pipeline.refused(batch);
+    this.#pipeline.refused(batch, code);
   }
 
   #headReset(): void {
@@ -445,6 +441,7 @@ export class Worker {
   }
 
   #ready(): void {
+    this.#dropUnsealed();
     this.#options.send({ kind: 'ready' });
   }
 

@@ -84,12 +84,8 @@ export class FakeNode {
 
   /** Configures the worker, makes or replays the state, starts it and opens the default port. */
   async start(): Promise<void> {
-    const { config, policies = {}, genesisData, blocks, follows } = this.#options;
-    const adapters = Object.fromEntries(this.adapters.map(({ id }) => [id, config]));
-    const json = Buffer.from(
-      JSON.stringify({ adapters, policies, networkId: 'f'.repeat(64), nodeId: 'a'.repeat(64) }),
-    );
-    this.ledger.deliverAndAwait({ kind: 'configure', json });
+    const { policies = {}, genesisData, blocks, follows } = this.#options;
+    this.configure(policies);
     const past = blocks ?? follows?.ledger.committedBlocks;
     if (past === undefined) this.#makeGenesis(genesisData);
     else this.ledger.replay(past);
@@ -97,6 +93,15 @@ export class FakeNode {
     this.worker.receive({ kind: 'start' });
     follows?.ledger.feed(this.ledger);
     this.#port = await this.#listener.listen(this.actor);
+  }
+
+  /** Tells the worker the constitution's part, as on every change of it. */
+  configure(policies: Readonly<Record<string, number>>): void {
+    const { config } = this.#options;
+    const adapters = Object.fromEntries(this.adapters.map(({ id }) => [id, config]));
+    const constitution = { adapters, policies, networkId: 'f'.repeat(64), nodeId: 'a'.repeat(64) };
+    const json = Buffer.from(JSON.stringify(constitution));
+    this.ledger.deliverAndAwait({ kind: 'configure', json });
   }
 
   #makeGenesis(data: Uint8Array | undefined): void {

@@ -170,6 +170,38 @@ describe('changes of leadership (paper, "Application Transaction Workflow")', ()
     assert.equal(node.ledger.blocks.length, 1);
   });
 
+  it('loses and repeats nothing when the constitution changes under load', async (t) => {
+    const { node, submit } = await start(t, { policies: { maxBatchTransactions: 2 } });
+    const answers: Promise<unknown>[] = [];
+    for (let round = 0; round < 20; round++) {
+      node.ledger.hold = round % 2 === 0;
+      for (const at of numbers(5)) answers.push(submit(`set r${round}.${at} x`));
+      await sleep(1);
+      node.configure({ maxBatchTransactions: 2 + (round % 3) });
+      node.ledger.hold = false;
+      node.ledger.settle();
+    }
+    for (const answer of await Promise.all(answers)) assert.ok((answer as { ok: boolean }).ok);
+    assert.equal(node.dump()['toy/words']?.length, 100);
+    assert.equal(node.ledger.blocks.flatMap((block) => block.transactions).length, 100);
+  });
+
+  it('orders refused transactions in the order of receipt', async (t) => {
+    const { node, submit } = await start(t, { policies: { maxBatchTransactions: 1 } });
+    node.ledger.refuseBatches = 1;
+    const ids = await Promise.all(
+      numbers(6).map(async (at) => {
+        const answer = await submit(`set same ${at}`);
+        return answer.ok ? answer.transactionId : answer.code;
+      }),
+    );
+    assert.deepEqual(
+      ids,
+      numbers(6).map((at) => `2.${at + 1}`),
+    );
+    assert.deepEqual(node.dump(), { 'toy/words': ['73616d65=35'] });
+  });
+
   it('forwards what was queued when it stops leading', async (t) => {
     const leader = await start(t);
     const { node, submit } = await start(t, { follows: leader.node });
