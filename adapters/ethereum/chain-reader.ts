@@ -250,7 +250,29 @@ export interface ReplayStatus {
   readonly real: ReplayFigures;
 }
 
-/** Told about one committed block, in order of height, each once. */
+/** How far a replay is, and whether it came to what the real header says. */
+export interface ReplayProgress {
+  readonly executed: ReplayFigures;
+  /** From the real header; receipts roots before Byzantium hold state roots and are not compared. */
+  readonly expected: ReplayFigures;
+  /** Gas used has reached the header's. */
+  readonly complete: boolean;
+  /** Complete, and all comparable figures are equal. */
+  readonly matches: boolean;
+}
+
+/** The figures a replay is judged by. */
+export interface ReplayFigures {
+  readonly gasUsed: number;
+  readonly logsBloom: Uint8Array;
+  readonly receiptsRoot?: Uint8Array;
+  readonly transactionsRoot: Uint8Array;
+}
+
+/**
+ * Told about one committed block, in order, with its logs: each block once, but the only block of a
+ * replay after every batch, with the logs that are new.
+ */
 export type HeadListener = (block: BlockView, logs: readonly LogView[]) => void;
 
 /**
@@ -309,6 +331,8 @@ export interface ChainView {
   ): Promise<{ readonly accessList: readonly AccessListEntry[]; readonly outcome: CallOutcome }>;
   /** Up to `count` (<= 1,024) blocks ending with `newest`, oldest first. */
   feeHistory(count: number, newest: BlockReference): readonly FeeHistoryBlock[];
+  /** Only on replay chains. */
+  replayProgress?(): ReplayProgress;
   /** Listens for committed blocks until the returned function is called. */
   subscribe(listener: HeadListener): () => void;
   /**

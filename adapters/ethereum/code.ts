@@ -65,7 +65,6 @@ export class Code {
   }
 }
 
-
 /** Number of up to 32 big-endian bytes. */
 export function wordAt(bytes: Buffer, at: number, size: number): bigint {
   if (size <= 6) return BigInt(bytes.readUIntBE(at, size));

@@ -113,7 +113,11 @@ function parseLegacy(raw: Uint8Array): Parsed {
 
 const twoZeros = Uint8Array.of(0x80, 0x80);
 
-function parseTyped(raw: Uint8Array, type: number, rules: DecodingRules): Parsed {
+function parseTyped(
+  raw: Uint8Array,
+  type: number,
+  rules: Pick<DecodingRules, 'highestType' | 'blobs'>,
+): Parsed {
   if (type < 1 || type > 4) {
     throw new EthereumError('TRANSACTION_TYPE_NOT_SUPPORTED', `type 0x${type.toString(16)}`);
   }
@@ -329,4 +333,11 @@ export function signedAuthorization(
   );
   const { signature, yParity } = sign(digest);
   return { ...unsigned, yParity, r: wordAt(signature, 0), s: wordAt(signature, 32) };
+}
+
+/** Fields of canonical bytes of any type, for what was checked when it was executed. */
+export function transactionFields(raw: Uint8Array): TransactionFields {
+  const first = raw[0] ?? 0;
+  if (first >= 0xc0) return parseLegacy(raw).fields;
+  return parseTyped(raw, first, { highestType: 4, blobs: true }).fields;
 }

@@ -215,7 +215,7 @@ export function effectivePrice(fields: TransactionFields, baseFee: bigint): bigi
 }
 
 /** EIP-2929, 2930 and 3651: what is warm from the start. Precompiles never cost the cold price. */
-function warmUp(
+export function warmUp(
   state: ChainState,
   fork: Fork,
   transaction: SignedTransaction,

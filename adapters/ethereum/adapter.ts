@@ -1,0 +1,265 @@
+import type { ReadView } from '@concordat/kv';
+import { BinaryReader, DecodeError } from '@concordat/std';
+import {
+  type Actor,
+  AdapterError,
+  type AdapterHost,
+  type Admitted,
+  type BatchEnvironment,
+  type BatchSet,
+  type CommittedBatch,
+  type EndpointDeclaration,
+  type LedgerAdapter,
+  type Outcome,
+  type Refused,
+} from '@concordat/worker-enclave';
+import { Chain, queuedOf } from './chain.ts';
+import type {
+  ChainReader,
+  ChainView,
+  EndpointFactory,
+  SubmittedTransaction,
+} from './chain-reader.ts';
+import { TableChainView } from './chain-view.ts';
+import { type ChainConfig, type EthereumConfig, parseConfig } from './config.ts';
+import type { EngineFactory } from './engine.ts';
+import { EthereumError } from './errors.ts';
+import { writeGenesis } from './genesis.ts';
+import { Machine } from './machine.ts';
+import { hashKey } from './open-block.ts';
+import { accountKey, tableSource } from './state-source.ts';
+import { ethereumTables, tableNames } from './tables.ts';
+import type { DecodedTransaction } from './transaction.ts';
+import { checkStateless, upfrontCost } from './transition.ts';
+
+/** A decoded transaction and the chain it is for. */
+export interface EthereumTransaction {
+  readonly chain: Chain;
+  readonly transaction: DecodedTransaction;
+}
+
+/** What can be exchanged when the adapter is made. */
+export interface EthereumAdapterOptions {
+  /** Client endpoints; none by default. The room's index passes JSON-RPC. */
+  readonly endpoints?: EndpointFactory;
+  /** What executes; the room's own interpreter by default. */
+  readonly engine?: EngineFactory;
+}
+
+interface MadeChain {
+  readonly chain: Chain;
+  readonly view: TableChainView;
+}
+
+const ownEngine: EngineFactory = (fork, state) => new Machine(fork, state);
+
+/** Ethereum chains as applications of the ledger: one Ethereum block a sealed batch and chain. */
+export class EthereumAdapter
+  implements LedgerAdapter<EthereumTransaction, SubmittedTransaction>, ChainReader
+{
+  readonly id = 'ethereum';
+  readonly tables = ethereumTables;
+  readonly endpoints: readonly EndpointDeclaration<SubmittedTransaction>[];
+  readonly #makeEngine: EngineFactory;
+  #config: EthereumConfig | undefined;
+  #chains = new Map<string, MadeChain>();
+  #host: AdapterHost<SubmittedTransaction> | undefined;
+
+  constructor({ endpoints, engine = ownEngine }: EthereumAdapterOptions = {}) {
+    this.#makeEngine = engine;
+    this.endpoints = endpoints?.(this) ?? [];
+  }
+
+  configure(config: unknown): void {
+    let parsed: EthereumConfig;
+    try {
+      parsed = parseConfig(config);
+    } catch (error) {
+      if (!(error instanceof EthereumError)) throw error;
+      throw new AdapterError('INVALID_CONFIGURATION', error.message, error.details);
+    }
+    const chains = new Map<string, MadeChain>();
+    for (const chain of parsed.chains) {
+      const before = this.#chains.get(chain.name);
+      const same = before !== undefined && sameChain(before.chain.config, chain);
+      chains.set(chain.name, same ? before : this.#make(chain));
+    }
+    this.#config = parsed;
+    this.#chains = chains;
+  }
+
+  #make(config: ChainConfig): MadeChain {
+    const chain = new Chain(config, this.#makeEngine, () => this.#requireHost().timeMs());
+    const view = new TableChainView(chain, this.#makeEngine, () => this.#requireHost());
+    if (this.#host !== undefined) view.start();
+    return { chain, view };
+  }
+
+  #requireHost(): AdapterHost<SubmittedTransaction> {
+    const host = this.#host;
+    if (host === undefined) throw new EthereumError('NOT_STARTED', 'the node is starting');
+    return host;
+  }
+
+  start(host: AdapterHost<SubmittedTransaction>): void {
+    this.#host = host;
+    for (const { view } of this.#chains.values()) view.start();
+  }
+
+  *genesis(
+    open: () => BatchSet,
+    data: Uint8Array | undefined,
+    env: BatchEnvironment,
+  ): Iterable<void> {
+    const config = this.#config;
+    if (config === undefined) {
+      throw new AdapterError('INVALID_GENESIS', 'the adapter is not configured');
+    }
+    yield* writeGenesis(config, open, data, env);
+  }
+
+  admit(
+    raw: Uint8Array,
+    _actor: Actor,
+    view: ReadView,
+  ): Admitted<EthereumTransaction> | Refused | Promise<Admitted<EthereumTransaction> | Refused> {
+    try {
+      const admitted = this.#decode(raw);
+      const waits = this.#checkAgainstHead(admitted, view);
+      const answer = { ok: true, transaction: admitted } as const;
+      return waits === undefined ? answer : waits.then(() => answer, refusalOf);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
+
+  #decode(raw: Uint8Array): EthereumTransaction {
+    const { name, bytes } = readSubmission(raw);
+    const found = this.#chains.get(name);
+    if (found === undefined) throw new EthereumError('UNKNOWN_CHAIN', `no chain is called ${name}`);
+    const { chain } = found;
+    return { chain, transaction: chain.decode(bytes) };
+  }
+
+  /** What can be told before its turn; the rest is told by execution. */
+  #checkAgainstHead(
+    { chain, transaction }: EthereumTransaction,
+    view: ReadView,
+  ): undefined | Promise<void> {
+    const { config, fork, queue } = chain;
+    const { fields } = transaction;
+    const known = view.table(tableNames.transactionHashes);
+    if (known.has(hashKey(config.space, transaction.hash))) {
+      throw new EthereumError('ALREADY_KNOWN', 'this transaction is in the chain already');
+    }
+    const baseFee = chain.baseFeeAfter(chain.head(view));
+    checkStateless(fields, fork, { gasLimit: config.gasLimit, baseFee, blobBaseFee: 0n });
+    const sender = tableSource(view, config.space).account(accountKey(transaction.from));
+    // While others are under way, one of them may bring the funds.
+    if (queue.underWay === 0 && (sender?.balance ?? 0n) < upfrontCost(fields, fork)) {
+      throw new EthereumError('INSUFFICIENT_FUNDS', 'the sender cannot pay gas and value');
+    }
+    return queue.enter(queuedOf(transaction), sender?.nonce ?? 0n);
+  }
+
+  execute(
+    set: BatchSet,
+    batch: readonly Admitted<EthereumTransaction>[],
+    env: BatchEnvironment,
+  ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
+    return this.#executeFrom(0, [], { set, batch, env });
+  }
+
+  /** Goes through the batch; only a precompile of the library makes it asynchronous. */
+  #executeFrom(
+    start: number,
+    outcomes: Outcome<SubmittedTransaction>[],
+    run: {
+      readonly set: BatchSet;
+      readonly batch: readonly Admitted<EthereumTransaction>[];
+      readonly env: BatchEnvironment;
+    },
+  ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
+    const { set, batch, env } = run;
+    for (let i = start; i < batch.length; i++) {
+      const { chain, transaction } = (batch[i] as Admitted<EthereumTransaction>).transaction;
+      try {
+        const result = chain.execute(transaction, set, env);
+        if (result instanceof Promise) {
+          return result
+            .then(
+              (done) => ({ ok: true, result: done }) as const,
+              (error) => this.#dropped(chain, error),
+            )
+            .then((outcome) => {
+              chain.settled(transaction);
+              return this.#executeFrom(i + 1, [...outcomes, outcome], run);
+            });
+        }
+        outcomes.push({ ok: true, result });
+      } catch (error) {
+        outcomes.push(this.#dropped(chain, error));
+      }
+      chain.settled(transaction);
+    }
+    return outcomes;
+  }
+
+  #dropped(chain: Chain, error: unknown): Refused {
+    chain.abandon();
+    return refusalOf(error);
+  }
+
+  seal(set: BatchSet): void {
+    for (const { chain } of this.#chains.values()) chain.seal(set);
+  }
+
+  committed(_info: CommittedBatch, view: ReadView): void {
+    for (const chain of this.#chains.values()) chain.view.committed(view);
+  }
+
+  headReset(): void {
+    for (const { chain } of this.#chains.values()) chain.forget();
+  }
+
+  chains(): readonly ChainView[] {
+    return [...this.#chains.values()].map(({ view }) => view);
+  }
+
+  forChain(nameOrId?: string): ChainView | undefined {
+    if (nameOrId === undefined) return this.#chains.values().next().value?.view;
+    const named = this.#chains.get(nameOrId);
+    if (named !== undefined) return named.view;
+    if (!/^(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})$/.test(nameOrId)) return undefined;
+    const id = BigInt(nameOrId);
+    return this.chains().find((view) => view.chainId === id);
+  }
+}
+
+/** Reads a submission. @throws EthereumError UNDECODABLE */
+function readSubmission(raw: Uint8Array): { readonly name: string; readonly bytes: Uint8Array } {
+  try {
+    const reader = new BinaryReader(raw);
+    const name = reader.text(32);
+    return { name, bytes: reader.raw(reader.remaining) };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new EthereumError('UNDECODABLE', 'the submission names no chain');
+  }
+}
+
+/** A refusal for a coded error; anything else is a bug and goes on. */
+function refusalOf(error: unknown): Refused {
+  if (!(error instanceof EthereumError)) throw error;
+  const { code, message, details } = error;
+  return { ok: false, code, message, details };
+}
+
+const asText = (_key: string, value: unknown): unknown => {
+  if (typeof value === 'bigint') return value.toString();
+  return value instanceof Map ? [...value] : value;
+};
+
+function sameChain(a: ChainConfig, b: ChainConfig): boolean {
+  return JSON.stringify(a, asText) === JSON.stringify(b, asText);
+}

@@ -1,0 +1,267 @@
+import type { ReadView } from '@concordat/kv';
+import { equalBytes, toDigest, toHex, toLatin1 } from '@concordat/std';
+import type { BatchEnvironment, BatchSet } from '@concordat/worker-enclave';
+import { nextBaseFee } from './block.ts';
+import type { SubmittedTransaction } from './chain-reader.ts';
+import type { ChainConfig } from './config.ts';
+import type { Engine, EngineFactory } from './engine.ts';
+import { EthereumError } from './errors.ts';
+import { type Fork, forkOf } from './fork.ts';
+import { NonceQueue, type Queued } from './nonce-queue.ts';
+import { hashKey, OpenBlock, type SealedBlock } from './open-block.ts';
+import {
+  decodeHead,
+  encodeBlock,
+  encodeHead,
+  encodeNumber,
+  encodePlace,
+  type HeadRecord,
+  hashOfBlockRecord,
+} from './records.ts';
+import { replayContext } from './replay.ts';
+import { ChainState } from './state.ts';
+import { memorySink, tableSink } from './state-source.ts';
+import { blockKey, tableNames, transactionKey } from './tables.ts';
+import { type DecodedTransaction, type DecodingRules, decodeTransaction } from './transaction.ts';
+import { type AppliedTransaction, applyTransaction, type BlockContext } from './transition.ts';
+
+const highestTypes = { berlin: 1, london: 2, cancun: 3, prague: 4 } as const;
+
+/** The open part of a chain while a batch runs. */
+interface Batch {
+  readonly set: BatchSet;
+  readonly env: BatchEnvironment;
+  block: OpenBlock;
+  /** Blocks that filled up within the batch. */
+  readonly full: { readonly block: OpenBlock; readonly sealed: SealedBlock }[];
+  readonly headBytes: Uint8Array | undefined;
+}
+
+/** One chain on the leader: it executes transactions into blocks. */
+export class Chain {
+  readonly config: ChainConfig;
+  readonly fork: Fork;
+  readonly rules: DecodingRules;
+  readonly queue: NonceQueue;
+  /** The real block around the transactions of a replay. */
+  readonly replayed: BlockContext | undefined;
+  readonly #state: ChainState;
+  readonly #engine: Engine;
+  #batch: Batch | undefined;
+  /** Head this cache belongs to; undefined when it is not known to belong to any. */
+  #cached: Uint8Array | undefined;
+
+  constructor(config: ChainConfig, makeEngine: EngineFactory, nowMs: () => number) {
+    this.config = config;
+    this.fork = forkOf(config.hardfork, config.chainId);
+    const { rules } = this.fork;
+    let highestType = 0;
+    for (const [name, type] of Object.entries(highestTypes)) {
+      if (rules[name as keyof typeof highestTypes]) highestType = type;
+    }
+    this.rules = {
+      chainId: config.chainId,
+      highestType,
+      blobs: config.replay !== undefined,
+      lowS: rules.homestead,
+      maxBytes: config.maxTransactionBytes,
+    };
+    this.queue = new NonceQueue(nowMs);
+    this.replayed =
+      config.replay === undefined ? undefined : replayContext(config.replay, this.fork);
+    this.#state = new ChainState(memorySink());
+    this.#engine = makeEngine(this.fork, this.#state);
+  }
+
+  /** Decodes and recovers. @throws EthereumError see {@link decodeTransaction} */
+  decode(raw: Uint8Array): DecodedTransaction {
+    return decodeTransaction(raw, this.rules);
+  }
+
+  /** Drops what was cached of the head. */
+  forget(): void {
+    this.#cached = undefined;
+    this.queue.reset();
+  }
+
+  /** Head of the chain in a view; a chain without one begins at block 0. */
+  head(view: ReadView): HeadRecord | undefined {
+    const bytes = view.table(tableNames.heads).get(this.config.space);
+    return bytes === undefined ? undefined : decodeHead(bytes);
+  }
+
+  /** Base fee of the block after this head. */
+  baseFeeAfter(head: HeadRecord | undefined): bigint {
+    const { config, fork } = this;
+    if (this.replayed !== undefined) return this.replayed.baseFee;
+    if (config.zeroFee || !fork.rules.london) return 0n;
+    return head === undefined ? config.baseFee : nextBaseFee(head);
+  }
+
+  /**
+   * Executes one transaction and ends it in the set.
+   * @throws EthereumError every refusal; then the set holds nothing of it
+   */
+  execute(
+    transaction: DecodedTransaction,
+    set: BatchSet,
+    env: BatchEnvironment,
+  ): SubmittedTransaction | Promise<SubmittedTransaction> {
+    const batch = this.#open(set, env);
+    this.#makeRoom(batch, transaction);
+    const applied = applyTransaction(this.#engine, transaction, batch.block.context);
+    if (applied instanceof Promise) {
+      return applied.then((done) => this.#keep(batch, transaction, done));
+    }
+    return this.#keep(batch, transaction, applied);
+  }
+
+  /** Takes the marks of a refused transaction off. */
+  abandon(): void {
+    this.#state.abandonTransaction();
+  }
+
+  /** Tells the queue that a transaction is through, one way or the other. */
+  settled(transaction: DecodedTransaction): void {
+    this.queue.settled(queuedOf(transaction), this.#state.account(transaction.from).nonce);
+  }
+
+  #open(set: BatchSet, env: BatchEnvironment): Batch {
+    const open = this.#batch;
+    if (open !== undefined && open.set === set) return open;
+    const headBytes = set.table(tableNames.heads).get(this.config.space);
+    const fresh =
+      this.#cached !== undefined && headBytes !== undefined && equalBytes(this.#cached, headBytes);
+    if (!fresh || open !== undefined) this.#state.forget();
+    this.#cached = undefined;
+    this.#state.attach(tableSink(set, this.config.space));
+    const head = headBytes === undefined ? undefined : decodeHead(headBytes);
+    const full: Batch['full'] = [];
+    const block = this.#firstBlock({ set, env, full }, head);
+    const batch: Batch = { set, env, block, full, headBytes };
+    this.#batch = batch;
+    return batch;
+  }
+
+  #firstBlock(batch: Pick<Batch, 'set' | 'env' | 'full'>, head: HeadRecord | undefined) {
+    if (this.replayed === undefined) return this.#nextBlock(batch, head);
+    return new OpenBlock(this.replayed, noParent, head);
+  }
+
+  #nextBlock(
+    { set, env, full }: Pick<Batch, 'set' | 'env' | 'full'>,
+    head: HeadRecord | undefined,
+  ): OpenBlock {
+    const { config } = this;
+    const seconds = Math.floor(env.timeMs / 1000);
+    const context: BlockContext = {
+      number: (head?.number ?? -1) + 1,
+      timestamp: Math.max(seconds, head?.timestamp ?? 0),
+      coinbase: config.coinbase,
+      gasLimit: config.gasLimit,
+      difficulty: 0n,
+      prevRandao: BigInt(`0x${toHex(env.random(32))}`),
+      baseFee: this.baseFeeAfter(head),
+      blobBaseFee: this.fork.rules.cancun ? 1n : 0n,
+      blockHash: (wanted) => this.#blockHash(set, full, Number(wanted)),
+    };
+    return new OpenBlock(context, head?.hash ?? noParent, undefined);
+  }
+
+  #blockHash(set: BatchSet, full: Batch['full'], number: number): bigint {
+    for (const { sealed } of full) {
+      if (sealed.header.number === number) return BigInt(`0x${toHex(sealed.hash)}`);
+    }
+    const record = set.table(tableNames.blocks).get(blockKey(this.config.space, number));
+    return record === undefined ? 0n : BigInt(`0x${toHex(hashOfBlockRecord(record))}`);
+  }
+
+  /** Starts another block when the gas limit of a transaction exceeds what is left. */
+  #makeRoom(batch: Batch, transaction: DecodedTransaction): void {
+    const { gasLimit } = transaction.fields;
+    const { block } = batch;
+    if (block.fits(gasLimit)) return;
+    if (this.config.replay !== undefined) {
+      throw new EthereumError('BLOCK_GAS_EXHAUSTED', 'the replayed block has too little gas left');
+    }
+    // A transaction above the limit of any block is refused by the stateless checks.
+    if (block.count === 0 || gasLimit > BigInt(this.config.gasLimit)) return;
+    const sealed = block.seal(this.fork);
+    batch.full.push({ block, sealed });
+    batch.block = this.#nextBlock(batch, block.head(sealed.hash));
+  }
+
+  #keep(
+    batch: Batch,
+    transaction: DecodedTransaction,
+    applied: AppliedTransaction,
+  ): SubmittedTransaction {
+    const { space } = this.config;
+    const { set, block } = batch;
+    const { number } = block.context;
+    const known = set.table(tableNames.transactionHashes);
+    const key = hashKey(space, transaction.hash);
+    this.#state.finishTransaction();
+    const { index, record } = block.add(transaction, applied);
+    set.table(tableNames.transactions).set(transactionKey(space, number, index), record);
+    known.set(key, encodePlace(number, index));
+    // The claims digest of a leaf is the transaction's hash: a ledger receipt then proves it.
+    set.endTransaction(toDigest(transaction.hash));
+    return {
+      hash: `0x${toHex(transaction.hash)}`,
+      blockNumber: number,
+      index,
+      status: applied.status,
+      gasUsed: applied.gasUsed,
+    };
+  }
+
+  /** Writes the batch's blocks and the new head; nothing when no transaction was kept. */
+  seal(set: BatchSet): void {
+    const batch = this.#batch;
+    if (batch === undefined || batch.set !== set) return;
+    this.#batch = undefined;
+    const head = this.config.replay === undefined ? this.#sealNormal(batch) : sealReplay(batch);
+    if (head === undefined) {
+      this.#cached = batch.headBytes;
+      return;
+    }
+    const bytes = encodeHead(head);
+    set.table(tableNames.heads).set(this.config.space, bytes);
+    this.#cached = bytes;
+  }
+
+  #sealNormal(batch: Batch): HeadRecord | undefined {
+    const { block, full, set } = batch;
+    if (block.count > 0) full.push({ block, sealed: block.seal(this.fork) });
+    for (const { sealed } of full) writeBlock(set, this.config.space, sealed);
+    const last = full.at(-1);
+    return last?.block.head(last.sealed.hash);
+  }
+}
+
+function sealReplay({ block, headBytes }: Batch): HeadRecord | undefined {
+  const before = headBytes === undefined ? 0 : decodeHead(headBytes).transactions;
+  return block.count === before ? undefined : block.head(noParent);
+}
+
+/** Stores a sealed block and its place by hash. */
+export function writeBlock(set: BatchSet, space: string, sealed: SealedBlock): void {
+  const { header, headerBytes, hash, size, transactionHashes } = sealed;
+  set
+    .table(tableNames.blocks)
+    .set(
+      blockKey(space, header.number),
+      encodeBlock({ header: headerBytes, hash, size, transactionHashes }),
+    );
+  set.table(tableNames.blockHashes).set(hashKey(space, hash), encodeNumber(header.number));
+}
+
+const noParent = new Uint8Array(32);
+
+/** A transaction as the nonce queue names it. */
+export const queuedOf = (transaction: DecodedTransaction): Queued => ({
+  sender: toLatin1(transaction.from),
+  nonce: transaction.fields.nonce,
+  hash: toLatin1(transaction.hash),
+});

@@ -1,0 +1,63 @@
+import type { LedgerAdapter } from '@concordat/worker-enclave';
+import { EthereumAdapter, type EthereumTransaction } from './adapter.ts';
+import type { SubmittedTransaction } from './chain-reader.ts';
+import { createRpcEndpoints } from './rpc/index.ts';
+
+export {
+  EthereumAdapter,
+  type EthereumAdapterOptions,
+  type EthereumTransaction,
+} from './adapter.ts';
+export { type BareEngine, type BareFigures, executeBare } from './bare.ts';
+export type {
+  AccessListEntry,
+  AccountView,
+  BlockReference,
+  BlockView,
+  CallOutcome,
+  CallRequest,
+  ChainReader,
+  ChainView,
+  EndpointFactory,
+  HeadListener,
+  LogFilter,
+  LogView,
+  ReceiptView,
+  ReplayFigures,
+  ReplayProgress,
+  StateOverrides,
+  SubmittedTransaction,
+  TransactionFields,
+  TransactionView,
+} from './chain-reader.ts';
+export { encodeSubmission } from './chain-view.ts';
+export {
+  type ChainConfig,
+  defaultGasLimit,
+  defaultHardfork,
+  type EthereumConfig,
+  parseConfig,
+  type ReadPolicy,
+} from './config.ts';
+export { addressOfKey, keccak256, signDigest } from './crypto.ts';
+export { EthereumError, type EthereumErrorCode } from './errors.ts';
+export { type MainnetReplay, mainnetReplay, replayChainName } from './import.ts';
+export {
+  encodeImport,
+  type ImportedAccount,
+  type ImportedChain,
+  ImportReader,
+} from './import-format.ts';
+export { createdAddress } from './machine.ts';
+export { mainnetBlock, mainnetIndex } from './mainnet.ts';
+export {
+  type DecodedTransaction,
+  decodeTransaction,
+  signedAuthorization,
+  signedTransaction,
+} from './transaction.ts';
+
+/** The adapter as a worker mounts it: its own interpreter, JSON-RPC over HTTP and WebSocket. */
+export function createEthereumAdapter(): LedgerAdapter<EthereumTransaction, SubmittedTransaction> {
+  return new EthereumAdapter({ endpoints: createRpcEndpoints });
+}

@@ -1,0 +1,67 @@
+import { blobBaseFeeOf } from './block.ts';
+import type { HeaderView } from './chain-reader.ts';
+import type { ReplayConfig } from './config.ts';
+import type { Fork } from './fork.ts';
+import { hexBytes } from './hex.ts';
+import type { BlockContext } from './transition.ts';
+
+/** BLOB_BASE_FEE_UPDATE_FRACTION of EIP-4844, and since EIP-7691. */
+const eip4844 = 3_338_477n;
+const sinceEip7691 = 5_007_716n;
+
+/** What the transactions of a replayed block see: the real header. */
+export function replayContext(replay: ReplayConfig, fork: Fork): BlockContext {
+  const { header, blockHashes } = replay;
+  const quantity = (name: string): bigint => BigInt(header[name] ?? 0);
+  return {
+    number: Number(quantity('number')),
+    timestamp: Number(quantity('timestamp')),
+    coinbase: hexBytes(header.coinbase as string),
+    gasLimit: Number(quantity('gasLimit')),
+    difficulty: quantity('difficulty'),
+    prevRandao: quantity('mixHash'),
+    baseFee: quantity('baseFeePerGas'),
+    blobBaseFee: fork.rules.cancun
+      ? blobBaseFeeOf(quantity('excessBlobGas'), fork.rules.prague ? sinceEip7691 : eip4844)
+      : 0n,
+    blockHash: (number) => blockHashes.get(Number(number)) ?? 0n,
+  };
+}
+
+/** What this network's execution of a replayed block came to, to put beside the real header. */
+export interface ReplayOutcome {
+  readonly transactionsRoot: Uint8Array;
+  readonly receiptsRoot: Uint8Array;
+  readonly logsBloom: Uint8Array;
+  readonly gasUsed: number;
+}
+
+/** The real header with what was computed here in place of what the miner claimed. */
+export function replayHeader(replay: ReplayConfig, outcome: ReplayOutcome): HeaderView {
+  const { header } = replay;
+  const bytes = (name: string, length: number): Uint8Array =>
+    header[name] === undefined ? new Uint8Array(length) : hexBytes(header[name]);
+  const quantity = (name: string): bigint => BigInt(header[name] ?? 0);
+  const later = (name: string, field: keyof HeaderView, number: boolean): Partial<HeaderView> =>
+    header[name] === undefined ? {} : { [field]: number ? quantity(name) : hexBytes(header[name]) };
+  return {
+    parentHash: bytes('parentHash', 32),
+    unclesHash: bytes('uncleHash', 32),
+    coinbase: bytes('coinbase', 20),
+    stateRoot: bytes('stateRoot', 32),
+    ...outcome,
+    difficulty: quantity('difficulty'),
+    number: Number(quantity('number')),
+    gasLimit: Number(quantity('gasLimit')),
+    timestamp: Number(quantity('timestamp')),
+    extraData: bytes('extraData', 0),
+    mixHash: bytes('mixHash', 32),
+    nonce: bytes('nonce', 8),
+    ...later('baseFeePerGas', 'baseFeePerGas', true),
+    ...later('withdrawalsRoot', 'withdrawalsRoot', false),
+    ...later('blobGasUsed', 'blobGasUsed', true),
+    ...later('excessBlobGas', 'excessBlobGas', true),
+    ...later('parentBeaconBlockRoot', 'parentBeaconBlockRoot', false),
+    ...later('requestsHash', 'requestsHash', false),
+  };
+}
