@@ -80,6 +80,8 @@ export class EnclaveProcess {
       const child = spawn(sandbox.bubblewrap ?? runtime, [...box, ...program], {
         env: {},
         cwd: '/',
+        // A terminal's interrupt goes to the host alone, which ends the enclaves in order.
+        detached: true,
         stdio: ['ignore', 'pipe', 'pipe', ...(boxed ? (['pipe'] as const) : [])],
         ...users,
       });
