@@ -81,6 +81,8 @@ test('blocks survive the kill -9 of an enclave, and the manager is told to resum
   vn.start();
   await vn.command({ do: 'append', from: 1, to: 200, bytes: 100 });
   await vn.command({ do: 'committed', to: 190 });
+  // The answer to a read proves that the host has taken what was sent before it.
+  await vn.command({ do: 'read', from: 1, to: 1 });
   for (const source of ['manager', 'worker-1']) {
     const from = vn.lines.length;
     const launched = vn.lines.findLast(
