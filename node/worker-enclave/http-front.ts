@@ -128,6 +128,7 @@ export class HttpFront {
     }
     const body = await readBody(request, this.#options.limits.maxBodyBytes);
     if (body === undefined) {
+      response.setHeader('connection', 'close');
       refuse(response, 'PAYLOAD_TOO_LARGE');
       return;
     }
@@ -236,18 +237,22 @@ function sameOrigin(origin: string | undefined, host: string | undefined): boole
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }
 
-/** The whole body; undefined when it is larger than allowed. */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+/** The whole body; undefined when it is larger than allowed, or the client has gone. */
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maxBytes) return undefined;
+  if (announced > maxBytes) return Promise.resolve(undefined);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
+  // Not `for await`: leaving such a loop early destroys the connection before it is answered.
+  return new Promise((resolve) => {
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) resolve(undefined);
+      else chunks.push(chunk);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('close', () => resolve(undefined));
+  });
 }
 
 function send(response: ServerResponse, answer: HttpResponse): void {

@@ -18,6 +18,9 @@ export interface RawSink {
   onClose(): void;
 }
 
+/** Time a client has to read the last answer and close, milliseconds. */
+const lingerMs = 2_000;
+
 /**
  * One decrypted application connection, as the manager hands it over, with what node:http asks of a
  * socket. `takeOver` turns it into a plain byte channel for framed streams.
@@ -32,6 +35,7 @@ export class StreamSocket extends Duplex {
   #paused = false;
   #pressed = false;
   #gone = false;
+  #ended = false;
   #held: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timeoutMs = 0;
@@ -118,15 +122,13 @@ export class StreamSocket extends Duplex {
 
   override _final(done: () => void): void {
     if (!this.#gone) this.#wire.end(this.id);
+    this.#ended = true;
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    if (!this.#gone) {
-      this.#gone = true;
-      this.#wire.reset(this.id);
-    }
+    if (!this.#gone) this.#leave(error === null && this.#ended);
     this.drained();
     done(error);
   }
@@ -173,6 +175,19 @@ export class StreamSocket extends Duplex {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
     else this.once('finish', () => this.destroy());
+  }
+
+  /** A reset at once would overtake what the client has not read yet of an orderly end. */
+  #leave(orderly: boolean): void {
+    this.#gone = true;
+    const { id } = this;
+    const wire = this.#wire;
+    if (!orderly) {
+      wire.reset(id);
+      return;
+    }
+    if (this.#paused || this.#pressed) wire.resume(id);
+    setTimeout(() => wire.reset(id), lingerMs).unref();
   }
 
   #send(bytes: Uint8Array, done: () => void): void {
