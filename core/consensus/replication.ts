@@ -32,7 +32,8 @@ function replicateTo(state: RaftState, peer: NodeId, progress: Progress): void {
   const { log, options } = state;
   for (;;) {
     if (progress.probing) {
-      if (progress.probeSent && !progress.heartbeatDue) return;
+      // While it is unanswered only heartbeats repeat it, empty: a slow peer is not buried.
+      if (progress.probeSent) return;
     } else if (progress.inflight >= options.maxInflightAppends) return;
     if (progress.next > log.lastHeight) {
       // Nothing to send: a new peer is probed with an empty append, which is also a heartbeat.

@@ -237,3 +237,18 @@ test('no malformed message has an effect', () => {
   assert.equal(c.status.lastHeight, 1);
   assert.equal(a.committed, 1);
 });
+
+test('a silent peer gets heartbeats, not the same entries again and again', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  let bytes = 0;
+  network.delivers = (_, to, message) => {
+    if (to !== 'c') return true;
+    if (message.type === 'append') for (const one of message.entries) bytes += one.payload.length;
+    return false;
+  };
+  a.raft.propose(Buffer.alloc(1000));
+  network.run(50);
+  assert.equal(a.committed, 2);
+  assert.equal(bytes, 1000);
+});
