@@ -1,0 +1,171 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { transactionIdHeader } from '@concordat/api';
+import type { AdminClient } from './admin-client.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { errorOfAnswer, parseJson, rpcError, SdkError } from './errors.ts';
+import { type Patience, type RetryPolicy, retrying } from './retrying.ts';
+
+/** How to reach applications. */
+export interface ApplicationClientOptions extends ConnectionOptions {
+  /** Asked by `waitForCommit`; of the same node, or of any other. */
+  readonly admin?: AdminClient;
+  /** For safe reads. */
+  readonly retry?: RetryPolicy;
+}
+
+/** One application request. */
+export interface ApplicationRequest {
+  /** Default GET, or POST with a body. */
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is; instead of `json`. */
+  readonly body?: Uint8Array | string;
+  /** Whether it may be sent twice; default for GET and HEAD. */
+  readonly safe?: boolean;
+  /** Milliseconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The answer of an application. */
+export interface ApplicationAnswer {
+  /** 200-299, but not 202 with an error body. */
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+  /** The body as JSON; undefined when it is none. */
+  readonly json: unknown;
+  /** `view.seqno` of the transaction the request made, if it made one. */
+  readonly transactionId: string | undefined;
+}
+
+/** CCF's name for the header, which nodes answer with for CCF's clients. */
+const ccfTransactionIdHeader = 'x-ms-ccf-transaction-id';
+
+/** One application port of one node. */
+export class ApplicationClient {
+  readonly connection: Connection;
+  readonly #admin: AdminClient | undefined;
+  readonly #retry: RetryPolicy;
+  #nextId = 1;
+
+  /** @throws SdkError INVALID_ADDRESS, INVALID_NETWORK_CERTIFICATE */
+  constructor(options: ApplicationClientOptions) {
+    this.connection = new Connection(options);
+    this.#admin = options.admin;
+    this.#retry = options.retry ?? {};
+  }
+
+  /**
+   * Sends a request. A node answers writes after their commit unless asked to `wait=local`. Safe
+   * reads are tried again while a node is out of reach; nothing else is ever sent twice.
+   * @throws SdkError with the code the node answered for any status from 300
+   */
+  async request(path: string, request: ApplicationRequest = {}): Promise<ApplicationAnswer> {
+    const { json, timeoutMs, signal } = request;
+    const body = json === undefined ? request.body : JSON.stringify(json);
+    const method = request.method ?? (body === undefined ? 'GET' : 'POST');
+    const send = async (): Promise<ApplicationAnswer> => {
+      const {
+        status,
+        headers,
+        body: answer,
+      } = await this.connection.request({
+        method,
+        path,
+        headers: {
+          ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...request.headers,
+        },
+        ...(body !== undefined && { body }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(signal && { signal }),
+      });
+      if (status < 200 || status >= 300) throw errorOfAnswer(status, answer);
+      const id = headers[transactionIdHeader] ?? headers[ccfTransactionIdHeader];
+      return {
+        status,
+        headers,
+        body: answer,
+        json: parseJson(answer),
+        transactionId: typeof id === 'string' ? id : undefined,
+      };
+    };
+    const safe = request.safe ?? (method === 'GET' || method === 'HEAD');
+    return safe ? retrying(send, this.#retry) : send();
+  }
+
+  /**
+   * Waits until a transaction is committed, for requests that were answered before.
+   * @throws SdkError TRANSACTION_NOT_FOUND, TIMEOUT, NO_ADMIN_CLIENT
+   */
+  async waitForCommit(transactionId: string, patience?: Patience): Promise<void> {
+    if (!this.#admin) {
+      const why = 'waitForCommit asks the administrative channel: give the client one as `admin`';
+      throw new SdkError('NO_ADMIN_CLIENT', why);
+    }
+    await this.#admin.waitForCommit(transactionId, patience);
+  }
+
+  /**
+   * One JSON-RPC 2.0 call.
+   * @param path default `/`
+   * @throws SdkError RPC_ERROR
+   */
+  async jsonRpc(method: string, params: readonly unknown[] = [], path = '/'): Promise<unknown> {
+    const id = this.#nextId++;
+    const { json } = await this.request(path, { json: { jsonrpc: '2.0', id, method, params } });
+    const answer = json as RpcAnswer | undefined;
+    if (answer?.id !== id) throw notRpc();
+    if (answer.error !== undefined) throw rpcError(answer.error);
+    if (answer.result === undefined) throw notRpc();
+    return answer.result;
+  }
+
+  /**
+   * Several JSON-RPC calls in one request; outcomes in the order of the calls, errors as values.
+   * @param path default `/`
+   * @throws SdkError when the batch as a whole fails
+   */
+  async jsonRpcBatch(
+    calls: readonly { readonly method: string; readonly params?: readonly unknown[] }[],
+    path = '/',
+  ): Promise<(unknown | SdkError)[]> {
+    if (calls.length === 0) return [];
+    const first = this.#nextId;
+    this.#nextId += calls.length;
+    const batch = calls.map(({ method, params = [] }, i) => ({
+      jsonrpc: '2.0',
+      id: first + i,
+      method,
+      params,
+    }));
+    const { json } = await this.request(path, { json: batch });
+    if (!Array.isArray(json)) {
+      const { error } = (json ?? {}) as RpcAnswer;
+      throw error === undefined ? notRpc() : rpcError(error);
+    }
+    const byId = new Map((json as RpcAnswer[]).map((answer) => [answer?.id, answer]));
+    return batch.map(({ id }) => {
+      const answer = byId.get(id);
+      if (answer?.error !== undefined) return rpcError(answer.error);
+      return answer?.result === undefined ? notRpc() : answer.result;
+    });
+  }
+
+  /** Cuts its connections; not the admin client's. */
+  close(): void {
+    this.connection.close();
+  }
+}
+
+interface RpcAnswer {
+  readonly id?: unknown;
+  readonly result?: unknown;
+  readonly error?: unknown;
+}
+
+const notRpc = (): SdkError =>
+  new SdkError('UNEXPECTED_ANSWER', 'the answer is not JSON-RPC 2.0 to this call');

@@ -1,0 +1,54 @@
+export { type EncryptionKey, importEncryptionKey } from '@concordat/crypto';
+export { type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '@concordat/ledger';
+export { type HostAndPort, parseAddress } from './address.ts';
+export { AdminClient, type Submission } from './admin-client.ts';
+export {
+  type ApplicationAnswer,
+  ApplicationClient,
+  type ApplicationClientOptions,
+  type ApplicationRequest,
+} from './application-client.ts';
+export {
+  type Answer,
+  Connection,
+  type ConnectionOptions,
+  collectBody,
+  type RequestOptionsWithBody,
+  type RequestStart,
+} from './connection.ts';
+export { explainFailure } from './connection-failure.ts';
+export { type ClientErrorCode, isTransient, isUntouched, SdkError } from './errors.ts';
+export {
+  type FrameCallback,
+  FrameClient,
+  type FrameClientOptions,
+  openFrameClient,
+  streamProtocol,
+} from './frame-client.ts';
+export {
+  createIdentity,
+  createOrganisation,
+  type Identity,
+  type IdentityFiles,
+  issueStaffIdentity,
+  type OrganisationOptions,
+  readIdentity,
+  type StaffOptions,
+  saveIdentity,
+} from './identity.ts';
+export {
+  KeyValueClient,
+  type KeyValueOptions,
+  openKeyValueClient,
+  type ReadCallback,
+  type WriteCallback,
+} from './keyvalue-client.ts';
+export type { Damage, DamageCode } from './ledger-damage.ts';
+export type { Patience, RetryPolicy } from './retrying.ts';
+export {
+  type EpochReport,
+  type LedgerEnd,
+  type LedgerReport,
+  type LedgerVerification,
+  verifyLedger,
+} from './verify-ledger.ts';

@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ChunkName,
+  type ChunkScan,
+  LedgerError,
+  parseChunkName,
+  scanChunk,
+} from '@concordat/ledger';
+import { SdkError } from './errors.ts';
+import { LedgerDamage } from './ledger-damage.ts';
+
+interface ChunkFile extends ChunkName {
+  readonly file: string;
+}
+
+/**
+ * The chunk files of a ledger directory, in order (docs/format/chunk.md). Other files are ignored.
+ * Reads synchronously, one chunk at a time: it feeds a verification that is pure computation.
+ */
+export class LedgerFiles implements Iterable<Uint8Array> {
+  readonly #directory: string;
+  readonly #chunks: readonly ChunkFile[];
+  #file: string | undefined;
+  #height = 0;
+  #tornBytes = 0;
+
+  /** @throws SdkError LEDGER_UNREADABLE when there is no directory, or no chunk in it */
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#chunks = findChunks(directory);
+  }
+
+  /** Base name of the file the last block came from. */
+  get file(): string | undefined {
+    return this.#file;
+  }
+
+  /** Height of the last block, by its position. */
+  get height(): number {
+    return this.#height;
+  }
+
+  /** Bytes after the last whole block, as a crash leaves them. */
+  get tornBytes(): number {
+    return this.#tornBytes;
+  }
+
+  /** Every block in order. @throws LedgerDamage, LedgerError MALFORMED */
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    let next = 1;
+    for (const [index, chunk] of this.#chunks.entries()) {
+      this.#file = chunk.file;
+      this.#height = next;
+      if (chunk.firstHeight > next) {
+        const why = `no chunk holds block ${next}; the next one begins at ${chunk.firstHeight}`;
+        throw new LedgerDamage('MISSING_BLOCKS', next, why);
+      }
+      if (chunk.firstHeight < next) {
+        const { firstHeight } = chunk;
+        const why = `two chunks claim block ${firstHeight}`;
+        throw new LedgerDamage('OVERLAPPING_CHUNKS', firstHeight, why);
+      }
+      const scan = this.#scan(chunk);
+      this.#requireWhole(chunk, scan, index === this.#chunks.length - 1);
+      for (const { height, block } of scan.frames) {
+        this.#height = height;
+        yield block;
+      }
+      next += scan.frames.length;
+    }
+  }
+
+  #scan({ file, firstHeight }: ChunkFile): ChunkScan {
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(join(this.#directory, file));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new LedgerDamage('UNREADABLE_FILE', firstHeight, `${file} cannot be read (${code})`);
+    }
+    const scan = scanChunk(bytes);
+    if (scan.firstHeight === firstHeight) return scan;
+    const why = `${file} says it begins at block ${scan.firstHeight}`;
+    throw new LedgerError('MALFORMED', why, { height: firstHeight });
+  }
+
+  /** Only the newest, uncommitted chunk may end within a block. */
+  #requireWhole(chunk: ChunkFile, scan: ChunkScan, isNewest: boolean): void {
+    const behind = chunk.firstHeight + scan.frames.length;
+    const isOpen = chunk.lastHeight === undefined;
+    if (isOpen && isNewest) {
+      this.#tornBytes = scan.tornBytes;
+      return;
+    }
+    const ends = isOpen || behind === chunk.lastHeight + 1;
+    if (ends && scan.tornBytes === 0) return;
+    const why = `${chunk.file} does not hold exactly the blocks it must`;
+    throw new LedgerDamage('TRUNCATED_CHUNK', behind, why);
+  }
+}
+
+function findChunks(directory: string): ChunkFile[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SdkError('LEDGER_UNREADABLE', `${directory} cannot be read (${code})`);
+  }
+  const chunks = names.flatMap((file) => {
+    const name = parseChunkName(file);
+    return name === undefined ? [] : [{ file, ...name }];
+  });
+  if (chunks.length > 0) return chunks.sort((a, b) => a.firstHeight - b.firstHeight);
+  throw new SdkError('LEDGER_UNREADABLE', `${directory} holds no chunk of a ledger`);
+}

@@ -1,0 +1,196 @@
+import {
+  type EncryptionKey,
+  fromPem,
+  parseCertificate,
+  verifyCertificateChain,
+} from '@concordat/crypto';
+import {
+  type Constitution,
+  getNode,
+  governanceTables,
+  hasGenesis,
+  networkIdOf,
+  networkInfo,
+  readConstitution,
+} from '@concordat/governance';
+import { KeysError, unwrapSessionKey } from '@concordat/keys';
+import { decodeWriteSet, KvError, Store } from '@concordat/kv';
+import { decodeHeader, openPublicPart, type SessionKey } from '@concordat/ledger';
+import {
+  CodedError,
+  type Epoch,
+  emptyBytes,
+  equalBytes,
+  fromHex,
+  type NodeId,
+  toEpoch,
+  toHex,
+} from '@concordat/std';
+import { SdkError } from './errors.ts';
+import { LedgerDamage } from './ledger-damage.ts';
+
+const wrapsTable = 'public:concordat.session-keys';
+/** Key of a wrap: epoch of 16 digits, `/`, recipient. */
+const wrapKeyPattern = /^(\d{16})\/(.*)$/s;
+
+/**
+ * What a ledger tells of itself as it is read from its first block: the network, its nodes' keys,
+ * and the session keys wrapped to one key holder. Nodes count only with a certificate that the
+ * pinned network certificate issued, so no ledger can name leaders of its own making.
+ */
+export class LedgerReplay {
+  readonly #networkCertificate: Uint8Array;
+  readonly #holderKey: EncryptionKey | undefined;
+  readonly #store = new Store(governanceTables);
+  readonly #declared = new Set(governanceTables.map(({ name }) => name));
+  readonly #sessionKeys = new Map<Epoch, SessionKey>();
+  #nodeKeys = new Map<NodeId, Uint8Array>();
+  #holderName: string | undefined;
+  #networkId = '';
+
+  constructor(networkCertificate: Uint8Array, holderKey: EncryptionKey | undefined) {
+    this.#networkCertificate = networkCertificate;
+    this.#holderKey = holderKey;
+  }
+
+  /** The network, once its genesis block was read. */
+  get network(): { readonly networkId: string; readonly constitution: Constitution } | undefined {
+    const view = this.#store.committed();
+    if (this.#networkId === '' || !hasGenesis(view)) return undefined;
+    return { networkId: this.#networkId, constitution: readConstitution(view) };
+  }
+
+  /** The session key of an epoch, when it was wrapped to the key holder. */
+  sessionKey(epoch: Epoch): SessionKey | undefined {
+    return this.#sessionKeys.get(epoch);
+  }
+
+  /** DER SPKI of a node that may have led, as the ledger up to here and the network vouch for it. */
+  nodeKey(nodeId: NodeId): Uint8Array | undefined {
+    const known = this.#nodeKeys.get(nodeId);
+    if (known) return known;
+    const node = getNode(this.#store.committed(), nodeId);
+    // A retired node may have led until its retirement was committed.
+    if (node?.status !== 'trusted' && node?.status !== 'retired') return undefined;
+    const key = this.#endorsedKey(node.certificate ?? '');
+    if (!key || !equalBytes(key, fromHex(node.publicKey) ?? emptyBytes)) return undefined;
+    this.#nodeKeys.set(nodeId, key);
+    return key;
+  }
+
+  #endorsedKey(certificatePem: string): Uint8Array | undefined {
+    const [leaf] = fromPem(certificatePem);
+    if (!leaf) return undefined;
+    const { notBeforeMs, spki } = parseCertificate(leaf);
+    const verdict = verifyCertificateChain({
+      leaf,
+      intermediates: [],
+      roots: [this.#networkCertificate],
+      // A ledger does not expire with the certificates of those who wrote it.
+      atMs: notBeforeMs,
+      usage: 'serverAuth',
+    });
+    return verdict.ok && verdict.chain.length > 1 ? spki : undefined;
+  }
+
+  /**
+   * Looks into a block before it is verified, for what its verification needs: at height 1 the
+   * network itself, later session keys. Whatever is wrong with it shows in the verification.
+   * @throws LedgerDamage; LedgerError MALFORMED; SdkError NOT_A_KEY_HOLDER
+   */
+  foresee(block: Uint8Array): void {
+    const { height, source } = decodeHeader(block);
+    if (source !== 0) return;
+    const { publicWrites } = openPublicPart(block);
+    coded(height, () => {
+      if (height === 1) this.#readGenesis(publicWrites);
+      if (this.#holderName !== undefined) this.#learnSessionKeys(publicWrites, height);
+    });
+  }
+
+  /** Takes up an administrative block that was verified. @throws LedgerDamage */
+  accept(height: number, publicWrites: readonly Uint8Array[]): void {
+    if (height > 1) coded(height, () => this.#apply(publicWrites));
+  }
+
+  #apply(publicWrites: readonly Uint8Array[]): void {
+    for (const writes of publicWrites) {
+      for (const { table } of decodeWriteSet(writes)) {
+        if (this.#declared.has(table)) continue;
+        this.#declared.add(table);
+        this.#store.declare({ name: table, kind: 'hash' });
+      }
+    }
+    this.#store.applyCommitted(
+      publicWrites.map((writes) => ({ publicWrites: writes, privateWrites: emptyBytes })),
+    );
+    this.#nodeKeys = new Map();
+  }
+
+  #readGenesis(publicWrites: readonly Uint8Array[]): void {
+    this.#apply(publicWrites);
+    const view = this.#store.committed();
+    if (!hasGenesis(view)) throw foreign('the first block is no genesis');
+    const info = networkInfo(view);
+    const constitution = readConstitution(view);
+    const [certificate] = fromPem(info.networkCertificate);
+    if (!certificate || !equalBytes(certificate, this.#networkCertificate)) {
+      throw foreign('the ledger is of a network with another certificate than the pinned one');
+    }
+    if (networkIdOf(constitution, certificate) !== info.networkId) {
+      throw foreign('the network id is not that of the genesis constitution');
+    }
+    this.#networkId = info.networkId;
+    if (this.#holderKey) this.#holderName = holderName(constitution, this.#holderKey);
+  }
+
+  #learnSessionKeys(publicWrites: readonly Uint8Array[], height: number): void {
+    for (const writes of publicWrites) {
+      for (const { table, key, value } of decodeWriteSet(writes)) {
+        if (table !== wrapsTable || !value) continue;
+        const match = wrapKeyPattern.exec(key);
+        if (match?.[2] === this.#holderName) this.#learn(Number(match?.[1]), value, height);
+      }
+    }
+  }
+
+  #learn(number: number, wrapped: Uint8Array, height: number): void {
+    if (!Number.isSafeInteger(number)) return;
+    const epoch = toEpoch(number);
+    if (this.#sessionKeys.has(epoch)) return;
+    const binding = { epoch, networkId: this.#networkId, recipient: this.#holderName as string };
+    try {
+      const key = unwrapSessionKey({ ...binding, wrapped }, this.#holderKey as EncryptionKey);
+      this.#sessionKeys.set(epoch, { epoch, key });
+    } catch (error) {
+      if (!(error instanceof KeysError)) throw error;
+      throw new LedgerDamage('UNWRAP_FAILED', height, error.message);
+    }
+  }
+}
+
+const foreign = (why: string): LedgerDamage => new LedgerDamage('WRONG_NETWORK', 1, why);
+
+/** @throws SdkError NOT_A_KEY_HOLDER */
+function holderName({ keyHolders }: Constitution, key: EncryptionKey): string {
+  const publicKey = toHex(key.publicKey);
+  const holder = keyHolders.find((one) => one.publicKey === publicKey);
+  if (holder) return holder.name;
+  throw new SdkError(
+    'NOT_A_KEY_HOLDER',
+    `no key holder of the genesis constitution has the public key ${publicKey}`,
+  );
+}
+
+/** Foreign rows are read without a schema here, so a type error means that they lack their form. */
+function coded(height: number, body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof LedgerDamage || error instanceof SdkError) throw error;
+    const isForm = error instanceof KvError || error instanceof CodedError;
+    if (!isForm && !(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
+    const { message } = error as Error;
+    throw new LedgerDamage('MALFORMED_GOVERNANCE', height, `block ${height}: ${message}`);
+  }
+}
