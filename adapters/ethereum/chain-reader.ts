@@ -229,27 +229,6 @@ export interface FeeHistoryBlock {
   readonly rewards: readonly { readonly gasUsed: number; readonly priorityFee: bigint }[];
 }
 
-/** What a replayed block came to: as executed here, or as its real header says. */
-export interface ReplayFigures {
-  readonly gasUsed: number;
-  /** 256 bytes. */
-  readonly logsBloom: Uint8Array;
-  readonly transactionsRoot: Uint8Array;
-  /** Absent before Byzantium, whose receipts hold no state roots. */
-  readonly receiptsRoot?: Uint8Array;
-}
-
-/** How far the replay of a real block has come. */
-export interface ReplayStatus {
-  readonly number: number;
-  /** The real block's hash. */
-  readonly hash: Uint8Array;
-  /** Transactions executed and committed so far. */
-  readonly transactions: number;
-  readonly executed: ReplayFigures;
-  readonly real: ReplayFigures;
-}
-
 /** How far a replay is, and whether it came to what the real header says. */
 export interface ReplayProgress {
   readonly executed: ReplayFigures;
@@ -292,8 +271,6 @@ export interface ChainView {
   readonly baseFeePerGas: bigint;
   /** Whether this chain replays one real block (its only block stays open). */
   readonly replay: boolean;
-  /** Undefined unless this chain replays a block. */
-  replayStatus(): ReplayStatus | undefined;
   blockNumber(): number;
   block(reference: BlockReference): BlockView | undefined;
   transactionByHash(hash: Uint8Array): TransactionView | undefined;

@@ -5,6 +5,7 @@ import { bloomBytes, bloomOf, encodeReceipt } from './block.ts';
 import type { Chain } from './chain.ts';
 import type {
   AccountView,
+  BlockOverrides,
   BlockReference,
   BlockView,
   CallRequest,
@@ -342,12 +343,13 @@ export class TableChainView implements ChainView {
   }
 
   /** What a call at the head sees: the head block's own surroundings. */
-  #ground(at: BlockReference | undefined): SimulationGround {
+  #ground(at: BlockReference | undefined, overrides: BlockOverrides = {}): SimulationGround {
     const view = this.#view;
     this.#requireLatest(view, at);
     const { fork } = this.#chain;
     const source = tableSource(view, this.#space);
-    return { fork, source, block: this.#context(view), makeEngine: this.#makeEngine };
+    const block = overriddenBlock(this.#context(view), overrides);
+    return { fork, source, block, makeEngine: this.#makeEngine };
   }
 
   #context(view: ReadView): BlockContext {
@@ -367,12 +369,22 @@ export class TableChainView implements ChainView {
     };
   }
 
-  async call(request: CallRequest, at?: BlockReference, overrides?: StateOverrides) {
-    return simulateCall(this.#ground(at), request, overrides);
+  async call(
+    request: CallRequest,
+    at?: BlockReference,
+    overrides?: StateOverrides,
+    block?: BlockOverrides,
+  ) {
+    return simulateCall(this.#ground(at, block), request, overrides);
   }
 
-  async estimateGas(request: CallRequest, at?: BlockReference, overrides?: StateOverrides) {
-    return estimateGas(this.#ground(at), request, overrides);
+  async estimateGas(
+    request: CallRequest,
+    at?: BlockReference,
+    overrides?: StateOverrides,
+    block?: BlockOverrides,
+  ) {
+    return estimateGas(this.#ground(at, block), request, overrides);
   }
 
   async createAccessList(request: CallRequest, at?: BlockReference) {
@@ -437,6 +449,22 @@ export class TableChainView implements ChainView {
     const logs = this.#logsOf(view, number, fromIndex);
     for (const listener of this.#listeners) listener(block, logs);
   }
+}
+
+/** A block's surroundings with what a caller wants to see in their place. */
+function overriddenBlock(block: BlockContext, overrides: BlockOverrides): BlockContext {
+  const { number, timestamp, gasLimit, coinbase, prevRandao, baseFeePerGas } = overrides;
+  return {
+    ...block,
+    number: number === undefined ? block.number : Number(number),
+    timestamp: timestamp === undefined ? block.timestamp : Number(timestamp),
+    // More gas than a block holds would let one call run for as long as it likes.
+    gasLimit: Math.min(block.gasLimit, Number(gasLimit ?? block.gasLimit)),
+    coinbase: coinbase ?? block.coinbase,
+    prevRandao: prevRandao === undefined ? block.prevRandao : toBigInt(prevRandao),
+    baseFee: baseFeePerGas ?? block.baseFee,
+    blobBaseFee: overrides.blobBaseFee ?? block.blobBaseFee,
+  };
 }
 
 function hexField(

@@ -24,6 +24,9 @@ export default defineConfig({
     concordat: {
       type: 'http',
       url: configVariable('CONCORDAT_URL'),
+      // Gas is free on a zero-fee network; left to itself, Hardhat bids at least 1 wei, which only a
+      // funded account can pay.
+      gasPrice: 0n,
       accounts: [configVariable('CONCORDAT_KEY')],
     },
   },

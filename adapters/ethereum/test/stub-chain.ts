@@ -10,7 +10,7 @@ import type {
   LogFilter,
   LogView,
   ReceiptView,
-  ReplayStatus,
+  ReplayProgress,
   SubmittedTransaction,
   TransactionView,
 } from '../chain-reader.ts';
@@ -87,12 +87,9 @@ export class StubChain implements ChainView {
     const logs = Array.from({ length: this.height }, (_, index) => logAt(this.height, index));
     for (const listener of this.listeners) listener(block, logs);
   }
-  /** What a chain that replays would report. */
-  replayed: ReplayStatus | undefined;
+  /** Set by a test that wants a chain that replays. */
+  replayProgress?: () => ReplayProgress;
 
-  replayStatus(): ReplayStatus | undefined {
-    return this.replayed;
-  }
   blockNumber(): number {
     return this.height;
   }

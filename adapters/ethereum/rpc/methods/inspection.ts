@@ -1,4 +1,4 @@
-import type { ReplayFigures, ReplayStatus } from '../../chain-reader.ts';
+import type { BlockView, ReplayFigures, ReplayProgress } from '../../chain-reader.ts';
 import { toData, toQuantity } from '../hex.ts';
 import { type Method, method } from '../method.ts';
 import { hash, required } from '../parameters.ts';
@@ -21,31 +21,26 @@ export const inspectionMethods: readonly Method[] = [
     replay: chain.replay,
   })),
   method('concordat_replayStatus', [], ({ chain }) => {
-    const status = chain.replayStatus();
-    return status ? replayToJson(status) : null;
+    const progress = chain.replayProgress?.();
+    const block = chain.block('latest');
+    return progress && block ? replayToJson(progress, block) : null;
   }),
 ];
 
-/** `matches` says, figure by figure, whether execution here gave what the real header holds. */
-function replayToJson({ number, hash, transactions, executed, real }: ReplayStatus): unknown {
-  const [ours, theirs] = [figuresToJson(executed), figuresToJson(real)];
-  const matches = Object.entries(theirs).map(([name, value]) => [name, ours[name] === value]);
-  return {
-    number: toQuantity(number),
-    hash: toData(hash),
-    transactions: toQuantity(transactions),
-    executed: ours,
-    real: theirs,
-    matches: Object.fromEntries(matches),
-  };
-}
+/** How far the replay of a real block is; `matches` is true once every comparable figure is equal. */
+const replayToJson = (progress: ReplayProgress, block: BlockView): unknown => ({
+  number: toQuantity(block.header.number),
+  hash: toData(block.hash),
+  transactions: toQuantity(block.transactionHashes.length),
+  executed: figuresToJson(progress.executed),
+  expected: figuresToJson(progress.expected),
+  complete: progress.complete,
+  matches: progress.matches,
+});
 
-function figuresToJson(figures: ReplayFigures): Record<string, string> {
-  const { gasUsed, logsBloom, transactionsRoot, receiptsRoot } = figures;
-  return {
-    gasUsed: toQuantity(gasUsed),
-    logsBloom: toData(logsBloom),
-    transactionsRoot: toData(transactionsRoot),
-    ...(receiptsRoot && { receiptsRoot: toData(receiptsRoot) }),
-  };
-}
+const figuresToJson = (figures: ReplayFigures): unknown => ({
+  gasUsed: toQuantity(figures.gasUsed),
+  logsBloom: toData(figures.logsBloom),
+  transactionsRoot: toData(figures.transactionsRoot),
+  ...(figures.receiptsRoot && { receiptsRoot: toData(figures.receiptsRoot) }),
+});
