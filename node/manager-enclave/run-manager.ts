@@ -23,7 +23,13 @@ export async function runManager(bridgeDirectory: string): Promise<void> {
   const genesisReady = Promise.withResolvers<void>();
   let manager: Manager | undefined;
   const control: ControlLink = new ControlLink(controlSocket(bridgeDirectory), {
-    onStart: (json) => started.resolve(decodeManagerStart(json)),
+    onStart: (json) => {
+      const start = decodeManagerStart(json);
+      // Set before the next frame is read: parts may follow in the same chunk.
+      genesis.missing = new Set(start.genesisData);
+      if (genesis.missing.size === 0) genesisReady.resolve();
+      started.resolve(start);
+    },
     onSynced: (height) => {
       if (manager?.takesPart) manager.driver.synced(height);
     },
@@ -43,14 +49,14 @@ export async function runManager(bridgeDirectory: string): Promise<void> {
     onClose: () => process.exit(0),
   });
   const start = await started.promise;
-  genesis.missing = new Set(start.genesisData.filter((id) => !genesis.parts.has(id)));
-  if (genesis.missing.size === 0) genesisReady.resolve();
   try {
-    manager = await createManager(control, start, bridgeDirectory, genesis.parts);
+    manager = await createManager(control, start, bridgeDirectory);
     await manager.channel.listen();
     control.listening('node');
     manager.publishStatus();
-    await begin(manager, genesisReady.promise);
+    if (start.mode === 'genesis') await genesisReady.promise;
+    for (const [adapterId, parts] of genesis.parts) manager.genesisData.set(adapterId, parts);
+    await begin(manager);
   } catch (error) {
     if (!manager) {
       control.log('manager.failed', { why: String(error) });
@@ -68,7 +74,6 @@ async function createManager(
   control: ControlLink,
   start: ManagerStart,
   bridgeDirectory: string,
-  genesisData: Map<string, Uint8Array[]>,
 ): Promise<Manager> {
   const records = new SealedRecords(control, await control.sealingKey(), entropy);
   const rejoin = await records.get<Partial<RejoinRecord>>('rejoin');
@@ -79,16 +84,12 @@ async function createManager(
   const verdict = verifiedEvidence(evidence, Date.now());
   const manager = new Manager({ control, records, start, identity, verdict, bridgeDirectory });
   if (sealed) sealedOf.set(manager, sealed);
-  for (const [adapterId, parts] of genesisData) manager.genesisData.set(adapterId, parts);
   return manager;
 }
 
-async function begin(manager: Manager, genesisReady: Promise<void>): Promise<void> {
+async function begin(manager: Manager): Promise<void> {
   const { start, records } = manager;
-  if (start.mode === 'genesis') {
-    await genesisReady;
-    return startGenesis(manager);
-  }
+  if (start.mode === 'genesis') return startGenesis(manager);
   if (start.mode === 'join') return startJoin(manager);
   const rejoin = await records.get<Partial<RejoinRecord>>('rejoin');
   if (rejoin?.replaces) return startJoin(manager, rejoin as RejoinRecord);

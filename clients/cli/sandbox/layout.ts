@@ -1,0 +1,134 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CliError } from '../errors.ts';
+
+/** One validating node of a sandbox. */
+export interface SandboxNode {
+  /** `vn1`, `vn2`, ... */
+  readonly name: string;
+  /** Name of the organisation that runs it. */
+  readonly organisation: string;
+  readonly ports: { readonly node: number; readonly admin: number; readonly application: number };
+}
+
+/** What a sandbox remembers between starts. */
+export interface SandboxRecord {
+  readonly version: 1;
+  readonly name: string;
+  readonly nodes: readonly SandboxNode[];
+  readonly gatewayPort: number;
+  /** PEM; known once the first node has begun the network. */
+  readonly networkCertificate?: string;
+  /** 64 hex digits. */
+  readonly networkId?: string;
+  /** Measurements of the images the network was begun with. */
+  readonly measurements: readonly string[];
+  /** Whether every node has joined. */
+  readonly complete: boolean;
+}
+
+/** Process ids of a sandbox that is up. */
+export interface SandboxProcesses {
+  readonly pids: readonly number[];
+}
+
+/** Where a sandbox lies by default, relative to the working directory. */
+export const defaultSandboxDirectory = '.concordat/sandbox';
+
+/** Paths of one sandbox. */
+export class SandboxLayout {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = resolve(directory);
+  }
+
+  /** The sandbox's own record. */
+  get record(): string {
+    return join(this.directory, 'sandbox.json');
+  }
+
+  /** Process ids while it is up. */
+  get processes(): string {
+    return join(this.directory, 'processes.json');
+  }
+
+  /** The genesis constitution. */
+  get genesis(): string {
+    return join(this.directory, 'genesis.json');
+  }
+
+  /** The network certificate, pinned by every client. */
+  get networkCertificate(): string {
+    return join(this.directory, 'network.pem');
+  }
+
+  /** Encryption key of the sandbox's owner, to whom session keys are wrapped too. */
+  get ownerKey(): string {
+    return join(this.directory, 'owner-key.pem');
+  }
+
+  /** Files of an actor's identity. */
+  identity(actor: string): { readonly certificateFile: string; readonly keyFile: string } {
+    const directory = join(this.directory, 'actors', actor);
+    return {
+      certificateFile: join(directory, 'certificate.pem'),
+      keyFile: join(directory, 'key.pem'),
+    };
+  }
+
+  /** Configuration of a node's host. */
+  nodeConfig(node: string): string {
+    return join(this.directory, 'nodes', `${node}.json`);
+  }
+
+  /** Data directory of a node's host. */
+  nodeData(node: string): string {
+    return join(this.directory, 'nodes', node);
+  }
+
+  /** Log of a node's host. */
+  nodeLog(node: string): string {
+    return join(this.directory, 'nodes', `${node}.log`);
+  }
+
+  /** Log of the gateway. */
+  get gatewayLog(): string {
+    return join(this.directory, 'gateway.log');
+  }
+
+  /** Ledger chunks of a node. */
+  ledger(node: string): string {
+    return join(this.nodeData(node), 'ledger');
+  }
+
+  /** Reads the record; undefined when there is no sandbox. @throws CliError SANDBOX_DAMAGED */
+  async read(): Promise<SandboxRecord | undefined> {
+    return this.#json<SandboxRecord>(this.record);
+  }
+
+  /** Reads the process ids; undefined when none are recorded. */
+  async readProcesses(): Promise<SandboxProcesses | undefined> {
+    return this.#json<SandboxProcesses>(this.processes);
+  }
+
+  /** Removes everything. */
+  async remove(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #json<T>(path: string): Promise<T | undefined> {
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new CliError('SANDBOX_DAMAGED', `${path} is not JSON: start anew with --fresh`);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import type { Constitution } from '@concordat/governance';
+import type { Identity } from '@concordat/sdk';
+import { toHex } from '@concordat/std';
+import type { ImageMeasurement } from './images.ts';
+import { imageDirectory } from './images.ts';
+import type { SandboxLayout, SandboxNode } from './layout.ts';
+
+/** Chain id of a sandbox's Ethereum chain. */
+export const sandboxChainId = 20_170_810;
+
+/** Accounts with 10,000 ether each at genesis: those of the test mnemonic every tool knows. */
+const fundedAccounts = [
+  '0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266',
+  '0x70997970c51812dc3a010c7d01b50e0d17dc79c8',
+  '0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc',
+  '0x90f79bf6eb2c4f870365e785982e1f101e93b906',
+  '0x15d34aaf54267db7d7c367839aaf71a00a2c6a65',
+];
+
+const tenThousandEther = `0x${(10_000n * 10n ** 18n).toString(16)}`;
+
+/** The one chain an ordinary sandbox runs. */
+export const sandboxChain = {
+  name: 'main',
+  chainId: sandboxChainId,
+  hardfork: 'prague',
+  gasLimit: 60_000_000,
+  zeroFee: true,
+  alloc: Object.fromEntries(
+    fundedAccounts.map((address) => [address, { balance: tenThousandEther }]),
+  ),
+};
+
+/** What a sandbox is begun with. */
+export interface SandboxPlan {
+  readonly name: string;
+  readonly nodes: readonly SandboxNode[];
+  readonly measurements: readonly ImageMeasurement[];
+  /** `constitution.adapters` */
+  readonly adapters: Readonly<Record<string, unknown>>;
+  readonly policies: Partial<Constitution['policies']>;
+  /** Files of genesis data by adapter id. */
+  readonly genesisData: Readonly<Record<string, string>>;
+}
+
+/** The genesis constitution: the first organisation alone, and a participant behind the gateway. */
+export function genesisConstitution(
+  plan: SandboxPlan,
+  options: {
+    readonly founder: Identity;
+    readonly frontOffice: Identity;
+    readonly ownerKey: Uint8Array;
+  },
+) {
+  const { founder, frontOffice, ownerKey } = options;
+  return {
+    version: 1,
+    name: plan.name,
+    actors: [
+      {
+        kind: ['member', 'participant'],
+        name: (plan.nodes[0] as SandboxNode).organisation,
+        certificate: founder.certificatePem,
+        roles: [],
+      },
+      {
+        kind: ['participant'],
+        name: 'front-office',
+        certificate: frontOffice.certificatePem,
+        roles: [],
+      },
+    ],
+    nodes: [],
+    codeManifest: plan.measurements.map(({ name, role, measurement, adapters }) => ({
+      measurement,
+      role,
+      name,
+      version: '0.1.0',
+      ...(adapters && { adapters: [...adapters].sort() }),
+    })),
+    teeManifest: [{ platform: 'virtual', rank: 0 }],
+    votingPolicies: { default: { kind: 'majority' } },
+    policies: plan.policies,
+    adapters: plan.adapters,
+    keyHolders: [{ name: 'sandbox-owner', publicKey: toHex(ownerKey) }],
+  };
+}
+
+/** Configuration of one node's host. */
+export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: SandboxNode) {
+  const [first] = plan.nodes as [SandboxNode];
+  const begins = node.name === first.name;
+  const genesis = {
+    mode: 'genesis',
+    genesisFile: layout.genesis,
+    actorCertificateFile: layout.identity(node.organisation).certificateFile,
+    genesisData: plan.genesisData,
+  };
+  const join = {
+    mode: 'join',
+    networkCertificateFile: layout.networkCertificate,
+    peers: plan.nodes
+      .filter(({ name }) => name !== node.name)
+      .map(({ ports }) => `127.0.0.1:${ports.node}`),
+  };
+  return {
+    version: 1,
+    name: node.name,
+    ...(begins ? genesis : join),
+    dataDirectory: layout.nodeData(node.name),
+    listen: {
+      node: `127.0.0.1:${node.ports.node}`,
+      admin: `127.0.0.1:${node.ports.admin}`,
+    },
+    manager: { image: imageDirectory('manager') },
+    workers: [{ image: imageDirectory('worker'), listen: `127.0.0.1:${node.ports.application}` }],
+  };
+}

@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { CliError } from '../errors.ts';
+
+/** Whether nothing listens on a loopback port. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+/**
+ * Free loopback ports from a base upwards, so that they are the same from one sandbox to the next
+ * where nothing else takes them.
+ * @throws CliError PORT_TAKEN after a thousand ports
+ */
+export async function freePorts(count: number, base: number): Promise<number[]> {
+  const ports: number[] = [];
+  for (let port = base; ports.length < count; port++) {
+    if (port >= base + 1_000) throw new CliError('PORT_TAKEN', `no ${count} free ports at ${base}`);
+    if (await isFree(port)) ports.push(port);
+  }
+  return ports;
+}

@@ -1,0 +1,427 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createEncryptionKey } from '@concordat/crypto';
+import { signNodeTuple } from '@concordat/governance';
+import {
+  AdminClient,
+  ApplicationClient,
+  createOrganisation,
+  type Identity,
+  readIdentity,
+  saveIdentity,
+} from '@concordat/sdk';
+import { fromHex } from '@concordat/std';
+import { CliError } from '../errors.ts';
+import { buildImages, type ImageMeasurement } from './images.ts';
+import { SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
+import {
+  endProcesses,
+  isRunning,
+  type NodeStatus,
+  readStatus,
+  sleep,
+  spawnHost,
+  waitForStatus,
+} from './node-process.ts';
+import { genesisConstitution, nodeConfig, type SandboxPlan, sandboxChain } from './plan.ts';
+import { freePorts } from './ports.ts';
+
+/** What a person sees of a sandbox coming up. */
+export interface SandboxProgress {
+  begin(text: string): void;
+  done(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  note(text: string): void;
+}
+
+/** How a new sandbox is made. */
+export interface SandboxOptions {
+  readonly nodes: number;
+  readonly name?: string;
+  readonly adapters?: Readonly<Record<string, unknown>>;
+  readonly policies?: SandboxPlan['policies'];
+  readonly genesisData?: Readonly<Record<string, string>>;
+  /** First port tried; nodes take ports from here upwards. */
+  readonly basePort?: number;
+}
+
+/** An application or a front end uses this identity: it transacts and cannot vote. */
+export const frontOffice = 'front-office';
+
+const joinTimeoutMs = 60_000;
+const silent: SandboxProgress = { begin: () => {}, done: () => {}, note: () => {} };
+
+/**
+ * A whole consortium on this machine for trying things out: one validating node (host and
+ * enclaves) for each organisation, their identities, and a network begun by the first and joined
+ * by the others by proposal, votes and attestation.
+ */
+export class Sandbox {
+  readonly layout: SandboxLayout;
+  readonly #progress: SandboxProgress;
+  readonly #pids: number[] = [];
+  readonly #hosts = new Map<string, number>();
+  #record: SandboxRecord;
+  #plan: SandboxPlan;
+
+  private constructor(
+    layout: SandboxLayout,
+    state: { readonly record: SandboxRecord; readonly plan: SandboxPlan },
+    progress: SandboxProgress,
+  ) {
+    this.layout = layout;
+    this.#record = state.record;
+    this.#plan = state.plan;
+    this.#progress = progress;
+  }
+
+  /** Nodes in the order they joined. */
+  get nodes(): readonly SandboxNode[] {
+    return this.#record.nodes;
+  }
+
+  /** The node that began the network. */
+  get first(): SandboxNode {
+    return this.#record.nodes[0] as SandboxNode;
+  }
+
+  /** What the sandbox remembers. */
+  get record(): SandboxRecord {
+    return this.#record;
+  }
+
+  /** PEM of the network's certificate. */
+  get networkCertificate(): string {
+    return this.#record.networkCertificate ?? '';
+  }
+
+  /** Process id of a node's host. */
+  hostPid(node: string): number | undefined {
+    return this.#hosts.get(node);
+  }
+
+  /**
+   * Opens the sandbox in a directory, or prepares a new one there; `up` starts it.
+   * @throws CliError SANDBOX_RUNNING, IMAGES_CHANGED, SANDBOX_DAMAGED
+   */
+  static async open(
+    directory: string,
+    options: SandboxOptions & { readonly fresh?: boolean },
+    progress: SandboxProgress = silent,
+  ): Promise<Sandbox> {
+    const layout = new SandboxLayout(directory);
+    await refuseRunning(layout);
+    progress.begin('building the enclave images');
+    const measurements = await buildImages();
+    progress.done('enclave images built and measured', {
+      measurements: measurements.map(({ name, measurement }) => ({ name, measurement })),
+    });
+    if (options.fresh) await layout.remove();
+    const known = await layout.read();
+    const plan = planOf(options, known?.nodes ?? [], measurements);
+    if (known?.complete) {
+      requireSameImages(known, measurements);
+      const state = { record: known, plan: { ...plan, nodes: known.nodes } };
+      return new Sandbox(layout, state, progress);
+    }
+    // One that never came up whole holds nothing worth keeping.
+    await layout.remove();
+    const nodes = await newNodes(options);
+    const record: SandboxRecord = {
+      version: 1,
+      name: plan.name,
+      nodes,
+      gatewayPort: (await freePorts(1, 8545))[0] as number,
+      measurements: measurements.map(({ measurement }) => measurement),
+      complete: false,
+    };
+    return new Sandbox(layout, { record, plan: { ...plan, nodes } }, progress);
+  }
+
+  /** Starts every node: a new network, or the one that was stopped. */
+  async up(): Promise<void> {
+    try {
+      if (this.#record.complete) await this.#resume();
+      else await this.#begin();
+    } catch (error) {
+      await this.down();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await this.#prepare();
+    const { first } = this;
+    this.#progress.begin(`${first.organisation} begins the network`);
+    const startedMs = await this.#start(first);
+    const status = await this.#running(first, startedMs);
+    const { networkCertificate = '', networkId = '' } = status;
+    await writeFile(this.layout.networkCertificate, networkCertificate);
+    this.#record = { ...this.#record, networkCertificate, networkId };
+    this.#progress.done(
+      `${first.organisation} began the network with ${first.name} (network ${short(networkId)})`,
+      { networkId, node: status.nodeId },
+    );
+    for (const node of this.nodes.slice(1)) await this.#join(node);
+    await this.#save({ ...this.#record, complete: true });
+  }
+
+  async #prepare(): Promise<void> {
+    const { layout } = this;
+    const owner = createEncryptionKey(randomBytes(32));
+    for (const actor of [...this.nodes.map(({ organisation }) => organisation), frontOffice]) {
+      const files = layout.identity(actor);
+      await mkdir(dirname(files.keyFile), { recursive: true, mode: 0o700 });
+      await saveIdentity(createOrganisation({ name: actor }), files);
+    }
+    await mkdir(dirname(layout.nodeConfig('vn')), { recursive: true });
+    await writeFile(layout.ownerKey, owner.toPkcs8Pem(), { mode: 0o600 });
+    const constitution = genesisConstitution(this.#plan, {
+      founder: await this.identity(this.first.organisation),
+      frontOffice: await this.identity(frontOffice),
+      ownerKey: owner.publicKey,
+    });
+    await writeJson(layout.genesis, constitution);
+    for (const node of this.nodes) {
+      await writeJson(layout.nodeConfig(node.name), nodeConfig(layout, this.#plan, node));
+    }
+    await this.#save(this.#record);
+  }
+
+  /** A further organisation and its node join as the paper tells it. */
+  async #join(node: SandboxNode): Promise<void> {
+    const { organisation, name } = node;
+    this.#progress.begin(`${organisation} starts ${name}`);
+    const startedMs = await this.#start(node);
+    const status = await waitForStatus(this.layout, name, {
+      until: ({ phase, reason }) => phase === 'joining' && /NODE_NOT_ADMITTED/.test(reason ?? ''),
+      afterMs: startedMs,
+      timeoutMs: joinTimeoutMs,
+    });
+    this.#progress.done(
+      `${organisation} started ${name}: too early, refused as NODE_NOT_ADMITTED`,
+      {
+        node: status.nodeId,
+      },
+    );
+    await this.#admit(node, status);
+    this.#progress.begin(`${name} attests itself and catches up`);
+    await this.#running(node, startedMs);
+    this.#progress.done(
+      `${name} attested ${status.platform} code ${short(status.measurement)}, caught up and votes in consensus`,
+    );
+  }
+
+  async #admit(node: SandboxNode, status: NodeStatus): Promise<void> {
+    const owner = await this.identity(node.organisation);
+    const proposer = await this.admin(this.first.name, this.first.organisation);
+    this.#progress.begin(`${this.first.organisation} proposes ${node.organisation}`);
+    const proposal = await proposer.propose([
+      {
+        name: 'add_actor',
+        args: {
+          kind: ['member', 'participant'],
+          name: node.organisation,
+          certificate: owner.certificatePem,
+          roles: [],
+        },
+      },
+      { name: 'add_node', args: nodeTuple(owner, status) },
+    ]);
+    proposer.close();
+    this.#progress.done(
+      `${this.first.organisation} proposed member ${node.organisation} with ${node.name} (proposal ${short(proposal.proposalId)})`,
+      { proposalId: proposal.proposalId },
+    );
+    const members = this.nodes.slice(0, this.nodes.indexOf(node));
+    for (const member of members) {
+      this.#progress.begin(`${member.organisation} votes`);
+      const voter = await this.admin(member.name, member.organisation);
+      const vote = await voter.vote(proposal.proposalId, true).finally(() => voter.close());
+      this.#progress.done(`${member.organisation} voted yes: ${vote.state}`, {
+        transactionId: vote.transactionId,
+      });
+      if (vote.state === 'accepted') return;
+    }
+    throw new CliError('NODE_FAILED', `the votes did not admit ${node.name}`);
+  }
+
+  async #resume(): Promise<void> {
+    this.#progress.begin('the nodes check their ledgers and resume together');
+    const started = new Map<SandboxNode, number>();
+    for (const node of this.nodes) started.set(node, await this.#start(node));
+    let height = 0;
+    for (const [node, startedMs] of started) {
+      const status = await this.#running(node, startedMs);
+      height = Math.max(height, status.committedHeight ?? 0);
+    }
+    this.#progress.done(`${this.nodes.length} nodes resumed the ledger at block ${height}`);
+  }
+
+  async #start(node: SandboxNode): Promise<number> {
+    const startedMs = Date.now();
+    const pid = spawnHost(this.layout, node);
+    this.#pids.push(pid);
+    this.#hosts.set(node.name, pid);
+    await writeJson(this.layout.processes, { pids: this.#pids });
+    return startedMs;
+  }
+
+  #running(node: SandboxNode, afterMs: number): Promise<NodeStatus> {
+    return waitForStatus(this.layout, node.name, {
+      until: ({ phase }) => phase === 'running',
+      afterMs,
+      timeoutMs: joinTimeoutMs,
+    });
+  }
+
+  /** Starts a node's host again after it was ended, and waits until it serves. */
+  async restart(name: string): Promise<void> {
+    const node = this.node(name);
+    await this.#running(node, await this.#start(node));
+  }
+
+  /** The node of that name. @throws CliError USAGE */
+  node(name: string): SandboxNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (!node) throw new CliError('USAGE', `there is no node ${name} in this sandbox`);
+    return node;
+  }
+
+  /** What a node says of itself through its host. */
+  status(name: string): Promise<NodeStatus | undefined> {
+    return readStatus(this.layout, name);
+  }
+
+  /** Name of the node that leads, as the nodes see it; waits for one. */
+  async leader(timeoutMs = 20_000): Promise<SandboxNode> {
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline) {
+      for (const node of this.nodes) {
+        const pid = this.#hosts.get(node.name);
+        const status = await this.status(node.name);
+        if (status?.role === 'leader' && pid && isRunning(pid)) return node;
+      }
+      await sleep(50);
+    }
+    throw new CliError('TIMEOUT', 'no node leads');
+  }
+
+  /** Records a process that belongs to the sandbox, such as the gateway. */
+  async adopt(pid: number): Promise<void> {
+    this.#pids.push(pid);
+    await writeJson(this.layout.processes, { pids: this.#pids });
+  }
+
+  /** Identity of an organisation or of the front office. */
+  identity(actor: string): Promise<Identity> {
+    return readIdentity(this.layout.identity(actor));
+  }
+
+  /** Administrative channel of a node as an actor. */
+  async admin(node: string, actor: string): Promise<AdminClient> {
+    return new AdminClient({
+      address: `127.0.0.1:${this.node(node).ports.admin}`,
+      networkCertificate: this.networkCertificate,
+      identity: await this.identity(actor),
+    });
+  }
+
+  /** Application channel of a node as an actor. */
+  async application(node: string, actor: string): Promise<ApplicationClient> {
+    return new ApplicationClient({
+      address: `127.0.0.1:${this.node(node).ports.application}`,
+      networkCertificate: this.networkCertificate,
+      identity: await this.identity(actor),
+    });
+  }
+
+  async #save(record: SandboxRecord): Promise<void> {
+    this.#record = record;
+    await mkdir(this.layout.directory, { recursive: true });
+    await writeJson(this.layout.record, record);
+  }
+
+  /** Stops every process of this sandbox in good order. */
+  async down(): Promise<void> {
+    await endProcesses(this.#pids);
+    this.#pids.length = 0;
+    this.#hosts.clear();
+    await rm(this.layout.processes, { force: true });
+  }
+}
+
+/** The signed tuple of a node, as the add_node action takes it. */
+export function nodeTuple(owner: Identity, { node }: NodeStatus) {
+  if (!owner.signingKey) throw new CliError('USAGE', 'the owner has no P-256 key to sign with');
+  const publicKey = fromHex(node.publicKey) as Uint8Array;
+  return {
+    actorId: owner.actorId,
+    name: node.name,
+    address: node.address,
+    adminAddress: node.adminAddress,
+    applicationAddresses: node.applicationAddresses,
+    publicKey: node.publicKey,
+    encryptionKey: node.encryptionKey,
+    signature: signNodeTuple(owner.signingKey, { address: node.address, publicKey }),
+  };
+}
+
+/** The beginning of an identifier, as people compare them. */
+export const short = (id: string): string => id.slice(0, 12);
+
+/** @throws CliError SANDBOX_RUNNING */
+async function refuseRunning(layout: SandboxLayout): Promise<void> {
+  const processes = await layout.readProcesses();
+  const alive = (processes?.pids ?? []).filter(isRunning);
+  if (alive.length === 0) return;
+  throw new CliError(
+    'SANDBOX_RUNNING',
+    `a sandbox is running in ${layout.directory}: stop it with "npm run concordat -- sandbox down"`,
+    { pids: alive },
+  );
+}
+
+/** Sealed state opens for the very code that sealed it: another image starts a new network. */
+function requireSameImages(record: SandboxRecord, images: readonly ImageMeasurement[]): void {
+  const now = images.map(({ measurement }) => measurement);
+  if (now.join() === record.measurements.join()) return;
+  throw new CliError(
+    'IMAGES_CHANGED',
+    'the code changed since this sandbox began, and its sealed keys open for the old code only: start anew with "npm start -- --fresh"',
+  );
+}
+
+function planOf(
+  options: SandboxOptions,
+  nodes: readonly SandboxNode[],
+  measurements: readonly ImageMeasurement[],
+): SandboxPlan {
+  return {
+    name: options.name ?? 'Sandbox consortium',
+    nodes,
+    measurements,
+    adapters: options.adapters ?? { ethereum: { chains: [sandboxChain] }, keyvalue: {} },
+    policies: options.policies ?? {},
+    genesisData: options.genesisData ?? {},
+  };
+}
+
+const organisations = ['aurora-bank', 'borealis-trade', 'cumulus-insurance', 'dune-logistics'];
+
+async function newNodes({ nodes, basePort = 7_100 }: SandboxOptions): Promise<SandboxNode[]> {
+  const ports = await freePorts(nodes * 3, basePort);
+  return Array.from({ length: nodes }, (_, at) => ({
+    name: `vn${at + 1}`,
+    organisation: organisations[at] ?? `organisation-${at + 1}`,
+    ports: {
+      node: ports[at * 3] as number,
+      admin: ports[at * 3 + 1] as number,
+      application: ports[at * 3 + 2] as number,
+    },
+  }));
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFile(path, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
+}
