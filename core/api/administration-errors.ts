@@ -58,6 +58,63 @@ export const administrationErrors = {
     meaning: 'Ledger bytes the host handed over were altered, truncated or out of order.',
     remedy: 'Restore the files or let the node start anew; the log names the height and reason.',
   },
+  LEDGER_TRUNCATED: {
+    status: 500,
+    meaning: 'The ledger on the host ends below a block that was committed on this node.',
+    remedy: 'Restore the missing files; the log names the last block found and the one expected.',
+  },
+  RECORD_UNREADABLE: {
+    status: 500,
+    meaning: 'A sealed record was changed, or sealed by another platform or other code.',
+    remedy: 'Restore it, or let the node join anew; after an upgrade of the code that is expected.',
+  },
+  SESSION_KEY_MISSING: {
+    status: 503,
+    meaning: 'The node does not hold the session key of the epoch the block belongs to.',
+    remedy: 'Try again once the node has caught up, or ask another node.',
+    retryable: true,
+  },
+  NETWORK_LIVE: {
+    status: 0,
+    meaning: 'A node tried to resume its old identity although the network is running.',
+    remedy: 'None needed: it starts once more and rejoins as a new node.',
+  },
+  CHANNEL_REFUSED: {
+    status: 0,
+    meaning: 'Another node than the expected one answered, or it broke the handshake.',
+    remedy: 'Check the addresses in the node list and what forwards connections to them.',
+  },
+  CHANNEL_FAILED: {
+    status: 0,
+    meaning: 'A connection between two nodes could not be made, broke, or carried nonsense.',
+    remedy: 'Check network and addresses; the nodes connect again by themselves.',
+    retryable: true,
+  },
+  PEER_TIMEOUT: {
+    status: 504,
+    meaning: 'Another node did not answer in time; whether it acted is not known.',
+    remedy: 'Ask for the effect before sending the request again.',
+  },
+  WORKER_REFUSED: {
+    status: 0,
+    meaning: 'The worker enclave is not genuine, broke the protocol or went away.',
+    remedy: 'None needed: the host starts both enclaves anew. The log says what it did.',
+  },
+  INVALID_START: {
+    status: 0,
+    meaning: 'What the host told the enclave to start with does not make sense.',
+    remedy: "Correct the node's configuration; the message names what is missing.",
+  },
+  HOST_FAULT: {
+    status: 0,
+    meaning: 'The host could not keep its promises or broke the protocol; the node ends.',
+    remedy: 'Check disk space, permissions and the log of the host.',
+  },
+  CONTROL_CLOSED: {
+    status: 0,
+    meaning: 'The host went away; the enclaves end with it.',
+    remedy: 'None needed: starting the host starts the enclaves.',
+  },
   STORAGE_FAILED: {
     status: 500,
     meaning: 'The host could not write or sync the ledger.',

@@ -56,6 +56,12 @@ export const identityErrors = {
     remedy: 'Have a member propose add_node; the node tries again by itself.',
     retryable: true,
   },
+  NODE_TOO_EARLY: {
+    status: 403,
+    meaning: 'The vote on admitting the node is still open.',
+    remedy: 'None needed: the node asks again until the vote has passed.',
+    retryable: true,
+  },
   NODE_REMOVED: {
     status: 403,
     meaning: 'The node was removed from the VN list.',
@@ -80,6 +86,16 @@ export const identityErrors = {
     status: 403,
     meaning: 'The trusted execution environment is not in the TEE manifest.',
     remedy: 'Run on a listed platform, or have a member propose add_tee.',
+  },
+  WRONG_ROLE: {
+    status: 403,
+    meaning: 'The code manifest lists the code, but not for the role it was started in.',
+    remedy: 'Start the image that is listed for that role.',
+  },
+  WRONG_PLATFORM_KEY: {
+    status: 403,
+    meaning: 'Another machine vouches for the enclave than the one the network admitted.',
+    remedy: 'Run the node on the machine it was admitted with, or admit a new node.',
   },
   DEBUG_ENCLAVE: {
     status: 403,
