@@ -152,9 +152,13 @@ const dialAttempts = 1_200;
 
 /**
  * Connects to the manager's bridge socket; it may not listen yet, being started at the same time.
- * @throws WorkerError CONNECTION_LOST after about a minute
+ * Undefined when `ended` settles first.
+ * @throws WorkerError CONNECTION_LOST after about a minute; whatever `ended` rejects with
  */
-export async function dialManager(socketPath: string): Promise<Socket> {
+export async function dialManager(
+  socketPath: string,
+  ended: Promise<void>,
+): Promise<Socket | undefined> {
   for (let attempt = 0; attempt < dialAttempts; attempt++) {
     const socket = connect(socketPath);
     const connected = await new Promise<boolean>((resolve) => {
@@ -162,7 +166,8 @@ export async function dialManager(socketPath: string): Promise<Socket> {
       socket.once('error', () => resolve(false));
     });
     if (connected) return socket;
-    await sleep(dialRetryMs);
+    const over = await Promise.race([ended.then(() => true), sleep(dialRetryMs, false)]);
+    if (over) return undefined;
   }
   throw new WorkerError('CONNECTION_LOST', 'the manager does not listen');
 }

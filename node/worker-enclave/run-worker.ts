@@ -5,6 +5,7 @@ import {
   workerControlSocket,
   workerSocket,
 } from '@concordat/bridge';
+import { CodedError } from '@concordat/std';
 import type { LedgerAdapter } from './adapter.ts';
 import { ControlLink } from './control-link.ts';
 import { WorkerError } from './errors.ts';
@@ -26,21 +27,47 @@ export async function runWorker(
   const { bridgeDirectory, worker: index } = parseEnclaveArguments(args);
   if (index === undefined) throw new WorkerError('INVALID_START', 'a worker needs its number');
   const ended = Promise.withResolvers<void>();
+  // Whoever awaits it comes later; until then a failure is not an unhandled one.
+  ended.promise.catch(() => {});
   const control = new ControlLink(workerControlSocket(bridgeDirectory, index), (error) => {
     if (error === undefined) ended.resolve();
     else ended.reject(error);
   });
-  // Whoever awaits it comes later; until then a failure is not an unhandled one.
-  ended.promise.catch(() => {});
-  const log = (event: string, fields: Readonly<Record<string, unknown>> = {}) =>
-    control.log({ timeMs: Date.now(), event, process: 'worker', worker: index, ...fields });
+  try {
+    await serve({ adapters, bridgeDirectory, index, control, ended });
+  } catch (error) {
+    const why = error instanceof CodedError ? error.message : '';
+    control.log(logLine(index, 'worker.ended', { error: nameOf(error), why }));
+    throw error;
+  } finally {
+    control.end();
+  }
+}
+
+interface Serving {
+  readonly adapters: readonly LedgerAdapter[];
+  readonly bridgeDirectory: string;
+  readonly index: number;
+  readonly control: ControlLink;
+  readonly ended: PromiseWithResolvers<void>;
+}
+
+async function serve({ adapters, bridgeDirectory, index, control, ended }: Serving): Promise<void> {
   const start = await control.started;
   if (start.index !== index) throw new WorkerError('INVALID_START', 'the start is for another');
+  const chosen = choose(adapters, start.adapters);
   const identity = await createLinkIdentity(randomBytes(32), (data) => control.attest(data));
-  const socket = await Promise.race([
-    dialManager(workerSocket(bridgeDirectory, index)),
-    ended.promise.then(() => Promise.reject(new WorkerError('CONNECTION_LOST', 'told to stop'))),
-  ]);
+  const socket = await dialManager(workerSocket(bridgeDirectory, index), ended.promise);
+  if (socket === undefined) return;
+  const worker: Worker = new Worker({
+    adapters: chosen,
+    limits: limitsFrom(start.limits),
+    send: (message) => link.send(message),
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+    random: (bytes) => randomBytes(bytes),
+    log: (event, fields) => control.log(logLine(index, event, fields)),
+  });
   const link: ManagerLink = new ManagerLink(socket, identity, {
     onMessage: (message) => worker.receive(message),
     onDrain: () => worker.drained(),
@@ -49,28 +76,23 @@ export async function runWorker(
       ended.reject(new WorkerError('CONNECTION_LOST', `the channel to the manager: ${why}`));
     },
   });
-  const worker: Worker = new Worker({
-    adapters: chosen(adapters, start.adapters),
-    limits: limitsFrom(start.limits),
-    send: (message) => link.send(message),
-    wallMs: Date.now,
-    nowMs: () => performance.now(),
-    random: (bytes) => randomBytes(bytes),
-    log,
-  });
   try {
     await ended.promise;
-  } catch (error) {
-    log('worker.ended', { error: nameOf(error), why: (error as Error).message });
-    throw error;
   } finally {
     worker.close();
     link.end();
-    control.end();
   }
 }
 
-function chosen(adapters: readonly LedgerAdapter[], ids: readonly string[]): LedgerAdapter[] {
+const logLine = (worker: number, event: string, fields: Readonly<Record<string, unknown>>) => ({
+  timeMs: Date.now(),
+  event,
+  process: 'worker',
+  worker,
+  ...fields,
+});
+
+function choose(adapters: readonly LedgerAdapter[], ids: readonly string[]): LedgerAdapter[] {
   return ids.map((id) => {
     const adapter = adapters.find((candidate) => candidate.id === id);
     if (adapter !== undefined) return adapter;
