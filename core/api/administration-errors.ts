@@ -85,7 +85,7 @@ export const administrationErrors = {
     remedy: 'Check the addresses in the node list and what forwards connections to them.',
   },
   CHANNEL_FAILED: {
-    status: 0,
+    status: 502,
     meaning: 'A connection between two nodes could not be made, broke, or carried nonsense.',
     remedy: 'Check network and addresses; the nodes connect again by themselves.',
     retryable: true,
