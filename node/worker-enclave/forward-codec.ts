@@ -68,6 +68,9 @@ export function decodeReply(
 /** Refusals of managers on the way that say: no leader took the request. */
 const neverTaken = new Set(['NOT_LEADER', 'NO_LEADER', 'LEADER_UNKNOWN', 'FORWARDING_FAILED']);
 
+/** Refusals of managers on the way that leave open whether the leader got the request. */
+const wayBroke = new Set(['CHANNEL_FAILED', 'PEER_TIMEOUT']);
+
 /** Whether a refusal proves that the transaction is in no block and may be sent again. */
 export const wasNeverTaken = (refused: Refused): boolean => neverTaken.has(refused.code);
 
@@ -83,7 +86,8 @@ export function decodeRefusal(reply: Uint8Array): Refused {
     return refusal('TRANSACTION_UNKNOWN', 'the answer of the leader could not be read');
   }
   const { code, message, details } = parsed;
-  if (typeof code === 'string' && (isErrorCode(code) || neverTaken.has(code))) {
+  const known = typeof code === 'string' && (isErrorCode(code) || neverTaken.has(code));
+  if (known && !wayBroke.has(code)) {
     const text = typeof message === 'string' ? message : code;
     return refusal(code, text, details as Record<string, unknown> | undefined);
   }

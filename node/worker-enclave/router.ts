@@ -1,5 +1,6 @@
 import type { AdapterHost, EndpointDeclaration } from './adapter.ts';
 import { WorkerError } from './errors.ts';
+import { readTarget } from './path-guard.ts';
 
 /** An adapter's endpoints with the host they work with. */
 export interface Routes {
@@ -44,7 +45,10 @@ export class Router {
 
   #add(route: AnyRoute): void {
     const { path, kind } = route.endpoint;
-    if (!pathForm.test(path) || path.startsWith(reserved)) {
+    // A path the guard refuses in requests would never be found.
+    const bare = path.replace(/\/\*$/, '');
+    const reachable = bare === '' || readTarget(bare) !== undefined;
+    if (!pathForm.test(path) || !reachable || path.startsWith(reserved)) {
       throw new WorkerError('INVALID_ADAPTERS', `endpoint path ${path} is malformed or reserved`);
     }
     const taken =
