@@ -167,7 +167,7 @@ export class EthereumAdapter
     batch: readonly Admitted<EthereumTransaction>[],
     env: BatchEnvironment,
   ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    return this.#executeFrom(0, [], { set, batch, env });
+    return this.#executeFrom(0, [], { set, batch, env, leaf: 0 });
   }
 
   /** Goes through the batch; only a precompile of the library makes it asynchronous. */
@@ -178,13 +178,14 @@ export class EthereumAdapter
       readonly set: BatchSet;
       readonly batch: readonly Admitted<EthereumTransaction>[];
       readonly env: BatchEnvironment;
+      leaf: number;
     },
   ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    const { set, batch, env } = run;
+    const { batch } = run;
     for (let i = start; i < batch.length; i++) {
       const { chain, transaction } = (batch[i] as Admitted<EthereumTransaction>).transaction;
       try {
-        const result = chain.execute(transaction, set, env);
+        const result = chain.execute(transaction, run);
         if (result instanceof Promise) {
           return result
             .then(
@@ -192,11 +193,13 @@ export class EthereumAdapter
               (error) => this.#dropped(chain, error),
             )
             .then((outcome) => {
+              if (outcome.ok) run.leaf++;
               chain.settled(transaction);
               return this.#executeFrom(i + 1, [...outcomes, outcome], run);
             });
         }
         outcomes.push({ ok: true, result });
+        run.leaf++;
       } catch (error) {
         outcomes.push(this.#dropped(chain, error));
       }
@@ -214,8 +217,8 @@ export class EthereumAdapter
     for (const { chain } of this.#chains.values()) chain.seal(set);
   }
 
-  committed(_info: CommittedBatch, view: ReadView): void {
-    for (const chain of this.#chains.values()) chain.view.committed(view);
+  committed(batch: CommittedBatch, view: ReadView): void {
+    for (const chain of this.#chains.values()) chain.view.committed(batch, view);
   }
 
   headReset(): void {

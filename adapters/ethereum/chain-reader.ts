@@ -275,7 +275,10 @@ export interface ChainView {
   block(reference: BlockReference): BlockView | undefined;
   transactionByHash(hash: Uint8Array): TransactionView | undefined;
   transactionByIndex(block: BlockReference, index: number): TransactionView | undefined;
-  /** `view.seqno` of the transaction's leaf in the ledger, to ask for its receipt there. */
+  /**
+   * `view.seqno` of the transaction's leaf in the ledger, to ask for its receipt there. Undefined
+   * for one that is unknown, or was committed before this node started.
+   */
   transactionId(hash: Uint8Array): string | undefined;
   receiptByHash(hash: Uint8Array): ReceiptView | undefined;
   receiptsOfBlock(block: BlockReference): readonly ReceiptView[] | undefined;

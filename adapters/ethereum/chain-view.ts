@@ -1,7 +1,7 @@
 import type { ReadView } from '@concordat/kv';
 import { BinaryWriter, emptyBytes, equalBytes, toLatin1 } from '@concordat/std';
-import type { Actor, AdapterHost } from '@concordat/worker-enclave';
-import { bloomBytes, bloomOf, encodeReceipt } from './block.ts';
+import type { Actor, AdapterHost, CommittedBatch } from '@concordat/worker-enclave';
+import { bloomBytes } from './block.ts';
 import type { Chain } from './chain.ts';
 import type {
   AccountView,
@@ -22,9 +22,11 @@ import type {
 import { emptyCodeHash, emptyCodeKey, toBigInt, toWord } from './crypto.ts';
 import type { EngineFactory } from './engine.ts';
 import { EthereumError } from './errors.ts';
+import { LedgerPlaces } from './ledger-places.ts';
 import { blockMayMatch, logMatches } from './log-search.ts';
 import { hashKey } from './open-block.ts';
 import { orderedTrieRoot } from './ordered-trie.ts';
+import { consensusForm, receiptOf } from './receipts.ts';
 import {
   bloomOfBlockRecord,
   decodeBlock,
@@ -33,10 +35,17 @@ import {
   decodePlace,
   decodeTransactionRecord,
   type HeadRecord,
+  type TransactionPlace,
   type TransactionRecord,
 } from './records.ts';
 import { replayHeader } from './replay.ts';
-import { accessListOf, estimateGas, type SimulationGround, simulateCall } from './simulation.ts';
+import {
+  accessListOf,
+  estimateGas,
+  overriddenBlock,
+  type SimulationGround,
+  simulateCall,
+} from './simulation.ts';
 import { accountKey, codeOf, slotKey, tableSource } from './state-source.ts';
 import { blockKey, tableNames, transactionKey } from './tables.ts';
 import { transactionFields } from './transaction.ts';
@@ -58,6 +67,8 @@ export class TableChainView implements ChainView {
   readonly #host: () => AdapterHost;
   readonly #listeners = new Set<HeadListener>();
   readonly #space: string;
+  /** Of normal chains by block number, of replays by transaction index. */
+  readonly #ledgerPlaces = new LedgerPlaces();
   #told: HeadRecord | undefined;
 
   constructor(chain: Chain, makeEngine: EngineFactory, host: () => AdapterHost) {
@@ -184,7 +195,7 @@ export class TableChainView implements ChainView {
     return bytes === undefined ? new Uint8Array(32) : bytes.subarray(0, 32);
   }
 
-  #place(view: ReadView, hash: Uint8Array): { number: number; index: number } | undefined {
+  #place(view: ReadView, hash: Uint8Array): TransactionPlace | undefined {
     const bytes = view.table(tableNames.transactionHashes).get(hashKey(this.#space, hash));
     return bytes === undefined ? undefined : decodePlace(bytes);
   }
@@ -193,6 +204,12 @@ export class TableChainView implements ChainView {
     const key = transactionKey(this.#space, number, index);
     const bytes = view.table(tableNames.transactions).get(key);
     return bytes === undefined ? undefined : decodeTransactionRecord(bytes);
+  }
+
+  transactionId(hash: Uint8Array): string | undefined {
+    const place = this.#place(this.#view, hash);
+    if (place === undefined) return undefined;
+    return this.#ledgerPlaces.transactionId(this.replay ? place.index : place.number, place.leaf);
   }
 
   transactionByHash(hash: Uint8Array): TransactionView | undefined {
@@ -426,21 +443,19 @@ export class TableChainView implements ChainView {
     this.#told = this.#chain.head(this.#view);
   }
 
-  /** Tells the listeners what a committed batch added. */
-  committed(view: ReadView): void {
+  /** Learns what a committed batch added, and tells the listeners. */
+  committed(batch: CommittedBatch, view: ReadView): void {
     const head = this.#chain.head(view);
     const told = this.#told;
     this.#told = head;
-    if (head === undefined || this.#listeners.size === 0) return;
-    if (this.replay) {
-      if (head.transactions !== (told?.transactions ?? 0)) {
-        this.#tell(view, this.#headNumber(view), told?.transactions ?? 0);
-      }
-      return;
-    }
-    for (let number = (told?.number ?? -1) + 1; number <= head.number; number++) {
-      this.#tell(view, number, 0);
-    }
+    if (head === undefined) return;
+    const first = this.replay ? (told?.transactions ?? 0) : (told?.number ?? -1) + 1;
+    const end = this.replay ? head.transactions : head.number + 1;
+    if (first === end) return;
+    this.#ledgerPlaces.add(first, batch);
+    if (this.#listeners.size === 0) return;
+    if (this.replay) this.#tell(view, this.#headNumber(view), first);
+    else for (let number = first; number < end; number++) this.#tell(view, number, 0);
   }
 
   #tell(view: ReadView, number: number, fromIndex: number): void {
@@ -451,22 +466,6 @@ export class TableChainView implements ChainView {
   }
 }
 
-/** A block's surroundings with what a caller wants to see in their place. */
-function overriddenBlock(block: BlockContext, overrides: BlockOverrides): BlockContext {
-  const { number, timestamp, gasLimit, coinbase, prevRandao, baseFeePerGas } = overrides;
-  return {
-    ...block,
-    number: number === undefined ? block.number : Number(number),
-    timestamp: timestamp === undefined ? block.timestamp : Number(timestamp),
-    // More gas than a block holds would let one call run for as long as it likes.
-    gasLimit: Math.min(block.gasLimit, Number(gasLimit ?? block.gasLimit)),
-    coinbase: coinbase ?? block.coinbase,
-    prevRandao: prevRandao === undefined ? block.prevRandao : toBigInt(prevRandao),
-    baseFee: baseFeePerGas ?? block.baseFee,
-    blobBaseFee: overrides.blobBaseFee ?? block.blobBaseFee,
-  };
-}
-
 function hexField(
   header: Readonly<Record<string, string>>,
   name: string,
@@ -474,47 +473,6 @@ function hexField(
 ): Uint8Array {
   const hex = header[name];
   return hex === undefined ? new Uint8Array(length) : Buffer.from(hex.slice(2), 'hex');
-}
-
-function consensusForm(record: TransactionRecord): Uint8Array {
-  const { status, cumulativeGasUsed, logs, raw } = record;
-  const first = raw[0] as number;
-  const type = first >= 0xc0 ? 0 : first;
-  return encodeReceipt({ type, status, cumulativeGasUsed, bloom: bloomOf(logs), logs });
-}
-
-interface Place {
-  readonly number: number;
-  readonly index: number;
-  readonly blockHash: Uint8Array;
-}
-
-function receiptOf(record: TransactionRecord, place: Place): ReceiptView {
-  const { number, index, blockHash } = place;
-  const fields = transactionFields(record.raw);
-  return {
-    transactionHash: record.hash,
-    transactionIndex: index,
-    blockHash,
-    blockNumber: number,
-    from: record.from,
-    ...(fields.to === undefined ? {} : { to: fields.to }),
-    ...(record.contractAddress === undefined ? {} : { contractAddress: record.contractAddress }),
-    type: fields.type,
-    status: record.status,
-    gasUsed: record.gasUsed,
-    cumulativeGasUsed: record.cumulativeGasUsed,
-    effectiveGasPrice: record.effectiveGasPrice,
-    logs: record.logs.map((log, i) => ({
-      ...log,
-      blockNumber: number,
-      blockHash,
-      transactionHash: record.hash,
-      transactionIndex: index,
-      logIndex: record.firstLog + i,
-    })),
-    logsBloom: bloomOf(record.logs),
-  };
 }
 
 /** A raw transaction behind the name of its chain: u16 length, UTF-8 name, raw bytes. */

@@ -35,6 +35,16 @@ interface Batch {
   /** Blocks that filled up within the batch. */
   readonly full: { readonly block: OpenBlock; readonly sealed: SealedBlock }[];
   readonly headBytes: Uint8Array | undefined;
+  /** Of the ledger block: that of the transaction under way. */
+  leaf: number;
+}
+
+/** Where a transaction is executed. */
+export interface ExecutionPlace {
+  readonly set: BatchSet;
+  readonly env: BatchEnvironment;
+  /** Transactions kept in this batch so far, of all chains. */
+  readonly leaf: number;
 }
 
 /** One chain on the leader: it executes transactions into blocks. */
@@ -99,15 +109,15 @@ export class Chain {
   }
 
   /**
-   * Executes one transaction and ends it in the set.
+   * Executes one transaction and ends it in the set, as the given leaf of the batch.
    * @throws EthereumError every refusal; then the set holds nothing of it
    */
   execute(
     transaction: DecodedTransaction,
-    set: BatchSet,
-    env: BatchEnvironment,
+    { set, env, leaf }: ExecutionPlace,
   ): SubmittedTransaction | Promise<SubmittedTransaction> {
     const batch = this.#open(set, env);
+    batch.leaf = leaf;
     this.#makeRoom(batch, transaction);
     const applied = applyTransaction(this.#engine, transaction, batch.block.context);
     if (applied instanceof Promise) {
@@ -138,7 +148,7 @@ export class Chain {
     const head = headBytes === undefined ? undefined : decodeHead(headBytes);
     const full: Batch['full'] = [];
     const block = this.#firstBlock({ set, env, full }, head);
-    const batch: Batch = { set, env, block, full, headBytes };
+    const batch: Batch = { set, env, block, full, headBytes, leaf: 0 };
     this.#batch = batch;
     return batch;
   }
@@ -204,7 +214,7 @@ export class Chain {
     this.#state.finishTransaction();
     const { index, record } = block.add(transaction, applied);
     set.table(tableNames.transactions).set(transactionKey(space, number, index), record);
-    known.set(key, encodePlace(number, index));
+    known.set(key, encodePlace({ number, index, leaf: batch.leaf }));
     // The claims digest of a leaf is the transaction's hash: a ledger receipt then proves it.
     set.endTransaction(toDigest(transaction.hash));
     return {

@@ -186,7 +186,6 @@ export class Machine implements Engine {
       gasLimit: BigInt(gas),
       common: this.fork.common,
       _EVM: this.fork.library,
-      stateManager: this.fork.library.stateManager,
     });
     if (result instanceof Promise) {
       return result.then((ready) => this.#precompiled(parent, gas, checkpoint, ready));

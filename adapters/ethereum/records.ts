@@ -206,13 +206,27 @@ export function decodeTransactionRecord(bytes: Uint8Array): TransactionRecord {
   });
 }
 
-/** u64 number ‖ u32 index: where a transaction hash points. */
-export const encodePlace = (number: number, index: number): Uint8Array =>
-  writer.u64(number).u32(index).take();
+/** Where a transaction hash points. */
+export interface TransactionPlace {
+  /** Of the block. */
+  readonly number: number;
+  /** In the block. */
+  readonly index: number;
+  /** In the batch, which may hold several chains' transactions: its leaf of the ledger block. */
+  readonly leaf: number;
+}
+
+/** u64 number ‖ u32 index ‖ u32 leaf. */
+export const encodePlace = ({ number, index, leaf }: TransactionPlace): Uint8Array =>
+  writer.u64(number).u32(index).u32(leaf).take();
 
 /** Reads {@link encodePlace}. @throws EthereumError MALFORMED */
-export function decodePlace(bytes: Uint8Array): { number: number; index: number } {
-  return readAll(bytes, (reader) => ({ number: reader.u64(), index: reader.u32() }));
+export function decodePlace(bytes: Uint8Array): TransactionPlace {
+  return readAll(bytes, (reader) => ({
+    number: reader.u64(),
+    index: reader.u32(),
+    leaf: reader.u32(),
+  }));
 }
 
 /** u64 number: where a block hash points. */

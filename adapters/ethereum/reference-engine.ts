@@ -56,7 +56,8 @@ export class ReferenceEngine implements Engine {
       ),
       skipNonceIncrement: true,
     });
-    for (const address of evm.journal.touched) {
+    const { touched } = evm.journal as unknown as { readonly touched: ReadonlySet<string> };
+    for (const address of touched) {
       state.touch(state.account(libraryAddress(address)));
     }
     return this.#collect(message, result);

@@ -1,13 +1,14 @@
 import { emptyBytes, utf8 } from '@concordat/std';
 import type {
   AccessListEntry,
+  BlockOverrides,
   CallOutcome,
   CallRequest,
   StateOverride,
   StateOverrides,
   TransactionFields,
 } from './chain-reader.ts';
-import { toWord } from './crypto.ts';
+import { toBigInt, toWord } from './crypto.ts';
 import type { EngineFactory, MessageResult } from './engine.ts';
 import { EthereumError } from './errors.ts';
 import type { Fork } from './fork.ts';
@@ -270,4 +271,20 @@ function entriesOf(
     entries.push({ address: account.address, storageKeys });
   }
   return entries.toSorted((a, b) => Buffer.compare(a.address, b.address));
+}
+
+/** A block's surroundings with what a caller wants to see in their place. */
+export function overriddenBlock(block: BlockContext, overrides: BlockOverrides): BlockContext {
+  const { number, timestamp, gasLimit, coinbase, prevRandao, baseFeePerGas } = overrides;
+  return {
+    ...block,
+    number: number === undefined ? block.number : Number(number),
+    timestamp: timestamp === undefined ? block.timestamp : Number(timestamp),
+    // More gas than a block holds would let one call run for as long as it likes.
+    gasLimit: Math.min(block.gasLimit, Number(gasLimit ?? block.gasLimit)),
+    coinbase: coinbase ?? block.coinbase,
+    prevRandao: prevRandao === undefined ? block.prevRandao : toBigInt(prevRandao),
+    baseFee: baseFeePerGas ?? block.baseFee,
+    blobBaseFee: overrides.blobBaseFee ?? block.blobBaseFee,
+  };
 }
