@@ -2,7 +2,7 @@ export { CliError, type CliErrorCode } from './errors.ts';
 export { buildImages, type ImageMeasurement, imageDirectory } from './sandbox/images.ts';
 export { SandboxLayout, type SandboxNode, type SandboxRecord } from './sandbox/layout.ts';
 export { endProcesses, isRunning, type NodeStatus, sleep } from './sandbox/node-process.ts';
-export { sandboxChain, sandboxChainId } from './sandbox/plan.ts';
+export { type NodeConfig, sandboxChain, sandboxChainId } from './sandbox/plan.ts';
 export {
   frontOffice,
   nodeTuple,

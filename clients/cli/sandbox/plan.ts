@@ -116,3 +116,6 @@ export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: Sandb
     workers: [{ image: imageDirectory('worker'), listen: `127.0.0.1:${node.ports.application}` }],
   };
 }
+
+/** Configuration of a node's host as a sandbox writes it (node/host/config.schema.json). */
+export type NodeConfig = ReturnType<typeof nodeConfig>;

@@ -24,7 +24,13 @@ import {
   spawnHost,
   waitForStatus,
 } from './node-process.ts';
-import { genesisConstitution, nodeConfig, type SandboxPlan, sandboxChain } from './plan.ts';
+import {
+  genesisConstitution,
+  type NodeConfig,
+  nodeConfig,
+  type SandboxPlan,
+  sandboxChain,
+} from './plan.ts';
 import { freePorts } from './ports.ts';
 
 /** What a person sees of a sandbox coming up. */
@@ -43,6 +49,8 @@ export interface SandboxOptions {
   readonly genesisData?: Readonly<Record<string, string>>;
   /** First port tried; nodes take ports from here upwards. */
   readonly basePort?: number;
+  /** Last word on what a new node's host is configured with; default as it is. */
+  readonly adjustConfig?: (config: NodeConfig, node: SandboxNode) => unknown;
 }
 
 /** An application or a front end uses this identity: it transacts and cannot vote. */
@@ -59,6 +67,7 @@ const silent: SandboxProgress = { begin: () => {}, done: () => {}, note: () => {
 export class Sandbox {
   readonly layout: SandboxLayout;
   readonly #progress: SandboxProgress;
+  readonly #options: SandboxOptions;
   readonly #pids: number[] = [];
   readonly #hosts = new Map<string, number>();
   #record: SandboxRecord;
@@ -67,9 +76,10 @@ export class Sandbox {
   private constructor(
     layout: SandboxLayout,
     state: { readonly record: SandboxRecord; readonly plan: SandboxPlan },
-    progress: SandboxProgress,
+    { options, progress }: { readonly options: SandboxOptions; readonly progress: SandboxProgress },
   ) {
     this.layout = layout;
+    this.#options = options;
     this.#record = state.record;
     this.#plan = state.plan;
     this.#progress = progress;
@@ -122,7 +132,7 @@ export class Sandbox {
     if (known?.complete) {
       requireSameImages(known, measurements);
       const state = { record: known, plan: { ...plan, nodes: known.nodes } };
-      return new Sandbox(layout, state, progress);
+      return new Sandbox(layout, state, { options, progress });
     }
     // One that never came up whole holds nothing worth keeping.
     await layout.remove();
@@ -135,7 +145,7 @@ export class Sandbox {
       measurements: measurements.map(({ measurement }) => measurement),
       complete: false,
     };
-    return new Sandbox(layout, { record, plan: { ...plan, nodes } }, progress);
+    return new Sandbox(layout, { record, plan: { ...plan, nodes } }, { options, progress });
   }
 
   /** Starts every node: a new network, or the one that was stopped. */
@@ -182,8 +192,10 @@ export class Sandbox {
       ownerKey: owner.publicKey,
     });
     await writeJson(layout.genesis, constitution);
+    const { adjustConfig = (config: NodeConfig) => config } = this.#options;
     for (const node of this.nodes) {
-      await writeJson(layout.nodeConfig(node.name), nodeConfig(layout, this.#plan, node));
+      const config = adjustConfig(nodeConfig(layout, this.#plan, node), node);
+      await writeJson(layout.nodeConfig(node.name), config);
     }
     await this.#save(this.#record);
   }
