@@ -1,0 +1,92 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { CliError } from './errors.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+/** Options of a command, as `node:util` parses them. */
+export type OptionDeclarations = NonNullable<ParseArgsConfig['options']>;
+
+/** What a command is run with. */
+export interface Invocation {
+  /** Option values by name. */
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+  readonly terminal: Terminal;
+}
+
+/** One command of the command line. */
+export interface Command {
+  /** Words that select it, for example `sandbox up`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Positionals and options as the usage line shows them. */
+  readonly usage: string;
+  readonly options: OptionDeclarations;
+  /** Returns the exit status. */
+  run(invocation: Invocation): Promise<number>;
+}
+
+/** Finds the command that the words select, the longest name first. */
+export function selectCommand(
+  commands: readonly Command[],
+  words: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } | undefined {
+  for (const length of [2, 1]) {
+    const name = words.slice(0, length).join(' ');
+    const command = commands.find((candidate) => candidate.name === name);
+    if (command && words.length >= length) return { command, rest: words.slice(length) };
+  }
+  return undefined;
+}
+
+/**
+ * Parses a command's options and runs it.
+ * @throws CliError USAGE
+ */
+export async function runCommand(
+  command: Command,
+  args: readonly string[],
+  terminal: Terminal = processTerminal,
+): Promise<number> {
+  const { values, positionals } = parseOptions(command, args);
+  return command.run({ options: values, positionals, terminal });
+}
+
+function parseOptions(command: Command, args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: command.options,
+      allowPositionals: true,
+    });
+    return { values: values as Invocation['options'], positionals };
+  } catch (error) {
+    throw new CliError('USAGE', `${(error as Error).message}\n  usage: ${usageOf(command)}`);
+  }
+}
+
+/** The usage line of a command. */
+export const usageOf = (command: Command): string =>
+  `concordat ${command.name} ${command.usage}`.trimEnd();
+
+/** An option that must be there. @throws CliError USAGE */
+export function required(invocation: Invocation, name: string): string {
+  const value = invocation.options[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new CliError('USAGE', `--${name} is missing`);
+}
+
+/** A whole number option within bounds, or its default. @throws CliError USAGE */
+export function wholeNumber(
+  invocation: Invocation,
+  name: string,
+  bounds: { readonly least: number; readonly most: number; readonly otherwise: number },
+): number {
+  const text = invocation.options[name];
+  if (text === undefined) return bounds.otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= bounds.least && value <= bounds.most) return value;
+  throw new CliError(
+    'USAGE',
+    `--${name} must be a whole number from ${bounds.least} to ${bounds.most}`,
+  );
+}

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { AdminClient, type Identity, readIdentity } from '@concordat/sdk';
+import { type Invocation, required } from './command.ts';
+import { CliError } from './errors.ts';
+import { defaultSandboxDirectory, SandboxLayout, type SandboxNode } from './sandbox/layout.ts';
+
+/** Options of commands that talk to a network: a sandbox here, or any node anywhere. */
+export const connectionOptions = {
+  directory: { type: 'string', default: defaultSandboxDirectory },
+  as: { type: 'string' },
+  node: { type: 'string' },
+  address: { type: 'string' },
+  'network-certificate': { type: 'string' },
+  certificate: { type: 'string' },
+  key: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+/** How the usage line shows them. */
+export const connectionUsage =
+  '[--as organisation] [--node vn1] | --address host:port --network-certificate file --certificate file --key file';
+
+/** A connection to the administrative channel, and who uses it. */
+export interface AdminConnection {
+  readonly admin: AdminClient;
+  readonly identity: Identity;
+}
+
+/**
+ * Connects as the options say: to the sandbox of this directory as one of its organisations (the
+ * first by default), or to a node given by address.
+ * @throws CliError SANDBOX_MISSING, USAGE; SdkError
+ */
+export async function connect(invocation: Invocation): Promise<AdminConnection> {
+  const { options } = invocation;
+  if (options.address !== undefined) {
+    const identity = await readIdentity({
+      certificateFile: required(invocation, 'certificate'),
+      keyFile: required(invocation, 'key'),
+    });
+    const networkCertificate = await readFile(required(invocation, 'network-certificate'), 'utf8');
+    const address = required(invocation, 'address');
+    return { identity, admin: new AdminClient({ address, networkCertificate, identity }) };
+  }
+  const { layout, node } = await sandboxNode(invocation);
+  const record = await layout.read();
+  const actor = typeof options.as === 'string' ? options.as : (node?.organisation ?? '');
+  const identity = await readIdentity(layout.identity(actor));
+  return {
+    identity,
+    admin: new AdminClient({
+      address: `127.0.0.1:${node.ports.admin}`,
+      networkCertificate: record?.networkCertificate ?? '',
+      identity,
+    }),
+  };
+}
+
+/** The sandbox of this directory and the node the options name (the first by default). */
+export async function sandboxNode({
+  options,
+}: Invocation): Promise<{ readonly layout: SandboxLayout; readonly node: SandboxNode }> {
+  const layout = new SandboxLayout(String(options.directory));
+  const record = await layout.read();
+  if (!record?.complete) {
+    throw new CliError(
+      'SANDBOX_MISSING',
+      `there is no sandbox in ${layout.directory}: start one with "npm start", or name a node with --address`,
+    );
+  }
+  const { as: actor, node: name } = options;
+  const node =
+    typeof name === 'string'
+      ? record.nodes.find((candidate) => candidate.name === name)
+      : (record.nodes.find(({ organisation }) => organisation === actor) ?? record.nodes[0]);
+  if (!node) throw new CliError('USAGE', `this sandbox has no node ${String(name)}`);
+  return { layout, node };
+}

@@ -1,0 +1,53 @@
+import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
+import { CliError, explain } from './errors.ts';
+import { gatewayCommand } from './gateway-command.ts';
+import { governanceCommands } from './governance-commands.ts';
+import { proofCommands } from './proof-commands.ts';
+import { sandboxCommands } from './sandbox-commands.ts';
+import { startCommand } from './start-command.ts';
+import { paint, processTerminal } from './terminal.ts';
+
+const commands: readonly Command[] = [
+  startCommand,
+  ...sandboxCommands,
+  ...governanceCommands,
+  ...proofCommands,
+  gatewayCommand,
+];
+
+const oldestRuntime = 24;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  if (major < oldestRuntime) {
+    throw new CliError(
+      'USAGE',
+      `this needs Node ${oldestRuntime} or later; "npm ci" installs it where a package exists`,
+    );
+  }
+  const selected = selectCommand(commands, args);
+  if (!selected) return help(args);
+  if (selected.rest.includes('--help')) {
+    processTerminal.write(`${selected.command.summary}\n  usage: ${usageOf(selected.command)}\n`);
+    return 0;
+  }
+  return runCommand(selected.command, selected.rest);
+}
+
+function help(args: readonly string[]): number {
+  const asked = args.length === 0 || args[0] === 'help' || args[0] === '--help';
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const heading = asked
+    ? 'concordat <command> [--help]'
+    : `there is no command "${args.join(' ')}"`;
+  processTerminal.write(`${heading}\n\n${lines.join('\n')}\n`);
+  return asked ? 0 : 2;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${paint(processTerminal, 'red', 'error')} ${explain(error)}\n`);
+  process.exitCode = error instanceof CliError && error.code === 'USAGE' ? 2 : 1;
+}

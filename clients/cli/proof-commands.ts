@@ -1,0 +1,212 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import {
+  createOrganisation,
+  type EncryptionKey,
+  importEncryptionKey,
+  issueStaffIdentity,
+  type LedgerReport,
+  readIdentity,
+  saveIdentity,
+  verifyLedger,
+  verifyReceipt,
+} from '@concordat/sdk';
+import { type Command, type Invocation, required } from './command.ts';
+import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
+import { CliError } from './errors.ts';
+import { defaultSandboxDirectory } from './sandbox/layout.ts';
+import { formatCount, paint, renderTable } from './terminal.ts';
+
+const ledgerVerify: Command = {
+  name: 'ledger verify',
+  summary: 'verify a ledger offline: every block, signature and, with the owner’s key, every byte',
+  usage:
+    '<node of the sandbox | directory of chunk files> [--network-certificate file] [--owner-key file] [--json]',
+  options: {
+    directory: { type: 'string', default: defaultSandboxDirectory },
+    node: { type: 'string' },
+    'network-certificate': { type: 'string' },
+    'owner-key': { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+  run: async (invocation) => {
+    const { terminal, options } = invocation;
+    const { directory, networkCertificate, keyHolderKey } = await ledgerOf(invocation);
+    let blocks = 0;
+    const report = await verifyLedger({
+      directory,
+      networkCertificate,
+      ...(keyHolderKey && { keyHolderKey }),
+      onBlock: () => {
+        blocks += 1;
+        if (terminal.interactive && blocks % 500 === 0) {
+          terminal.write(`\r  ${formatCount(blocks)} blocks verified`);
+        }
+      },
+    });
+    if (terminal.interactive) terminal.write('\r\u001b[2K');
+    if (options.json === true) terminal.write(`${JSON.stringify(report)}\n`);
+    else printReport(invocation, report, directory);
+    return report.ok ? 0 : 1;
+  },
+};
+
+async function ledgerOf(invocation: Invocation): Promise<{
+  readonly directory: string;
+  readonly networkCertificate: string;
+  readonly keyHolderKey?: EncryptionKey;
+}> {
+  const { options } = invocation;
+  const [where = 'vn1'] = invocation.positionals;
+  const ownerKey = options['owner-key'];
+  if (existsSync(where)) {
+    return {
+      directory: where,
+      networkCertificate: await readFile(required(invocation, 'network-certificate'), 'utf8'),
+      ...(typeof ownerKey === 'string' && {
+        keyHolderKey: importEncryptionKey(await readFile(ownerKey, 'utf8')),
+      }),
+    };
+  }
+  const { layout } = await sandboxNode({ ...invocation, options: { ...options, node: where } });
+  return {
+    directory: layout.ledger(where),
+    networkCertificate: await readFile(layout.networkCertificate, 'utf8'),
+    keyHolderKey: importEncryptionKey(await readFile(layout.ownerKey, 'utf8')),
+  };
+}
+
+function printReport({ terminal }: Invocation, report: LedgerReport, directory: string): void {
+  const verdict = report.ok
+    ? paint(terminal, 'green', 'The ledger is intact.')
+    : paint(terminal, 'red', 'The ledger is damaged.');
+  terminal.write(`${verdict} ${directory}\n`);
+  const rows = [
+    ['network', `${report.networkName ?? '?'} ${report.networkId ?? ''}`],
+    ['blocks', formatCount(report.blocks)],
+    ['transactions', formatCount(report.transactions)],
+    ['first, last', `${report.first?.transactionId ?? '-'}, ${report.last?.transactionId ?? '-'}`],
+    ['history root', report.last?.historyRoot ?? '-'],
+    ...report.epochs.map(({ epoch, blocks, contents }) => [
+      `epoch ${epoch}`,
+      `${formatCount(blocks)} blocks, ${contents ? 'contents verified' : 'chain and signatures only'}`,
+    ]),
+  ];
+  terminal.write(renderTable(['', ''], rows).split('\n').slice(2).join('\n'));
+  if (report.tornBytes > 0) {
+    terminal.write(`  ${report.tornBytes} bytes of a block being written at the end\n`);
+  }
+  const { damage } = report;
+  if (damage) terminal.write(`  ${JSON.stringify(damage)}\n`);
+}
+
+const receiptGet: Command = {
+  name: 'receipt get',
+  summary: 'fetch the receipt of a committed transaction and verify it',
+  usage: `<view.seqno> [--output file] ${connectionUsage}`,
+  options: { ...connectionOptions, output: { type: 'string' } },
+  run: async (invocation) => {
+    const [id] = invocation.positionals;
+    if (!id) throw new CliError('USAGE', 'name a transaction as view.seqno, like 2.17');
+    const { admin } = await connect(invocation);
+    const receipt = await admin.receipt(id).finally(() => admin.close());
+    const text = `${JSON.stringify(receipt, undefined, 2)}\n`;
+    const { output } = invocation.options;
+    if (typeof output === 'string') await writeFile(output, text);
+    else invocation.terminal.write(text);
+    return 0;
+  },
+};
+
+const receiptVerify: Command = {
+  name: 'receipt verify',
+  summary: 'verify a receipt offline with the network’s certificate',
+  usage: '<receipt.json> [--network-certificate file] [--directory sandbox]',
+  options: {
+    directory: { type: 'string', default: defaultSandboxDirectory },
+    'network-certificate': { type: 'string' },
+  },
+  run: async (invocation) => {
+    const [file] = invocation.positionals;
+    if (!file) throw new CliError('USAGE', 'name a file with a receipt');
+    const certificate = invocation.options['network-certificate'];
+    const networkCertificate =
+      typeof certificate === 'string'
+        ? await readFile(certificate, 'utf8')
+        : await readFile((await sandboxNode(invocation)).layout.networkCertificate, 'utf8');
+    const verdict = verifyReceipt(await readReceipt(file), networkCertificate);
+    if (!verdict.ok) throw new CliError('VERIFICATION_FAILED', `${verdict.code}: ${verdict.why}`);
+    invocation.terminal.write(
+      `Transaction ${verdict.transactionId} is in the ledger: signed by node ${verdict.nodeId}.\n` +
+        `  write set ${verdict.writeSetDigest}\n  claims    ${verdict.claimsDigest}\n`,
+    );
+    return 0;
+  },
+};
+
+async function readReceipt(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
+  }
+}
+
+const keysOrganisation: Command = {
+  name: 'keys organisation',
+  summary: 'make an organisation’s key and certificate, as the membership list will hold it',
+  usage: '--name name --certificate file --key file',
+  options: {
+    name: { type: 'string' },
+    certificate: { type: 'string' },
+    key: { type: 'string' },
+  },
+  run: async (invocation) => {
+    const files = filesOf(invocation);
+    await saveIdentity(createOrganisation({ name: required(invocation, 'name') }), files);
+    invocation.terminal.write(
+      `Wrote ${files.certificateFile} and ${files.keyFile} (keep it secret).\n`,
+    );
+    return 0;
+  },
+};
+
+const keysStaff: Command = {
+  name: 'keys staff',
+  summary: 'issue a certificate to a person or service of an organisation',
+  usage: '--name name --issuer-certificate file --issuer-key file --certificate file --key file',
+  options: {
+    name: { type: 'string' },
+    'issuer-certificate': { type: 'string' },
+    'issuer-key': { type: 'string' },
+    certificate: { type: 'string' },
+    key: { type: 'string' },
+  },
+  run: async (invocation) => {
+    const files = filesOf(invocation);
+    const organisation = await readIdentity({
+      certificateFile: required(invocation, 'issuer-certificate'),
+      keyFile: required(invocation, 'issuer-key'),
+    });
+    const staff = issueStaffIdentity(organisation, { name: required(invocation, 'name') });
+    await saveIdentity(staff, files);
+    invocation.terminal.write(
+      `Wrote ${files.certificateFile} and ${files.keyFile} (keep it secret).\n`,
+    );
+    return 0;
+  },
+};
+
+const filesOf = (invocation: Invocation) => ({
+  certificateFile: required(invocation, 'certificate'),
+  keyFile: required(invocation, 'key'),
+});
+
+/** Commands on keys, receipts and ledgers. */
+export const proofCommands: readonly Command[] = [
+  keysOrganisation,
+  keysStaff,
+  receiptGet,
+  receiptVerify,
+  ledgerVerify,
+];
