@@ -252,10 +252,12 @@ function readSubmission(raw: Uint8Array): { readonly name: string; readonly byte
 }
 
 /** A refusal for a coded error; anything else is a bug and goes on. */
+/** A refusal under the framework's code, which travels between nodes; `reason` is our own. */
 function refusalOf(error: unknown): Refused {
   if (!(error instanceof EthereumError)) throw error;
-  const { code, message, details } = error;
-  return { ok: false, code, message, details };
+  const { code: reason, message, details } = error;
+  const code = reason === 'POOL_FULL' ? 'OVERLOADED' : 'INVALID_TRANSACTION';
+  return { ok: false, code, message, details: { ...details, reason } };
 }
 
 const asText = (_key: string, value: unknown): unknown => {

@@ -1,6 +1,6 @@
 import type { Submitted, Wait } from '@concordat/worker-enclave';
 import type { SubmittedTransaction } from '../chain-reader.ts';
-import { failureToRpc, RpcError } from './errors.ts';
+import { failureToRpc, RpcError, refusalToRpc } from './errors.ts';
 import {
   errorText,
   type ParsedEntry,
@@ -12,7 +12,7 @@ import {
 import type { RpcLimits } from './limits.ts';
 import type { CallContext } from './method.ts';
 import { methodTable } from './method-table.ts';
-import { rawTransaction, submissionError, submit } from './submit.ts';
+import { rawTransaction, submit } from './submit.ts';
 import { missingMethod } from './unsupported.ts';
 
 /** What a body is answered. */
@@ -109,7 +109,7 @@ function startSend(entry: RpcRequest, context: CallContext, wait: Wait, done: Se
 }
 
 const sendText = (id: RequestId, answer: Submitted<SubmittedTransaction>): string =>
-  answer.ok ? resultText(id, answer.result.hash) : errorText(id, submissionError(answer));
+  answer.ok ? resultText(id, answer.result.hash) : errorText(id, refusalToRpc(answer));
 
 /**
  * A batch: all submissions start before any is awaited, so that they share blocks; another call

@@ -73,6 +73,13 @@ const numbersOfRefusals: ReadonlyMap<string, RpcErrorCode> = new Map([
   ['POOL_FULL', 'LIMIT_EXCEEDED'],
   ['OVERLOADED', 'LIMIT_EXCEEDED'],
   ['NOT_STARTED', 'RESOURCE_UNAVAILABLE'],
+  ['NODE_NOT_READY', 'RESOURCE_UNAVAILABLE'],
+  ['NODE_STOPPING', 'RESOURCE_UNAVAILABLE'],
+  ['LEADER_UNKNOWN', 'RESOURCE_UNAVAILABLE'],
+  ['TRANSACTION_LOST', 'RESOURCE_UNAVAILABLE'],
+  // It may still commit: neither refused nor accepted.
+  ['TRANSACTION_UNKNOWN', 'TRANSACTION_UNDECIDED'],
+  ['INTERNAL_ERROR', 'INTERNAL_ERROR'],
 ]);
 
 /**
@@ -101,13 +108,18 @@ const gethWords: ReadonlyMap<string, string> = new Map<EthereumErrorCode, string
   ['TOO_MANY_RESULTS', 'query returned more than the allowed number of results'],
 ]);
 
-/** A refusal of the chain or the framework as a JSON-RPC error; `data` carries its code. */
+/**
+ * A refusal of the chain or the framework as a JSON-RPC error; `data` carries its code. A chain's
+ * refusal of a submission stands in `details.reason` behind the framework's code.
+ */
 export function refusalToRpc(refusal: {
   readonly code: string;
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
 }): RpcError {
-  const { code, message, details } = refusal;
+  const { message } = refusal;
+  const { reason, ...details } = refusal.details ?? {};
+  const code = typeof reason === 'string' && gethWords.has(reason) ? reason : refusal.code;
   const words = gethWords.get(code);
   const known = words === undefined || message.includes(words);
   return new RpcError(

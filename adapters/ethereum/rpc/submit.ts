@@ -1,7 +1,6 @@
-import type { Refused, Submitted, Wait } from '@concordat/worker-enclave';
+import type { Submitted, Wait } from '@concordat/worker-enclave';
 import type { SubmittedTransaction } from '../chain-reader.ts';
 import { maxCallDataBytes } from './call-parameters.ts';
-import { RpcError, refusalToRpc } from './errors.ts';
 import type { CallContext } from './method.ts';
 import { data, readParameters, required } from './parameters.ts';
 
@@ -23,12 +22,4 @@ export function submit(
   done: (answer: Submitted<SubmittedTransaction>) => void,
 ): void {
   context.host.submitWith(context.chain.submission(raw), context.actor, wait, done);
-}
-
-/** A refused submission as a JSON-RPC error. */
-export function submissionError(answer: Refused): RpcError {
-  // The transaction may still commit: neither a refusal nor a success.
-  if (answer.code !== 'COMMIT_TIMEOUT') return refusalToRpc(answer);
-  const details = { code: answer.code, ...answer.details };
-  return new RpcError('TRANSACTION_UNDECIDED', answer.message, details);
 }

@@ -242,7 +242,8 @@ suite('Refused submissions', () => {
     ['INTRINSIC_GAS_TOO_LOW', 'intrinsic gas too low', -32000],
     ['OVERLOADED', 'the queue is full', -32005],
     ['POOL_FULL', 'txpool is full', -32005],
-    ['COMMIT_TIMEOUT', 'not committed in time', 4],
+    ['TRANSACTION_UNKNOWN', 'not committed in time', 4],
+    ['TRANSACTION_LOST', 'rolled back', -32002],
   ];
   for (const [code, message, number] of refusals) {
     test(`${code} answers ${number} with the chain's words and our code`, async () => {
@@ -260,6 +261,16 @@ suite('Refused submissions', () => {
     await new Promise((resolve) => setImmediate(resolve));
     host.submissions[0]!.done({ ok: false, code: 'NONCE_TOO_LOW', message: 'nonce 3, next is 5' });
     assert.equal((await waiting).error?.message, 'nonce too low: nonce 3, next is 5');
+    const forwarded = call('eth_sendRawTransaction', ['0x02']);
+    await new Promise((resolve) => setImmediate(resolve));
+    const details = { reason: 'NONCE_TOO_LOW', next: '5' };
+    const message = 'nonce 3, next is 5';
+    host.submissions[1]!.done({ ok: false, code: 'INVALID_TRANSACTION', message, details });
+    assert.deepEqual((await forwarded).error, {
+      code: -32000,
+      message: 'nonce too low: nonce 3, next is 5',
+      data: { code: 'NONCE_TOO_LOW', next: '5' },
+    });
   });
 
   test('a synchronous send answers the receipt, or after its wait error 4 with the hash', async () => {

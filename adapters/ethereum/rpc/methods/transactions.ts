@@ -3,12 +3,12 @@ import type { BlockReference, ChainView, SubmittedTransaction } from '../../chai
 import { keccak256 } from '../../crypto.ts';
 import { blockNumber } from '../block-parameter.ts';
 import { maxCallDataBytes } from '../call-parameters.ts';
-import { RpcError } from '../errors.ts';
+import { RpcError, refusalToRpc } from '../errors.ts';
 import { receiptToJson, transactionToJson } from '../format.ts';
 import { toData } from '../hex.ts';
 import { type CallContext, type Method, method } from '../method.ts';
 import { count, data, hash, looseCount, optional, required } from '../parameters.ts';
-import { submissionError, submit } from '../submit.ts';
+import { submit } from '../submit.ts';
 
 const rawBytes = required(data(maxCallDataBytes));
 /** Longest and default wait of `eth_sendRawTransactionSync`, milliseconds (EIP-7966). */
@@ -19,7 +19,7 @@ const defaultSyncWaitMs = 20_000;
 export const transactionMethods: readonly Method[] = [
   method('eth_sendRawTransaction', [rawBytes], async (context, raw) => {
     const answer = await submitted(context, raw);
-    if (!answer.ok) throw submissionError(answer);
+    if (!answer.ok) throw refusalToRpc(answer);
     return answer.result.hash;
   }),
   method('eth_sendRawTransactionSync', [rawBytes, optional(looseCount)], sendSync),
@@ -70,11 +70,11 @@ async function sendSync(
   const boundMs = Math.min(waitMs || defaultSyncWaitMs, maxSyncWaitMs);
   const answer = await within(boundMs, submitted(context, raw));
   const hashBytes = keccak256(raw);
-  if (answer === undefined || (!answer.ok && answer.code === 'COMMIT_TIMEOUT')) {
+  if (answer === undefined || (!answer.ok && answer.code === 'TRANSACTION_UNKNOWN')) {
     const why = `the transaction was accepted but is not committed after ${boundMs} ms`;
     throw new RpcError('TRANSACTION_UNDECIDED', why, toData(hashBytes));
   }
-  if (!answer.ok) throw submissionError(answer);
+  if (!answer.ok) throw refusalToRpc(answer);
   const receipt = context.chain.receiptByHash(hashBytes);
   if (!receipt) throw new RpcError('INTERNAL_ERROR', 'committed transaction without a receipt');
   return receiptToJson(receipt);
