@@ -97,6 +97,12 @@ export class Forwarding {
     }, retryMs);
   }
 
+  /** Ends for good; nobody is answered. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#parked = [];
+  }
+
   /** Tries what was held back again. */
   unpark(): void {
     const parked = this.#parked;

@@ -120,6 +120,13 @@ export class Pipeline {
     }
   }
 
+  /** Ends for good: nothing more is executed, nobody is answered. */
+  stop(): void {
+    this.#leading = false;
+    this.#abandon();
+    clearTimeout(this.#timer);
+  }
+
   /** Aborts a running execution and queues its transactions again. */
   interrupt(): void {
     const abandoned = this.#abandon();

@@ -1,15 +1,9 @@
-import type { AppliedBlock, ChannelToManager, ChannelToWorker } from '@concordat/bridge';
+import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
-import { type CodedError, concatBytes, formatTransactionId } from '@concordat/std';
+import { concatBytes } from '@concordat/std';
 import { Accounts } from './accounts.ts';
-import type {
-  AdapterHost,
-  BatchEnvironment,
-  CommittedBatch,
-  LedgerAdapter,
-  Refused,
-} from './adapter.ts';
-import { CommitGauge } from './commit-gauge.ts';
+import type { AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
+import { parseConfiguration } from './configuration.ts';
 import { WorkerError } from './errors.ts';
 import { Forwarding } from './forwarding.ts';
 import { Front } from './front.ts';
@@ -26,9 +20,10 @@ import {
   type WorkerLimits,
 } from './limits.ts';
 import { Pipeline } from './pipeline.ts';
-import { type Flight, SpeculativeChain } from './speculative-chain.ts';
+import { Settlement } from './settlement.ts';
+import { SpeculativeChain } from './speculative-chain.ts';
 import { Stats } from './stats.ts';
-import { type Lane, refusal } from './submission.ts';
+import type { Lane } from './submission.ts';
 
 /** What a worker is made of; clocks and entropy are injected so that tests decide them. */
 export interface WorkerOptions {
@@ -66,14 +61,13 @@ export class Worker {
   readonly #forwarding: Forwarding;
   readonly #intake: Intake;
   readonly #front: Front;
-  readonly #gauge: CommitGauge;
+  readonly #settlement: Settlement;
   readonly #sweep: NodeJS.Timeout;
   #policy: BatchPolicy = defaultBatchPolicy;
   #nodeId = zeroNode;
   #leader = false;
   #view = 0;
   #started = false;
-  #committedHeight = 0;
   #timeMs = 0;
   #genesisParts: Uint8Array[] = [];
   #genesisBytes = 0;
@@ -88,7 +82,6 @@ export class Worker {
     this.#store = store;
     this.#lanes = lanes;
     this.#chain = new SpeculativeChain(store);
-    this.#gauge = new CommitGauge(stats);
     const accounts = new Accounts();
     this.#intake = new Intake({
       lanes,
@@ -121,9 +114,22 @@ export class Worker {
       identityOf: (submission) => identityOf(submission.actor),
       answer,
       dispatch,
-      committedHeight: () => this.#committedHeight,
+      committedHeight: () => this.#settlement.committedHeight,
     });
     this.#intake.connect(this.#pipeline, this.#forwarding);
+    this.#settlement = new Settlement({
+      lanes,
+      chain: this.#chain,
+      pipeline: this.#pipeline,
+      intake: this.#intake,
+      forwarding: this.#forwarding,
+      stats,
+      nowMs,
+      isServing: () => this.#started,
+      sawTime: (timeMs) => {
+        this.#timeMs = Math.max(this.#timeMs, timeMs);
+      },
+    });
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = new Front({
       routes: this.#hosts.map((host, at) => ({
@@ -179,7 +185,7 @@ export class Worker {
       ok: this.#started,
       role: this.#leader ? 'leader' : 'follower',
       view: this.#view,
-      committedHeight: this.#committedHeight,
+      committedHeight: this.#settlement.committedHeight,
     };
   }
 
@@ -210,7 +216,8 @@ export class Worker {
   close(): void {
     clearInterval(this.#sweep);
     this.#front.close();
-    this.#pipeline.follow();
+    this.#pipeline.stop();
+    this.#forwarding.stop();
   }
 
   /**
@@ -235,13 +242,13 @@ export class Worker {
         this.#chain.sealed(message.batch, message);
         return;
       case 'committed':
-        this.#committed(message.height);
+        this.#settlement.committed(message.height);
         return;
       case 'committedByAll':
-        this.#gauge.committedByAll(message.height, this.#options.nowMs());
+        this.#settlement.committedByAll(message.height);
         return;
       case 'applied':
-        for (const block of message.blocks) this.#applied(block);
+        for (const block of message.blocks) this.#settlement.applied(block);
         return;
       case 'forwarded':
         this.#intake.forwarded(message);
@@ -279,63 +286,6 @@ export class Worker {
     }
   }
 
-  #committed(height: number): void {
-    const nowMs = this.#options.nowMs();
-    this.#chain.commit(height, (flight) => this.#blockCommitted(flight, nowMs));
-    this.#committedHeight = Math.max(this.#committedHeight, height);
-    this.#forwarding.committed(this.#committedHeight);
-    this.#pipeline.advance();
-  }
-
-  #blockCommitted(flight: Flight, nowMs: number): void {
-    this.#committedHeight = flight.height;
-    this.stats.blockCommitted(flight.count, nowMs);
-    if (this.#started) this.#publish(flight);
-    const { height, view, firstSeqno, submissions, outcomes } = flight;
-    if (submissions.length > 0) this.#gauge.committed(flight);
-    let seqno = firstSeqno;
-    for (let at = 0; at < submissions.length; at++) {
-      const submission = submissions[at] as (typeof submissions)[number];
-      const outcome = outcomes[at] as (typeof outcomes)[number];
-      if (!outcome.ok) {
-        this.stats.dropped += 1;
-        this.#intake.answer(submission, outcome);
-        continue;
-      }
-      const transactionId = formatTransactionId(view, seqno);
-      seqno += 1;
-      this.stats.commitLatency.record(nowMs - submission.receivedMs, nowMs);
-      this.#intake.answer(submission, { ok: true, result: outcome.result, transactionId, height });
-    }
-    for (const tell of flight.riders) tell();
-  }
-
-  #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
-    for (const { adapter, committed } of this.#lanes) {
-      adapter.committed?.({ height, view, firstSeqno, timeMs, count }, committed);
-    }
-  }
-
-  #applied(block: AppliedBlock): void {
-    const { height, view, firstSeqno, timeMs, transactions } = block;
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
-    if (!this.#started) this.#chain.adoptUnsealed();
-    const place = { height, view, firstSeqno, timeMs, count: transactions.length };
-    if (block.speculative || this.#chain.length > 0) {
-      const flight = { ...place, batch: 0, submissions: [], outcomes: [] };
-      this.#chain.applied(flight, transactions);
-      this.#headReset();
-      if (!block.speculative) this.#committed(height);
-      return;
-    }
-    this.#chain.replay(transactions);
-    this.#headReset();
-    this.#committedHeight = height;
-    this.stats.blockCommitted(place.count, this.#options.nowMs());
-    if (this.#started) this.#publish(place);
-    this.#forwarding.committed(height);
-  }
-
   #role(leader: boolean, view: number): void {
     const changed = leader !== this.#leader || view !== this.#view;
     this.#leader = leader;
@@ -355,44 +305,15 @@ export class Worker {
     this.#forwarding.unpark();
   }
 
-  /** Batches on their way to a manager that will refuse them: it waits for a `ready`. */
-  #dropUnsealed(): void {
-    if (!this.#started || !this.#chain.hasUnsealed) return;
-    this.#pipeline.interrupt();
-    this.#pipeline.orphan(this.#chain.dropUnsealed());
-    this.#headReset();
-  }
-
   #rollback(height: number): void {
-    this.#pipeline.interrupt();
-    const dropped = this.#chain.rollback(height);
-    this.#pipeline.orphan(dropped.filter((flight) => flight.height === 0));
-    const lost = refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again');
-    for (const flight of dropped) {
-      if (flight.height > 0) this.#lose(flight, lost);
-    }
-    if (dropped.length > 0) this.#headReset();
-    this.log('worker.rollback', { height, blocks: dropped.length });
+    const blocks = this.#settlement.rollback(height);
+    this.log('worker.rollback', { height, blocks });
     this.#ready();
   }
 
-  #lose(flight: Flight, lost: Refused): void {
-    for (const submission of flight.submissions) {
-      this.stats.lost += 1;
-      this.#intake.answer(submission, lost);
-    }
-    for (const tell of flight.riders) tell();
-  }
-
   #refused(batch: number, code: string): void {
-    if (this.#chain.isUnsealed(batch)) {
-      this.#ready();
-    }
+    if (this.#chain.isUnsealed(batch)) this.#ready();
     this.#pipeline.refused(batch, code);
-  }
-
-  #headReset(): void {
-    for (const { adapter } of this.#lanes) adapter.headReset?.();
   }
 
   #configure(json: Uint8Array): void {
@@ -436,12 +357,12 @@ export class Worker {
     this.#lanes.forEach((lane, at) => {
       lane.adapter.start?.(this.#hosts[at] as LaneHost);
     });
-    this.log('worker.started', { committedHeight: this.#committedHeight });
+    this.log('worker.started', { committedHeight: this.#settlement.committedHeight });
     if (this.#leader) this.#lead();
   }
 
   #ready(): void {
-    this.#dropUnsealed();
+    this.#settlement.dropUnsealed();
     this.#options.send({ kind: 'ready' });
   }
 
@@ -453,24 +374,8 @@ export class Worker {
 
   #expire(): void {
     const before = this.#options.nowMs() - this.limits.commitTimeoutMs;
-    const late = refusal('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known');
-    for (const submission of this.#chain.overdue(before)) this.#intake.answer(submission, late);
+    this.#settlement.expire(before);
     this.#pipeline.expire(before);
     this.#forwarding.expire(before);
-  }
-}
-
-/** @throws WorkerError PROTOCOL */
-function parseConfiguration(json: Uint8Array): {
-  adapters: Record<string, unknown>;
-  policies: unknown;
-  nodeId: unknown;
-} {
-  try {
-    const value = JSON.parse(Buffer.from(json).toString('utf8')) as Record<string, unknown>;
-    const adapters = (value.adapters ?? {}) as Record<string, unknown>;
-    return { adapters, policies: value.policies, nodeId: value.nodeId };
-  } catch (error) {
-    throw new WorkerError('PROTOCOL', `configuration: ${(error as CodedError).name}`);
   }
 }

@@ -1,0 +1,159 @@
+import type { AppliedBlock } from '@concordat/bridge';
+import { formatTransactionId } from '@concordat/std';
+import type { CommittedBatch } from './adapter.ts';
+import { CommitGauge } from './commit-gauge.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { Intake } from './intake.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Flight, SpeculativeChain } from './speculative-chain.ts';
+import type { Stats } from './stats.ts';
+import { type Lane, refusal } from './submission.ts';
+
+/** What the settlement needs of the worker around it. */
+export interface SettlementOptions {
+  readonly lanes: readonly Lane[];
+  readonly chain: SpeculativeChain;
+  readonly pipeline: Pipeline;
+  readonly intake: Intake;
+  readonly forwarding: Forwarding;
+  readonly stats: Stats;
+  readonly nowMs: () => number;
+  /** Whether clients are served: before, nobody waits and nobody listens. */
+  readonly isServing: () => boolean;
+  /** The state has reached a block of this time, milliseconds since 1970. */
+  readonly sawTime: (timeMs: number) => void;
+}
+
+/** What becomes of executed blocks: committed and answered, taken back, or made elsewhere. */
+export class Settlement {
+  readonly #options: SettlementOptions;
+  readonly #gauge: CommitGauge;
+  #committedHeight = 0;
+
+  constructor(options: SettlementOptions) {
+    this.#options = options;
+    this.#gauge = new CommitGauge(options.stats);
+  }
+
+  /** Height of the newest block known to be committed. */
+  get committedHeight(): number {
+    return this.#committedHeight;
+  }
+
+  /** Folds every block up to the height and answers whoever waits for them, in one burst. */
+  committed(height: number): void {
+    const { chain, forwarding, pipeline } = this.#options;
+    const nowMs = this.#options.nowMs();
+    chain.commit(height, (flight) => this.#blockCommitted(flight, nowMs));
+    this.#committedHeight = Math.max(this.#committedHeight, height);
+    forwarding.committed(this.#committedHeight);
+    pipeline.advance();
+  }
+
+  /** Every node has committed up to this height. */
+  committedByAll(height: number): void {
+    this.#gauge.committedByAll(height, this.#options.nowMs());
+  }
+
+  /** Takes up a block that was not executed here. */
+  applied(block: AppliedBlock): void {
+    const { chain, pipeline, stats, nowMs, isServing, sawTime, forwarding } = this.#options;
+    const { height, view, firstSeqno, timeMs, transactions, speculative } = block;
+    sawTime(timeMs);
+    if (isServing()) {
+      // Whatever was executed here without a number stands on a state that is gone.
+      pipeline.interrupt();
+      this.dropUnsealed();
+    } else {
+      chain.adoptUnsealed();
+    }
+    const place = { height, view, firstSeqno, timeMs, count: transactions.length };
+    if (speculative || chain.length > 0) {
+      chain.applied({ ...place, batch: 0, submissions: [], outcomes: [] }, transactions);
+      this.#headReset();
+      if (!speculative) this.committed(height);
+      return;
+    }
+    chain.replay(transactions);
+    this.#headReset();
+    this.#committedHeight = height;
+    stats.blockCommitted(place.count, nowMs());
+    this.#publish(place);
+    forwarding.committed(height);
+  }
+
+  /** Drops every block above the height: another leader's ledger does not have them. */
+  rollback(height: number): number {
+    const { chain, pipeline } = this.#options;
+    pipeline.interrupt();
+    const dropped = chain.rollback(height);
+    pipeline.orphan(dropped.filter((flight) => flight.height === 0));
+    for (const flight of dropped) {
+      if (flight.height > 0) this.#lose(flight);
+    }
+    if (dropped.length > 0) this.#headReset();
+    return dropped.length;
+  }
+
+  /** Drops batches on their way to a manager that will refuse them: it waits for a `ready`. */
+  dropUnsealed(): void {
+    const { chain, pipeline, isServing } = this.#options;
+    if (!isServing() || !chain.hasUnsealed) return;
+    pipeline.interrupt();
+    pipeline.orphan(chain.dropUnsealed());
+    this.#headReset();
+  }
+
+  /** Answers what was received before this time and still waits for its commit. */
+  expire(receivedBeforeMs: number): void {
+    const { chain, intake } = this.#options;
+    const late = refusal('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known');
+    for (const submission of chain.overdue(receivedBeforeMs)) intake.answer(submission, late);
+  }
+
+  #blockCommitted(flight: Flight, nowMs: number): void {
+    const { stats, intake } = this.#options;
+    this.#committedHeight = flight.height;
+    stats.blockCommitted(flight.count, nowMs);
+    this.#publish(flight);
+    const { height, view, firstSeqno, submissions, outcomes } = flight;
+    if (submissions.length > 0) this.#gauge.committed(flight);
+    let seqno = firstSeqno;
+    for (let at = 0; at < submissions.length; at++) {
+      const submission = submissions[at] as (typeof submissions)[number];
+      const outcome = outcomes[at] as (typeof outcomes)[number];
+      if (!outcome.ok) {
+        stats.dropped += 1;
+        intake.answer(submission, outcome);
+        continue;
+      }
+      const transactionId = formatTransactionId(view, seqno);
+      seqno += 1;
+      stats.commitLatency.record(nowMs - submission.receivedMs, nowMs);
+      intake.answer(submission, { ok: true, result: outcome.result, transactionId, height });
+    }
+    for (const tell of flight.riders) tell();
+  }
+
+  #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
+    const { lanes, isServing } = this.#options;
+    if (!isServing()) return;
+    for (const { adapter, committed } of lanes) {
+      adapter.committed?.({ height, view, firstSeqno, timeMs, count }, committed);
+    }
+  }
+
+  #lose(flight: Flight): void {
+    const { stats, intake } = this.#options;
+    const lost = refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again');
+    for (const submission of flight.submissions) {
+      stats.lost += 1;
+      intake.answer(submission, lost);
+    }
+    for (const tell of flight.riders) tell();
+  }
+
+  #headReset(): void {
+    for (const { adapter } of this.#options.lanes) adapter.headReset?.();
+  }
+}
