@@ -251,8 +251,10 @@ function readSubmission(raw: Uint8Array): { readonly name: string; readonly byte
   }
 }
 
-/** A refusal for a coded error; anything else is a bug and goes on. */
-/** A refusal under the framework's code, which travels between nodes; `reason` is our own. */
+/**
+ * A refusal under the framework's code, which travels between nodes; `reason` is our own. Anything
+ * but a coded error is a bug and goes on.
+ */
 function refusalOf(error: unknown): Refused {
   if (!(error instanceof EthereumError)) throw error;
   const { code: reason, message, details } = error;

@@ -5,6 +5,7 @@ import type {
   BatchEnvironment,
   BatchSet,
   Outcome,
+  Refused,
 } from '@concordat/worker-enclave';
 import type { EthereumAdapter, EthereumTransaction } from '../adapter.ts';
 import type { SubmittedTransaction } from '../chain-reader.ts';
@@ -18,6 +19,12 @@ export const someActor = {
   kinds: ['participant'],
   roles: [],
 } as unknown as Actor;
+
+/** Our own code of a refusal; the outer code is the framework's. */
+export function reasonOf(outcome: { readonly ok: true } | Refused): string {
+  if (outcome.ok) return 'kept';
+  return String(outcome.details?.reason);
+}
 
 /** Drives an adapter over a real store, batch by batch, without a node around it. */
 export class Bench {
@@ -41,8 +48,9 @@ export class Bench {
     };
   }
 
-  begin(): BatchSet & { finish(): void } {
-    const set = this.store.begin(++this.#layer);
+  begin(layer = ++this.#layer): BatchSet & { finish(): void } {
+    this.#layer = layer;
+    const set = this.store.begin(layer);
     const end = () => {
       const { privateWrites } = set.takeWriteSet();
       this.writeSetBytes += privateWrites.length;

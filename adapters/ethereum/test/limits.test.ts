@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyCodeKey, keccak256 } from '../crypto.ts';
+import { forkOf } from '../fork.ts';
+import { Machine } from '../machine.ts';
+import { ChainState } from '../state.ts';
+import { accountKey, memorySink } from '../state-source.ts';
+import { applyTransaction } from '../transition.ts';
+import { code } from './wallet.ts';
+
+const sender = new Uint8Array(20).fill(0xaa);
+const contract = new Uint8Array(20).fill(0xc0);
+const self = 'c0'.repeat(20);
+
+async function spend(runtime: Uint8Array, gasLimit: number, fork = 'prague') {
+  const sink = memorySink();
+  const codeKey = Buffer.from(keccak256(runtime)).toString('latin1');
+  const common = { exists: true, nonce: 0n, incarnation: 0, hasStorage: false };
+  sink.putCode(codeKey, runtime);
+  sink.putAccount(accountKey(sender), { ...common, balance: 0n, codeKey: emptyCodeKey });
+  sink.putAccount(accountKey(contract), { ...common, balance: 0n, codeKey });
+  const state = new ChainState(sink);
+  const machine = new Machine(forkOf(fork, 1n), state);
+  const applied = await applyTransaction(
+    machine,
+    {
+      from: sender,
+      fields: {
+        type: 0,
+        nonce: 0n,
+        maxFeePerGas: 0n,
+        maxPriorityFeePerGas: 0n,
+        gasLimit: BigInt(gasLimit),
+        to: contract,
+        value: 0n,
+        data: new Uint8Array(0),
+        accessList: [],
+        authorizationList: [],
+        blobVersionedHashes: [],
+        maxFeePerBlobGas: 0n,
+        v: 27n,
+        yParity: 0,
+        r: 1n,
+        s: 1n,
+      },
+    },
+    {
+      number: 1,
+      timestamp: 1,
+      coinbase: new Uint8Array(20),
+      gasLimit: 30_000_000,
+      difficulty: 0n,
+      prevRandao: 0n,
+      baseFee: 0n,
+      blobBaseFee: 0n,
+      blockHash: () => 0n,
+    },
+  );
+  state.finishTransaction();
+  return { applied, state };
+}
+
+test('an endless loop ends when its gas is spent', async () => {
+  const { applied } = await spend(code('5b 6000 56'), 1_000_000);
+  assert.deepEqual([applied.status, applied.gasUsed, applied.error], [0, 1_000_000, 'out of gas']);
+});
+
+test('a contract that calls itself for ever ends by gas, after hundreds of frames', async () => {
+  // Each frame counts itself in slot 0 first; the count of what succeeded stays.
+  const body = code(`6000 54 6001 01 6000 55  6000 6000 6000 6000 6000 73${self} 5a f1 00`);
+  const { applied, state } = await spend(body, 30_000_000);
+  const depth = state.slot(state.account(contract), 0n);
+  assert.equal(applied.status, 1);
+  assert.ok(depth > 300n && depth < 1_024n, `depth ${depth}`);
+});
+
+test('before EIP-150 recursion stops at 1,024 calls below the first', async () => {
+  // Offers the callee all but 50,000 gas, so that the depth and not the gas is what ends it.
+  const body = code(
+    `6000 54 6001 01 6000 55  6000 6000 6000 6000 6000 73${self} 62 00c350 5a 03 f1 00`,
+  );
+  const { applied, state } = await spend(body, 30_000_000, 'homestead');
+  assert.equal(applied.status, 1);
+  const depth = state.slot(state.account(contract), 0n);
+  assert.ok(depth <= 1_025n && depth > 400n, `depth ${depth}`);
+});
+
+test('memory beyond what gas affords is refused before it is allocated', async () => {
+  const before = process.memoryUsage().arrayBuffers;
+  for (const offset of ['63 ffffffff', `7f${'ff'.repeat(32)}`, '64 ffffffffff', '62 ffffff']) {
+    const { applied } = await spend(code(`6001 ${offset} 52 00`), 200_000);
+    assert.deepEqual([applied.status, applied.gasUsed], [0, 200_000], offset);
+  }
+  assert.ok(process.memoryUsage().arrayBuffers - before < 32 * 1024 * 1024);
+});
+
+test('a contract that grows its memory in a loop ends by gas', async () => {
+  const { applied } = await spend(code('5b 59 51 50 6000 56'), 30_000_000);
+  assert.deepEqual([applied.status, applied.gasUsed], [0, 30_000_000]);
+});
+
+test('a contract that fills its stack for ever overflows it', async () => {
+  const { applied } = await spend(code('5b 6001 6000 56'), 1_000_000);
+  assert.equal(applied.error, 'stack overflow');
+});
+
+test('the KZG precompile fails without harm to the batch', async () => {
+  const { applied } = await spend(
+    code('60c0 6000 6000 6000 6000 600a 61ffff f1 6000 55 00'),
+    200_000,
+  );
+  assert.equal(applied.status, 1);
+});
+
+test('a precompile that answers with a promise continues the calling frame', async () => {
+  // BLS12-381 G1 addition of two points at infinity (128 zero bytes each) is infinity.
+  const { applied, state } = await spend(
+    code('6080 6000 610100 6000 6000 600b 61ffff f1 6000 55 00'),
+    200_000,
+  );
+  assert.equal(applied.status, 1);
+  assert.equal(state.slot(state.account(contract), 0n), 1n);
+});
