@@ -1,1 +1,2 @@
+export { type ConfigurationSchema, renderConfigurationPage } from './configuration-page.ts';
 export { type Room, readRooms } from './rooms.ts';
