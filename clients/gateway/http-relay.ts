@@ -1,0 +1,237 @@
+import type {
+  ClientRequest,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  ServerResponse,
+} from 'node:http';
+import { pipeline } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { type ErrorCode, isErrorCode, parseErrorBody } from '@concordat/api';
+import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
+import { answerFailure, type Failure } from './failure-answer.ts';
+import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
+import { isSafe, RequestBody } from './request-body.ts';
+import type { TargetPool } from './target-pool.ts';
+
+/** Time limits of forwarded requests. */
+export interface RelayTimes {
+  /** Milliseconds to connect to a node, then the next one is asked. */
+  readonly connectTimeoutMs: number;
+  /** Milliseconds from the request to the head of its answer. */
+  readonly answerTimeoutMs: number;
+}
+
+/** Answers of a node that say that it did not begin, and that another one may. */
+const elsewhere: ReadonlySet<string> = new Set([
+  'NODE_NOT_READY',
+  'NODE_STOPPING',
+  'NODE_QUARANTINED',
+  'WORKER_UNAVAILABLE',
+]);
+
+const maxErrorBytes = 64 * 1024;
+
+/** How one node dealt with a request. */
+type Attempt =
+  | { readonly kind: 'answered'; readonly answer: IncomingMessage; readonly body?: Buffer }
+  | { readonly kind: 'failed'; readonly error: SdkError; readonly untouched: boolean };
+
+/** Forwards one HTTP request to the first node that serves it. */
+export class HttpRelay {
+  readonly #pool: TargetPool;
+  readonly #times: RelayTimes;
+
+  constructor(pool: TargetPool, times: RelayTimes) {
+    this.#pool = pool;
+    this.#times = times;
+  }
+
+  /** @param headers to add to the answer, whatever it is */
+  async relay(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: OutgoingHttpHeaders,
+  ): Promise<void> {
+    const body = new RequestBody(request);
+    const failures: SdkError[] = [];
+    for (const target of this.#pool.candidates()) {
+      const attempt = await this.#attempt(target, { request, response, body });
+      if (response.destroyed) return;
+      if (attempt.kind === 'answered') {
+        this.#pool.served(target);
+        answer(response, attempt, { headers, requestBody: body.whole });
+        return;
+      }
+      const { error, untouched } = attempt;
+      failures.push(error);
+      this.#pool.failed(target, error);
+      const again = body.canBeSent && (untouched || isSafe(request.method, body.whole));
+      if (!again) {
+        const failure = untouched ? notServed(failures) : unknownFate(error);
+        answerFailure(response, failure, { headers, requestBody: body.whole });
+        return;
+      }
+    }
+    const requestBody = await readRest(request, body);
+    answerFailure(response, notServed(failures), { headers, requestBody });
+  }
+
+  #attempt(
+    target: Connection,
+    {
+      request,
+      response,
+      body,
+    }: {
+      readonly request: IncomingMessage;
+      readonly response: ServerResponse;
+      readonly body: RequestBody;
+    },
+  ): Promise<Attempt> {
+    const { method = 'GET', url: path = '/', headers } = request;
+    const upstream = target.start({ method, path, headers: requestHeaders(headers) });
+    let sent = false;
+    const abandon = () => upstream.destroy();
+    response.on('close', abandon);
+    const { connectTimeoutMs, answerTimeoutMs } = this.#times;
+    const deadline = new Deadline(upstream, answerTimeoutMs);
+    const attempt = new Promise<Attempt>((resolve) => {
+      upstream.on('error', (cause) => {
+        const error = explainFailure(cause, target.address);
+        body.detach();
+        resolve({ kind: 'failed', error, untouched: !sent });
+      });
+      upstream.on('response', (answer) => {
+        deadline.clear();
+        readAnswer(answer, target).then(resolve, (cause) => {
+          const error = explainFailure(cause as Error, target.address);
+          resolve({ kind: 'failed', error, untouched: false });
+        });
+      });
+      upstream.on('socket', (socket) => {
+        const send = (): void => {
+          sent = true;
+          deadline.restart(answerTimeoutMs);
+          body.sendTo(upstream);
+        };
+        if (isConnected(socket as TLSSocket)) send();
+        else {
+          deadline.restart(connectTimeoutMs);
+          // Until the connection stands nothing is sent, so that another node can be asked instead.
+          socket.once('secureConnect', send);
+        }
+      });
+    });
+    return attempt.finally(() => {
+      deadline.clear();
+      // From here on the answer's own pipeline cuts both ends.
+      response.off('close', abandon);
+    });
+  }
+}
+
+/** Destroys a request that takes too long. */
+class Deadline {
+  readonly #request: ClientRequest;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(request: ClientRequest, ms: number) {
+    this.#request = request;
+    this.restart(ms);
+  }
+
+  restart(ms: number): void {
+    this.clear();
+    const why = `no answer within ${ms} ms`;
+    this.#timer = setTimeout(() => this.#request.destroy(new SdkError('TIMEOUT', why)), ms);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** A kept connection stands; a new one has its handshake before it. */
+const isConnected = (socket: TLSSocket): boolean =>
+  !socket.connecting && !(socket as TLSSocket & { secureConnecting?: boolean }).secureConnecting;
+
+/** Reads the body of an error that may send us to another node; others stay streams. */
+async function readAnswer(answer: IncomingMessage, target: Connection): Promise<Attempt> {
+  const status = answer.statusCode ?? 0;
+  const isShortError = status >= 400 && Number(answer.headers['content-length']) <= maxErrorBytes;
+  if (!isShortError) return { kind: 'answered', answer };
+  const body = await collectBody(answer, maxErrorBytes);
+  const error = parseErrorBody(parseJson(body))?.error;
+  if (error && isErrorCode(error.code) && elsewhere.has(error.code)) {
+    const why = `${target.address}: ${error.message}`;
+    return { kind: 'failed', error: new SdkError(error.code, why), untouched: true };
+  }
+  return { kind: 'answered', answer, body };
+}
+
+function answer(
+  response: ServerResponse,
+  { answer, body }: Extract<Attempt, { kind: 'answered' }>,
+  given: { readonly headers: OutgoingHttpHeaders; readonly requestBody: Buffer | undefined },
+): void {
+  const status = answer.statusCode ?? 502;
+  const refusal = body && parseErrorBody(parseJson(body))?.error;
+  if (refusal && isErrorCode(refusal.code)) {
+    // The client is not to blame when the node refuses the gateway's own certificate.
+    const failure: Failure = {
+      ...refusal,
+      code: refusal.code,
+      status: status === 401 ? 502 : status,
+    };
+    answerFailure(response, failure, given);
+    return;
+  }
+  response.writeHead(status, { ...answerHeaders(answer.headers), ...given.headers });
+  if (body) response.end(body);
+  else pipeline(answer, response, () => answer.destroy());
+}
+
+/** No node served the request, and none began to. */
+export function notServed(failures: readonly SdkError[]): Failure {
+  const foreign = failures.find(({ code }) => gatewayFaults.has(code));
+  const message = `no node serves: ${failures.map((error) => error.message).join('; ')}`;
+  return foreign
+    ? { code: 'FORWARDING_FAILED', message, status: 502, details: { reason: foreign.code } }
+    : { code: 'NODE_NOT_READY', message, status: 503 };
+}
+
+/** What waiting does not mend. */
+const gatewayFaults: ReadonlySet<string> = new Set([
+  'WRONG_NETWORK',
+  'NOT_TLS',
+  'SERVER_CERTIFICATE_INVALID',
+  'CERTIFICATE_REFUSED',
+]);
+
+function unknownFate({ code, message }: SdkError): Failure {
+  const why = `the node was lost before it answered, so the request may have taken effect`;
+  const known: ErrorCode = 'TRANSACTION_UNKNOWN';
+  return { code: known, message: `${why} (${message})`, status: code === 'TIMEOUT' ? 504 : 502 };
+}
+
+/** What the client sends, where it is short: for the id to answer under. */
+async function readRest(request: IncomingMessage, body: RequestBody): Promise<Buffer | undefined> {
+  if (body.whole) return body.whole;
+  if (!body.canBeSent || !(Number(request.headers['content-length']) <= maxErrorBytes)) {
+    request.resume();
+    return undefined;
+  }
+  try {
+    return await collectBody(request, maxErrorBytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

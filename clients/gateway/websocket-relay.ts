@@ -1,0 +1,130 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
+import { refuseUpgrade } from './failure-answer.ts';
+import { handshakeHeaders } from './forwarded-headers.ts';
+import { notServed } from './http-relay.ts';
+import type { TargetPool } from './target-pool.ts';
+
+/** A WebSocket's handshake as a node answered it. */
+interface Opened {
+  readonly answer: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+const maxRefusalBytes = 64 * 1024;
+
+/** Forwards WebSockets byte by byte: what is spoken in them is between client and node. */
+export class WebSocketRelay {
+  readonly #pool: TargetPool;
+  readonly #connectTimeoutMs: number;
+  readonly #open = new Set<Duplex>();
+
+  constructor(pool: TargetPool, connectTimeoutMs: number) {
+    this.#pool = pool;
+    this.#connectTimeoutMs = connectTimeoutMs;
+  }
+
+  /** Opens the same WebSocket at the first node that serves it, and connects the two. */
+  async relay(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+    const failures: SdkError[] = [];
+    this.#keep(client);
+    for (const target of this.#pool.candidates()) {
+      if (client.destroyed) return;
+      const outcome = await this.#shake(target, request, client);
+      if (outcome instanceof SdkError) {
+        failures.push(outcome);
+        this.#pool.failed(target, outcome);
+        continue;
+      }
+      this.#pool.served(target);
+      if ('socket' in outcome) this.#join(client, head, outcome);
+      else client.end(outcome.refusal);
+      return;
+    }
+    refuseUpgrade(client, notServed(failures));
+  }
+
+  /** A handshake changes nothing, so that it may be tried at every node. */
+  async #shake(
+    target: Connection,
+    request: IncomingMessage,
+    client: Duplex,
+  ): Promise<Opened | { readonly refusal: Buffer } | SdkError> {
+    const { url: path = '/', headers } = request;
+    const upstream = target.startAlone({ path, headers: handshakeHeaders(headers) });
+    const abandon = () => upstream.destroy();
+    client.on('close', abandon);
+    const timer = setTimeout(() => {
+      const why = `no answer within ${this.#connectTimeoutMs} ms`;
+      upstream.destroy(new SdkError('TIMEOUT', `${target.address}: ${why}`));
+    }, this.#connectTimeoutMs);
+    try {
+      return await handshake(upstream);
+    } catch (error) {
+      return explainFailure(error as Error, target.address);
+    } finally {
+      clearTimeout(timer);
+      client.off('close', abandon);
+    }
+  }
+
+  #join(client: Duplex, head: Buffer, { answer, socket, head: ahead }: Opened): void {
+    this.#keep(socket);
+    client.on('close', () => socket.destroy());
+    socket.on('close', () => client.destroy());
+    client.write(headOf(answer));
+    if (ahead.length > 0) client.write(ahead);
+    if (head.length > 0) socket.write(head);
+    socket.pipe(client);
+    client.pipe(socket);
+  }
+
+  #keep(socket: Duplex): void {
+    this.#open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#open.delete(socket));
+  }
+
+  /** Cuts every WebSocket, open or opening. */
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
+function handshake(
+  upstream: ClientRequest,
+): Promise<Opened | { readonly refusal: Buffer } | SdkError> {
+  return new Promise((resolve, reject) => {
+    upstream.on('error', reject);
+    upstream.on('upgrade', (answer, socket, head) => resolve({ answer, socket, head }));
+    upstream.on('response', (answer) => {
+      refusalOf(answer).then(resolve, reject);
+    });
+    upstream.end();
+  });
+}
+
+/** What a node answered instead: handed on, unless another node may do better. */
+async function refusalOf(answer: IncomingMessage): Promise<{ refusal: Buffer } | SdkError> {
+  const body = await collectBody(answer, maxRefusalBytes);
+  if (answer.statusCode === 503) {
+    return new SdkError('NODE_NOT_READY', `the node answered ${body.toString('utf8', 0, 300)}`);
+  }
+  const length = `content-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  const head = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
+  const type = answer.headers['content-type'] ?? 'application/octet-stream';
+  return {
+    refusal: Buffer.concat([Buffer.from(`${head}content-type: ${type}\r\n${length}`), body]),
+  };
+}
+
+/** The head of the switch of protocols, as the node sent it. */
+function headOf({ rawHeaders }: IncomingMessage): string {
+  let head = 'HTTP/1.1 101 Switching Protocols\r\n';
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  }
+  return `${head}\r\n`;
+}
