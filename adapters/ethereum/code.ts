@@ -1,4 +1,5 @@
 import { viewOf } from '@concordat/std';
+import { wordAt } from './words.ts';
 
 const noConstants = new Uint16Array(0);
 
@@ -50,8 +51,8 @@ export class Code {
       if (operation === 0x5b) jumps[i] = 1;
       else if (operation >= 0x60 && operation <= 0x7f) {
         const size = operation - 0x5f;
-        // Pushes of one and two bytes are read directly; 65,536 longer ones need 64 KiB * 4.
-        if (size > 2 && constants.length < 0xffff) {
+        // A push of one byte is read directly; so is what comes after 65,535 longer ones.
+        if (size > 1 && constants.length < 0xffff) {
           constantAt[i] = constants.length + 1;
           constants.push(wordAt(bytes, i + 1, size));
         }
@@ -63,12 +64,6 @@ export class Code {
     this.#constants = constants;
     return jumps;
   }
-}
-
-/** Number of up to 32 big-endian bytes. */
-export function wordAt(bytes: Buffer, at: number, size: number): bigint {
-  if (size <= 6) return BigInt(bytes.readUIntBE(at, size));
-  return BigInt(`0x${bytes.hexSlice(at, at + size)}`);
 }
 
 // By content, so it stays right whatever happens to the state. Insertion order = age.

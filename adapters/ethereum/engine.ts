@@ -1,6 +1,6 @@
 import type { Fork } from './fork.ts';
 import type { Halt } from './frame.ts';
-import type { Surroundings } from './interpreter.ts';
+import type { Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
 
 /** The outermost call or creation of a transaction, after its fees are bought. */

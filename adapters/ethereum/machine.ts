@@ -5,16 +5,11 @@ import { keccak256, toMinimalBytes } from './crypto.ts';
 import type { Engine, Message, MessageResult } from './engine.ts';
 import type { Fork } from './fork.ts';
 import { Frame, type Halt } from './frame.ts';
-import {
-  ended,
-  Interpreter,
-  isDelegation,
-  type Surroundings,
-  wantsCall,
-  wordBytes,
-} from './interpreter.ts';
+import { Interpreter } from './interpreter.ts';
+import { delegateOf, ended, type Surroundings, wantsCall } from './operation.ts';
 import { encodeRlp } from './rlp.ts';
 import type { Account, ChainState } from './state.ts';
+import { wordBytes } from './words.ts';
 
 const deepest = 1024;
 const lastNonce = 0xffff_ffff_ffff_ffffn;
@@ -153,9 +148,8 @@ export class Machine implements Engine {
   /** Code of an account, through one EIP-7702 delegation. */
   #codeToRun(account: Account, depth: number): Code {
     const { state } = this;
-    const code = state.code(account);
-    if (!this.fork.rules.prague || code.length !== 23 || !isDelegation(code.bytes)) return code;
-    const delegate = this.#interpreter.delegateOf(account) as Account;
+    const delegate = this.fork.rules.prague ? delegateOf(state, account) : undefined;
+    if (delegate === undefined) return state.code(account);
     if (depth === -1) state.warmAddress(delegate);
     return state.code(delegate);
   }

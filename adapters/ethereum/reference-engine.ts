@@ -2,10 +2,10 @@ import { EVM, type EVMResult, NobleBN254 } from '@ethereumjs/evm';
 import { Address } from '@ethereumjs/util';
 import type { Engine, Message, MessageResult } from './engine.ts';
 import { commonOf, type Fork } from './fork.ts';
-import type { Surroundings } from './interpreter.ts';
-import { wordBytes } from './interpreter.ts';
+import type { Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
 import { LibraryStateManager, libraryAddress } from './state-manager.ts';
+import { wordBytes } from './words.ts';
 
 /**
  * The library's EVM, unchanged, over our state: what the room's own interpreter is measured and

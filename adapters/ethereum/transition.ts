@@ -4,7 +4,7 @@ import { emptyCodeKey } from './crypto.ts';
 import type { Engine, MessageResult } from './engine.ts';
 import { EthereumError } from './errors.ts';
 import type { Fork } from './fork.ts';
-import { isDelegation, type Surroundings } from './interpreter.ts';
+import { isDelegation, type Surroundings } from './operation.ts';
 import type { Account, ChainState, StateLog } from './state.ts';
 import { authorityOf } from './transaction.ts';
 
