@@ -35,7 +35,11 @@ export async function runTour(
   const artifact = JSON.parse(
     await readFile(new URL('consignment.json', import.meta.url), 'utf8'),
   ) as Artifact;
-  const provider = new JsonRpcProvider(gatewayUrl, undefined, { pollingInterval: 100 });
+  // Answers come after the commit, within the 250 ms for which ethers would reuse an old nonce.
+  const provider = new JsonRpcProvider(gatewayUrl, undefined, {
+    pollingInterval: 100,
+    cacheTimeout: -1,
+  });
   try {
     const wallet = new Wallet(testKey, provider);
     progress.begin('ethers deploys a contract through the gateway');
