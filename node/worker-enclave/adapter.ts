@@ -140,6 +140,8 @@ export interface HttpResponse {
 
 /** One side of a WebSocket. Assign the two callbacks inside `open`. */
 export interface WebSocketLike {
+  /** Path as the client asked for it, without the query: which of a prefix endpoint's it was. */
+  readonly path: string;
   /** Queues one message: text for a string, binary for bytes. */
   send(data: string | Uint8Array): void;
   /** Bytes queued and not yet taken by the peer; the runtime drops peers beyond its limit. */

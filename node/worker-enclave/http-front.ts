@@ -160,7 +160,7 @@ export class HttpFront {
     } else if (protocol === 'websocket') {
       const route = router.find('websocket', target.path);
       if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
-      else this.#openWebSocket(request, { socket, head, route });
+      else this.#openWebSocket(request, { socket, head, route, path: target.path });
     } else if (protocol === streamProtocol) {
       const route = router.find('stream', target.path);
       if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
@@ -172,9 +172,14 @@ export class HttpFront {
 
   #openWebSocket(
     request: IncomingMessage,
-    opened: { readonly socket: Duplex; readonly head: Buffer; readonly route: Route<'websocket'> },
+    opened: {
+      readonly socket: Duplex;
+      readonly head: Buffer;
+      readonly route: Route<'websocket'>;
+      readonly path: string;
+    },
   ): void {
-    const { socket, head, route } = opened;
+    const { socket, head, route, path } = opened;
     const { actor } = this.#options.actorOf(socket);
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((one) => one.trim());
     const spoken = route.endpoint.protocols?.find((protocol) => offered?.includes(protocol));
@@ -184,7 +189,8 @@ export class HttpFront {
       webSocket.once('close', () => {
         this.#openWebSockets -= 1;
       });
-      route.endpoint.open(new LimitedWebSocket(webSocket, this.#options.limits), actor, route.host);
+      const limited = new LimitedWebSocket(webSocket, path, this.#options.limits);
+      route.endpoint.open(limited, actor, route.host);
     });
   }
 

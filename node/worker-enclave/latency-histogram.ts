@@ -29,6 +29,7 @@ export interface LatencySummary {
  */
 export class LatencyHistogram {
   readonly #windowMs: number;
+  readonly #all = new Float64Array(bucketCount);
   #current = new Uint32Array(bucketCount);
   #previous = new Uint32Array(bucketCount);
   #windowStart = 0;
@@ -43,6 +44,17 @@ export class LatencyHistogram {
     const micros = Math.min(0x7fff_ffff, Math.max(0, Math.round(latencyMs * 1000)));
     const bucket = bucketOf(micros);
     this.#current[bucket] = (this.#current[bucket] as number) + 1;
+    this.#all[bucket] = (this.#all[bucket] as number) + 1;
+  }
+
+  /**
+   * Everything since the start as pairs of a bucket's smallest latency (milliseconds) and its
+   * count, empty ones left out: two readings tell what lies between them.
+   */
+  buckets(): readonly (readonly [ms: number, count: number])[] {
+    return [...this.#all.entries()]
+      .filter(([, count]) => count > 0)
+      .map(([bucket, count]) => [floorOf(bucket) / 1000, count]);
   }
 
   /** Percentiles over the current and the previous window. */

@@ -49,6 +49,11 @@ export interface PipelineStats {
   readonly commitLatencyMs: LatencySummary;
   /** Receipt on the leader to commit known on every node. */
   readonly commitOnAllLatencyMs: LatencySummary;
+  /** The same since the start: pairs of a latency and how often it occurred. */
+  readonly latencyBucketsMs: {
+    readonly commit: readonly (readonly [ms: number, count: number])[];
+    readonly commitOnAll: readonly (readonly [ms: number, count: number])[];
+  };
   readonly batches: { readonly executed: number; readonly meanTransactions: number };
   readonly blocksCommitted: number;
 }
@@ -96,6 +101,10 @@ export class Stats {
       committedPerSecond: { last: rate(1), last10: rate(10) },
       commitLatencyMs: this.commitLatency.summary(nowMs),
       commitOnAllLatencyMs: this.commitOnAllLatency.summary(nowMs),
+      latencyBucketsMs: {
+        commit: this.commitLatency.buckets(),
+        commitOnAll: this.commitOnAllLatency.buckets(),
+      },
       batches: { executed: batches, meanTransactions: Math.round(mean * 100) / 100 },
       blocksCommitted: this.blocksCommitted,
     };

@@ -8,11 +8,13 @@ const nothing = (): void => {};
 export class LimitedWebSocket implements WebSocketLike {
   onMessage: (data: Buffer, isBinary: boolean) => void = nothing;
   onClose: () => void = nothing;
+  readonly path: string;
   readonly #socket: WebSocket;
   readonly #limits: WorkerLimits;
   #answered = true;
 
-  constructor(socket: WebSocket, limits: WorkerLimits) {
+  constructor(socket: WebSocket, path: string, limits: WorkerLimits) {
+    this.path = path;
     this.#socket = socket;
     this.#limits = limits;
     const ping = setInterval(() => this.#ping(), limits.pingIntervalMs).unref();

@@ -25,11 +25,6 @@ const jsonTypes: ReadonlySet<string> = new Set([
 ]);
 const jsonHeaders = { 'content-type': 'application/json' };
 
-/** A WebSocket that knows the path it was opened at. */
-interface PathedSocket extends WebSocketLike {
-  readonly path?: string;
-}
-
 /** What the endpoints share. */
 interface RpcServer {
   readonly reader: ChainReader;
@@ -58,8 +53,12 @@ export const createRpcEndpoints: EndpointFactory = (reader) => {
     {
       kind: 'websocket' as const,
       path,
-      open: (socket: PathedSocket, actor: Actor, host: AdapterHost<SubmittedTransaction>): void => {
-        const chain = chainOfPath(reader, socket.path ?? path);
+      open: (
+        socket: WebSocketLike,
+        actor: Actor,
+        host: AdapterHost<SubmittedTransaction>,
+      ): void => {
+        const chain = chainOfPath(reader, socket.path);
         serveSocket(socket, { chain, filters: server.filters, limits: server.limits, actor, host });
       },
     },

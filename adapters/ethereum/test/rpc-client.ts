@@ -21,11 +21,11 @@ export class StubSocket implements WebSocketLike {
   readonly sent: string[] = [];
   closed: number | undefined;
   readonly bufferedBytes = 0;
-  readonly path: string | undefined;
+  readonly path: string;
   onMessage: (data: Buffer, isBinary: boolean) => void = () => {};
   onClose: () => void = () => {};
 
-  constructor(path?: string) {
+  constructor(path: string) {
     this.path = path;
   }
   send(data: string | Uint8Array): void {
