@@ -27,6 +27,16 @@ describe('latency histogram', () => {
     assert.equal(histogram.summary(9_999).count, 0);
   });
 
+  it('keeps counting since the start in its buckets', () => {
+    const histogram = new LatencyHistogram(1_000);
+    for (const ms of [4, 4, 8]) histogram.record(ms, 0);
+    histogram.record(8, 60_000);
+    assert.deepEqual(histogram.buckets(), [
+      [3.968, 2],
+      [7.936, 2],
+    ]);
+  });
+
   it('takes zero, negative and enormous latencies', () => {
     const histogram = new LatencyHistogram();
     for (const ms of [0, -1, 1e12]) histogram.record(ms, 0);
