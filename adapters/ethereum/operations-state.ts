@@ -46,8 +46,9 @@ const moveMemory: Operation = (frame, environment) => {
   const to = stack[top + 2] as bigint;
   const from = stack[top + 1] as bigint;
   const length = stack[top] as bigint;
-  // biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigint
-  if (!payMemory(frame, environment, from > to ? from : to, length)) return outOfGas(frame);
+  let reach = to;
+  if (from > to) reach = from;
+  if (!payMemory(frame, environment, reach, length)) return outOfGas(frame);
   const size = Number(length);
   if (!pay(frame, environment.fork.gas.copyWord * wordsOf(size))) return outOfGas(frame);
   if (size > 0) frame.memory.copyWithin(Number(to), Number(from), Number(from) + size);

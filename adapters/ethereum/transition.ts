@@ -210,8 +210,8 @@ export function applyTransaction(
 export function effectivePrice(fields: TransactionFields, baseFee: bigint): bigint {
   if (fields.type < 2) return fields.maxFeePerGas;
   const offered = baseFee + fields.maxPriorityFeePerGas;
-  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-  return offered < fields.maxFeePerGas ? offered : fields.maxFeePerGas;
+  if (offered > fields.maxFeePerGas) return fields.maxFeePerGas;
+  return offered;
 }
 
 /** EIP-2929, 2930 and 3651: what is warm from the start. Precompiles never cost the cold price. */
