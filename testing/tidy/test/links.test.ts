@@ -84,6 +84,15 @@ test('every document is found by following links from the README', () => {
   );
 });
 
+test('every source file that the architecture names is there', () => {
+  const sources = globSync('**/*.ts', { cwd: root, exclude: (path) => notOurs.test(path) });
+  const named = [...textOf('ARCHITECTURE.md').matchAll(/`([\w./-]+\.ts)`/g)];
+  const missing = named
+    .map((match) => match[1] as string)
+    .filter((name) => !sources.some((path) => `/${path}`.endsWith(`/${name}`)));
+  assert.deepEqual(missing, []);
+});
+
 test('the page of configuration keys is that of the schema', () => {
   const text = readFileSync(join(root, 'node/host/config.schema.json'), 'utf8');
   const schema = JSON.parse(text) as ConfigurationSchema;
