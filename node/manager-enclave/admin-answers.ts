@@ -18,7 +18,9 @@ import {
 } from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
 import { formatTransactionId, type Seqno, type View } from '@concordat/std';
-import type { Manager, Phase } from './manager.ts';
+import type { Phase } from './life-cycle.ts';
+import type { NodeContext } from './node-context.ts';
+import type { ReceiptDesk } from './receipt-desk.ts';
 import { currentEpoch } from './session-keys.ts';
 
 /** What the administrative channel answers. */
@@ -40,28 +42,28 @@ const phases: Readonly<Record<Phase, NodePhase>> = {
   failed: 'stopping',
 };
 
-/** The read side of the administrative channel over one manager. */
-export function adminAnswers(manager: Manager): AdminAnswers {
-  const state = () => manager.administration.committedState;
+/** The read side of the administrative channel over one node. */
+export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAnswers {
+  const state = () => node.administration.committedState;
   return {
     plain: {
-      [adminPaths.state]: () => nodeState(manager),
-      [adminPaths.network]: () => networkState(manager),
-      [adminPaths.health]: () => healthOf(manager),
-      [adminPaths.ready]: () => ready(manager),
+      [adminPaths.state]: () => nodeState(node),
+      [adminPaths.network]: () => networkState(node),
+      [adminPaths.health]: () => healthOf(node),
+      [adminPaths.ready]: () => ready(node),
       [adminPaths.commit]: (): CommitState => ({
-        transaction_id: formatTransactionId(manager.log.committedView, manager.log.committedSeqno),
+        transaction_id: formatTransactionId(node.log.committedView, node.log.committedSeqno),
       }),
-      [adminPaths.constitution]: () => constitutionAnswer(manager),
+      [adminPaths.constitution]: () => constitutionAnswer(node),
       [adminPaths.proposals]: (): ProposalsAnswer<Proposal> => ({
         proposals: listProposals(state()),
       }),
     },
     transaction: (id) => ({
       transaction_id: formatTransactionId(id.view, id.seqno),
-      status: manager.receipts.status(id),
+      status: receipts.status(id),
     }),
-    receipt: (id) => manager.receipts.receipt(id),
+    receipt: (id) => receipts.receipt(id),
     proposal: (id) => {
       const proposal = getProposal(state(), id);
       if (!proposal) throw new ApiError('PROPOSAL_NOT_FOUND', 'there is no such proposal');
@@ -70,23 +72,23 @@ export function adminAnswers(manager: Manager): AdminAnswers {
   };
 }
 
-const healthOf = (manager: Manager): Health => ({ status: 'ok', phase: phases[manager.phase] });
+const healthOf = (node: NodeContext): Health => ({ status: 'ok', phase: phases[node.phase] });
 
-function ready(manager: Manager): Health {
-  if (manager.phase === 'running' && manager.leader) return healthOf(manager);
+function ready(node: NodeContext): Health {
+  if (node.phase === 'running' && node.leader) return healthOf(node);
   throw new ApiError('NODE_NOT_READY', 'the node does not serve at present', {
-    phase: phases[manager.phase],
+    phase: phases[node.phase],
   });
 }
 
-function nodeState(manager: Manager): NodeState {
-  const { role, view, leader, lastHeight } = manager.driver.status;
-  const { log, administration, identity, verdict, start, feed } = manager;
+function nodeState(node: NodeContext): NodeState {
+  const { role, view, leader, lastHeight } = node.driver.status;
+  const { log, administration, identity, verdict, start, feed } = node;
   const attested = new Set([...feed.links].map(({ index }) => index));
   return {
     nodeId: identity.nodeId,
     name: start.node.name,
-    phase: phases[manager.phase],
+    phase: phases[node.phase],
     role: role === 'pre-candidate' ? 'candidate' : role,
     view,
     ...(leader && { leader }),
@@ -104,8 +106,8 @@ function nodeState(manager: Manager): NodeState {
   };
 }
 
-function networkState(manager: Manager): NetworkState {
-  const { network, administration, driver } = manager;
+function networkState(node: NodeContext): NetworkState {
+  const { network, administration, driver } = node;
   const constitution = administration.committedConstitution;
   const { view, leader } = driver.status;
   return {
@@ -127,10 +129,10 @@ function networkState(manager: Manager): NetworkState {
   };
 }
 
-function constitutionAnswer(manager: Manager): ConstitutionAnswer {
-  const constitution = manager.administration.committedConstitution;
+function constitutionAnswer(node: NodeContext): ConstitutionAnswer {
+  const constitution = node.administration.committedConstitution;
   return {
-    networkId: manager.network.id,
+    networkId: node.network.id,
     digest: constitutionDigest(constitution),
     constitution,
   };

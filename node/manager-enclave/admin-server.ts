@@ -1,11 +1,7 @@
 import { once } from 'node:events';
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import {
   ApiError,
   adminPaths,
@@ -17,71 +13,88 @@ import {
 import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
 import { type ActorId, CodedError, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
-import { clientTlsOptions, refuseClient } from './application-listener.ts';
-import type { ClientIdentity, ClientVerdict } from './client-identity.ts';
-import type { Announcement } from './ledger-reactions.ts';
-import type { Manager } from './manager.ts';
+import type { Announcement } from './announcement.ts';
+import type { ClientVerdict } from './client-identity.ts';
+import { clientTlsOptions } from './client-tls.ts';
+import type { GovernanceDesk } from './governance-desk.ts';
 import { renderMetrics } from './metrics.ts';
+import type { NodeContext } from './node-context.ts';
+import type { ReceiptDesk } from './receipt-desk.ts';
 
 const maxConnections = 1024;
 const maxWatchers = 256;
+/** Event streams of one actor. */
+const maxWatchersOfOneActor = 16;
+const maxUnreadBytes = 1024 * 1024;
+
+/** What answers on the administrative channel beside the node's own state. */
+export interface AdminDesks {
+  readonly governance: GovernanceDesk;
+  readonly receipts: ReceiptDesk;
+  /** Client connections open now. */
+  readonly connections: () => number;
+}
 
 /**
  * The administrative channel (paper, "Secure Communication"): mutual TLS and HTTP for operators
  * and members. Reading needs an actor's certificate; changing anything needs a member's signature.
  */
 export class AdminServer {
-  readonly #manager: Manager;
+  readonly #node: NodeContext;
+  readonly #desks: AdminDesks;
   readonly #path: string;
   readonly #judge: (socket: TLSSocket) => ClientVerdict;
-  readonly #tls: Server;
-  readonly #http: HttpServer;
+  readonly #server: Server;
   readonly #answers: AdminAnswers;
-  readonly #sockets = new Map<TLSSocket, ClientIdentity>();
-  readonly #watchers = new Set<ServerResponse>();
+  readonly #sockets = new Map<TLSSocket, ClientVerdict>();
+  readonly #watchers = new Map<ServerResponse, ActorId>();
 
   constructor(options: {
     readonly path: string;
     readonly credentials: { key: string; certificate: string };
-    readonly manager: Manager;
+    readonly node: NodeContext;
+    readonly desks: AdminDesks;
     readonly judge: (socket: TLSSocket) => ClientVerdict;
   }) {
-    this.#manager = options.manager;
+    this.#node = options.node;
+    this.#desks = options.desks;
     this.#path = options.path;
     this.#judge = options.judge;
-    this.#answers = adminAnswers(options.manager);
-    this.#http = createHttpServer(
+    this.#answers = adminAnswers(options.node, options.desks.receipts);
+    this.#server = createServer(
       {
+        ...clientTlsOptions(options.credentials),
         requestTimeout: 30_000,
         headersTimeout: 10_000,
+        connectionsCheckingInterval: 2_000,
         maxHeaderSize: 16_384,
         keepAliveTimeout: 60_000,
       },
       (request, response) => void this.#handle(request, response),
     );
-    this.#tls = createServer(clientTlsOptions(options.credentials), (socket) =>
-      this.#accepted(socket),
-    );
-    this.#tls.maxConnections = maxConnections;
-    this.#tls.on('tlsClientError', () => undefined);
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('secureConnection', (socket) => this.#accepted(socket));
+    this.#server.on('tlsClientError', () => undefined);
   }
 
   /** Opens the bridge socket. */
   async listen(): Promise<void> {
-    this.#tls.listen(this.#path);
-    await once(this.#tls, 'listening');
+    this.#server.listen(this.#path);
+    await once(this.#server, 'listening');
   }
 
   #accepted(socket: TLSSocket): void {
     socket.on('error', () => undefined);
-    const verdict = this.#judge(socket);
-    if (!verdict.ok) {
-      refuseClient(socket, verdict);
-      return;
-    }
-    this.#sockets.set(socket, verdict.identity);
+    this.#sockets.set(socket, this.#judge(socket));
     socket.on('close', () => this.#sockets.delete(socket));
-    this.#http.emit('connection', socket);
+  }
+
+  /** Who sent a request. @throws ApiError saying why the certificate is nobody's */
+  #actorOf(request: IncomingMessage): ActorId {
+    const verdict = this.#sockets.get(request.socket as TLSSocket);
+    if (verdict?.ok) return verdict.identity.actorId;
+    const { code, message } = verdict ?? { code: 'UNKNOWN_ACTOR', message: 'not identified' };
+    throw new ApiError(code, message);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -89,7 +102,9 @@ export class AdminServer {
       await this.#route(request, response);
     } catch (error) {
       const { status, body, retryAfterSeconds } = errorAnswer(asApiError(error));
-      if (status === 500) this.#manager.control.log('admin.failed', { why: String(error) });
+      if (status === 500) this.#node.control.log('admin.failed', { why: String(error) });
+      // What is left of a refused request is not read: its connection ends with the answer.
+      if (!request.complete || status === 401) response.setHeader('connection', 'close');
       if (retryAfterSeconds) response.setHeader('retry-after', String(retryAfterSeconds));
       if (!response.headersSent) send(response, status, body);
       else response.destroy();
@@ -97,18 +112,18 @@ export class AdminServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://node.invalid');
-    const { pathname: path, searchParams } = url;
+    const actor = this.#actorOf(request);
+    const { pathname: path, searchParams } = urlOf(request);
     if (path === adminPaths.messages) {
       requireMethod(request, 'POST');
       return send(response, 200, await this.#submit(request));
     }
     requireMethod(request, 'GET');
     request.resume();
-    if (path === adminPaths.events) return this.#watch(response);
+    if (path === adminPaths.events) return this.#watch(response, actor);
     if (path === adminPaths.metrics) {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
-      response.end(renderMetrics(this.#manager));
+      response.end(renderMetrics(this.#node, this.#desks.connections()));
       return;
     }
     if (path === adminPaths.receipt || path === adminPaths.transaction) {
@@ -135,16 +150,17 @@ export class AdminServer {
         expected: coseMediaType,
       });
     }
-    return this.#manager.governance.submit(await readBody(request, maxMessageBytes));
+    return this.#desks.governance.submit(await readBody(request, maxMessageBytes));
   }
 
-  #watch(response: ServerResponse): void {
-    if (this.#watchers.size >= maxWatchers) {
+  #watch(response: ServerResponse, actor: ActorId): void {
+    const own = [...this.#watchers.values()].filter((watcher) => watcher === actor).length;
+    if (this.#watchers.size >= maxWatchers || own >= maxWatchersOfOneActor) {
       throw new ApiError('OVERLOADED', 'too many event streams are open');
     }
     response.writeHead(200, { 'content-type': linesMediaType });
     response.flushHeaders();
-    this.#watchers.add(response);
+    this.#watchers.set(response, actor);
     response.on('close', () => this.#watchers.delete(response));
   }
 
@@ -155,9 +171,9 @@ export class AdminServer {
       if (writes.length === 0) continue;
       for (const event of eventsOfWrites(writes)) {
         const line = `${JSON.stringify({ transactionId, timeMs, event })}\n`;
-        for (const watcher of this.#watchers) {
+        for (const watcher of this.#watchers.keys()) {
           watcher.write(line);
-          if (watcher.writableLength > 1024 * 1024) watcher.destroy();
+          if (watcher.writableLength > maxUnreadBytes) watcher.destroy();
         }
       }
     }
@@ -165,15 +181,23 @@ export class AdminServer {
 
   /** Cuts the connections of actors that are no longer in the membership list. */
   cutOff(removed: (actor: ActorId) => boolean): void {
-    for (const [socket, { actorId }] of this.#sockets) if (removed(actorId)) socket.destroy();
+    for (const [socket, verdict] of this.#sockets) {
+      if (verdict.ok && removed(verdict.identity.actorId)) socket.destroy();
+    }
   }
 
   /** Cuts every connection and stops listening. */
   stop(): void {
     for (const socket of this.#sockets.keys()) socket.destroy();
-    this.#tls.close();
-    this.#http.close();
+    this.#server.close();
   }
+}
+
+/** @throws ApiError MALFORMED_REQUEST */
+function urlOf(request: IncomingMessage): URL {
+  const url = URL.parse(request.url ?? '/', 'https://node.invalid');
+  if (url?.host === 'node.invalid') return url;
+  throw new ApiError('MALFORMED_REQUEST', 'the request target is not a path');
 }
 
 function requireMethod(request: IncomingMessage, method: string): void {
@@ -191,13 +215,14 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = (): ApiError =>
+    new ApiError('PAYLOAD_TOO_LARGE', `at most ${maxBytes} bytes`, { maxBytes });
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     length += part.length;
-    if (length > maxBytes) {
-      throw new ApiError('PAYLOAD_TOO_LARGE', `at most ${maxBytes} bytes`, { maxBytes });
-    }
+    if (length > maxBytes) throw tooLarge();
     parts.push(part);
   }
   return Buffer.concat(parts);

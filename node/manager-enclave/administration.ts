@@ -73,6 +73,11 @@ export class Administration {
     return this.#store.head().table(configurationTable).has('voters');
   }
 
+  /** Whether the genesis block is committed. */
+  get isCommitted(): boolean {
+    return this.#store.committed().table(configurationTable).has('voters');
+  }
+
   /** The constitution at the head. */
   get constitution(): Constitution {
     this.#head ??= readConstitution(this.#store.head());
@@ -90,8 +95,9 @@ export class Administration {
     return readConstitution(set);
   }
 
-  /** A node of the list at the head, in any status. */
+  /** A node of the list at the head, in any status; undefined before the genesis. */
   node(nodeId: NodeId): NodeEntry | undefined {
+    if (!this.exists) return undefined;
     return this.constitution.nodes.find((node) => node.nodeId === nodeId);
   }
 
@@ -99,7 +105,7 @@ export class Administration {
   nodeKey(nodeId: NodeId): Uint8Array | undefined {
     const known = this.#nodeKeys.get(nodeId);
     if (known) return known;
-    const entry = this.exists ? this.node(nodeId) : undefined;
+    const entry = this.node(nodeId);
     const key = entry && fromHex(entry.publicKey);
     if (key) this.#nodeKeys.set(nodeId, key);
     return key;
@@ -156,17 +162,28 @@ export class Administration {
   }
 }
 
-/** The voters a reconfiguration block names, from its public write sets. */
+/**
+ * The voters a reconfiguration block names, from its public write sets; undefined when it names
+ * none that make sense.
+ * @throws KvError MALFORMED
+ */
 export function configurationOf(publicWrites: readonly Uint8Array[]): NodeId[] | undefined {
   for (const writes of publicWrites) {
     if (writes.length === 0) continue;
     for (const { table, value } of decodeWriteSet(writes)) {
-      if (table !== configurationTable || !value) continue;
-      const voters: unknown = JSON.parse(fromUtf8(value));
-      if (Array.isArray(voters) && voters.every(isHex64)) return voters.map(toNodeId);
+      if (table === configurationTable && value) return votersIn(value);
     }
   }
   return undefined;
+}
+
+function votersIn(value: Uint8Array): NodeId[] | undefined {
+  try {
+    const voters: unknown = JSON.parse(fromUtf8(value));
+    return Array.isArray(voters) && voters.every(isHex64) ? voters.map(toNodeId) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The network's private key, kept in the private part of the administrative ledger. */

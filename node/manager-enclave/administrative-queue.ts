@@ -3,10 +3,10 @@ import type { TransactionSet } from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
 import { formatTransactionId, type Height, toHeight, type View } from '@concordat/std';
 import type { Administration } from './administration.ts';
+import type { Announcement } from './announcement.ts';
 import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
-import type { LedgerDriver } from './ledger-driver.ts';
-import type { Announcement } from './ledger-reactions.ts';
+import type { LedgerDriver, PlacementRefusal } from './ledger-driver.ts';
 
 /** A committed administrative transaction. */
 export interface Administered<Result> {
@@ -16,14 +16,18 @@ export interface Administered<Result> {
   readonly height: Height;
 }
 
+/** A transaction that is placed and not yet final. */
 interface Waiting {
   readonly view: View;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  readonly settle: (error?: ManagerError) => void;
+  /** Lets the next transaction take its turn. */
+  readonly endTurn: () => void;
 }
 
 /** Administrative transactions that may wait their turn. */
 const maxQueued = 256;
+/** A transaction that is not final after this is answered as unknown. */
+const answerTimeoutMs = 30_000;
 
 /**
  * Executes administrative transactions one after another on the leader, each answered after its
@@ -31,62 +35,102 @@ const maxQueued = 256;
  */
 export class AdministrativeQueue {
   readonly #administration: Administration;
-  readonly #driver: LedgerDriver;
+  readonly #driver: Pick<LedgerDriver, 'leads' | 'place'>;
   readonly #log: BlockLog;
   readonly #sessionKey: () => SessionKey;
   readonly #onPlaced: (height: Height, announcement: Announcement) => void;
+  readonly #onTakenBack: () => void;
+  readonly #timeoutMs: number;
   readonly #waiting = new Map<number, Waiting>();
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
   #queued = 0;
 
   constructor(parts: {
     readonly administration: Administration;
-    readonly driver: LedgerDriver;
+    readonly driver: Pick<LedgerDriver, 'leads' | 'place'>;
     readonly log: BlockLog;
     readonly sessionKey: () => SessionKey;
     /** Tells of each block placed here what is to be announced once it commits. */
     readonly onPlaced: (height: Height, announcement: Announcement) => void;
+    /** A transaction was executed but not placed: the head is what it was before. */
+    readonly onTakenBack: () => void;
+    /** Default 30 s. */
+    readonly timeoutMs?: number;
   }) {
     this.#administration = parts.administration;
     this.#driver = parts.driver;
     this.#log = parts.log;
     this.#sessionKey = parts.sessionKey;
     this.#onPlaced = parts.onPlaced;
+    this.#onTakenBack = parts.onTakenBack;
+    this.#timeoutMs = parts.timeoutMs ?? answerTimeoutMs;
   }
 
   /**
    * Executes and orders one administrative transaction; resolves once it is committed.
-   * @throws ManagerError NOT_LEADER, TRANSACTION_LOST (both worth a retry), and what the body throws
+   * @throws ManagerError NOT_LEADER, TRANSACTION_LOST, CONFIGURATION_PENDING (all worth a retry),
+   *   TRANSACTION_UNKNOWN, OVERLOADED, and what the body throws
    */
   async administer<Result>(body: (set: TransactionSet) => Result): Promise<Administered<Result>> {
     if (this.#queued >= maxQueued) {
       throw new ManagerError('OVERLOADED', 'too many administrative transactions are waiting');
     }
     this.#queued += 1;
-    const turn = this.#last.then(() => this.#run(body));
-    this.#last = turn.catch(() => undefined);
+    const outcome = Promise.withResolvers<Administered<Result>>();
+    this.#last = this.#last.then(() => this.#turn(body, outcome));
     try {
-      return await turn;
+      return await outcome.promise;
     } finally {
       this.#queued -= 1;
     }
   }
 
-  async #run<Result>(body: (set: TransactionSet) => Result): Promise<Administered<Result>> {
-    if (!this.#driver.leads) throw new ManagerError('NOT_LEADER', 'this node does not lead');
-    const { result, placed } = this.placeNow(body);
-    await new Promise<void>((resolve, reject) => {
-      if (this.#log.committedHeight >= placed.height) return resolve();
-      this.#waiting.set(placed.height, { view: placed.view, resolve, reject });
+  /** Runs one transaction; resolves when the next may run. Never rejects. */
+  async #turn<Result>(
+    body: (set: TransactionSet) => Result,
+    outcome: PromiseWithResolvers<Administered<Result>>,
+  ): Promise<void> {
+    try {
+      if (!this.#driver.leads) throw new ManagerError('NOT_LEADER', 'this node does not lead');
+      const { result, placed } = this.placeNow(body);
+      const { height, view, firstSeqno } = placed;
+      const transactionId = formatTransactionId(view, firstSeqno);
+      await this.#final(height, view, (error) => {
+        if (error) outcome.reject(error);
+        else outcome.resolve({ result, transactionId, height });
+      });
+    } catch (error) {
+      outcome.reject(error);
+    }
+  }
+
+  /** Settles once with the fate of a block; resolves when waiting for it need hold up nobody. */
+  #final(height: Height, view: View, settle: Waiting['settle']): Promise<void> {
+    return new Promise((endTurn) => {
+      const timer = setTimeout(() => {
+        settle(
+          new ManagerError('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known'),
+        );
+        endTurn();
+      }, this.#timeoutMs);
+      this.#waiting.set(height, {
+        view,
+        endTurn,
+        settle: (error) => {
+          clearTimeout(timer);
+          settle(error);
+          endTurn();
+        },
+      });
+      this.committed(this.#log.committedHeight);
     });
-    const transactionId = formatTransactionId(placed.view, placed.firstSeqno);
-    return { result, transactionId, height: placed.height };
   }
 
   /**
    * Executes and places a transaction without waiting for its commit: for a new leader's opening
    * block. The block that starts an epoch is still sealed under the epoch before it.
-   * @throws ManagerError NOT_LEADER, and what the body throws
+   * @throws ManagerError NOT_LEADER, TRANSACTION_LOST, CONFIGURATION_PENDING, SESSION_KEY_MISSING,
+   *   and what the body throws
    */
   placeNow<Result>(body: (set: TransactionSet) => Result) {
     const height = toHeight(this.#log.lastHeight + 1);
@@ -98,8 +142,8 @@ export class AdministrativeQueue {
     });
     if (!placed.ok) {
       this.#administration.rollback(toHeight(height - 1));
-      const code = placed.code === 'NOT_LEADER' ? 'NOT_LEADER' : 'TRANSACTION_LOST';
-      throw new ManagerError(code, `the transaction could not be ordered (${placed.code})`);
+      this.#onTakenBack();
+      throw new ManagerError(codeOf(placed.code), `it could not be ordered (${placed.code})`);
     }
     this.#onPlaced(placed.height, {
       transactionId: formatTransactionId(placed.view, placed.firstSeqno),
@@ -111,23 +155,32 @@ export class AdministrativeQueue {
 
   /** Blocks up to a height are final. */
   committed(height: Height): void {
-    for (const [at, { resolve, reject, view }] of this.#waiting) {
+    for (const [at, { settle, view }] of this.#waiting) {
       if (at > height) continue;
       this.#waiting.delete(at);
-      if (this.#log.viewAt(at) === view) resolve();
-      else reject(lost());
+      settle(this.#log.viewAt(at) === view ? undefined : lost());
     }
   }
 
   /** Blocks above a height are taken back. */
   rolledBack(height: Height): void {
-    for (const [at, { reject }] of this.#waiting) {
+    for (const [at, { settle }] of this.#waiting) {
       if (at <= height) continue;
       this.#waiting.delete(at);
-      reject(lost());
+      settle(lost());
     }
   }
+
+  /** This node leads no longer: what was placed may still commit, what waits is turned away. */
+  leadershipLost(): void {
+    for (const { endTurn } of this.#waiting.values()) endTurn();
+  }
 }
+
+const codeOf = (code: PlacementRefusal) =>
+  code === 'NOT_LEADER' || code === 'CONFIGURATION_PENDING' || code === 'PAYLOAD_TOO_LARGE'
+    ? code
+    : 'TRANSACTION_LOST';
 
 const lost = (): ManagerError =>
   new ManagerError(

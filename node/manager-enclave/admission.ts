@@ -22,6 +22,8 @@ export interface Judge {
   readonly networkId: string;
   /** The constitution at the head; absent while joining. */
   readonly constitution?: Constitution;
+  /** The committed constitution: whom the head removes may come until the removal commits. */
+  readonly committed?: Constitution;
   /** PEM of the network's certificate. */
   readonly networkCertificate?: string;
   /** Whether this node is starting the whole network again with its peers. */
@@ -55,17 +57,27 @@ export const localReportData = (domain: 'node' | 'worker', publicKey: Uint8Array
     epoch: toEpoch(0),
   });
 
+/** What the other side of a session says and shows. */
+export interface Presented {
+  readonly evidence: Uint8Array;
+  /** The challenge the evidence must answer. */
+  readonly asked: Challenge;
+  /** How the peer presents itself, and the network it says it belongs to. */
+  readonly theirs: Pick<Challenge, 'role' | 'networkId'>;
+}
+
 /**
  * Judges the other end of a node channel: its evidence is genuine, fresh and bound to its TLS
  * key, its code and TEE are in the manifests, and its role fits the node list (DESIGN 8, 9).
  * @throws ManagerError EVIDENCE_INVALID, NODE_NOT_ADMITTED, NETWORK_LIVE, WRONG_NETWORK; the codes of
- *   the manifests: UNLISTED_MEASUREMENT, UNLISTED_TEE, DEBUG
+ *   the manifests: UNLISTED_MEASUREMENT, UNLISTED_TEE, DEBUG_ENCLAVE, WRONG_ROLE, WRONG_PLATFORM_KEY
  */
-export function judgePeer(
-  judge: Judge,
-  peer: PeerIdentity,
-  { evidence, asked, role }: { evidence: Uint8Array; asked: Challenge; role: PeerRole },
-): AdmittedPeer {
+export function judgePeer(judge: Judge, peer: PeerIdentity, presented: Presented): AdmittedPeer {
+  const { evidence, asked, theirs } = presented;
+  const { role } = theirs;
+  if (peer.nodeId === judge.self) {
+    throw new ManagerError('CHANNEL_REFUSED', 'this node itself answers at the address');
+  }
   const verdict = verifiedEvidence(evidence, judge.nowMs);
   if (!equalBytes(verdict.reportData, reportDataFor(peer.publicKey, asked))) {
     throw new ManagerError(
@@ -73,18 +85,20 @@ export function judgePeer(
       'the evidence is not bound to this channel: another key, network, ledger or epoch',
     );
   }
-  if (!judge.constitution) {
+  const { constitution } = judge;
+  if (!constitution) {
     requireNetworkCertificate(judge, peer);
     return { verdict, role };
   }
-  requireManifests(verdict, judge.constitution, 'manager');
-  if (role === 'peer') requireListed(judge.constitution, peer, ['learning', 'trusted']);
-  if (role === 'resumer') {
-    if (!judge.resuming) {
-      throw new ManagerError('NETWORK_LIVE', 'the network is running: rejoin as a new node');
-    }
-    requireListed(judge.constitution, peer, ['trusted']);
+  if (role !== 'joiner' && theirs.networkId !== judge.networkId) {
+    throw new ManagerError('WRONG_NETWORK', 'the node belongs to another network');
   }
+  requireManifests(verdict, constitution, 'manager');
+  if (role === 'joiner') return { verdict, role };
+  if (role === 'resumer' && !judge.resuming) {
+    throw new ManagerError('NETWORK_LIVE', 'the network is running: rejoin as a new node');
+  }
+  requireListed(judge, constitution, { peer, verdict, role });
   return { verdict, role };
 }
 
@@ -108,23 +122,44 @@ export function requireManifests(
 ): void {
   const checked = checkAgainst(verdict, { codeManifest, teeManifest, role });
   if (checked.ok) return;
-  const { code } = checked;
-  throw new ManagerError(code === 'DEBUG' ? 'DEBUG_ENCLAVE' : code, checked.message, {
+  throw new ManagerError(codes[checked.code], checked.message, {
     measurement: verdict.measurement,
     platform: verdict.platform,
   });
 }
 
+const codes = {
+  DEBUG: 'DEBUG_ENCLAVE',
+  UNLISTED_MEASUREMENT: 'UNLISTED_MEASUREMENT',
+  UNLISTED_TEE: 'UNLISTED_TEE',
+  WRONG_ROLE: 'WRONG_ROLE',
+  WRONG_PLATFORM_KEY: 'WRONG_PLATFORM_KEY',
+  WRONG_REPORT_DATA: 'EVIDENCE_INVALID',
+} as const;
+
+/** The node is in the list in a fitting status, and runs on the machine it was admitted with. */
 function requireListed(
+  judge: Judge,
   constitution: Constitution,
-  peer: PeerIdentity,
-  statuses: readonly string[],
+  { peer, verdict, role }: { peer: PeerIdentity } & AdmittedPeer,
 ): void {
-  const entry = constitution.nodes.find((node) => node.nodeId === peer.nodeId);
-  if (entry && statuses.includes(entry.status)) return;
+  const statuses = role === 'resumer' ? ['trusted'] : ['learning', 'trusted'];
+  const entries = [constitution, judge.committed].map((list) =>
+    list?.nodes.find((node) => node.nodeId === peer.nodeId),
+  );
+  const entry = entries.find((listed) => listed && statuses.includes(listed.status));
+  if (!entry) {
+    const status = entries[0]?.status;
+    throw new ManagerError(
+      'NODE_NOT_ADMITTED',
+      status ? `the node list has this node as ${status}` : 'the node list has no such node',
+      { nodeId: peer.nodeId },
+    );
+  }
+  if (entry.platformKey === undefined || entry.platformKey === verdict.platformKey) return;
   throw new ManagerError(
-    'NODE_NOT_ADMITTED',
-    entry ? `the node list has this node as ${entry.status}` : 'the node list has no such node',
+    'WRONG_PLATFORM_KEY',
+    'another machine vouches for the node than the one it was admitted with',
     { nodeId: peer.nodeId },
   );
 }

@@ -1,42 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { type ErrorCode, errorBody } from '@concordat/api';
 import type { ActorId } from '@concordat/std';
 import type { ClientIdentity, ClientVerdict } from './client-identity.ts';
+import { clientTlsOptions, refuseClient } from './client-tls.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Connections of one listener at once. */
 const maxConnections = 4096;
+/** Of these, connections of one actor: nobody locks the others out. */
+const maxOfOneActor = 1024;
 /** A client that does not read its answers is dropped beyond this. */
 const maxWaitingBytes = 32 * 1024 * 1024;
-
-/** Node's TLS server options for client channels: the actor is judged after the handshake. */
-export function clientTlsOptions(credentials: { key: string; certificate: string }) {
-  return {
-    key: credentials.key,
-    cert: credentials.certificate,
-    requestCert: true,
-    // A refused client gets a readable answer, so the certificate is judged after the handshake.
-    rejectUnauthorized: false,
-    minVersion: 'TLSv1.3' as const,
-    handshakeTimeout: 10_000,
-  };
-}
-
-/** Answers a client that may not be here with one readable HTTP response, whatever it asked. */
-export function refuseClient(
-  socket: TLSSocket,
-  refusal: { code: ErrorCode; message: string },
-): void {
-  const body = JSON.stringify(errorBody(refusal.code, refusal.message));
-  socket.end(
-    `HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-  // Read on so that what the client still sends does not reset the answer away.
-  socket.resume();
-  socket.setTimeout(2_000, () => socket.destroy());
-}
 
 /**
  * One application port: ends mutual TLS, names the actor, and hands the decrypted byte stream to
@@ -44,15 +18,16 @@ export function refuseClient(
  */
 export class ApplicationListener {
   readonly #server: Server;
-  readonly #worker: WorkerLink;
+  readonly #worker: Pick<WorkerLink, 'openStream'>;
   readonly #judge: (socket: TLSSocket) => ClientVerdict;
   readonly #sockets = new Map<TLSSocket, ClientIdentity>();
+  readonly #byActor = new Map<ActorId, number>();
   readonly #path: string;
 
   constructor(options: {
     readonly path: string;
     readonly credentials: { key: string; certificate: string };
-    readonly worker: WorkerLink;
+    readonly worker: Pick<WorkerLink, 'openStream'>;
     readonly judge: (socket: TLSSocket) => ClientVerdict;
   }) {
     this.#path = options.path;
@@ -80,12 +55,26 @@ export class ApplicationListener {
     socket.on('error', () => undefined);
     const verdict = this.#judge(socket);
     if (!verdict.ok) {
-      refuseClient(socket, verdict);
+      refuseClient(socket, verdict.code, verdict.message);
       return;
     }
     const { identity } = verdict;
-    this.#sockets.set(socket, identity);
+    if ((this.#byActor.get(identity.actorId) ?? 0) >= maxOfOneActor) {
+      refuseClient(socket, 'OVERLOADED', 'this actor has too many connections');
+      return;
+    }
+    this.#serve(socket, identity);
+  }
+
+  #serve(socket: TLSSocket, identity: ClientIdentity): void {
+    this.#count(socket, identity);
     socket.setNoDelay(true);
+    let paused = false;
+    let held = false;
+    const flow = (): void => {
+      if (paused || held) socket.pause();
+      else socket.resume();
+    };
     const stream = this.#worker.openStream(identity.record, {
       onData: (data) => {
         socket.write(data);
@@ -93,14 +82,37 @@ export class ApplicationListener {
       },
       onEnd: () => socket.end(),
       onReset: () => socket.destroy(),
-      onPause: () => socket.pause(),
-      onResume: () => socket.resume(),
+      onPause: () => {
+        paused = true;
+        flow();
+      },
+      onResume: () => {
+        paused = false;
+        flow();
+      },
+      onDrain: () => {
+        held = false;
+        flow();
+      },
     });
-    socket.on('data', (data) => stream.data(data));
+    socket.on('data', (data) => {
+      if (stream.data(data)) return;
+      held = true;
+      flow();
+    });
     socket.on('end', () => stream.end());
+    socket.on('close', () => stream.close());
+  }
+
+  #count(socket: TLSSocket, identity: ClientIdentity): void {
+    const { actorId } = identity;
+    this.#sockets.set(socket, identity);
+    this.#byActor.set(actorId, (this.#byActor.get(actorId) ?? 0) + 1);
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      stream.close();
+      const left = (this.#byActor.get(actorId) ?? 1) - 1;
+      if (left > 0) this.#byActor.set(actorId, left);
+      else this.#byActor.delete(actorId);
     });
   }
 

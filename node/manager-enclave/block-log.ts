@@ -1,5 +1,4 @@
 import {
-  decodeHeader,
   type HistoryMark,
   HistoryTree,
   type OpenedBlock,
@@ -209,6 +208,3 @@ export class BlockLog {
     return history;
   }
 }
-
-/** Whether the block changes the configuration of consensus. */
-export const reconfigures = (block: Uint8Array): boolean => (decodeHeader(block).flags & 1) !== 0;

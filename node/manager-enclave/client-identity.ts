@@ -3,7 +3,7 @@ import { catalogueEntry, type ErrorCode } from '@concordat/api';
 import { encodeIdentity } from '@concordat/bridge';
 import { certificateFingerprint, subjectOf } from '@concordat/crypto';
 import { actorForCertificate, type Constitution } from '@concordat/governance';
-import type { ActorId } from '@concordat/std';
+import { type ActorId, CodedError } from '@concordat/std';
 
 /** Who is behind a client connection. */
 export interface ClientIdentity {
@@ -48,17 +48,28 @@ export function judgeClient(
   });
   if (!found.ok) return refusal(found.code);
   const { actor } = found;
-  const { commonName } = subjectOf(leaf.raw);
+  const subject = nameOf(leaf.raw);
+  if (subject === undefined) return refusal('CLIENT_CERTIFICATE_INVALID');
   const record = encodeIdentity({
     actorId: actor.actorId,
     name: actor.name,
     kinds: [...actor.kind],
     roles: [...actor.roles],
-    subject: commonName,
+    subject,
     fingerprint: certificateFingerprint(leaf.raw),
   });
   const isMember = actor.kind.includes('member');
   return { ok: true, identity: { actorId: actor.actorId, isMember, record } };
+}
+
+/** Common name of a certificate; undefined when our strict reader cannot make sense of it. */
+function nameOf(der: Uint8Array): string | undefined {
+  try {
+    return subjectOf(der).commonName;
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    return undefined;
+  }
 }
 
 function refusal(code: ErrorCode): ClientVerdict {

@@ -84,6 +84,7 @@ export class ControlLink {
   /**
    * Blocks from the host's ledger, in order, as far as it has them; at least one when it has the
    * first and it fits no limit. The bytes are foreign: open them before use.
+   * @throws ManagerError HOST_FAULT when it cannot read, or gives more than was asked for
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks: Uint8Array[] = [];
@@ -92,18 +93,23 @@ export class ControlLink {
         for (const block of part) blocks.push(block);
       },
     });
+    if (blocks.length > Math.max(0, to - from + 1)) {
+      throw new ManagerError('HOST_FAULT', 'the host gave more blocks than it was asked for');
+    }
     return blocks;
   }
 
   /** Stores a small sealed record durably. */
   async putRecord(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#request((request) => ({ kind: 'putRecord', request, name, bytes }));
+    const answer = await this.#request((request) => ({ kind: 'putRecord', request, name, bytes }));
+    if (answer.kind !== 'done') throw this.#unexpected(answer);
   }
 
   /** A record stored earlier, if the host still gives it back. */
   async getRecord(name: string): Promise<Uint8Array | undefined> {
     const answer = await this.#request((request) => ({ kind: 'getRecord', request, name }));
-    return answer.kind === 'record' ? answer.bytes : undefined;
+    if (answer.kind !== 'record') throw this.#unexpected(answer);
+    return answer.bytes;
   }
 
   /** Evidence of the platform over 32 bytes of report data. */
@@ -170,7 +176,8 @@ export class ControlLink {
     const waiting = this.#waiting.get(message.request);
     if (!waiting) return;
     if (message.kind === 'entries') {
-      waiting.onBlocks?.(message.blocks);
+      if (!waiting.onBlocks) throw new ManagerError('HOST_FAULT', 'blocks that nobody asked for');
+      waiting.onBlocks(message.blocks);
       if (!message.last) return;
     }
     this.#waiting.delete(message.request);

@@ -1,11 +1,12 @@
 import type { SubmissionAnswer } from '@concordat/api';
 import { type GovernanceEffect, submitMessage } from '@concordat/governance';
-import { CodedError, fromUtf8, utf8 } from '@concordat/std';
+import { CodedError, utf8 } from '@concordat/std';
 import { startsEpoch } from './administrative-queue.ts';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import type { Manager } from './manager.ts';
+import { readForeignObject } from './foreign.ts';
 import { keyRecipientsOf } from './network-genesis.ts';
+import type { NodeContext } from './node-context.ts';
 
 const forwardTimeoutMs = 30_000;
 
@@ -14,22 +15,27 @@ const forwardTimeoutMs = 30_000;
  * this node leads, else on the leader. Whoever delivers a message, its signature is what counts.
  */
 export class GovernanceDesk {
-  readonly #manager: Manager;
+  readonly #context: NodeContext;
 
-  constructor(manager: Manager) {
-    this.#manager = manager;
+  constructor(context: NodeContext) {
+    this.#context = context;
   }
 
   /**
    * Executes a message of an operator connected to this node; answers after its commit.
-   * @throws CodedError of governance; ManagerError LEADER_UNKNOWN, TRANSACTION_LOST, OVERLOADED
+   * @throws CodedError of governance; ManagerError LEADER_UNKNOWN, TRANSACTION_LOST,
+   *   TRANSACTION_UNKNOWN, OVERLOADED
    */
   async submit(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
-    const { leader, identity, channel } = this.#manager;
+    const { leader, identity, channel } = this.#context;
     if (leader === identity.nodeId) return this.#execute(message);
     if (!leader) throw new ManagerError('LEADER_UNKNOWN', 'there is no leader at present');
-    const reply = await channel.request(leader, 'administer', message, forwardTimeoutMs);
-    return JSON.parse(fromUtf8(reply)) as SubmissionAnswer<GovernanceEffect>;
+    try {
+      const reply = await channel.request(leader, 'administer', message, forwardTimeoutMs);
+      return readForeignObject(reply, 'answer') as unknown as SubmissionAnswer<GovernanceEffect>;
+    } catch (error) {
+      throw asAnswer(error);
+    }
   }
 
   /** Executes a message another node passed on. */
@@ -38,7 +44,7 @@ export class GovernanceDesk {
   }
 
   async #execute(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
-    const { queue, sessionKeys, administration, control } = this.#manager;
+    const { queue, sessionKeys, administration, control } = this.#context;
     const nowSeconds = Math.floor(Date.now() / 1000);
     try {
       const { result, transactionId } = await queue.administer((set) => {
@@ -61,4 +67,14 @@ export class GovernanceDesk {
       throw error;
     }
   }
+}
+
+/** A way that broke under a request leaves its outcome open; a repetition is refused as a replay. */
+function asAnswer(error: unknown): unknown {
+  const code = error instanceof CodedError ? error.code : undefined;
+  if (code !== 'CHANNEL_FAILED' && code !== 'PEER_TIMEOUT') return error;
+  return new ManagerError(
+    'TRANSACTION_UNKNOWN',
+    'the way to the leader broke; look whether the message took effect before sending it again',
+  );
 }

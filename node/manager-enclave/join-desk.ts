@@ -1,39 +1,21 @@
 import { fromPem, importSigningKey } from '@concordat/crypto';
-import { listProposals, type NodeEntry, nodeJoins, nodeTrusted } from '@concordat/governance';
+import { getNode, listProposals, nodeJoins, nodeTrusted } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
-import { fromHex, fromUtf8, type NodeId, toHex, utf8 } from '@concordat/std';
+import { fromHex, fromUtf8, toHex } from '@concordat/std';
 import { type Administration, networkKeyRecord, votersOf } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { AdmittedPeer } from './admission.ts';
 import { ManagerError } from './errors.ts';
+import {
+  decodeJoinRequest,
+  encodeJoinMessage,
+  type JoinReply,
+  type JoinRequest,
+} from './join-messages.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import { endorseNode } from './node-identity.ts';
 import type { PeerIdentity } from './peer-session.ts';
 import type { SessionKeys } from './session-keys.ts';
-
-/** What a newcomer asks with. */
-export interface JoinRequest {
-  readonly name: string;
-  readonly address: string;
-  readonly adminAddress: string;
-  readonly applicationAddresses: readonly string[];
-  /** 65 bytes in hex: where session keys are wrapped to. */
-  readonly encryptionKey: string;
-  /** Identity of this VN's earlier launch, whose place it takes. */
-  readonly replaces?: string;
-}
-
-/** What an admitted newcomer gets. */
-export interface JoinReply {
-  readonly networkId: string;
-  readonly networkCertificate: string;
-  readonly nodeCertificate: string;
-  /** The constitution in force, as canonical JSON describes it. */
-  readonly constitution: unknown;
-  /** Wrapped session key in hex by epoch. */
-  readonly sessionKeys: Readonly<Record<string, string>>;
-  readonly voters: readonly string[];
-}
 
 /** A learner this many blocks behind the leader is close enough to vote. */
 const promotionLag = 64;
@@ -42,7 +24,7 @@ const promotionLag = 64;
 export class JoinDesk {
   readonly #administration: Administration;
   readonly #queue: AdministrativeQueue;
-  readonly #driver: LedgerDriver;
+  readonly #driver: Pick<LedgerDriver, 'leads' | 'status'>;
   readonly #sessionKeys: SessionKeys;
   readonly #network: { readonly id: string; readonly certificate: string };
   readonly #entropy: (bytes: number) => Uint8Array;
@@ -52,7 +34,7 @@ export class JoinDesk {
   constructor(parts: {
     readonly administration: Administration;
     readonly queue: AdministrativeQueue;
-    readonly driver: LedgerDriver;
+    readonly driver: Pick<LedgerDriver, 'leads' | 'status'>;
     readonly sessionKeys: SessionKeys;
     readonly network: { readonly id: string; readonly certificate: string };
     readonly entropy: (bytes: number) => Uint8Array;
@@ -69,10 +51,11 @@ export class JoinDesk {
 
   /**
    * Admits an attested newcomer that the node list names.
-   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, NOT_LEADER; GovernanceError
+   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, NOT_LEADER, CHANNEL_FAILED;
+   *   GovernanceError
    */
   async join(peer: PeerIdentity, admitted: AdmittedPeer, body: Buffer): Promise<Uint8Array> {
-    const request = JSON.parse(fromUtf8(body)) as JoinRequest;
+    const request = decodeJoinRequest(body);
     const known = this.#administration.node(peer.nodeId);
     if (!known && !request.replaces) throw this.#notListed(peer);
     if (known?.status === 'retired') throw this.#notListed(peer);
@@ -80,7 +63,7 @@ export class JoinDesk {
       this.#log('join.admitting', { joiner: peer.nodeId, replaces: request.replaces });
       await this.#queue.administer((set) => this.#take(set, peer, admitted, request));
     }
-    return utf8(JSON.stringify(this.#replyFor(peer.nodeId)));
+    return encodeJoinMessage(this.#replyFor(peer));
   }
 
   #notListed(peer: PeerIdentity): ManagerError {
@@ -108,45 +91,48 @@ export class JoinDesk {
     { verdict }: AdmittedPeer,
     request: JoinRequest,
   ): void {
+    // Whom a certificate names is what the vote said, not what the newcomer's host says now.
+    const place = getNode(set, peer.nodeId) ?? (request.replaces && getNode(set, request.replaces));
+    if (!place) throw this.#notListed(peer);
     const encryptionKey = fromHex(request.encryptionKey) as Uint8Array;
-    const certificate = this.#endorse(set, peer.publicKey, [
-      request.address,
-      request.adminAddress,
-      ...request.applicationAddresses,
-    ]);
+    const { address, adminAddress, applicationAddresses } = place;
+    const hosts = hostsOf([address, adminAddress, ...applicationAddresses]);
+    const certificate = this.#endorse(set, peer.publicKey, hosts);
     nodeJoins(set, {
       nodeId: peer.nodeId,
       certificate,
       verdict,
       encryptionKey: request.encryptionKey,
-      ...(request.replaces && { replaces: request.replaces as NodeId }),
+      ...(request.replaces && { replaces: request.replaces }),
     });
     const recipient = { name: peer.nodeId, publicKey: encryptionKey };
     this.#sessionKeys.shareWith(set, recipient, this.#entropy);
   }
 
-  #endorse(set: TransactionSet, nodePublicKey: Uint8Array, addresses: readonly string[]): string {
+  #endorse(set: TransactionSet, nodePublicKey: Uint8Array, hosts: readonly string[]): string {
     const stored = set.table(networkKeyRecord.table).get(networkKeyRecord.key);
     if (!stored) throw new ManagerError('SESSION_KEY_MISSING', 'the network key is not at hand');
     return endorseNode({
       networkKey: importSigningKey(fromUtf8(stored)),
       networkCertificate: fromPem(this.#network.certificate)[0] as Uint8Array,
       nodePublicKey,
-      hosts: hostsOf(addresses),
+      hosts,
       serial: this.#entropy(16),
       nowMs: Date.now(),
     });
   }
 
-  #replyFor(nodeId: NodeId): JoinReply {
+  #replyFor(peer: PeerIdentity): JoinReply {
     const { constitution } = this.#administration;
-    const entry = this.#administration.node(nodeId) as NodeEntry;
+    const entry = this.#administration.node(peer.nodeId);
+    // Between its admission and now another vote may have removed it again.
+    if (!entry?.certificate || entry.status === 'retired') throw this.#notListed(peer);
     return {
       networkId: this.#network.id,
       networkCertificate: this.#network.certificate,
-      nodeCertificate: entry.certificate ?? '',
+      nodeCertificate: entry.certificate,
       constitution,
-      sessionKeys: this.#sessionKeys.wrapsFor(this.#administration.head, nodeId),
+      sessionKeys: this.#sessionKeys.wrapsFor(this.#administration.head, peer.nodeId),
       voters: votersOf(constitution),
     };
   }

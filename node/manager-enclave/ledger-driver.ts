@@ -7,15 +7,10 @@ import {
   type ProposalRefusalCode,
   type Role,
 } from '@concordat/consensus';
-import {
-  decodeHeader,
-  type OpenedBlock,
-  openPublicPart,
-  type SessionKey,
-  type TransactionRecord,
-} from '@concordat/ledger';
+import type { OpenedBlock, SessionKey, TransactionRecord } from '@concordat/ledger';
 import {
   assert,
+  CodedError,
   DecodeError,
   type Height,
   type NodeId,
@@ -24,16 +19,22 @@ import {
   type View,
 } from '@concordat/std';
 import { configurationOf } from './administration.ts';
-import { type BlockLog, reconfigures } from './block-log.ts';
+import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
+import { entryOf } from './log-entry.ts';
+import { corrupt, damaged } from './stored-blocks.ts';
 
 /** What the driver needs of the disk (through the host). */
 export interface LedgerDisk {
   append(height: number, block: Uint8Array): void;
   truncate(after: number): void;
   committed(height: number): void;
-  read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]>;
   flush(): void;
+}
+
+/** Committed blocks read back, each checked before it is handed on. */
+export interface LedgerReader {
+  read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]>;
 }
 
 /** What the driver needs of the network. */
@@ -52,16 +53,23 @@ export interface LedgerEvents {
   onCommitted(from: Height, to: Height): void;
   /** Every voter knows blocks up to here as committed. */
   onCommittedByAll(height: Height): void;
-  /** Role, view or leader changed; `opened` blocks are in the log but not committed. */
+  /** Role, view, leader or configuration changed. */
   onRole(role: Role, view: View, leader: NodeId | undefined): void;
   /** Persists consensus's hard state durably. */
   saveHardState(state: { view: View; votedFor?: NodeId }): Promise<void>;
   /** A peer sent something it must not; named for the log. */
   onRefusedMessage(peer: NodeId, code: string, message: string): void;
+  /** The host's copy of committed blocks is damaged; this node can feed nobody from it. */
+  onDamagedStore(error: CodedError): void;
+  /** The log cannot go on: a block does not hold, or the hard state cannot be kept. */
+  onBroken(error: CodedError): void;
   /** The key new blocks are sealed with. */
   sessionKey(): SessionKey;
   nowMs(): number;
 }
+
+/** Why a block was not placed. */
+export type PlacementRefusal = ProposalRefusalCode | 'PAYLOAD_TOO_LARGE';
 
 /** Where a block was placed, or why it was not. */
 export type Placed =
@@ -72,9 +80,15 @@ export type Placed =
       readonly firstSeqno: Seqno;
       readonly timeMs: number;
     }
-  | { readonly ok: false; readonly code: ProposalRefusalCode };
+  | { readonly ok: false; readonly code: PlacementRefusal };
 
 const maxFetchBytes = 8 * 1024 * 1024;
+const maxFetchBlocks = 4096;
+/**
+ * Write-set bytes of one block, so that its message fits the frames of the node channel (64 MiB):
+ * a block that could not travel would stop the network.
+ */
+const maxPlacedBytes = 56 * 1024 * 1024;
 
 /**
  * Carries out what consensus decides: seals and opens blocks, keeps disk and peers supplied, and
@@ -84,11 +98,13 @@ export class LedgerDriver {
   readonly #consensus: Consensus;
   readonly #log: BlockLog;
   readonly #disk: LedgerDisk;
+  readonly #stored: LedgerReader;
   readonly #peers: LedgerPeers;
   readonly #events: LedgerEvents;
   #hardStateSaved: Promise<void> = Promise.resolve();
   #truncationsPending = 0;
   #working = false;
+  #stopped = false;
   #lastTimeMs = 0;
   #blocksSealed = 0;
 
@@ -96,12 +112,14 @@ export class LedgerDriver {
     readonly consensus: Consensus;
     readonly log: BlockLog;
     readonly disk: LedgerDisk;
+    readonly stored: LedgerReader;
     readonly peers: LedgerPeers;
     readonly events: LedgerEvents;
   }) {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
     this.#disk = parts.disk;
+    this.#stored = parts.stored;
     this.#peers = parts.peers;
     this.#events = parts.events;
   }
@@ -118,11 +136,17 @@ export class LedgerDriver {
 
   /** Whether this node leads and may seal blocks. */
   get leads(): boolean {
-    return this.#consensus.status.role === 'leader';
+    return !this.#stopped && this.#consensus.status.role === 'leader';
+  }
+
+  /** Takes no more part: nothing is sealed, opened, acknowledged or voted from now on. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** One unit of consensus time passed. */
   tick(): void {
+    if (this.#stopped) return;
     this.#consensus.tick();
     this.#work();
   }
@@ -134,9 +158,11 @@ export class LedgerDriver {
     options: { readonly configuration?: readonly NodeId[]; readonly sessionKey?: SessionKey } = {},
   ): Placed {
     const { configuration, sessionKey } = options;
+    if (this.#stopped) return { ok: false, code: 'NOT_LEADER' };
     // Asked before sealing: one position of one view is sealed once, or its nonce would repeat.
     const code = this.#consensus.proposalRefusal(configuration);
     if (code !== undefined) return { ok: false, code };
+    if (bytesOf(transactions) > maxPlacedBytes) return { ok: false, code: 'PAYLOAD_TOO_LARGE' };
     const { view } = this.#consensus.status;
     this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#events.nowMs());
     const sealed = this.#log.seal({
@@ -158,8 +184,9 @@ export class LedgerDriver {
     return { ok: true, view, height, firstSeqno, timeMs };
   }
 
-  /** A consensus message of an authenticated peer. */
+  /** A consensus message of an authenticated peer; {@link flush} ends a burst of them. */
   received(peer: NodeId, bytes: Buffer): void {
+    if (this.#stopped) return;
     let refusal: { code: string; message: string } | undefined;
     try {
       refusal = this.#consensus.step(peer, decodeMessage(bytes));
@@ -168,21 +195,33 @@ export class LedgerDriver {
       refusal = { code: error.code, message: error.message };
     }
     if (refusal) this.#events.onRefusedMessage(peer, refusal.code, refusal.message);
-    this.#work();
+    this.#carryOutAll();
+  }
+
+  /** Writes what was collected for disk and peers now. */
+  flush(): void {
+    this.#disk.flush();
+    this.#peers.flush();
   }
 
   /** The host made blocks up to this height durable. */
   synced(height: number): void {
     // Heights are used again after a truncation: what was synced before it says nothing.
-    if (this.#truncationsPending > 0) return;
+    if (this.#stopped || this.#truncationsPending > 0) return;
     const view = this.#log.viewAt(height);
     if (view === undefined) return;
     this.#consensus.persisted(toHeight(height), view);
     this.#work();
   }
 
-  /** The host carried out a truncation. */
+  /**
+   * The host carried out a truncation.
+   * @throws ManagerError HOST_FAULT when none was asked for
+   */
   truncated(): void {
+    if (this.#truncationsPending === 0) {
+      throw new ManagerError('HOST_FAULT', 'the host truncated the ledger unasked');
+    }
     this.#truncationsPending -= 1;
   }
 
@@ -200,14 +239,20 @@ export class LedgerDriver {
 
   /** Hands leadership over, if another voter can take it. */
   transferLeadership(): boolean {
+    if (this.#stopped) return false;
     const done = this.#consensus.transferLeadership();
     this.#work();
     return done;
   }
 
-  /** Carries out everything owed. Callbacks may come back here: the outer call goes on. */
   #work(): void {
-    if (this.#working) return;
+    this.#carryOutAll();
+    this.flush();
+  }
+
+  /** Carries out everything owed. Callbacks may come back here: the outer call goes on. */
+  #carryOutAll(): void {
+    if (this.#working || this.#stopped) return;
     this.#working = true;
     try {
       for (;;) {
@@ -215,11 +260,14 @@ export class LedgerDriver {
         if (!effects) break;
         this.#carryOut(effects);
       }
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      // Consensus holds an entry that the log does not: this launch has no way on.
+      this.stop();
+      this.#events.onBroken(error);
     } finally {
       this.#working = false;
     }
-    this.#disk.flush();
-    this.#peers.flush();
   }
 
   #carryOut(effects: Effects): void {
@@ -230,12 +278,7 @@ export class LedgerDriver {
     if (effects.truncateAfter !== undefined) this.#truncate(effects.truncateAfter);
     for (const entry of effects.append) this.#append(entry);
     for (const { to, message } of effects.messages) this.#peers.send(to, encodeMessage(message));
-    if (afterHardState.length > 0) {
-      void this.#hardStateSaved.then(() => {
-        for (const { to, message } of afterHardState) this.#peers.send(to, encodeMessage(message));
-        this.#peers.flush();
-      });
-    }
+    if (hardState || afterHardState.length > 0) this.#sendAfterHardState(afterHardState);
     if (effects.committed !== undefined) this.#commit(effects.committed);
     if (effects.committedByAll !== undefined) {
       this.#events.onCommittedByAll(effects.committedByAll);
@@ -247,6 +290,21 @@ export class LedgerDriver {
     }
   }
 
+  #sendAfterHardState(messages: Effects['afterHardState']): void {
+    this.#hardStateSaved.then(
+      () => {
+        if (this.#stopped) return;
+        for (const { to, message } of messages) this.#peers.send(to, encodeMessage(message));
+        this.#peers.flush();
+      },
+      (error: unknown) => {
+        if (this.#stopped) return;
+        this.stop();
+        this.#events.onBroken(error as CodedError);
+      },
+    );
+  }
+
   #truncate(after: Height): void {
     this.#log.truncate(after);
     this.#events.onRollback(after);
@@ -256,26 +314,15 @@ export class LedgerDriver {
 
   #append(entry: Entry): void {
     if (entry.height > this.#log.lastHeight) {
-      const opened = this.#log.open(entry.payload);
-      this.#checkEntry(entry, opened);
-      this.#events.onOpened(opened);
+      try {
+        const opened = this.#log.open(entry.payload);
+        checkEntry(entry, opened);
+        this.#events.onOpened(opened);
+      } catch (error) {
+        throw damaged(error, entry.height);
+      }
     }
     this.#disk.append(entry.height, entry.payload);
-  }
-
-  /** What consensus was told about an entry must be what the sealed block says. */
-  #checkEntry(entry: Entry, opened: OpenedBlock): void {
-    const { header, transactions } = opened;
-    const named =
-      header.flags & 1 ? configurationOf(transactions.map((t) => t.publicWrites)) : undefined;
-    const agrees =
-      header.view === entry.view &&
-      header.height === entry.height &&
-      named?.join() === entry.configuration?.join();
-    if (agrees) return;
-    throw new ManagerError('LEDGER_CORRUPT', 'a block does not say what its leader claims of it', {
-      height: entry.height,
-    });
   }
 
   #commit(height: Height): void {
@@ -287,24 +334,38 @@ export class LedgerDriver {
   }
 
   async #fetch({ peer, from, maxBytes }: Effects['fetch'][number]): Promise<void> {
-    let blocks: Uint8Array[] = [];
+    let entries: Entry[] = [];
     try {
-      const to = Math.min(this.#log.committedHeight, from + 4095);
-      blocks = await this.#disk.read(from, to, Math.min(maxBytes, maxFetchBytes));
+      const to = Math.min(this.#log.committedHeight, from + maxFetchBlocks - 1);
+      const blocks = await this.#stored.read(from, to, Math.min(maxBytes, maxFetchBytes));
+      entries = blocks.map(entryOf);
     } catch (error) {
-      if (!(error instanceof ManagerError)) throw error;
-      this.#events.onRefusedMessage(peer, error.code, error.message);
+      if (!(error instanceof CodedError)) throw error;
+      if (!this.#stopped) this.#events.onDamagedStore(error);
     }
-    this.#consensus.provide(peer, blocks.map(entryOf));
+    if (this.#stopped) return;
+    this.#consensus.provide(peer, entries);
     this.#work();
   }
 }
 
-/** The consensus entry a stored block stands for. */
-export function entryOf(block: Uint8Array): Entry {
-  const { view, height } = decodeHeader(block);
-  const entry = { view, height, payload: block };
-  if (!reconfigures(block)) return entry;
-  const configuration = configurationOf(openPublicPart(block).publicWrites);
-  return configuration ? { ...entry, configuration } : entry;
+/** What consensus was told about an entry must be what the sealed block says. */
+function checkEntry(entry: Entry, { header, transactions }: OpenedBlock): void {
+  const named =
+    header.flags & 1 ? configurationOf(transactions.map((t) => t.publicWrites)) : undefined;
+  const agrees =
+    header.view === entry.view &&
+    header.height === entry.height &&
+    named?.join() === entry.configuration?.join();
+  if (agrees) return;
+  const why = 'it does not say what its leader claims of it';
+  throw corrupt(entry.height, why, 'CONTRADICTED');
+}
+
+function bytesOf(transactions: readonly TransactionRecord[]): number {
+  let bytes = 0;
+  for (const { publicWrites, privateWrites } of transactions) {
+    bytes += publicWrites.length + privateWrites.length + 16;
+  }
+  return bytes;
 }

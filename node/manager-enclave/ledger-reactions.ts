@@ -1,39 +1,46 @@
 import type { Role } from '@concordat/consensus';
 import type { Constitution } from '@concordat/governance';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
-import { formatTransactionId, type Height, type NodeId, utf8, type View } from '@concordat/std';
+import { CodedError, type Height, type NodeId, utf8, type View } from '@concordat/std';
+import { type Announcement, announcementOf } from './announcement.ts';
+import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-driver.ts';
-import type { Manager } from './manager.ts';
+import type { NodeContext } from './node-context.ts';
 
-/** What a committed administrative block tells those who watch. */
-export interface Announcement {
-  /** `view.seqno` */
-  readonly transactionId: string;
-  readonly timeMs: number;
-  readonly publicWrites: readonly Uint8Array[];
+/** What the rest of the manager does with what the ledger brings. */
+export interface LedgerConsequences {
+  /** Blocks up to a height are final. */
+  onCommitted(height: Height): void;
+  /** Tells those who watch the administrative channel. */
+  onAnnouncement(announcement: Announcement): void;
+  /** The committed constitution changed and lists this node. */
+  onConstitution(constitution: Constitution): void;
+  /** Role, view or leader changed. */
+  onStanding(): void;
+  /** A peer sent something it must not. */
+  onRefusedMessage(peer: NodeId, code: string, message: string): void;
+  /** This launch has no way on. */
+  onBroken(error: Error): void;
 }
-
-const announcementOf = ({ header, transactions }: OpenedBlock): Announcement => ({
-  transactionId: formatTransactionId(header.view, header.firstSeqno),
-  timeMs: header.timeMs,
-  publicWrites: transactions.map(({ publicWrites }) => publicWrites),
-});
 
 /** What the parts of the manager do as the ledger moves forwards and backwards. */
 export class LedgerReactions implements LedgerEvents {
-  readonly #manager: Manager;
+  readonly #context: NodeContext;
+  readonly #consequences: LedgerConsequences;
   /** Administrative blocks not yet committed, for those who watch. */
   readonly #announcements = new Map<number, Announcement>();
   #toldWorkers = '';
-  #wasLeader = false;
-  #targets = new Set<NodeId>();
+  /** View this node opened as leader last; 0 = none. */
+  #openedView = 0;
+  #leads = false;
 
-  constructor(manager: Manager) {
-    this.#manager = manager;
+  constructor(context: NodeContext, consequences: LedgerConsequences) {
+    this.#context = context;
+    this.#consequences = consequences;
   }
 
   sessionKey(): SessionKey {
-    const { sessionKeys, administration } = this.#manager;
+    const { sessionKeys, administration } = this.#context;
     return sessionKeys.current(administration.head);
   }
 
@@ -42,21 +49,33 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   saveHardState(state: { view: View; votedFor?: NodeId }): Promise<void> {
-    return this.#manager.records.put('hard-state', state);
+    return this.#context.records.put('hard-state', state);
   }
 
   onRefusedMessage(peer: NodeId, code: string, message: string): void {
-    this.#manager.control.log('consensus.refused', { peer, code, why: message });
+    this.#consequences.onRefusedMessage(peer, code, message);
+  }
+
+  onBroken(error: CodedError): void {
+    this.#consequences.onBroken(error);
+  }
+
+  onDamagedStore({ code, message, details }: CodedError): void {
+    const { control, driver } = this.#context;
+    control.log('ledger.damaged', { level: 'error', code, why: message, ...details });
+    // Whoever has a sound copy can feed the newcomers: this node leads only until another can.
+    driver.transferLeadership();
   }
 
   onOpened(block: OpenedBlock): void {
-    const { administration, sessionKeys, feed } = this.#manager;
+    const { administration, sessionKeys, feed, network } = this.#context;
     const { height, source } = block.header;
     if (source > 0) {
       feed.opened(block);
       return;
     }
     administration.apply(height, block.transactions);
+    if (height === 1) requireGenesis(administration, network);
     this.#announcements.set(height, announcementOf(block));
     sessionKeys.learnCurrent(administration.head);
   }
@@ -66,17 +85,23 @@ export class LedgerReactions implements LedgerEvents {
     this.#announcements.set(height, announcement);
   }
 
+  /** A transaction was executed but not placed. */
+  takenBack(): void {
+    const { administration, sessionKeys } = this.#context;
+    if (administration.exists) sessionKeys.rolledBack(administration.head);
+  }
+
   onRollback(height: Height): void {
-    const { administration, sessionKeys, feed, queue } = this.#manager;
+    const { administration, sessionKeys, feed, queue } = this.#context;
     for (const at of this.#announcements.keys()) if (at > height) this.#announcements.delete(at);
     administration.rollback(height);
-    sessionKeys.learnCurrent(administration.head);
+    if (administration.exists) sessionKeys.rolledBack(administration.head);
     feed.rollback(height);
     queue.rolledBack(height);
   }
 
   onCommitted(from: Height, to: Height): void {
-    const { administration, feed, queue } = this.#manager;
+    const { administration, feed, queue } = this.#context;
     const changed = administration.commit(to);
     feed.committed(from, to);
     queue.committed(to);
@@ -84,67 +109,57 @@ export class LedgerReactions implements LedgerEvents {
       this.#constitutionChanged(administration.committedConstitution);
       this.#announce(to);
     }
-    this.#manager.committed(to);
+    this.#consequences.onCommitted(to);
   }
 
   #announce(to: Height): void {
     for (const [height, announcement] of this.#announcements) {
       if (height > to) continue;
       this.#announcements.delete(height);
-      this.#manager.notify(announcement);
+      this.#consequences.onAnnouncement(announcement);
     }
+  }
+
+  /** A newcomer replays history: what the node list said long ago is nothing to act on. */
+  #constitutionChanged(constitution: Constitution): void {
+    const { nodeId } = this.#context.identity;
+    const own = constitution.nodes.find((node) => node.nodeId === nodeId);
+    if (own && own.status !== 'admitted') this.#consequences.onConstitution(constitution);
   }
 
   onCommittedByAll(height: Height): void {
-    for (const link of this.#manager.feed.links) link.send({ kind: 'committedByAll', height });
+    for (const link of this.#context.feed.links) link.send({ kind: 'committedByAll', height });
   }
 
   onRole(role: Role, view: View, leader: NodeId | undefined): void {
-    const { feed, administration, queue, control } = this.#manager;
+    const { feed, queue, control } = this.#context;
     const leads = role === 'leader';
-    if (leads && !this.#wasLeader) {
+    if (this.#leads && !leads) queue.leadershipLost();
+    this.#leads = leads;
+    if (leads && view !== this.#openedView) {
+      this.#openedView = view;
       feed.giveSpeculatively();
-      // Only an entry of its own view lets a leader commit what earlier leaders left.
-      if (administration.exists) queue.placeNow(() => undefined);
+      this.#openView();
     }
-    this.#wasLeader = leads;
     const told = JSON.stringify([leads, view, leader]);
     if (told === this.#toldWorkers) return;
     this.#toldWorkers = told;
     control.log('consensus.role', { role, view, leader });
     const json = utf8(JSON.stringify({ leaderNode: leader }));
     for (const link of feed.links) link.send({ kind: 'role', leader: leads, view, json });
-    this.#manager.publishStatus();
+    this.#consequences.onStanding();
   }
 
-  /** A committed change of the constitution takes effect on this node, now and completely. */
-  #constitutionChanged(constitution: Constitution): void {
-    const manager = this.#manager;
-    const self = manager.identity.nodeId;
-    const own = constitution.nodes.find(({ nodeId }) => nodeId === self);
-    // A newcomer replays history: what the node list said long ago is nothing to act on.
-    if (!own || own.status === 'admitted') return;
-    this.#connectPeers(constitution, self);
-    manager.actorsChanged();
-    manager.configureWorkers(constitution);
-    manager.nodeStatusChanged(own.status);
-  }
-
-  #connectPeers(constitution: Constitution, self: NodeId): void {
-    const { channel, driver } = this.#manager;
-    const present = constitution.nodes.filter(
-      ({ nodeId, status }) => nodeId !== self && (status === 'learning' || status === 'trusted'),
-    );
-    const wanted = new Set(present.map(({ nodeId }) => nodeId));
-    channel.targets = present.map(({ nodeId, address }) => ({ nodeId, address }));
-    for (const { nodeId, status } of present) {
-      if (status === 'learning') driver.addLearner(nodeId);
+  /** Only an entry of its own view lets a leader commit what earlier leaders left. */
+  #openView(): void {
+    const { administration, queue, control } = this.#context;
+    if (!administration.exists) return;
+    try {
+      queue.placeNow(() => undefined);
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      // Without it nothing commits and check-quorum or the next election ends this leadership.
+      control.log('consensus.view-not-opened', { level: 'error', code: error.code });
     }
-    for (const nodeId of this.#targets) {
-      if (wanted.has(nodeId)) continue;
-      driver.removeLearner(nodeId);
-      channel.refuse(nodeId, 'NODE_NOT_ADMITTED', 'the node list no longer has this node');
-    }
-    this.#targets = wanted;
   }
 }

@@ -1,125 +1,142 @@
 import { randomBytes } from 'node:crypto';
 import type { Verdict } from '@concordat/attestation';
-import {
-  applicationListener,
-  dialSocket,
-  listenerSocket,
-  type ManagerStart,
-  workerSocket,
-} from '@concordat/bridge';
+import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
 import { createRaft, type InitialState } from '@concordat/consensus';
 import type { Constitution, Policies } from '@concordat/governance';
-import { type ActorId, type Height, type NodeId, utf8 } from '@concordat/std';
-import { AdminServer } from './admin-server.ts';
+import { type Height, type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import { AdministrativeQueue } from './administrative-queue.ts';
-import { type Judge, localReportData, requireManifests, unknownNetwork } from './admission.ts';
-import { ApplicationListener } from './application-listener.ts';
+import { unknownNetwork } from './admission.ts';
 import { BlockLog } from './block-log.ts';
-import { judgeClient } from './client-identity.ts';
 import type { ControlLink } from './control-link.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
+import { FrontDoors } from './front-doors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import { JoinDesk } from './join-desk.ts';
 import { LedgerDriver } from './ledger-driver.ts';
-import { type Announcement, LedgerReactions } from './ledger-reactions.ts';
+import { LedgerReactions } from './ledger-reactions.ts';
+import { LifeCycle, type Phase } from './life-cycle.ts';
+import { nodeTupleFor } from './network-genesis.ts';
 import { NodeChannel } from './node-channel.ts';
-import type { NodeIdentity, SealedIdentity } from './node-identity.ts';
+import type { NetworkIdentity, NodeContext } from './node-context.ts';
+import type { NodeIdentity } from './node-identity.ts';
 import { PeerDesk } from './peer-desk.ts';
+import { PeerRoster } from './peer-roster.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
+import { RecordKeeper } from './record-keeper.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import { SessionKeys } from './session-keys.ts';
+import { StoredBlocks } from './stored-blocks.ts';
+import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
-import { WorkerLink } from './worker-link.ts';
-
-/** The network a manager belongs to, once known. */
-export interface NetworkIdentity {
-  readonly id: string;
-  /** PEM. */
-  readonly certificate: string;
-}
-
-/** What this node is doing, as its operator sees it. */
-export type Phase = 'starting' | 'joining' | 'resuming' | 'learning' | 'running' | 'failed';
 
 const maxAppendBytes = 4 * 1024 * 1024;
 const payloadCacheBytes = 128 * 1024 * 1024;
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
+/** How long a node that was removed stays for consensus to end without it. */
+const farewellMs = 3_000;
+/** How long an orderly end waits for the host. */
+const lastRecordMs = 2_000;
 
-/**
- * The manager enclave of one validating node: its parts and how they are wired. The three ways a
- * node begins (`start-*.ts`) bring them to life in their own order.
- */
-export class Manager {
+/** What a manager is made of. */
+export interface ManagerParts {
   readonly control: ControlLink;
   readonly records: SealedRecords;
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
   readonly verdict: Verdict;
+  readonly bridgeDirectory: string;
+  /** Ends the process after a failure has been told. */
+  readonly exit: () => void;
+}
+
+/**
+ * The manager enclave of one validating node: its parts and how they are wired. The three ways a
+ * node begins (`start-*.ts`) bring them to life in their own order.
+ */
+export class Manager implements NodeContext {
+  readonly control: ControlLink;
+  readonly records: SealedRecords;
+  readonly keeper: RecordKeeper;
+  readonly start: ManagerStart;
+  readonly identity: NodeIdentity;
+  readonly verdict: Verdict;
+  readonly lifeCycle: LifeCycle;
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
+  readonly stored: StoredBlocks;
   readonly channel: NodeChannel;
   readonly forwarding: RequestForwarding;
   readonly peerDesk: PeerDesk;
+  readonly workers: WorkerDesk;
   readonly governance: GovernanceDesk;
-  readonly receipts: ReceiptDesk;
+  readonly doors: FrontDoors;
   readonly genesisData = new Map<string, Uint8Array[]>();
+  /** View of the newest block when a resumption began; a committed one of a later view ends it. */
+  resumedView = 0;
   readonly #bridge: string;
-  readonly #links: WorkerLink[] = [];
-  readonly #applications: ApplicationListener[] = [];
+  readonly #exit: () => void;
   readonly #timers: NodeJS.Timeout[] = [];
   #network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   #certificate = '';
-  #phase: Phase = 'starting';
-  #reason: string | undefined;
   #driver: LedgerDriver | undefined;
   #queue: AdministrativeQueue | undefined;
   #joinDesk: JoinDesk | undefined;
-  #admin: AdminServer | undefined;
-  #savedProgress = 0;
-  #configuration = '';
-  #resumedView = 0;
+  #roster: PeerRoster | undefined;
   #onTruncated: (() => void) | undefined;
-  #onLive: (() => void) | undefined;
-  #onTrusted: (() => void) | undefined;
-  #onRejoin: (() => void) | undefined;
 
-  constructor(parts: {
-    readonly control: ControlLink;
-    readonly records: SealedRecords;
-    readonly start: ManagerStart;
-    readonly identity: NodeIdentity;
-    readonly verdict: Verdict;
-    readonly bridgeDirectory: string;
-  }) {
-    this.control = parts.control;
+  constructor(parts: ManagerParts) {
+    const { control, identity } = parts;
+    this.control = control;
     this.records = parts.records;
+    this.keeper = new RecordKeeper(parts.records);
     this.start = parts.start;
-    this.identity = parts.identity;
+    this.identity = identity;
     this.verdict = parts.verdict;
     this.#bridge = parts.bridgeDirectory;
-    const { identity } = parts;
+    this.#exit = parts.exit;
+    this.lifeCycle = new LifeCycle({
+      onPhase: (phase, reason) => this.#phaseChanged(phase, reason),
+      onFailed: (code, message) => this.#failed(code, message),
+    });
     this.sessionKeys = new SessionKeys(identity.nodeId, identity.encryption);
     this.log = new BlockLog(identity.nodeId, {
       sessionKey: (epoch) => this.sessionKeys.get(epoch),
       nodeKey: (node) => this.peerDesk.nodeKey(node),
       sign: (bytes) => identity.signing.sign(bytes),
     });
-    this.peerDesk = new PeerDesk(this);
+    this.stored = new StoredBlocks(control, {
+      history: this.log.history,
+      sessionKey: (epoch) => this.sessionKeys.get(epoch),
+      nodeCertificate: (node) => this.administration.node(node)?.certificate,
+    });
     this.governance = new GovernanceDesk(this);
-    this.receipts = new ReceiptDesk(this);
+    this.doors = new FrontDoors(this);
+    this.peerDesk = new PeerDesk(this, {
+      leader: () => this.#leaderAddress(),
+      join: (peer, admitted, body) => this.#joining.join(peer, admitted, body),
+      forward: (origin, body) => this.forwarding.execute(origin, body),
+      administer: (body) => this.governance.executeForPeer(body),
+    });
     this.channel = new NodeChannel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
       credentials: this.credentials,
       policy: this.peerDesk,
-      onChange: (peer, up, reason) => this.peerDesk.channelChanged(peer, up, reason),
+      onChange: (peer, up, reason) => this.#channelChanged(peer, up, reason),
     });
-    this.forwarding = new RequestForwarding(this.channel, this.feed, () => this.leader);
+    this.forwarding = new RequestForwarding({
+      channel: this.channel,
+      feed: this.feed,
+      leader: () => this.leader,
+      isActor: (actor) =>
+        this.administration.committedConstitution.actors.some(({ actorId }) => actorId === actor),
+    });
+    this.workers = new WorkerDesk(this, this.forwarding, (error) => this.lifeCycle.fail(error));
   }
 
   /** Key and best certificate of this node. */
@@ -128,54 +145,37 @@ export class Manager {
     return { key: this.identity.signing.toPkcs8Pem(), certificate };
   }
 
-  /** The network this node belongs to. */
   get network(): NetworkIdentity {
     return this.#network;
   }
 
-  /** What this node is doing. */
   get phase(): Phase {
-    return this.#phase;
+    return this.lifeCycle.phase;
   }
 
-  /** The consensus side; only after {@link startConsensus}. */
   get driver(): LedgerDriver {
-    if (!this.#driver) throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
-    return this.#driver;
+    return taking(this.#driver);
   }
 
-  /** Whether consensus has been started. */
   get takesPart(): boolean {
     return this.#driver !== undefined;
   }
 
-  /** Administrative transactions; only after {@link startConsensus}. */
   get queue(): AdministrativeQueue {
-    if (!this.#queue) throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
-    return this.#queue;
+    return taking(this.#queue);
   }
 
-  /** Where newcomers are admitted; only after {@link startConsensus}. */
-  get joinDesk(): JoinDesk {
-    if (!this.#joinDesk) throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
-    return this.#joinDesk;
-  }
-
-  /** The leader as this node knows it. */
   get leader(): NodeId | undefined {
     return this.#driver?.status.leader;
   }
 
-  /** What this node knows when it judges another one. */
-  get judge(): Judge {
-    return {
-      self: this.identity.nodeId,
-      networkId: this.#network.id,
-      ...(this.peerDesk.constitution && { constitution: this.peerDesk.constitution }),
-      networkCertificate: this.#network.certificate,
-      resuming: this.#phase === 'resuming',
-      nowMs: Date.now(),
-    };
+  get #joining(): JoinDesk {
+    return taking(this.#joinDesk);
+  }
+
+  #leaderAddress(): Uint8Array {
+    const address = this.leader && this.administration.node(this.leader)?.address;
+    return utf8(JSON.stringify({ address }));
   }
 
   /** Takes up the network's identity and this node's endorsed certificate. */
@@ -186,24 +186,28 @@ export class Manager {
     if (nodeCertificate) this.channel.credentials = this.credentials;
   }
 
-  /** Moves to another phase and tells host and log, with a reason an operator can act on. */
-  enter(phase: Phase, reason?: string): void {
-    if (this.#phase === phase && this.#reason === reason) return;
-    this.#phase = phase;
-    this.#reason = reason;
+  #phaseChanged(phase: Phase, reason: string | undefined): void {
     this.control.log('node.phase', { phase, ...(reason && { reason }) });
     this.publishStatus();
   }
 
+  #failed(code: string, message: string): void {
+    this.#driver?.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.control.log('manager.failed', { level: 'error', code, why: message });
+    this.control.flush();
+    this.#exit();
+  }
+
   /** Tells the host what an operator wants to know at a glance. */
   publishStatus(): void {
-    const { nodeId } = this.identity;
+    const { phase, reason } = this.lifeCycle;
     const status = this.#driver?.status;
     this.control.status({
-      phase: this.#phase,
-      ...(this.#reason && { reason: this.#reason }),
-      nodeId,
-      node: this.peerDesk.ownTuple,
+      phase,
+      ...(reason && { reason }),
+      nodeId: this.identity.nodeId,
+      node: nodeTupleFor(this.start, this.identity),
       networkId: this.#network.id === unknownNetwork ? undefined : this.#network.id,
       networkCertificate: this.#network.certificate || undefined,
       measurement: this.verdict.measurement,
@@ -220,21 +224,20 @@ export class Manager {
 
   /** Seals what a later start of this VN needs. */
   async sealIdentity(): Promise<void> {
-    const sealed: SealedIdentity = {
-      signing: this.identity.signing.toPkcs8Pem(),
-      encryption: this.identity.encryption.toPkcs8Pem(),
+    await this.keeper.keepConstitution(this.administration.committedConstitution);
+    await this.keeper.sealIdentity(this.identity, {
       certificate: this.#certificate,
       networkId: this.#network.id,
       networkCertificate: this.#network.certificate,
-    };
-    await this.records.put('identity', sealed);
+    });
   }
 
   /** Starts taking part in consensus. */
   startConsensus(initial: InitialState, policies: Policies): void {
     const { tickMs } = this.start;
+    const { administration, log, control, channel, identity } = this;
     const consensus = createRaft({
-      self: this.identity.nodeId,
+      self: identity.nodeId,
       electionTicks: Math.max(4, Math.ceil(policies.electionTimeoutMs / tickMs)),
       heartbeatTicks: Math.max(1, Math.floor(policies.heartbeatMs / tickMs)),
       random: () => randomBytes(4).readUInt32BE() / 0x1_0000_0000,
@@ -243,25 +246,26 @@ export class Manager {
       maxMemoryBytes: payloadCacheBytes,
       initial,
     });
-    const reactions = new LedgerReactions(this);
-    const { administration, log } = this;
+    const events = this.#reactions();
     const driver = new LedgerDriver({
       consensus,
       log,
-      disk: this.control,
-      peers: this.channel,
-      events: reactions,
+      disk: control,
+      stored: this.stored,
+      peers: channel,
+      events,
     });
-    const sessionKey = () => reactions.sessionKey();
     const queue = new AdministrativeQueue({
       administration,
       driver,
       log,
-      sessionKey,
-      onPlaced: (height, announcement) => reactions.placed(height, announcement),
+      sessionKey: () => events.sessionKey(),
+      onPlaced: (height, announcement) => events.placed(height, announcement),
+      onTakenBack: () => events.takenBack(),
     });
     this.#driver = driver;
     this.#queue = queue;
+    this.#roster = new PeerRoster(identity.nodeId, channel, driver);
     this.#joinDesk = new JoinDesk({
       administration,
       queue,
@@ -269,176 +273,125 @@ export class Manager {
       sessionKeys: this.sessionKeys,
       network: this.#network,
       entropy,
-      log: (event, fields) => this.control.log(event, fields),
+      log: (event, fields) => control.log(event, fields),
     });
     this.#every(tickMs, () => driver.tick());
-    this.#every(promoteIntervalMs, () => this.#joinDesk?.promote());
-    this.#every(progressIntervalMs, () => this.#saveProgress());
+    this.#every(promoteIntervalMs, () => {
+      this.#joinDesk?.promote();
+      this.#roster?.dismiss(Date.now());
+    });
+    this.#every(progressIntervalMs, () => this.#takeStock());
+  }
+
+  #reactions(): LedgerReactions {
+    return new LedgerReactions(this, {
+      onCommitted: (height) => this.#committed(height),
+      onAnnouncement: (announcement) => this.doors.notify(announcement),
+      onConstitution: (constitution) => this.#constitutionChanged(constitution),
+      onStanding: () => this.publishStatus(),
+      onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
+      onBroken: (error) => this.lifeCycle.fail(error),
+    });
   }
 
   #every(intervalMs: number, action: () => void): void {
     this.#timers.push(setInterval(action, intervalMs));
   }
 
-  /** Remembers, sealed, how far the ledger is final: less than that on disk is a truncation. */
-  #saveProgress(): void {
-    const committed = this.log.committedHeight;
+  /** What is done about once a second. */
+  #takeStock(): void {
     this.publishStatus();
-    if (committed === this.#savedProgress) return;
-    this.#savedProgress = committed;
-    this.records.put('progress', { committed }).catch((error: unknown) => {
-      this.control.log('node.progress-not-saved', { why: String(error) });
+    this.lifeCycle.checkDisowned(this.leader !== undefined, Date.now());
+    this.#keep(this.keeper.keepProgress(this.log.committedHeight));
+  }
+
+  /** A record that could not be kept is told; the next one may be. */
+  #keep(kept: Promise<void>): void {
+    kept.catch((error: unknown) => {
+      this.control.log('node.record-not-kept', { level: 'warn', why: String(error) });
     });
+  }
+
+  #committed(height: Height): void {
+    const resuming = this.phase === 'resuming' && this.resumedView > 0;
+    if (resuming && (this.log.viewAt(height) ?? 0) > this.resumedView) this.lifeCycle.isLive();
+  }
+
+  /** A committed change of the constitution takes effect on this node, now and completely. */
+  #constitutionChanged(constitution: Constitution): void {
+    const own = constitution.nodes.find(({ nodeId }) => nodeId === this.identity.nodeId);
+    this.#roster?.update(constitution, Date.now());
+    this.doors.actorsChanged();
+    if (own?.status === 'retired') {
+      this.#depart();
+      return;
+    }
+    try {
+      this.workers.configure(constitution);
+    } catch (error) {
+      // The workers' code is no longer listed: it gets no more plaintext.
+      this.lifeCycle.fail(error as Error);
+      return;
+    }
+    this.#keep(this.keeper.keepConstitution(constitution));
+    if (own) this.lifeCycle.nodeStatus(own.status);
+  }
+
+  /** The network removed this node: it serves nobody any more, and leaves when consensus can spare it. */
+  #depart(): void {
+    this.doors.close();
+    const leaveAtMs = Date.now() + farewellMs;
+    this.#every(promoteIntervalMs, () => {
+      if (!this.#driver?.status.retired && Date.now() < leaveAtMs) return;
+      this.lifeCycle.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
+    });
+  }
+
+  #channelChanged(peer: NodeId, up: boolean, reason?: Error): void {
+    const code = reason && 'code' in reason ? String(reason.code) : undefined;
+    this.control.log(up ? 'channel.up' : 'channel.down', {
+      peer,
+      ...(reason && { code, why: reason.message }),
+    });
+    this.lifeCycle.channelChanged(up, code, Date.now());
   }
 
   /** Connects and attests every worker of this VN. */
-  async connectWorkers(): Promise<void> {
-    const evidence = await this.control.attest(
-      localReportData('node', this.identity.signing.publicKeySpki),
-    );
-    const credentials = {
-      key: this.identity.signing.toPkcs8Pem(),
-      certificate: this.identity.selfSignedCertificate,
-    };
-    const connecting = this.start.workers.map(async ({ index }) => {
-      const verify = (bytes: Uint8Array, key: Uint8Array): void => {
-        this.peerDesk.verifyWorker(bytes, key);
-      };
-      const link: WorkerLink = new WorkerLink(
-        index,
-        { credentials, evidence, verify },
-        this.peerDesk.workerEvents(() => link),
-      );
-      this.#links.push(link);
-      await link.connect(workerSocket(this.#bridge, index));
-      this.feed.add(link);
-    });
-    await Promise.all(connecting);
-  }
-
-  /** Checks the workers' code against the code manifest, and gives them their configuration. */
-  configureWorkers(constitution: Constitution): void {
-    for (const verdict of this.peerDesk.workerVerdicts) {
-      requireManifests(verdict, constitution, 'worker');
-    }
-    const { adapters, policies } = constitution;
-    const { nodeId } = this.identity;
-    const text = JSON.stringify({ adapters, policies, networkId: this.#network.id, nodeId });
-    if (text === this.#configuration) return;
-    this.#configuration = text;
-    for (const link of this.feed.links) link.send({ kind: 'configure', json: utf8(text) });
+  connectWorkers(): Promise<void> {
+    return this.workers.connect(this.#bridge);
   }
 
   /** Opens the application and administrative ports: this node serves. */
   async serve(): Promise<void> {
-    const judge = (socket: Parameters<typeof judgeClient>[0]) =>
-      judgeClient(socket, this.administration.committedConstitution, Date.now());
-    for (const link of this.feed.links) {
-      link.send({ kind: 'start' });
-      const which = applicationListener(link.index);
-      const path = listenerSocket(this.#bridge, which);
-      const { credentials } = this;
-      const application = new ApplicationListener({ path, credentials, worker: link, judge });
-      this.#applications.push(application);
-      await application.listen();
-      this.control.listening(which);
-    }
-    const path = listenerSocket(this.#bridge, 'admin');
-    this.#admin = new AdminServer({ path, credentials: this.credentials, manager: this, judge });
-    await this.#admin.listen();
-    this.control.listening('admin');
-    this.enter('running');
-  }
-
-  /** Blocks up to this height are final. */
-  committed(height: Height): void {
-    if (this.#phase !== 'resuming' || (this.log.viewAt(height) ?? 0) <= this.#resumedView) return;
-    this.#resumedView = 0;
-    this.#onLive?.();
-  }
-
-  /** Resolves when this node is part of a network that commits again, after a resumption. */
-  live(restoredView: number): Promise<void> {
-    this.#resumedView = restoredView;
-    return new Promise((resolve) => {
-      this.#onLive = resolve;
+    const receipts = new ReceiptDesk(this);
+    await this.doors.open(this.#bridge, this.credentials, {
+      governance: this.governance,
+      receipts,
     });
+    this.lifeCycle.enter('running');
   }
 
-  /** Resolves when the committed node list has this node among the voters. */
-  trusted(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onTrusted = resolve;
-    });
-  }
-
-  /** The committed node list says this of the node itself. */
-  nodeStatusChanged(status: string): void {
-    if (status === 'learning' && this.#phase === 'joining') this.enter('learning');
-    if (status === 'trusted') this.#onTrusted?.();
-    if (status === 'retired')
-      this.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
-  }
-
-  /** A peer says the network is running: this launch must become a new node (DESIGN 6). */
-  networkIsLive(): void {
-    if (this.#phase === 'resuming') this.#onRejoin?.();
-  }
-
-  /** A peer says this node is not listed (any more). */
-  notListed(): void {
-    if (this.#phase === 'running' || this.#phase === 'learning') {
-      this.control.log('node.not-listed');
-    }
-  }
-
-  /** What to do when the network turns out to be running during a resumption. */
-  set onRejoin(action: () => void) {
-    this.#onRejoin = action;
-  }
-
-  /** Ends this launch: the host starts a pristine one. */
-  fail(error: Error): void {
-    const code = 'code' in error ? String(error.code) : 'INTERNAL_ERROR';
-    this.control.log('manager.failed', { code, why: error.message });
-    this.enter('failed', `${code}: ${error.message}`);
-    this.control.flush();
-    setTimeout(() => process.exit(1), 50);
-  }
-
-  /** Client connections open now. */
-  get connections(): number {
-    return this.#applications.reduce((sum, { connections }) => sum + connections, 0);
-  }
-
-  /** The administrative ledger changed: whoever was removed is cut off now (M12). */
-  actorsChanged(): void {
-    const actors = new Set(this.administration.committedConstitution.actors.map((a) => a.actorId));
-    const removed = (actor: ActorId): boolean => !actors.has(actor);
-    for (const application of this.#applications) application.cutOff(removed);
-    this.#admin?.cutOff(removed);
-  }
-
-  /** Tells those who watch the administrative channel what a committed block changed. */
-  notify(announcement: Announcement): void {
-    this.#admin?.notify(announcement);
-  }
-
-  /** Drops the host's ledger before this node takes part: everything is fetched anew. */
-  truncateLedger(): Promise<void> {
-    this.control.truncate(0);
+  /** Drops blocks above a height from the host's ledger before this node takes part. */
+  truncateLedger(after: number): Promise<void> {
+    this.control.truncate(after);
     return new Promise((resolve) => {
       this.#onTruncated = resolve;
     });
   }
 
-  /** The host carried out a truncation. */
+  /** The host carried out a truncation. @throws ManagerError HOST_FAULT when none was asked for */
   truncated(): void {
     if (this.#driver) this.#driver.truncated();
-    else this.#onTruncated?.();
+    else if (this.#onTruncated) this.#onTruncated();
+    else throw new ManagerError('HOST_FAULT', 'the host truncated the ledger unasked');
   }
 
-  /** Hands over leadership, saves how far it got, and ends. */
+  /** The host made blocks up to a height durable. */
+  synced(height: number): void {
+    this.#driver?.synced(height);
+  }
+
+  /** Hands over leadership, remembers how far it got, and ends. */
   async shutdown(): Promise<void> {
     this.control.log('node.stopping');
     const driver = this.#driver;
@@ -446,11 +399,20 @@ export class Manager {
       for (let waited = 0; driver.leads && waited < 1_000; waited += 20) await pause(20);
     }
     for (const timer of this.#timers) clearInterval(timer);
-    for (const application of this.#applications) application.stop();
-    this.#admin?.stop();
+    this.doors.close();
     this.channel.stop();
-    if (this.log.committedHeight > 0) {
-      await this.records.put('progress', { committed: this.log.committedHeight });
+    driver?.stop();
+    if (driver && this.log.committedHeight > 0) {
+      const kept = this.keeper.keepProgress(this.log.committedHeight).catch(() => undefined);
+      await Promise.race([kept, pause(lastRecordMs)]);
     }
+    this.workers.stop();
+    this.sessionKeys.forgetAll();
   }
+}
+
+/** @throws ManagerError NOT_LEADER while this node does not take part */
+function taking<Part>(part: Part | undefined): Part {
+  if (part !== undefined) return part;
+  throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
 }

@@ -1,5 +1,5 @@
 import { cpuUsage, memoryUsage } from 'node:process';
-import type { Manager } from './manager.ts';
+import type { NodeContext } from './node-context.ts';
 import { currentEpoch } from './session-keys.ts';
 
 interface Metric {
@@ -10,8 +10,8 @@ interface Metric {
 }
 
 /** The manager's figures as Prometheus text (version 0.0.4). */
-export function renderMetrics(manager: Manager): string {
-  return metricsOf(manager)
+export function renderMetrics(node: NodeContext, connections: number): string {
+  return metricsOf(node, connections)
     .map(
       ({ name, help, kind, value }) =>
         `# HELP concordat_${name} ${help}\n# TYPE concordat_${name} ${kind}\nconcordat_${name} ${value}\n`,
@@ -19,8 +19,8 @@ export function renderMetrics(manager: Manager): string {
     .join('');
 }
 
-function metricsOf(manager: Manager): Metric[] {
-  const { log, driver, administration, feed } = manager;
+function metricsOf(node: NodeContext, connections: number): Metric[] {
+  const { log, driver, administration, feed } = node;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -33,7 +33,7 @@ function metricsOf(manager: Manager): Metric[] {
     gauge('ledger_committed_seqno', 'Newest committed transaction', log.committedSeqno),
     counter('ledger_blocks_sealed_total', 'Blocks sealed here as leader', driver.blocksSealed),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
-    gauge('application_connections', 'Client connections open', manager.connections),
+    gauge('application_connections', 'Client connections open', connections),
     gauge('worker_waiting_bytes', 'Bytes that wait for workers', waiting),
     gauge('process_resident_memory_bytes', 'Memory of the manager', memoryUsage().rss),
     counter('process_cpu_seconds_total', 'CPU time of the manager', (cpu.user + cpu.system) / 1e6),

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTls, createServer, type Server, type TLSSocket } from 'node:tls';
 import { dialThroughHost } from '@concordat/bridge';
@@ -31,7 +32,11 @@ const retryMaxMs = 2_000;
 /** Consensus messages are dropped, and sent again by consensus, beyond this. */
 const maxWaitingBytes = 128 * 1024 * 1024;
 /** Inbound connections at once: a network of hundreds of nodes, and bounded memory. */
-const maxInbound = 512;
+const maxInbound = 1024;
+/** Of these, ones that have not been admitted: the oldest gives way to the next. */
+const maxUnadmitted = 64;
+/** Of these, admitted ones of the same node: one in use, one about to replace it. */
+const maxOfOneNode = 2;
 
 /**
  * Mutually authenticated TLS between validating nodes, ended inside the enclave (paper, "Secure
@@ -44,7 +49,9 @@ export class NodeChannel {
   readonly #inbound = new Set<PeerSession>();
   readonly #outbound = new Map<NodeId, PeerSession>();
   readonly #targets = new Map<NodeId, string>();
-  readonly #retries = new Map<NodeId, { timer: NodeJS.Timeout; delayMs: number }>();
+  readonly #retries = new Map<NodeId, NodeJS.Timeout>();
+  /** Code of the last failure told for a target. */
+  readonly #reported = new Map<NodeId, string>();
   readonly #onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   #credentials: ChannelCredentials;
   #stopped = false;
@@ -52,19 +59,22 @@ export class NodeChannel {
   constructor(options: {
     readonly paths: NodeChannelPaths;
     readonly credentials: ChannelCredentials;
-    readonly policy: Omit<PeerPolicy, 'onClosed'>;
+    readonly policy: Omit<PeerPolicy, 'onClosed' | 'onEstablished'>;
     readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   }) {
     this.#paths = options.paths;
     this.#credentials = options.credentials;
     this.#onChange = options.onChange;
-    const policy = options.policy;
+    const { policy } = options;
     this.#policy = {
       challenge: () => policy.challenge(),
       prove: (challenge) => policy.prove(challenge),
       admit: (...judged) => policy.admit(...judged),
-      onConsensus: (peer, message) => policy.onConsensus(peer, message),
+      onConsensus: (session, message) => policy.onConsensus(session, message),
+      onTurn: () => policy.onTurn(),
       onRequest: (session, kind, body) => policy.onRequest(session, kind, body),
+      onFault: (session, error) => policy.onFault(session, error),
+      onEstablished: (session) => this.#established(session),
       onClosed: (session, error) => this.#sessionClosed(session, error),
     };
     this.#server = createServer(this.#serverOptions(), (socket) => this.#accepted(socket));
@@ -92,7 +102,9 @@ export class NodeChannel {
       // Trust comes from evidence and node list, judged by the session's policy.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3' as const,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: 5_000,
+      // A resumed session would skip the proof that the peer holds its key now.
+      secureOptions: constants.SSL_OP_NO_TICKET,
     };
   }
 
@@ -102,7 +114,22 @@ export class NodeChannel {
       socket.destroy();
       return;
     }
-    this.#inbound.add(new PeerSession(socket, this.#policy));
+    try {
+      this.#inbound.add(new PeerSession(socket, this.#policy, { side: 'accepted' }));
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      socket.destroy();
+      return;
+    }
+    const waiting = [...this.#inbound].filter((session) => !session.established);
+    if (waiting.length > maxUnadmitted) waiting[0]?.close();
+  }
+
+  #established(session: PeerSession): void {
+    if (!this.#inbound.has(session)) return;
+    const { nodeId } = session.peer;
+    const same = [...this.#inbound].filter((other) => other.peer.nodeId === nodeId);
+    if (same.length > maxOfOneNode) same[0]?.close();
   }
 
   /** Nodes to keep a connection to; others are let go. */
@@ -113,6 +140,7 @@ export class NodeChannel {
     }
     for (const [nodeId, address] of wanted) {
       if (this.#targets.get(nodeId) === address) continue;
+      this.#forget(nodeId);
       this.#targets.set(nodeId, address);
       void this.#dialTarget(nodeId, address, retryFirstMs);
     }
@@ -128,28 +156,30 @@ export class NodeChannel {
 
   #forget(nodeId: NodeId): void {
     this.#targets.delete(nodeId);
-    clearTimeout(this.#retries.get(nodeId)?.timer);
+    clearTimeout(this.#retries.get(nodeId));
     this.#retries.delete(nodeId);
-    this.#outbound.get(nodeId)?.close();
+    this.#reported.delete(nodeId);
+    const session = this.#outbound.get(nodeId);
     this.#outbound.delete(nodeId);
+    session?.close();
   }
 
   async #dialTarget(nodeId: NodeId, address: string, delayMs: number): Promise<void> {
     try {
-      const session = await this.dial(address);
-      if (this.#targets.get(nodeId) !== address) return session.close();
-      if (session.peer.nodeId !== nodeId) {
-        session.close();
-        throw new ManagerError('CHANNEL_REFUSED', 'another node answers at this address', {
-          address,
-        });
-      }
+      const session = await this.dial(address, nodeId);
+      if (this.#stopped || this.#targets.get(nodeId) !== address) return session.close();
+      this.#outbound.get(nodeId)?.close();
       this.#outbound.set(nodeId, session);
-      this.#retries.delete(nodeId);
+      this.#reported.delete(nodeId);
       this.#onChange(nodeId, true);
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error)) throw error;
-      if (delayMs === retryFirstMs) this.#onChange(nodeId, false, error);
+      if (!(error instanceof CodedError)) throw error;
+      if (this.#targets.get(nodeId) !== address) return;
+      // Each new reason is told once: what a node is refused for may change while it tries.
+      if (this.#reported.get(nodeId) !== error.code) {
+        this.#reported.set(nodeId, error.code);
+        this.#onChange(nodeId, false, error);
+      }
       this.#retryLater(nodeId, Math.min(delayMs * 2, retryMaxMs));
     }
   }
@@ -157,18 +187,20 @@ export class NodeChannel {
   #retryLater(nodeId: NodeId, delayMs: number): void {
     if (this.#stopped || !this.#targets.has(nodeId)) return;
     const timer = setTimeout(() => {
+      this.#retries.delete(nodeId);
       const address = this.#targets.get(nodeId);
       if (address !== undefined) void this.#dialTarget(nodeId, address, delayMs);
     }, delayMs);
-    this.#retries.set(nodeId, { timer, delayMs });
+    this.#retries.set(nodeId, timer);
   }
 
   /**
-   * Connects to a node channel and waits until both sides accepted each other.
-   * @throws CodedError the other side's refusal; ManagerError CHANNEL_FAILED,
+   * Connects to a node channel and waits until both sides accepted each other. Where it is known
+   * which node must answer, no other one is listened to: not even its refusal.
+   * @throws CodedError the other side's refusal; ManagerError CHANNEL_REFUSED, CHANNEL_FAILED,
    *   PEER_TIMEOUT; BridgeError DIAL_FAILED
    */
-  async dial(address: string): Promise<PeerSession> {
+  async dial(address: string, expected?: NodeId): Promise<PeerSession> {
     const raw = await dialThroughHost(this.#paths.dial, address);
     const socket = connectTls({
       socket: raw,
@@ -177,20 +209,28 @@ export class NodeChannel {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
     });
+    socket.on('error', () => undefined);
     try {
       await once(socket, 'secureConnect', { signal: AbortSignal.timeout(10_000) });
     } catch (error) {
       socket.destroy();
       throw new ManagerError('CHANNEL_FAILED', `no TLS with ${address}: ${String(error)}`);
     }
-    const session = new PeerSession(socket, this.#policy);
     try {
+      const session = new PeerSession(socket, this.#policy, { side: 'dialled' });
+      if (expected !== undefined && session.peer.nodeId !== expected) {
+        session.close();
+        throw new ManagerError('CHANNEL_REFUSED', 'another node answers at this address', {
+          address,
+        });
+      }
       await session.ready;
+      return session;
     } catch (error) {
+      socket.destroy();
       if (error instanceof CodedError) throw error;
       throw new ManagerError('CHANNEL_FAILED', `no channel with ${address}: ${String(error)}`);
     }
-    return session;
   }
 
   /** Whether messages to a peer can be sent now. */
@@ -221,7 +261,7 @@ export class NodeChannel {
     return session.request(kind, body, timeoutMs);
   }
 
-  #sessionClosed(session: PeerSession, error: Error | undefined): void {
+  #sessionClosed(session: PeerSession, error: Error): void {
     if (this.#inbound.delete(session)) return;
     const nodeId = session.peer.nodeId;
     if (this.#outbound.get(nodeId) !== session) return;

@@ -1,8 +1,9 @@
 import type { TLSSocket } from 'node:tls';
 import { FrameConnection, frameBuilder } from '@concordat/bridge';
 import { nodeIdOf } from '@concordat/crypto';
-import { BinaryReader, CodedError, type NodeId, utf8 } from '@concordat/std';
+import { AssertionError, BinaryReader, CodedError, type NodeId, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
+import { isText, readForeignObject, requireField } from './foreign.ts';
 
 /** How a node presents itself on the node channel. */
 export type PeerRole = 'peer' | 'joiner' | 'resumer';
@@ -20,7 +21,9 @@ export interface Challenge {
 /** The other side of a session once its certificate is known. */
 export interface PeerIdentity {
   readonly nodeId: NodeId;
+  /** DER SPKI. */
   readonly publicKey: Uint8Array;
+  /** DER. */
   readonly certificate: Uint8Array;
 }
 
@@ -30,15 +33,21 @@ export interface PeerPolicy {
   /** This node's evidence for the other side's challenge. */
   prove(challenge: Challenge): Promise<Uint8Array>;
   /**
-   * Judges the other side: its evidence (answering `asked`) and whether it may be here at all.
+   * Judges the other side: its evidence (answering `asked`) and whether it may be here at all,
+   * given how it presents itself in `theirs`.
    * @throws CodedError with the code to tell the other side
    */
-  admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, role: PeerRole): void;
-  /** Consensus message from an admitted peer of the node list. */
-  onConsensus(peer: NodeId, message: Buffer): void;
+  admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void;
+  /** Consensus message from an admitted peer. */
+  onConsensus(session: PeerSession, message: Buffer): void;
+  /** The messages of one received chunk have all been handed over. */
+  onTurn(): void;
   /** Request from an admitted peer; the reply's bytes, or a CodedError. */
   onRequest(session: PeerSession, kind: string, body: Buffer): Promise<Uint8Array>;
-  onClosed(session: PeerSession, error: Error | undefined): void;
+  /** A request ended in a fault of this node's own. */
+  onFault(session: PeerSession, error: unknown): void;
+  onEstablished(session: PeerSession): void;
+  onClosed(session: PeerSession, error: Error): void;
 }
 
 const frameType = {
@@ -51,7 +60,23 @@ const frameType = {
   response: 12,
 } as const;
 
-const handshakeTimeoutMs = 15_000;
+const handshakeTimeoutMs = 10_000;
+/** All a node may send before it is admitted: a challenge, its evidence, and what follows at once. */
+const maxHandshakeBytes = 256 * 1024;
+/** How long a refused node has to read why. */
+const refusalTimeoutMs = 2_000;
+/** Requests of one peer answered at the same time; a newcomer only asks to join. */
+const maxOpenRequests = { peer: 8_192, resumer: 8_192, joiner: 4 } as const;
+/** A peer that does not read its answers is cut off beyond this. */
+const maxUnreadBytes = 192 * 1024 * 1024;
+
+/** Which end of the connection a session is. */
+export interface PeerSessionOptions {
+  /** Who opened the connection. The one who did proves itself first. */
+  readonly side: 'dialled' | 'accepted';
+  /** Default 10 s. */
+  readonly handshakeTimeoutMs?: number;
+}
 
 interface Waiting {
   readonly resolve: (body: Buffer) => void;
@@ -61,33 +86,43 @@ interface Waiting {
 
 /**
  * One node channel connection. Both sides prove the key of their TLS certificate by evidence bound
- * to the other side's challenge before anything else is read (paper, "Bootstrapping a VN").
+ * to the other side's challenge before anything else is read (paper, "Bootstrapping a VN"). Who
+ * was called proves itself only to a caller it has admitted: evidence is dear to make.
  */
 export class PeerSession {
   readonly peer: PeerIdentity;
   readonly #policy: PeerPolicy;
+  readonly #side: 'dialled' | 'accepted';
   readonly #connection: FrameConnection;
   readonly #asked: Challenge;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #timer: NodeJS.Timeout;
-  #role: PeerRole = 'joiner';
+  #theirs: Challenge | undefined;
   #accepted = { mine: false, theirs: false };
+  #handshakeBytes = 0;
+  #openRequests = 0;
   #nextRequest = 1;
-  #refusal: Error | undefined;
+  #refusal: CodedError | undefined;
+  #closed = false;
 
-  constructor(socket: TLSSocket, policy: PeerPolicy) {
-    const certificate = socket.getPeerX509Certificate();
-    if (!certificate) throw new ManagerError('CHANNEL_REFUSED', 'the peer sent no certificate');
-    const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    this.peer = { nodeId: nodeIdOf(publicKey), publicKey, certificate: certificate.raw };
+  /** @throws ManagerError CHANNEL_REFUSED when the peer showed no certificate that can be read */
+  constructor(socket: TLSSocket, policy: PeerPolicy, options: PeerSessionOptions) {
+    this.peer = identityOf(socket);
     this.#policy = policy;
+    this.#side = options.side;
     this.#asked = policy.challenge();
     this.#ready.promise.catch(() => undefined);
-    this.#timer = setTimeout(() => this.#refuseLate(), handshakeTimeoutMs);
+    const timeoutMs = options.handshakeTimeoutMs ?? handshakeTimeoutMs;
+    this.#timer = setTimeout(() => {
+      this.refuse('PEER_TIMEOUT', `no complete handshake within ${timeoutMs} ms`);
+    }, timeoutMs);
+    // Ahead of the frames: what is announced costs nothing, what has come is held in memory.
+    socket.on('data', this.#countHandshake);
     this.#connection = new FrameConnection(socket, {
       onFrame: ({ type, body }) => this.#received(type, body),
-      onClose: (error) => this.#closed(error),
+      onTurn: () => policy.onTurn(),
+      onClose: (error) => this.#ended(error),
     });
     socket.setNoDelay(true);
     this.#sendChallenge();
@@ -98,14 +133,14 @@ export class PeerSession {
     return this.#ready.promise;
   }
 
-  /** Whether both sides have accepted each other. */
+  /** Whether both sides have accepted each other and neither has left. */
   get established(): boolean {
-    return this.#accepted.mine && this.#accepted.theirs;
+    return this.#accepted.mine && this.#accepted.theirs && !this.#refusal && !this.#closed;
   }
 
   /** How the other side presents itself. */
   get role(): PeerRole {
-    return this.#role;
+    return this.#theirs?.role ?? 'joiner';
   }
 
   /** Bytes that wait for the network. */
@@ -130,7 +165,9 @@ export class PeerSession {
    * @throws CodedError of the peer, or ManagerError CHANNEL_FAILED, PEER_TIMEOUT
    */
   request(kind: string, body: Uint8Array, timeoutMs: number): Promise<Buffer> {
-    const id = this.#nextRequest++;
+    if (this.#closed) return Promise.reject(this.#reason(undefined));
+    const id = this.#nextRequest;
+    this.#nextRequest = (id % 0xffff_fffe) + 1;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
@@ -144,16 +181,26 @@ export class PeerSession {
 
   /** Tells the peer why it is not wanted (any more) and closes. */
   refuse(code: string, message: string): void {
-    this.#refusal ??= new CodedError(code, message);
-    const frame = frameBuilder.begin(frameType.refusal).text(code).text(message);
+    if (this.#refusal || this.#closed) return;
+    this.#refusal = new CodedError(code, message);
+    const frame = frameBuilder.begin(frameType.refusal).text(code).text(message.slice(0, 1024));
     this.#connection.send(frame.finish());
     this.#connection.end();
+    setTimeout(() => this.#connection.close(), refusalTimeoutMs).unref();
   }
 
   /** Closes at once. */
   close(): void {
     this.#connection.close();
   }
+
+  readonly #countHandshake = (chunk: Buffer): void => {
+    this.#handshakeBytes += chunk.length;
+    if (this.#handshakeBytes <= maxHandshakeBytes) return;
+    this.#connection.close(
+      new ManagerError('CHANNEL_REFUSED', 'the peer sent too much before it was admitted'),
+    );
+  };
 
   #sendChallenge(): void {
     const { role, networkId, ledgerRoot, epoch } = this.#asked;
@@ -162,58 +209,49 @@ export class PeerSession {
   }
 
   #received(type: number, body: Buffer): void {
+    if (this.#refusal) return;
     if (this.established) {
-      if (type === frameType.consensus) {
-        this.#policy.onConsensus(this.peer.nodeId, body);
-        return;
-      }
-      if (type === frameType.request) {
-        this.#answer(body);
-        return;
-      }
-      if (type === frameType.response) {
-        this.#settle(body);
-        return;
-      }
-    } else {
-      if (type === frameType.challenge) {
-        this.#prove(body);
-        return;
-      }
-      if (type === frameType.proof) {
-        this.#judge(body);
-        return;
-      }
-      if (type === frameType.accepted) {
-        this.#accept('theirs');
-        return;
-      }
-    }
-    if (type === frameType.refusal) {
-      this.#refused(body);
+      if (type === frameType.consensus) this.#policy.onConsensus(this, body);
+      else if (type === frameType.request) this.#answer(body);
+      else if (type === frameType.response) this.#settle(body);
+      else this.#receivedRefusal(type, body);
       return;
     }
-    throw new ManagerError('CHANNEL_FAILED', `unexpected frame of type ${type}`);
+    if (type === frameType.challenge && !this.#theirs) this.#challenged(body);
+    else if (type === frameType.proof && this.#theirs && !this.#accepted.mine) this.#judge(body);
+    else if (type === frameType.accepted && !this.#accepted.theirs) this.#accept('theirs');
+    else this.#receivedRefusal(type, body);
   }
 
-  #prove(body: Buffer): void {
+  #receivedRefusal(type: number, body: Buffer): void {
+    if (type !== frameType.refusal) {
+      throw new ManagerError('CHANNEL_FAILED', `unexpected frame of type ${type}`);
+    }
+    const reader = new BinaryReader(body);
+    this.#refusal = new CodedError(reader.text(64), reader.text(1024 * 4));
+    this.#connection.close();
+  }
+
+  #challenged(body: Buffer): void {
     const reader = new BinaryReader(body);
     const role = reader.text(16);
     if (role !== 'peer' && role !== 'joiner' && role !== 'resumer') {
       throw new ManagerError('CHANNEL_FAILED', 'unknown role');
     }
-    this.#role = role;
-    const challenge: Challenge = {
-      role,
-      networkId: reader.text(64),
-      ledgerRoot: Buffer.from(reader.raw(32)),
-      epoch: reader.u64(),
-    };
+    const networkId = reader.text(64);
+    if (!/^[0-9a-f]{64}$/.test(networkId)) {
+      throw new ManagerError('CHANNEL_FAILED', 'the network id is not 64 hex digits');
+    }
+    const ledgerRoot = Buffer.from(reader.raw(32));
+    this.#theirs = { role, networkId, ledgerRoot, epoch: reader.u64() };
     reader.end();
+    if (this.#side === 'dialled') this.#prove(this.#theirs);
+  }
+
+  #prove(challenge: Challenge): void {
     this.#policy.prove(challenge).then(
       (evidence) => {
-        const frame = frameBuilder.begin(frameType.proof).raw(evidence);
-        this.#connection.send(frame.finish());
+        this.#connection.send(frameBuilder.begin(frameType.proof).raw(evidence).finish());
       },
       (error) => this.#connection.close(error),
     );
@@ -221,13 +259,14 @@ export class PeerSession {
 
   #judge(evidence: Buffer): void {
     try {
-      this.#policy.admit(this.peer, evidence, this.#asked, this.#role);
+      this.#policy.admit(this.peer, evidence, this.#asked, this.#theirs as Challenge);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.refuse(error.code, error.message);
       return;
     }
     this.#connection.send(frameBuilder.begin(frameType.accepted).finish());
+    if (this.#side === 'accepted') this.#prove(this.#theirs as Challenge);
     this.#accept('mine');
   }
 
@@ -235,38 +274,44 @@ export class PeerSession {
     this.#accepted[side] = true;
     if (!this.established) return;
     clearTimeout(this.#timer);
+    this.#connection.socket.off('data', this.#countHandshake);
     this.#ready.resolve();
-  }
-
-  #refuseLate(): void {
-    this.refuse('PEER_TIMEOUT', `no complete handshake within ${handshakeTimeoutMs} ms`);
-  }
-
-  #refused(body: Buffer): void {
-    const reader = new BinaryReader(body);
-    this.#refusal = new CodedError(reader.text(), reader.text());
-    this.#connection.close();
+    this.#policy.onEstablished(this);
   }
 
   #answer(body: Buffer): void {
     const reader = new BinaryReader(body);
     const id = reader.u32();
     const kind = reader.text(64);
-    this.#policy.onRequest(this, kind, reader.raw(reader.remaining)).then(
-      (reply) => this.#respond(id, true, reply),
-      (error: unknown) => {
-        const coded = error instanceof CodedError ? error : undefined;
-        const code = coded?.code ?? 'INTERNAL_ERROR';
-        const message = coded?.message ?? 'the request failed';
-        this.#respond(id, false, utf8(JSON.stringify({ code, message })));
-        if (!coded) throw error;
-      },
-    );
+    const fail = (code: string, message: string): void =>
+      this.#respond(id, false, utf8(JSON.stringify({ code, message })));
+    if (this.#openRequests >= maxOpenRequests[this.role]) {
+      fail('OVERLOADED', 'too many requests of this node are open');
+      return;
+    }
+    this.#openRequests += 1;
+    this.#policy
+      .onRequest(this, kind, reader.raw(reader.remaining))
+      .then(
+        (reply) => this.#respond(id, true, reply),
+        (error: unknown) => {
+          if (error instanceof CodedError) return fail(error.code, error.message);
+          fail('INTERNAL_ERROR', 'the request failed');
+          this.#policy.onFault(this, error);
+          // A broken invariant is ours, whoever provoked it: the process ends on it.
+          if (error instanceof AssertionError) throw error;
+        },
+      )
+      .finally(() => {
+        this.#openRequests -= 1;
+      });
   }
 
   #respond(id: number, ok: boolean, reply: Uint8Array): void {
     const frame = frameBuilder.begin(frameType.response).u32(id).flag(ok).raw(reply);
     this.#connection.send(frame.finish());
+    if (this.waitingBytes <= maxUnreadBytes) return;
+    this.#connection.close(new ManagerError('CHANNEL_FAILED', 'the peer does not read'));
   }
 
   #settle(body: Buffer): void {
@@ -278,18 +323,20 @@ export class PeerSession {
     if (!waiting) return;
     this.#waiting.delete(id);
     clearTimeout(waiting.timer);
-    if (ok) {
-      waiting.resolve(reply);
-      return;
-    }
-    const { code, message } = JSON.parse(reply.toString('utf8')) as Record<string, string>;
-    waiting.reject(new CodedError(code ?? 'INTERNAL_ERROR', message ?? 'the request failed'));
+    if (ok) waiting.resolve(reply);
+    else waiting.reject(refusalOf(reply));
   }
 
-  #closed(error: Error | undefined): void {
+  #reason(error: Error | undefined): Error {
+    return (
+      this.#refusal ?? error ?? new ManagerError('CHANNEL_FAILED', 'the node channel is closed')
+    );
+  }
+
+  #ended(error: Error | undefined): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
-    const reason =
-      this.#refusal ?? error ?? new ManagerError('CHANNEL_FAILED', 'the node channel closed');
+    const reason = this.#reason(error);
     this.#ready.reject(reason);
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
@@ -297,5 +344,28 @@ export class PeerSession {
     }
     this.#waiting.clear();
     this.#policy.onClosed(this, reason);
+  }
+}
+
+/** @throws ManagerError CHANNEL_REFUSED */
+function identityOf(socket: TLSSocket): PeerIdentity {
+  const certificate = socket.getPeerX509Certificate();
+  if (!certificate) throw new ManagerError('CHANNEL_REFUSED', 'the peer sent no certificate');
+  try {
+    const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    return { nodeId: nodeIdOf(publicKey), publicKey, certificate: certificate.raw };
+  } catch {
+    throw new ManagerError('CHANNEL_REFUSED', "the peer's certificate cannot be read");
+  }
+}
+
+/** The refusal in a reply, or what is wrong with it. */
+function refusalOf(reply: Buffer): CodedError {
+  try {
+    const { code, message } = readForeignObject(reply, 'refusal');
+    requireField(isText(code, 64) && isText(message, 4096), 'refusal');
+    return new CodedError(code, message);
+  } catch (error) {
+    return error as ManagerError;
   }
 }

@@ -11,12 +11,12 @@ const nonceBytes = 12;
  * replay them, never read or change them.
  */
 export class SealedRecords {
-  readonly #control: ControlLink;
+  readonly #control: Pick<ControlLink, 'getRecord' | 'putRecord'>;
   readonly #key: Uint8Array;
   readonly #entropy: (bytes: number) => Uint8Array;
 
   constructor(
-    control: ControlLink,
+    control: Pick<ControlLink, 'getRecord' | 'putRecord'>,
     sealingKey: Uint8Array,
     entropy: (bytes: number) => Uint8Array,
   ) {

@@ -1,5 +1,5 @@
 import type { EncryptionKey } from '@concordat/crypto';
-import { unwrapSessionKey, wrapSessionKey } from '@concordat/keys';
+import { SessionKeyring, unwrapSessionKey, wrapSessionKey } from '@concordat/keys';
 import {
   decodeWriteSet,
   type ReadView,
@@ -7,7 +7,15 @@ import {
   type TransactionSet,
 } from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
-import { type Epoch, fromHex, fromUtf8, type NodeId, toEpoch, utf8 } from '@concordat/std';
+import {
+  type Epoch,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  type NodeId,
+  toEpoch,
+  utf8,
+} from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
 const wrapsTable = 'public:concordat.session-keys';
@@ -49,7 +57,11 @@ export const wrappedKey = (
  * State"); this class is the seam where collecting decryption shares takes over.
  */
 export class SessionKeys {
-  readonly #keys = new Map<number, SessionKey>();
+  readonly #ring = new SessionKeyring();
+  /** The wrap each held key came from, so that it is opened once. */
+  readonly #opened = new Map<Epoch, Uint8Array>();
+  /** Epochs whose key came with the block that began them, which may be taken back. */
+  readonly #announced = new Set<Epoch>();
   readonly #owner: NodeId;
   readonly #encryption: EncryptionKey;
   #networkId = '';
@@ -66,7 +78,7 @@ export class SessionKeys {
 
   /** The key of an epoch, when this enclave holds it. */
   get(epoch: Epoch): SessionKey | undefined {
-    return this.#keys.get(epoch);
+    return this.#ring.get(epoch);
   }
 
   /**
@@ -75,7 +87,7 @@ export class SessionKeys {
    */
   current(view: ReadView): SessionKey {
     const epoch = currentEpoch(view);
-    const key = this.#keys.get(epoch);
+    const key = this.#ring.get(epoch);
     if (!key) {
       throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
     }
@@ -88,10 +100,15 @@ export class SessionKeys {
     recipients: readonly KeyRecipient[],
     entropy: (bytes: number) => Uint8Array,
   ): SessionKey {
-    const session: SessionKey = { epoch: toEpoch(currentEpoch(set) + 1), key: entropy(32) };
+    const epoch = toEpoch(currentEpoch(set) + 1);
+    // A block that was taken back may have announced another key under this number.
+    this.#forget(epoch);
+    const drawn = entropy(32);
+    const session = this.#ring.add({ epoch, key: drawn });
+    drawn.fill(0);
+    this.#announced.add(epoch);
     for (const recipient of recipients) this.#wrap(set, session, recipient, entropy);
-    set.table(epochTable).set('current', utf8(String(session.epoch)));
-    this.#keys.set(session.epoch, session);
+    set.table(epochTable).set('current', utf8(String(epoch)));
     return session;
   }
 
@@ -101,7 +118,9 @@ export class SessionKeys {
     recipient: KeyRecipient,
     entropy: (bytes: number) => Uint8Array,
   ): void {
-    for (const session of this.#keys.values()) this.#wrap(set, session, recipient, entropy);
+    for (const epoch of this.#ring.epochs) {
+      this.#wrap(set, this.#ring.get(epoch) as SessionKey, recipient, entropy);
+    }
   }
 
   #wrap(
@@ -121,32 +140,63 @@ export class SessionKeys {
     set.table(wrapsTable).set(wrapKey(session.epoch, recipient.name), wrapped);
   }
 
-  /** Opens a wrapped key that was handed over or read from the ledger's public part. */
+  /**
+   * Opens a wrapped key that was handed over or read from the ledger's public part.
+   * @throws KeysError UNWRAP_FAILED
+   */
   learn(epoch: Epoch, wrapped: Uint8Array): void {
+    const known = this.#opened.get(epoch);
+    if (known && equalBytes(known, wrapped)) return;
     const key = unwrapSessionKey(
       { wrapped, epoch, networkId: this.#networkId, recipient: this.#owner },
       this.#encryption,
     );
-    this.#keys.set(epoch, { epoch, key });
+    const held = this.#ring.get(epoch);
+    if (held && !equalBytes(held.key, key)) this.#forget(epoch);
+    this.#ring.add({ epoch, key });
+    key.fill(0);
+    this.#opened.set(epoch, Uint8Array.from(wrapped));
+  }
+
+  #forget(epoch: Epoch): void {
+    this.#ring.forget(epoch);
+    this.#opened.delete(epoch);
+    this.#announced.delete(epoch);
   }
 
   /**
-   * Takes up the epoch a state says is in force, replacing a key that a rolled-back block had
-   * announced under the same number.
+   * Takes up the key of the epoch a state says is in force.
+   * @throws KeysError UNWRAP_FAILED
    */
   learnCurrent(view: ReadView): void {
-    const epoch = currentEpoch(view);
-    const wrapped = wrappedKey(view, epoch, this.#owner);
-    if (wrapped) this.learn(epoch, wrapped);
+    const current = currentEpoch(view);
+    const wrapped = wrappedKey(view, current, this.#owner);
+    if (!wrapped) return;
+    if (!this.#ring.get(current)) this.#announced.add(current);
+    this.learn(current, wrapped);
   }
 
-  /** Takes up every key wrapped to a recipient in the public writes of one block. */
-  learnFromWrites(publicWrites: readonly Uint8Array[], recipient: string): void {
+  /**
+   * Blocks were taken back to this state: epochs they began are void, and the next block to begin
+   * one draws another key.
+   * @throws KeysError UNWRAP_FAILED
+   */
+  rolledBack(view: ReadView): void {
+    const current = currentEpoch(view);
+    for (const epoch of [...this.#announced]) if (epoch > current) this.#forget(epoch);
+    this.learnCurrent(view);
+  }
+
+  /**
+   * Takes up every key wrapped to this node in the public writes of one block.
+   * @throws KvError MALFORMED, KeysError UNWRAP_FAILED
+   */
+  learnFromWrites(publicWrites: readonly Uint8Array[]): void {
     for (const writes of publicWrites) {
       if (writes.length === 0) continue;
       for (const { table, key, value } of decodeWriteSet(writes)) {
         const [epoch, name] = key.split('/');
-        if (table !== wrapsTable || name !== recipient || !value) continue;
+        if (table !== wrapsTable || name !== this.#owner || !value) continue;
         this.learn(toEpoch(Number(epoch)), value);
       }
     }
@@ -155,18 +205,24 @@ export class SessionKeys {
   /** Wrapped keys of every epoch for a recipient, hex by epoch, as a join reply carries them. */
   wrapsFor(view: ReadView, recipient: string): Record<string, string> {
     const wraps: Record<string, string> = {};
-    for (const epoch of this.#keys.keys()) {
+    for (const epoch of this.#ring.epochs) {
       const wrapped = wrappedKey(view, epoch, recipient);
       if (wrapped) wraps[epoch] = Buffer.from(wrapped).toString('hex');
     }
     return wraps;
   }
 
-  /** Takes up the wraps of a join reply. */
+  /** Takes up the wraps of a join reply. @throws KeysError UNWRAP_FAILED */
   learnAll(wraps: Readonly<Record<string, string>>): void {
     for (const [epoch, hex] of Object.entries(wraps)) {
       const wrapped = fromHex(hex);
       if (wrapped) this.learn(toEpoch(Number(epoch)), wrapped);
     }
+  }
+
+  /** Zeroes every key: what a node that ends does. */
+  forgetAll(): void {
+    this.#ring.forgetAll();
+    this.#opened.clear();
   }
 }

@@ -13,7 +13,7 @@ const partBytes = 4 * 1024 * 1024;
  * @throws ManagerError INVALID_START; GovernanceError
  */
 export async function startGenesis(manager: Manager): Promise<void> {
-  const { start, identity, verdict, control } = manager;
+  const { start, identity, verdict, control, workers } = manager;
   await manager.connectWorkers();
   const genesis = prepareGenesis({ start, identity, verdict, entropy, nowMs: Date.now() });
   const { networkId, networkCertificate, nodeCertificate, constitution } = genesis;
@@ -33,9 +33,10 @@ export async function startGenesis(manager: Manager): Promise<void> {
   );
   await leads(manager);
   await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys));
-  await manager.sealIdentity();
-  manager.configureWorkers(constitution);
+  workers.configure(constitution);
   await makeInitialState(manager);
+  // Last: a network whose initial state is incomplete must not be taken for one to resume.
+  await manager.sealIdentity();
   await manager.serve();
 }
 

@@ -1,88 +1,126 @@
-import { parseConstitution } from '@concordat/governance';
-import { CodedError, fromUtf8, isHex64, toHeight, toNodeId, toView, utf8 } from '@concordat/std';
+import { type Constitution, parseConstitution } from '@concordat/governance';
+import { CodedError, toHeight } from '@concordat/std';
+import { unknownNetwork } from './admission.ts';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import type { JoinReply, JoinRequest } from './join-desk.ts';
+import {
+  decodeJoinReply,
+  decodeLeaderAddress,
+  encodeJoinMessage,
+  type JoinReply,
+  type JoinRequest,
+} from './join-messages.ts';
+import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
 import type { PeerSession } from './peer-session.ts';
+import type { RejoinRecord } from './record-keeper.ts';
 
 const retryMs = 500;
 const joinTimeoutMs = 30_000;
 
-/** What a restarted VN rejoins with, sealed by its previous launch. */
-export interface RejoinRecord {
-  readonly replaces: string;
-  readonly peers: readonly string[];
-  readonly networkCertificate: string;
-}
-
 /**
  * Joins a network (paper, "Adding a New Member or Participant"): asks until admitted, checks the
- * network in turn, then catches up as a learner until the leader makes it a voter.
+ * network in turn, then catches up as a learner until the leader makes it a voter. A restarted VN
+ * keeps of its local ledger what was final, once it has opened and checked it again.
+ * @throws ManagerError INVALID_START, LEDGER_CORRUPT
  */
 export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promise<void> {
-  const { start, channel, peerDesk } = manager;
+  const { start, channel, peerDesk, lifeCycle, keeper, workers, identity } = manager;
   const certificate = rejoin?.networkCertificate ?? start.networkCertificatePem;
-  const peers = rejoin?.peers ?? start.peers;
+  const peers = rejoin?.peers.length ? rejoin.peers : start.peers;
   if (!certificate || peers.length === 0) {
     throw new ManagerError(
       'INVALID_START',
       'joining needs the network certificate and the address of at least one node',
     );
   }
-  manager.belongTo({ id: manager.network.id, certificate }, '');
+  manager.belongTo({ id: rejoin?.networkId ?? unknownNetwork, certificate }, '');
   peerDesk.beNewcomer();
-  // A ledger of an earlier launch may have diverged: it is fetched anew.
-  if (start.lastHeight > 0) await manager.truncateLedger();
-  manager.enter('joining', 'looking for the network');
-  const workers = manager.connectWorkers();
-  const { reply, session } = await askUntilAdmitted(manager, peers, rejoin?.replaces);
-  await workers;
-  takeUp(manager, reply, session);
-  session.close();
-  const constitution = parseConstitution(reply.constitution);
-  manager.configureWorkers(constitution);
-  manager.enter('learning', 'catching up with the ledger');
-  const trusted = manager.trusted();
+  lifeCycle.enter('joining', 'looking for the network');
+  const kept = await keepFinalPart(manager, rejoin);
+  const connected = manager.connectWorkers();
+  const { reply, constitution } = await askUntilAdmitted(manager, peers, rejoin);
+  const next = {
+    replaces: identity.nodeId,
+    peers: peersOf(constitution, manager, peers),
+    networkCertificate: certificate,
+    networkId: reply.networkId,
+  };
+  // From here on this identity is in the node list: a crash must not leave it orphaned.
+  await keeper.keepRejoin(next);
+  await connected;
+  workers.configure(constitution);
+  lifeCycle.enter('learning', 'catching up with the ledger');
+  const replayed = await replayKept(manager, kept, next);
+  const { log } = manager;
   manager.startConsensus(
     {
-      view: toView(0),
-      lastHeight: toHeight(0),
-      lastView: toView(0),
-      committed: toHeight(0),
-      configuration: reply.voters.map(toNodeId),
-      configurationHeight: toHeight(0),
-      viewHistory: [],
+      view: log.lastView,
+      lastHeight: log.lastHeight,
+      lastView: log.lastView,
+      committed: log.committedHeight,
+      configuration: replayed?.configuration ?? reply.voters,
+      configurationHeight: replayed?.configurationHeight ?? toHeight(0),
+      viewHistory: log.viewHistory(),
     },
     constitution.policies,
   );
   channel.targets = constitution.nodes
-    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== manager.identity.nodeId)
+    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
     .map(({ nodeId, address }) => ({ nodeId, address }));
-  await trusted;
+  await lifeCycle.trusted;
   await manager.sealIdentity();
-  await manager.records.put('rejoin', {});
+  await keeper.clearRejoin();
   await manager.serve();
+}
+
+/** Cuts the local ledger to what was final when this VN stopped; answers its height. */
+async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined): Promise<number> {
+  const { start, keeper } = manager;
+  const final = rejoin && !rejoin.discardLedger ? await keeper.progress() : 0;
+  const kept = Math.min(final, start.lastHeight);
+  await keeper.keepProgress(kept);
+  if (start.lastHeight > kept) await manager.truncateLedger(kept);
+  return kept;
+}
+
+/** Opens what was kept. A part that does not hold is thrown away by the next launch. */
+async function replayKept(manager: Manager, kept: number, next: RejoinRecord) {
+  if (kept === 0) return undefined;
+  try {
+    return await replayLedger(manager, { upTo: kept, committed: kept });
+  } catch (error) {
+    if (error instanceof CodedError)
+      await manager.keeper.keepRejoin({ ...next, discardLedger: true });
+    throw error;
+  }
+}
+
+function peersOf(
+  { nodes }: Constitution,
+  { identity }: Manager,
+  known: readonly string[],
+): readonly string[] {
+  const listed = nodes
+    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
+    .map(({ address }) => address);
+  return [...new Set([...listed, ...known])];
 }
 
 interface Admitted {
   readonly reply: JoinReply;
-  readonly session: PeerSession;
+  readonly constitution: Constitution;
 }
 
 async function askUntilAdmitted(
   manager: Manager,
   peers: readonly string[],
-  replaces: string | undefined,
+  rejoin: RejoinRecord | undefined,
 ): Promise<Admitted> {
-  const { start, identity } = manager;
+  const { identity, lifeCycle, control } = manager;
   const request: JoinRequest = {
-    name: start.node.name,
-    address: start.addresses.node,
-    adminAddress: start.addresses.admin,
-    applicationAddresses: start.addresses.applications,
     encryptionKey: Buffer.from(identity.encryption.publicKey).toString('hex'),
-    ...(replaces && { replaces }),
+    ...(rejoin && { replaces: rejoin.replaces }),
   };
   for (let attempt = 0; ; attempt++) {
     const address = peers[attempt % peers.length] as string;
@@ -90,9 +128,10 @@ async function askUntilAdmitted(
       return await ask(manager, address, request);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      const reason = `${error.code}: ${error.message}`;
-      manager.control.log('join.refused', { address, code: error.code, why: error.message });
-      manager.enter('joining', reason);
+      const { code, message } = error;
+      const reason = `${code}: ${message}`;
+      if (reason !== lifeCycle.reason) control.log('join.refused', { address, code, why: message });
+      lifeCycle.enter('joining', reason);
     }
     await pause(retryMs);
   }
@@ -103,28 +142,37 @@ async function ask(manager: Manager, address: string, request: JoinRequest): Pro
   let session = first;
   try {
     const found = await first.request('leader', Buffer.alloc(0), joinTimeoutMs);
-    const leader = (JSON.parse(fromUtf8(found)) as { address?: string }).address;
+    const leader = decodeLeaderAddress(found);
     if (!leader) throw new ManagerError('LEADER_UNKNOWN', 'the network has no leader at present');
     if (leader !== address) session = await manager.channel.dial(leader);
-    const body = await session.request('join', utf8(JSON.stringify(request)), joinTimeoutMs);
-    return { reply: JSON.parse(fromUtf8(body)) as JoinReply, session };
-  } catch (error) {
-    session.close();
-    throw error;
+    const body = await session.request('join', encodeJoinMessage(request), joinTimeoutMs);
+    return takeUp(manager, decodeJoinReply(body), session);
   } finally {
-    if (session !== first) first.close();
+    session.close();
+    first.close();
   }
 }
 
-/** Checks what the network says of itself, and takes up its keys. */
-function takeUp(manager: Manager, reply: JoinReply, session: PeerSession): void {
+/**
+ * Checks what the network says of itself, and takes up its keys.
+ * @throws ManagerError WRONG_NETWORK, NODE_NOT_ADMITTED and those of the manifests;
+ *   GovernanceError, KeysError
+ */
+function takeUp(manager: Manager, reply: JoinReply, session: PeerSession): Admitted {
+  const { network, peerDesk, identity, sessionKeys } = manager;
   const constitution = parseConstitution(reply.constitution);
-  if (reply.networkCertificate !== manager.network.certificate || !isHex64(reply.networkId)) {
-    throw new ManagerError('WRONG_NETWORK', 'the network names another certificate than given');
+  const isExpected = network.id === unknownNetwork || network.id === reply.networkId;
+  if (reply.networkCertificate !== network.certificate || !isExpected) {
+    throw new ManagerError('WRONG_NETWORK', 'the network names itself otherwise than expected');
   }
-  manager.peerDesk.checkAdmitted(session.peer, constitution);
-  manager.peerDesk.given(constitution);
-  const network = { id: reply.networkId, certificate: reply.networkCertificate };
-  manager.belongTo(network, reply.nodeCertificate);
-  manager.sessionKeys.learnAll(reply.sessionKeys);
+  if (!constitution.nodes.some(({ nodeId }) => nodeId === identity.nodeId)) {
+    throw new ManagerError('NODE_NOT_ADMITTED', 'the constitution received has no such node');
+  }
+  peerDesk.checkAdmitted(session.peer, constitution);
+  sessionKeys.networkId = reply.networkId;
+  sessionKeys.learnAll(reply.sessionKeys);
+  peerDesk.given(constitution);
+  const { networkId: id, networkCertificate: certificate } = reply;
+  manager.belongTo({ id, certificate }, reply.nodeCertificate);
+  return { reply, constitution };
 }

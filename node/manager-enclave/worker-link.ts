@@ -17,11 +17,14 @@ export interface StreamEvents {
   readonly onReset: () => void;
   readonly onPause: () => void;
   readonly onResume: () => void;
+  /** The worker has room again after `data` answered false. */
+  readonly onDrain: () => void;
 }
 
 /** The owner's handle of a stream to the worker. */
 export interface StreamHandle {
-  data(bytes: Uint8Array): void;
+  /** False asks to send no more until `onDrain`. */
+  data(bytes: Uint8Array): boolean;
   end(): void;
   /** The client's connection is gone. */
   close(): void;
@@ -55,6 +58,17 @@ export interface WorkerAttestation {
 
 /** Largest frame from a worker: one batch's write sets, or one part of a genesis import. */
 const maxFrameBytes = 256 * 1024 * 1024;
+/** Bytes on their way to the worker above which clients are read no further. */
+const highWaterBytes = 8 * 1024 * 1024;
+/** A request may travel on behalf of an actor so long after its last connection ended. */
+const identityKeptMs = 120_000;
+const maxPastIdentities = 4_096;
+
+/** Connections of one identity record. */
+interface Presence {
+  open: number;
+  leftMs: number;
+}
 
 /** The attested channel to one worker enclave (DESIGN 2). */
 export class WorkerLink {
@@ -65,6 +79,10 @@ export class WorkerLink {
   readonly #server: Server;
   readonly #attested = Promise.withResolvers<void>();
   readonly #streams = new Map<number, StreamEvents>();
+  /** Streams that were asked to wait until the worker has room. */
+  #held = new Set<StreamEvents>();
+  /** Who is or was lately connected, by identity record. */
+  readonly #present = new Map<string, Presence>();
   #connection: FrameConnection | undefined;
   #trusted = false;
   #nextStream = 1;
@@ -108,16 +126,18 @@ export class WorkerLink {
     const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' });
     this.#connection = new FrameConnection(socket, {
       maxFrameBytes,
+      highWaterBytes,
+      onDrain: () => this.#drained(),
       onFrame: (frame) => this.#received(decodeChannelToManager(frame), publicKey),
       onClose: (error) => this.#closed(error),
     });
     this.send({ kind: 'evidence', bytes: this.#attestation.evidence });
   }
 
-  /** Sends one message. */
-  send(message: ChannelToWorker): void {
+  /** Sends one message; false when much is waiting already. */
+  send(message: ChannelToWorker): boolean {
     if (isAnsweredByReady(message)) this.#unsettled += 1;
-    this.#connection?.send(encodeChannelToWorker(message));
+    return this.#connection?.send(encodeChannelToWorker(message)) ?? true;
   }
 
   /** Whether the worker has acted on everything that changes the state it executes on. */
@@ -137,6 +157,7 @@ export class WorkerLink {
   }
 
   #becameReady(): void {
+    if (this.#unsettled === 0) throw new ManagerError('WORKER_REFUSED', 'ready without a reason');
     this.#unsettled -= 1;
     if (this.#unsettled > 0) return;
     const waiting = this.#whenReady;
@@ -154,16 +175,58 @@ export class WorkerLink {
     const id = this.#nextStream;
     this.#nextStream = (id % 0xffff_fffe) + 1;
     this.#streams.set(id, events);
+    const presence = this.#presenceOf(identity);
+    presence.open += 1;
     this.send({ kind: 'streamOpen', id, identity });
+    let left = false;
     return {
-      data: (data) => this.send({ kind: 'streamData', id, data }),
+      data: (data) => {
+        if (this.send({ kind: 'streamData', id, data })) return true;
+        this.#held.add(events);
+        return false;
+      },
       end: () => {
         if (this.#streams.has(id)) this.send({ kind: 'streamEnd', id });
       },
       close: () => {
+        this.#held.delete(events);
+        if (!left) presence.open -= 1;
+        left = true;
+        presence.leftMs = performance.now();
         if (this.#streams.delete(id)) this.send({ kind: 'streamReset', id });
       },
     };
+  }
+
+  #presenceOf(identity: Uint8Array): Presence {
+    const key = Buffer.from(identity).toString('latin1');
+    let presence = this.#present.get(key);
+    if (!presence) {
+      if (this.#present.size >= maxPastIdentities) this.#forgetPast();
+      presence = { open: 0, leftMs: performance.now() };
+      this.#present.set(key, presence);
+    }
+    return presence;
+  }
+
+  #forgetPast(): void {
+    const beforeMs = performance.now() - identityKeptMs;
+    for (const [key, { open, leftMs }] of this.#present) {
+      if (open === 0 && leftMs < beforeMs) this.#present.delete(key);
+    }
+  }
+
+  /** Whether this identity record was given to the worker for a present or recent connection. */
+  served(identity: Uint8Array): boolean {
+    const presence = this.#present.get(Buffer.from(identity).toString('latin1'));
+    if (!presence) return false;
+    return presence.open > 0 || performance.now() - presence.leftMs < identityKeptMs;
+  }
+
+  #drained(): void {
+    const held = this.#held;
+    this.#held = new Set();
+    for (const { onDrain } of held) onDrain();
   }
 
   #received(message: ChannelToManager, publicKey: Uint8Array): void {

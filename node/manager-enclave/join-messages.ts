@@ -1,0 +1,77 @@
+import { fromHex, isHex64, type NodeId, toNodeId, utf8 } from '@concordat/std';
+import { isText, readForeignObject, requireField } from './foreign.ts';
+
+/** What a newcomer asks with. Its name and addresses are those the node list has. */
+export interface JoinRequest {
+  /** 65 bytes in hex: where session keys are wrapped to. */
+  readonly encryptionKey: string;
+  /** Identity of this VN's earlier launch, whose place it takes. */
+  readonly replaces?: NodeId;
+}
+
+/** What an admitted newcomer gets. */
+export interface JoinReply {
+  readonly networkId: string;
+  /** PEM. */
+  readonly networkCertificate: string;
+  /** PEM. */
+  readonly nodeCertificate: string;
+  /** The constitution in force, as canonical JSON describes it. */
+  readonly constitution: unknown;
+  /** Wrapped session key in hex by epoch. */
+  readonly sessionKeys: Readonly<Record<string, string>>;
+  readonly voters: readonly NodeId[];
+}
+
+/** UTF-8 JSON of a message of this file. */
+export const encodeJoinMessage = (message: JoinRequest | JoinReply): Uint8Array =>
+  utf8(JSON.stringify(message));
+
+/** @throws ManagerError CHANNEL_FAILED */
+export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
+  const { encryptionKey, replaces } = readForeignObject(bytes, 'join request');
+  requireField(isPoint(encryptionKey), 'encryptionKey');
+  requireField(replaces === undefined || isHex64(replaces), 'replaces');
+  return replaces === undefined
+    ? { encryptionKey }
+    : { encryptionKey, replaces: toNodeId(replaces) };
+}
+
+/** Reads a reply; what it says is still to be checked. @throws ManagerError CHANNEL_FAILED */
+export function decodeJoinReply(bytes: Uint8Array): JoinReply {
+  const reply = readForeignObject(bytes, 'join reply');
+  const { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys, voters } =
+    reply;
+  requireField(isHex64(networkId), 'networkId');
+  requireField(isText(networkCertificate, 16_384), 'networkCertificate');
+  requireField(isText(nodeCertificate, 16_384), 'nodeCertificate');
+  requireField(isHexByNumber(sessionKeys), 'sessionKeys');
+  requireField(
+    Array.isArray(voters) && voters.length > 0 && voters.length < 1024 && voters.every(isHex64),
+    'voters',
+  );
+  const ids = voters.map((voter: string) => toNodeId(voter));
+  requireField(new Set(ids).size === ids.length, 'voters');
+  return { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys, voters: ids };
+}
+
+/** Where the leader is reached, as any node tells a newcomer. @throws ManagerError CHANNEL_FAILED */
+export function decodeLeaderAddress(bytes: Uint8Array): string | undefined {
+  const { address } = readForeignObject(bytes, 'leader');
+  requireField(address === undefined || isText(address, 256), 'address');
+  return address === '' ? undefined : address;
+}
+
+const isPoint = (value: unknown): value is string =>
+  isText(value, 130) && fromHex(value)?.length === 65;
+
+const isHexByNumber = (value: unknown): value is Record<string, string> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.entries(value).every(
+    ([key, hex]) =>
+      /^[1-9]\d{0,15}$/.test(key) &&
+      Number.isSafeInteger(Number(key)) &&
+      isText(hex, 1024) &&
+      fromHex(hex) !== undefined,
+  );

@@ -1,0 +1,141 @@
+import { decodeHeader, openPublicPart } from '@concordat/ledger';
+import { CodedError, emptyBytes, type Height, type NodeId, toHeight } from '@concordat/std';
+import { Administration, configurationOf, votersOf } from './administration.ts';
+import { pause } from './enclave-sources.ts';
+import { requireGenesis } from './genesis-check.ts';
+import type { NodeContext } from './node-context.ts';
+import { corrupt, damaged } from './stored-blocks.ts';
+
+const readBytes = 8 * 1024 * 1024;
+/** The worker takes replayed blocks at its own pace. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+
+/** What consensus must know of a ledger that was read back. */
+export interface Replayed {
+  readonly configuration: readonly NodeId[];
+  readonly configurationHeight: Height;
+  readonly earlier: readonly { height: Height; voters: readonly NodeId[] }[];
+}
+
+/**
+ * Blocks `1`..`upTo` as the host gives them, one after the other.
+ * @throws ManagerError LEDGER_CORRUPT when one is missing, HOST_FAULT
+ */
+async function* storedBlocks(
+  { control }: NodeContext,
+  upTo: number,
+): AsyncGenerator<{ block: Uint8Array; height: Height }> {
+  for (let from = 1; from <= upTo; ) {
+    const blocks = await control.read(from, upTo, readBytes);
+    if (blocks.length === 0) throw corrupt(from, 'the host does not have it', 'MISSING');
+    for (const block of blocks) {
+      yield { block, height: toHeight(from) };
+      from += 1;
+    }
+  }
+}
+
+/**
+ * Session keys are in the ledger's public part, wrapped to this node wherever it was admitted.
+ * What a forged block could teach is a key that opens nothing.
+ * @throws ManagerError LEDGER_CORRUPT
+ */
+export async function learnSessionKeys(node: NodeContext, upTo: number): Promise<void> {
+  for await (const { block, height } of storedBlocks(node, upTo)) {
+    holds(height, () => {
+      if (decodeHeader(block).source > 0) return;
+      node.sessionKeys.learnFromWrites(openPublicPart(block).publicWrites);
+    });
+  }
+}
+
+/**
+ * The constitution a first block claims: its author's key is found there. Whether it is this
+ * network's is checked once the block is opened.
+ * @throws ManagerError LEDGER_CORRUPT
+ */
+export async function claimedGenesis(node: NodeContext) {
+  for await (const { block, height } of storedBlocks(node, 1)) {
+    return holds(height, () => {
+      const genesis = new Administration();
+      const writeSets = openPublicPart(block).publicWrites.map((publicWrites) => ({
+        publicWrites,
+        privateWrites: emptyBytes,
+      }));
+      genesis.apply(height, writeSets);
+      if (!genesis.exists) throw corrupt(height, 'it is no genesis block', 'WRONG_NETWORK');
+      return genesis.constitution;
+    });
+  }
+  throw corrupt(1, 'the host does not have it', 'MISSING');
+}
+
+/**
+ * Opens every block, checks it, and rebuilds both states; blocks above `committed` stay
+ * speculative.
+ * @throws ManagerError LEDGER_CORRUPT with height and reason
+ */
+export async function replayLedger(
+  node: NodeContext,
+  { upTo, committed }: { readonly upTo: number; readonly committed: number },
+): Promise<Replayed> {
+  const { log, administration, feed } = node;
+  const configurations: { height: Height; voters: NodeId[] }[] = [];
+  let sinceRest = 0;
+  for await (const { block, height } of storedBlocks(node, upTo)) {
+    const voters = holds(height, () => openOne(node, block, height));
+    if (voters) configurations.push({ height, voters });
+    if (height <= committed) {
+      log.commit(height);
+      administration.commit(height);
+      feed.committed(height, height);
+    }
+    sinceRest += block.length;
+    if (sinceRest > readBytes) {
+      sinceRest = 0;
+      await feedTaken(node);
+    }
+  }
+  const newest = configurations.at(-1);
+  const fallback = administration.exists ? votersOf(administration.constitution) : [];
+  return {
+    configuration: newest?.voters ?? fallback,
+    configurationHeight: newest?.height ?? toHeight(0),
+    earlier: configurations.slice(0, -1).filter(stillActive(configurations, committed)),
+  };
+}
+
+/** Configurations that may still be active: the last committed one and everything after it. */
+const stillActive = (all: readonly { height: Height }[], committed: number) => {
+  const base = all.findLast(({ height }) => height <= committed)?.height ?? 0;
+  return ({ height }: { height: Height }): boolean => height >= base;
+};
+
+function openOne(node: NodeContext, block: Uint8Array, height: Height): NodeId[] | undefined {
+  const { log, administration, sessionKeys, feed, network } = node;
+  const opened = log.open(block);
+  feed.opened(opened);
+  if (opened.header.source > 0) return undefined;
+  administration.apply(height, opened.transactions);
+  if (height === 1) requireGenesis(administration, network);
+  sessionKeys.learnCurrent(administration.head);
+  if ((opened.header.flags & 1) === 0) return undefined;
+  return configurationOf(opened.transactions.map(({ publicWrites }) => publicWrites));
+}
+
+/** Runs what reads the block at a height; whatever is wrong with it names the height. */
+function holds<Result>(height: Height, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CodedError) && !(error instanceof SyntaxError)) throw error;
+    throw error instanceof SyntaxError
+      ? corrupt(height, 'it is not what a node writes', 'MALFORMED')
+      : damaged(error, height);
+  }
+}
+
+async function feedTaken({ feed }: NodeContext): Promise<void> {
+  const waiting = (): number => [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
+  while (waiting() > maxWaitingBytes) await pause(5);
+}

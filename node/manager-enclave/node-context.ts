@@ -1,0 +1,48 @@
+import type { Verdict } from '@concordat/attestation';
+import type { ManagerStart } from '@concordat/bridge';
+import type { NodeId } from '@concordat/std';
+import type { Administration } from './administration.ts';
+import type { AdministrativeQueue } from './administrative-queue.ts';
+import type { BlockLog } from './block-log.ts';
+import type { ControlLink } from './control-link.ts';
+import type { LedgerDriver } from './ledger-driver.ts';
+import type { Phase } from './life-cycle.ts';
+import type { NodeChannel } from './node-channel.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import type { SealedRecords } from './sealed-records.ts';
+import type { SessionKeys } from './session-keys.ts';
+import type { StoredBlocks } from './stored-blocks.ts';
+import type { WorkerFeed } from './worker-feed.ts';
+
+/** The network a manager belongs to, once known. */
+export interface NetworkIdentity {
+  readonly id: string;
+  /** PEM. */
+  readonly certificate: string;
+}
+
+/** What the parts of a manager know of the node they belong to. */
+export interface NodeContext {
+  readonly control: ControlLink;
+  readonly records: SealedRecords;
+  readonly start: ManagerStart;
+  readonly identity: NodeIdentity;
+  /** What this node's own evidence says of it. */
+  readonly verdict: Verdict;
+  readonly administration: Administration;
+  readonly feed: WorkerFeed;
+  readonly sessionKeys: SessionKeys;
+  readonly log: BlockLog;
+  readonly stored: StoredBlocks;
+  readonly channel: NodeChannel;
+  readonly network: NetworkIdentity;
+  readonly phase: Phase;
+  /** Whether consensus has been started. */
+  readonly takesPart: boolean;
+  /** @throws ManagerError NOT_LEADER before consensus has been started */
+  readonly driver: LedgerDriver;
+  /** @throws ManagerError NOT_LEADER before consensus has been started */
+  readonly queue: AdministrativeQueue;
+  /** The leader as this node knows it. */
+  readonly leader: NodeId | undefined;
+}

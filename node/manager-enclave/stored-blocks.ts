@@ -1,0 +1,99 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { buildReceipt, decodeHeader, type HistoryTree, type ReceiptJson } from '@concordat/ledger';
+import { CodedError, type Epoch, type NodeId, type Seqno } from '@concordat/std';
+import { ManagerError } from './errors.ts';
+
+/** Where stored blocks come from: the host, which may have changed them. */
+export interface BlockSource {
+  read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]>;
+}
+
+/** What a stored block is checked against. */
+export interface StoredBlockKeys {
+  readonly history: HistoryTree;
+  sessionKey(epoch: Epoch): { readonly epoch: Epoch; readonly key: Uint8Array } | undefined;
+  /** PEM of the certificate the network issued to a node of the list. */
+  nodeCertificate(node: NodeId): string | undefined;
+}
+
+/** Checking keeps others waiting at most about this long at a time. */
+const checkedBlocksPerTurn = 4;
+
+/**
+ * Blocks of this node's history as the host gives them back, checked against the history in memory:
+ * a flipped, swapped or missing block is found here, before anyone else has to do with it.
+ */
+export class StoredBlocks {
+  readonly #source: BlockSource;
+  readonly #keys: StoredBlockKeys;
+
+  constructor(source: BlockSource, keys: StoredBlockKeys) {
+    this.#source = source;
+    this.#keys = keys;
+  }
+
+  /**
+   * Blocks in order, as many as fit; at least the first.
+   * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT, SESSION_KEY_MISSING
+   */
+  async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
+    const blocks = await this.#source.read(from, to, maxBytes);
+    if (blocks.length === 0) throw corrupt(from, 'the host no longer has the block', 'MISSING');
+    for (let at = 0; at < blocks.length; at++) {
+      this.#prove(blocks[at] as Uint8Array, from + at);
+      if (at % checkedBlocksPerTurn === checkedBlocksPerTurn - 1) await nextTurn();
+    }
+    return blocks;
+  }
+
+  /**
+   * The receipt of a transaction in the block at this height.
+   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT, SESSION_KEY_MISSING
+   */
+  async receipt(height: number, seqno: Seqno): Promise<ReceiptJson> {
+    const [block] = await this.#source.read(height, height, 1);
+    if (!block) throw corrupt(height, 'the host no longer has the block', 'MISSING');
+    return this.#prove(block, height, seqno);
+  }
+
+  /** A receipt proves the whole block: root, place in the history, and its leader's signature. */
+  #prove(block: Uint8Array, height: number, seqno?: Seqno): ReceiptJson {
+    try {
+      const header = decodeHeader(block);
+      if (header.height !== height) {
+        throw corrupt(height, `the host gave block ${header.height} in its place`, 'WRONG_HEIGHT');
+      }
+      return buildReceipt({
+        block,
+        seqno: seqno ?? header.firstSeqno,
+        history: this.#keys.history,
+        sessionKey: (epoch) => this.#sessionKey(epoch),
+        nodeCertificatePem: this.#certificate(header.leader, height),
+      });
+    } catch (error) {
+      throw damaged(error, height);
+    }
+  }
+
+  #sessionKey(epoch: Epoch) {
+    const key = this.#keys.sessionKey(epoch);
+    if (key) return key;
+    throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
+  }
+
+  #certificate(leader: NodeId, height: number): string {
+    const certificate = this.#keys.nodeCertificate(leader);
+    if (certificate) return certificate;
+    throw corrupt(height, 'the block names a leader that never was one', 'UNKNOWN_LEADER');
+  }
+}
+
+/** The error for anything wrong with the block at a height, naming height and reason. */
+export function damaged(error: unknown, height: number): unknown {
+  if (!(error instanceof CodedError) || error instanceof ManagerError) return error;
+  return corrupt(height, error.message, error.code);
+}
+
+/** @returns ManagerError LEDGER_CORRUPT */
+export const corrupt = (height: number, why: string, reason: string): ManagerError =>
+  new ManagerError('LEDGER_CORRUPT', `block ${height}: ${why}`, { height, reason });

@@ -1,0 +1,138 @@
+import type { Verdict } from '@concordat/attestation';
+import { type BatchTransaction, workerSocket } from '@concordat/bridge';
+import type { Constitution } from '@concordat/governance';
+import type { TransactionRecord } from '@concordat/ledger';
+import { equalBytes, toDigest, utf8 } from '@concordat/std';
+import { localReportData, requireManifests, verifiedEvidence } from './admission.ts';
+import { ManagerError } from './errors.ts';
+import type { NodeContext } from './node-context.ts';
+import type { RequestForwarding } from './request-forwarding.ts';
+import { type WorkerEvents, WorkerLink } from './worker-link.ts';
+
+const maxLogLine = 4096;
+
+/** Where the workers of this VN meet the manager: attested, configured, their batches sealed. */
+export class WorkerDesk {
+  readonly #context: NodeContext;
+  readonly #forwarding: RequestForwarding;
+  readonly #fail: (error: Error) => void;
+  readonly #verdicts: Verdict[] = [];
+  readonly #links: WorkerLink[] = [];
+  #configuration = '';
+
+  constructor(
+    context: NodeContext,
+    forwarding: RequestForwarding,
+    /** Ends this launch: the VN cannot go on without its workers. */
+    fail: (error: Error) => void,
+  ) {
+    this.#context = context;
+    this.#forwarding = forwarding;
+    this.#fail = fail;
+  }
+
+  /** Connects and attests every worker. */
+  async connect(bridgeDirectory: string): Promise<void> {
+    const { control, identity, start, feed } = this.#context;
+    const evidence = await control.attest(localReportData('node', identity.signing.publicKeySpki));
+    const credentials = {
+      key: identity.signing.toPkcs8Pem(),
+      certificate: identity.selfSignedCertificate,
+    };
+    const verify = this.#verify.bind(this);
+    const connecting = start.workers.map(async ({ index }) => {
+      const attestation = { credentials, evidence, verify };
+      const link: WorkerLink = new WorkerLink(
+        index,
+        attestation,
+        this.#events(() => link),
+      );
+      this.#links.push(link);
+      await link.connect(workerSocket(bridgeDirectory, index));
+      feed.add(link);
+    });
+    await Promise.all(connecting);
+  }
+
+  /**
+   * Checks the workers' code against the code manifest, and gives them their configuration.
+   * @throws ManagerError UNLISTED_MEASUREMENT, UNLISTED_TEE, WRONG_ROLE
+   */
+  configure(constitution: Constitution): void {
+    for (const verdict of this.#verdicts) requireManifests(verdict, constitution, 'worker');
+    const { adapters, policies } = constitution;
+    const { network, identity, feed } = this.#context;
+    const { nodeId } = identity;
+    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId });
+    if (text === this.#configuration) return;
+    this.#configuration = text;
+    for (const link of feed.links) link.send({ kind: 'configure', json: utf8(text) });
+  }
+
+  /** Closes every link. */
+  stop(): void {
+    for (const link of this.#links) link.stop();
+  }
+
+  /** Checks a worker's evidence: genuine, bound to its TLS key, and of this very platform. */
+  #verify(evidence: Uint8Array, publicKey: Uint8Array): void {
+    const verdict = verifiedEvidence(evidence, Date.now());
+    const bound = equalBytes(verdict.reportData, localReportData('worker', publicKey));
+    if (!bound || verdict.platformKey !== this.#context.verdict.platformKey) {
+      throw new ManagerError('WORKER_REFUSED', 'the evidence is not that of a worker of this node');
+    }
+    this.#verdicts.push(verdict);
+  }
+
+  #events(link: () => WorkerLink): WorkerEvents {
+    const { control } = this.#context;
+    return {
+      onBatch: (batch, transactions) => {
+        // Executed on a state that has been taken back meanwhile: the worker drops it as well.
+        if (link().ready) this.#seal(link(), batch, transactions);
+        else link().send({ kind: 'refused', batch, code: 'TRANSACTION_LOST' });
+      },
+      onGenesisBatch: (batch, transactions) => {
+        if (this.#context.phase !== 'starting') {
+          throw new ManagerError('WORKER_REFUSED', 'a genesis batch after the genesis');
+        }
+        this.#seal(link(), batch, transactions);
+      },
+      onForward: (id, identity, request) =>
+        this.#forwarding.forward(link().index, id, identity, request),
+      onForwardedReply: ({ id, ...reply }) => this.#forwarding.replied(id, reply),
+      onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
+      onClose: (error) => {
+        const why = error?.message ?? 'it closed its channel';
+        control.log('worker.gone', { worker: link().index, why });
+        this.#fail(new ManagerError('WORKER_REFUSED', `the worker enclave is gone: ${why}`));
+      },
+    };
+  }
+
+  #seal(link: WorkerLink, batch: number, transactions: readonly BatchTransaction[]): void {
+    if (transactions.length === 0) {
+      throw new ManagerError('WORKER_REFUSED', 'a batch without transactions');
+    }
+    const { driver, feed } = this.#context;
+    const placed = driver.place(link.index, transactions.map(recordOf));
+    if (!placed.ok) {
+      link.refuse(batch, placed.code);
+      return;
+    }
+    feed.sealedHere(placed.height, link.index);
+    const { view, height, firstSeqno } = placed;
+    link.send({ kind: 'sealed', batch, view, height, firstSeqno });
+  }
+}
+
+const recordOf = ({
+  publicWrites,
+  privateWrites,
+  claimsDigest,
+}: BatchTransaction): TransactionRecord =>
+  claimsDigest
+    ? { publicWrites, privateWrites, claimsDigest: toDigest(claimsDigest) }
+    : { publicWrites, privateWrites };
+
+const textOf = (line: Uint8Array): string => Buffer.from(line).toString('utf8', 0, maxLogLine);
