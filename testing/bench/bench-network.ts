@@ -1,0 +1,216 @@
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  frontOffice,
+  imageDirectory,
+  type NodeConfig,
+  Sandbox,
+  type SandboxNode,
+  type SandboxProgress,
+} from '@concordat/cli';
+import { type ApplicationClient, type KeyValueClient, openKeyValueClient } from '@concordat/sdk';
+import type { Buckets } from './arithmetic.ts';
+import { figuresOf, type ProcessFigures } from './process-figures.ts';
+
+/** What a network under measurement runs. */
+export interface BenchNetworkOptions {
+  /** `constitution.adapters` */
+  readonly adapters: Readonly<Record<string, unknown>>;
+  /** Genesis data by adapter id. */
+  readonly genesisData?: Readonly<Record<string, Uint8Array>>;
+  /** Transactions of one batch; default 100, the paper's. */
+  readonly batch?: number;
+  /** Kept when given; else a temporary directory that is removed at the end. */
+  readonly directory?: string;
+  readonly progress?: SandboxProgress;
+  readonly adjustConfig?: (config: NodeConfig, node: SandboxNode) => unknown;
+}
+
+/** Figures of every process, by `vn1 host`, `vn1 manager`, `vn1 worker` and so on. */
+export type NetworkFigures = Readonly<Record<string, ProcessFigures>>;
+
+/** Latencies of a worker over its last 5 to 10 seconds, milliseconds. */
+export interface WorkerLatency {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What `/app/stats` of the leader tells. */
+export interface WorkerStats {
+  readonly committed: number;
+  readonly lastSecond: number;
+  /** Receipt to durable commit on a majority. */
+  readonly commit: WorkerLatency;
+  /** Receipt to commit on all nodes: the paper's latency. */
+  readonly commitOnAll: WorkerLatency;
+  readonly meanBatch: number;
+  /** Latencies since the start, so that two readings give those between. */
+  readonly buckets: { readonly commit: Buckets; readonly commitOnAll: Buckets };
+}
+
+/** Three validating nodes of three processes each, every one real, for measuring. */
+export class BenchNetwork {
+  readonly sandbox: Sandbox;
+  readonly #directory: string;
+  readonly #temporary: boolean;
+
+  private constructor(sandbox: Sandbox, directory: string, temporary: boolean) {
+    this.sandbox = sandbox;
+    this.#directory = directory;
+    this.#temporary = temporary;
+  }
+
+  /** Starts it: mutual TLS, encryption, fsync, as `npm start` does. */
+  static async start(options: BenchNetworkOptions): Promise<BenchNetwork> {
+    const temporary = options.directory === undefined;
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'concordat-bench-'));
+    const data = Object.entries(options.genesisData ?? {});
+    const genesisFile = (id: string): string => `${directory}.${id}.genesis`;
+    for (const [id, bytes] of data) writeFileSync(genesisFile(id), bytes);
+    const images = `${directory}.images`;
+    const { adjustConfig = (config: NodeConfig) => config } = options;
+    try {
+      const sandbox = await Sandbox.open(
+        directory,
+        {
+          nodes: 3,
+          fresh: true,
+          name: 'Measured consortium',
+          adapters: options.adapters,
+          policies: { maxBatchTransactions: options.batch ?? 100 },
+          genesisData: Object.fromEntries(data.map(([id]) => [id, genesisFile(id)])),
+          basePort: 17_100,
+          adjustConfig: (config, node) => adjustConfig(withImages(config, images), node),
+        },
+        options.progress,
+      );
+      // Of its own: a build beside a measurement must not change what is measured.
+      for (const name of ['manager', 'worker']) {
+        cpSync(imageDirectory(name), join(images, name), { recursive: true, force: true });
+      }
+      const network = new BenchNetwork(sandbox, directory, temporary);
+      running.add(network);
+      await sandbox.up();
+      return network;
+    } catch (error) {
+      if (temporary)
+        removeAll(
+          directory,
+          data.map(([id]) => genesisFile(id)),
+        );
+      throw error;
+    } finally {
+      for (const [id] of data) rmSync(genesisFile(id), { force: true });
+    }
+  }
+
+  /** A client of the leader's application port as the front office. */
+  async client(): Promise<ApplicationClient> {
+    const { sandbox } = this;
+    return sandbox.application((await sandbox.leader()).name, frontOffice);
+  }
+
+  /** A framed stream to the leader's key-value ledger as the front office. */
+  async keyValueClient(): Promise<KeyValueClient> {
+    const { sandbox } = this;
+    const { ports } = await sandbox.leader();
+    return openKeyValueClient({
+      address: `127.0.0.1:${ports.application}`,
+      networkCertificate: sandbox.networkCertificate,
+      identity: await sandbox.identity(frontOffice),
+    });
+  }
+
+  /** Processor time and peak memory of the nine processes so far; the leader's node comes first. */
+  figures(): NetworkFigures {
+    const figures: Record<string, ProcessFigures> = {};
+    for (const node of this.sandbox.nodes) {
+      const pids = this.#pids(node.name);
+      const others = [...pids.values()];
+      for (const [part, pid] of pids) {
+        const apart = part === 'host' ? others.filter((other) => other !== pid) : [];
+        figures[`${node.name} ${part}`] = figuresOf(pid, apart);
+      }
+    }
+    return figures;
+  }
+
+  #pids(node: string): ReadonlyMap<string, number> {
+    const pids = new Map([['host', this.sandbox.hostPid(node) ?? 0]]);
+    const log = readFileSync(this.sandbox.layout.nodeLog(node), 'utf8');
+    for (const line of log.split('\n')) {
+      if (!line.includes('"enclave.launched"')) continue;
+      const { source, pid } = JSON.parse(line) as { source: string; pid: number };
+      pids.set(source === 'manager' ? 'manager' : 'worker', pid);
+    }
+    return pids;
+  }
+
+  /** Bytes of one node's ledger. */
+  ledgerBytes(): number {
+    const directory = this.sandbox.layout.ledger(this.sandbox.first.name);
+    const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size);
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Ends every process; removes the directory if it is temporary. */
+  async stop(): Promise<void> {
+    running.delete(this);
+    await this.sandbox.down();
+    if (this.#temporary) removeAll(this.#directory, []);
+  }
+}
+
+const running = new Set<BenchNetwork>();
+
+/** Ends every network that runs; for interrupts. */
+export const stopAllNetworks = async (): Promise<void> => {
+  await Promise.all([...running].map((network) => network.stop()));
+};
+
+function withImages(config: NodeConfig, images: string): NodeConfig {
+  return {
+    ...config,
+    manager: { image: join(images, 'manager') },
+    workers: config.workers.map((worker) => ({ ...worker, image: join(images, 'worker') })),
+  };
+}
+
+function removeAll(directory: string, files: readonly string[]): void {
+  for (const path of [directory, `${directory}.images`, ...files]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Asks a worker for its statistics. */
+export async function workerStats(client: ApplicationClient): Promise<WorkerStats> {
+  const { json } = await client.request('/app/stats');
+  const { pipeline } = json as {
+    pipeline: {
+      transactions: { committed: number };
+      committedPerSecond: { last: number };
+      commitLatencyMs: WorkerLatency;
+      commitOnAllLatencyMs: WorkerLatency;
+      batches: { meanTransactions: number };
+      latencyBucketsMs: { commit: Buckets; commitOnAll: Buckets };
+    };
+  };
+  return {
+    committed: pipeline.transactions.committed,
+    lastSecond: pipeline.committedPerSecond.last,
+    commit: pipeline.commitLatencyMs,
+    commitOnAll: pipeline.commitOnAllLatencyMs,
+    meanBatch: pipeline.batches.meanTransactions,
+    buckets: pipeline.latencyBucketsMs,
+  };
+}
