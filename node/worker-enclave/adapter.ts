@@ -249,9 +249,9 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   /** The protocol's own block over the batch; its writes become the closing leaf. Synchronous. */
   seal?(set: BatchSet, outcomes: readonly Outcome<Result>[], env: BatchEnvironment): void;
   /**
-   * On every node, once for each block of this worker committed after `start`, in order, whichever
-   * adapter of the worker it is of; `view` is the committed state of exactly that block. Publish
-   * events here.
+   * On every node, once for each committed block of this worker, in order, whichever adapter of
+   * the worker it is of; those that were replayed come before `start`. `view` is the committed
+   * state of exactly that block. Publish events here.
    */
   committed?(info: CommittedBatch, view: ReadView): void;
   /** The speculative head changed by another way than this adapter's execution: drop caches of it. */

@@ -136,8 +136,7 @@ export class Settlement {
   }
 
   #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
-    const { lanes, isServing } = this.#options;
-    if (!isServing()) return;
+    const { lanes } = this.#options;
     for (const { adapter, committed } of lanes) {
       adapter.committed?.({ height, view, firstSeqno, timeMs, count }, committed);
     }

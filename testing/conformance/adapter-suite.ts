@@ -106,13 +106,14 @@ function commitTests(samples: AdapterSamples): void {
     const heights = recordCommits(adapter);
     const node = await startNode(t, samples, { commit: 'on-demand', adapter });
     const before = node.dump();
+    const heardBefore = heights.length;
     let answered = 0;
     for (const answer of await execute(node, kept)) void answer.then(() => answered++);
     await node.settled();
     assert.deepEqual(node.dump(), before);
     assert.notDeepEqual(node.dumpHead(), before);
     assert.equal(answered, 0);
-    assert.deepEqual(heights, []);
+    assert.equal(heights.length, heardBefore);
     node.ledger.commit();
     await node.settled();
     assert.equal(answered, kept.length);
@@ -123,10 +124,11 @@ function commitTests(samples: AdapterSamples): void {
     const adapter = samples.create();
     const heights = recordCommits(adapter);
     const node = await startNode(t, samples, { adapter });
-    const genesisBlocks = node.ledger.blocks.length;
     await commitEach(node, kept);
-    const expected = node.ledger.blocks.slice(genesisBlocks).map(({ height }) => height);
-    assert.deepEqual(heights, expected);
+    assert.deepEqual(
+      heights,
+      node.ledger.blocks.map(({ height }) => height),
+    );
   });
 
   it('forgets a batch that is rolled back and executes it anew to the same state', async (t) => {
