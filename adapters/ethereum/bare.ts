@@ -17,7 +17,8 @@ import { applyTransaction } from './transition.ts';
 /** `own`: the room's interpreter; `library`: the EVM of @ethereumjs, unchanged. */
 export type BareEngine = 'own' | 'library';
 
-const engines: Readonly<Record<BareEngine, EngineFactory>> = {
+/** Makes the engine of that name. */
+export const bareEngines: Readonly<Record<BareEngine, EngineFactory>> = {
   own: (fork, state) => new Machine(fork, state),
   library: (fork, state) => new ReferenceEngine(fork, state),
 };
@@ -48,7 +49,7 @@ export async function executeBare(options: {
     const start = performance.now();
     const decoded = decodeAll(block);
     decodeMs += performance.now() - start;
-    const run = await executeBlock(block, decoded, engines[options.engine]);
+    const run = await executeBlock(block, decoded, bareEngines[options.engine]);
     transactions += decoded.length;
     gasUsed += run.gasUsed;
     executeMs += run.ms;

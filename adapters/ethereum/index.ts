@@ -9,6 +9,7 @@ export {
   type EthereumTransaction,
 } from './adapter.ts';
 export { type BareEngine, type BareFigures, executeBare } from './bare.ts';
+export { type BareTransactionFigures, executeBareTransactions } from './bare-transactions.ts';
 export type {
   AccessListEntry,
   AccountView,

@@ -1,0 +1,82 @@
+import { type BareEngine, bareEngines } from './bare.ts';
+import { type AllocatedAccount, parseConfig } from './config.ts';
+import { emptyCodeKey } from './crypto.ts';
+import { forkOf } from './fork.ts';
+import { ChainState } from './state.ts';
+import { accountKey, memorySink, type StateSink } from './state-source.ts';
+import { decodeTransaction } from './transaction.ts';
+import { applyTransaction, type BlockContext } from './transition.ts';
+
+/** What one process does with a list of transactions. */
+export interface BareTransactionFigures {
+  readonly transactions: number;
+  /** Executed with status 0. */
+  readonly failed: number;
+  /** Decoding, sender recovery and execution; milliseconds. */
+  readonly ms: number;
+}
+
+/**
+ * Decodes and executes transactions in this process on plain maps: no ledger, no network. `chain`
+ * is one chain of the adapter's configuration, whose allocation holds no code; `before` is executed
+ * first and not counted. What a network's throughput is put beside.
+ * @throws EthereumError what a chain refuses
+ */
+export async function executeBareTransactions(options: {
+  readonly chain: unknown;
+  readonly before: readonly Uint8Array[];
+  readonly transactions: readonly Uint8Array[];
+  readonly engine: BareEngine;
+}): Promise<BareTransactionFigures> {
+  const [chain] = parseConfig({ chains: [options.chain] }).chains;
+  if (chain === undefined) return { transactions: 0, failed: 0, ms: 0 };
+  const fork = forkOf(chain.hardfork, chain.chainId);
+  const sink = memorySink();
+  for (const account of chain.alloc) putAccount(sink, account);
+  const state = new ChainState(sink);
+  const engine = bareEngines[options.engine](fork, state);
+  const rules = {
+    chainId: chain.chainId,
+    highestType: 4,
+    blobs: false,
+    lowS: true,
+    maxBytes: chain.maxTransactionBytes,
+  };
+  const context = contextOf(chain);
+  let failed = 0;
+  const run = async (raw: Uint8Array): Promise<void> => {
+    const applied = await applyTransaction(engine, decodeTransaction(raw, rules), context);
+    state.finishTransaction();
+    if (applied.status === 0) failed++;
+  };
+  for (const raw of options.before) await run(raw);
+  const start = performance.now();
+  for (const raw of options.transactions) await run(raw);
+  return { transactions: options.transactions.length, failed, ms: performance.now() - start };
+}
+
+function putAccount(sink: StateSink, { address, nonce, balance }: AllocatedAccount): void {
+  sink.putAccount(accountKey(address), {
+    exists: true,
+    nonce,
+    balance,
+    codeKey: emptyCodeKey,
+    incarnation: 0,
+    hasStorage: false,
+  });
+}
+
+const contextOf = (chain: {
+  readonly coinbase: Uint8Array;
+  readonly gasLimit: number;
+}): BlockContext => ({
+  number: 1,
+  timestamp: 1_700_000_000,
+  coinbase: chain.coinbase,
+  gasLimit: chain.gasLimit,
+  difficulty: 0n,
+  prevRandao: 0n,
+  baseFee: 0n,
+  blobBaseFee: 1n,
+  blockHash: () => 0n,
+});
