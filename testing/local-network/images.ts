@@ -1,0 +1,45 @@
+import { appendFileSync, cpSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { imageDirectory } from '@concordat/cli';
+import { bundleName, measureImage } from '@concordat/host';
+import { LocalNetworkError } from './errors.ts';
+
+/** Both enclave images of a network, in a directory of its own. */
+export interface Images {
+  /** Directory of the manager's image. */
+  readonly manager: string;
+  /** Directory of the worker's image. */
+  readonly worker: string;
+}
+
+/**
+ * Copies the images that were just built, so that a later build of others does not change them
+ * under a running network.
+ * @throws LocalNetworkError IMAGES_UNSTABLE when the copies are not what was measured
+ */
+export async function copyImages(
+  directory: string,
+  measurements: readonly string[],
+): Promise<Images> {
+  const images = { manager: join(directory, 'manager'), worker: join(directory, 'worker') };
+  for (const [name, copy] of Object.entries(images)) {
+    cpSync(imageDirectory(name), copy, { recursive: true, force: true });
+    if (measurements.includes(await measurementOfImage(copy))) continue;
+    throw new LocalNetworkError('IMAGES_UNSTABLE', `the ${name} image was built anew meanwhile`);
+  }
+  return images;
+}
+
+/** Measurement of an image directory under this runtime: 64 hex digits. */
+export async function measurementOfImage(directory: string): Promise<string> {
+  const { measurement } = await measureImage(directory, await realpath(process.execPath));
+  return measurement;
+}
+
+/** Copies an image and changes a single byte of comment in it: same behaviour, other code. */
+export async function modifiedImage(image: string, directory: string): Promise<string> {
+  cpSync(image, directory, { recursive: true });
+  appendFileSync(join(directory, bundleName), '//');
+  return measurementOfImage(directory);
+}

@@ -1,0 +1,19 @@
+export { LocalNetworkError, type LocalNetworkErrorCode } from './errors.ts';
+export { type GuestOptions, guestNode } from './guest-node.ts';
+export { type Images, measurementOfImage, modifiedImage } from './images.ts';
+export { freePort, LocalNetwork, type LocalNetworkOptions } from './local-network.ts';
+export { LocalNode, type LocalNodeFiles, type LogQuestion, type Part } from './local-node.ts';
+export type { LogLine } from './node-log.ts';
+export {
+  type Finding,
+  type Forms,
+  formsIn,
+  formsOf,
+  type MemorySearch,
+  searchFiles,
+  searchMemory,
+} from './plaintext-search.ts';
+export { isAlive } from './processes.ts';
+export { RecordingProxy } from './recording-proxy.ts';
+export { type Wait, waitUntil } from './waiting.ts';
+export { WriteLoad, type WriteLoadOptions } from './write-load.ts';

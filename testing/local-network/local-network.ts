@@ -1,0 +1,274 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  frontOffice,
+  type NodeConfig,
+  Sandbox,
+  type SandboxNode,
+  type SandboxOptions,
+} from '@concordat/cli';
+import {
+  type AdminClient,
+  type ApplicationClient,
+  type EncryptionKey,
+  type Identity,
+  importEncryptionKey,
+  type KeyValueClient,
+  openKeyValueClient,
+  verifyLedger,
+} from '@concordat/sdk';
+import { copyImages, type Images } from './images.ts';
+import { LocalNode } from './local-node.ts';
+import { RecordingProxy } from './recording-proxy.ts';
+import { waitUntil } from './waiting.ts';
+
+/** How a network under test is made. */
+export interface LocalNetworkOptions {
+  /** Organisations, each with its node; default 3. */
+  readonly nodes?: number;
+  /** Policies of the genesis constitution. */
+  readonly policies?: SandboxOptions['policies'];
+  /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
+  readonly record?: boolean;
+}
+
+/** Elections are quick, so that tests do not wait for silence. */
+const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60 };
+/** Ports a network may take: those of its nodes, and as many behind proxies. */
+const portsPerNetwork = 40;
+let networksStarted = 0;
+
+/** A whole network of real processes, in a fresh directory, with ports and images of its own. */
+export class LocalNetwork {
+  readonly sandbox: Sandbox;
+  readonly nodes: readonly LocalNode[];
+  readonly images: Images;
+  /** Everything that crosses a port goes through one of these; empty unless asked for. */
+  readonly proxies: readonly RecordingProxy[];
+  readonly directory: string;
+  readonly #guests: LocalNode[] = [];
+
+  private constructor(parts: {
+    readonly sandbox: Sandbox;
+    readonly images: Images;
+    readonly proxies: readonly RecordingProxy[];
+    readonly directory: string;
+  }) {
+    this.sandbox = parts.sandbox;
+    this.images = parts.images;
+    this.proxies = parts.proxies;
+    this.directory = parts.directory;
+    const { layout } = parts.sandbox;
+    this.nodes = parts.sandbox.nodes.map(
+      ({ name, organisation, ports }) =>
+        new LocalNode({
+          name,
+          organisation,
+          ports,
+          configFile: layout.nodeConfig(name),
+          logFile: layout.nodeLog(name),
+          dataDirectory: layout.nodeData(name),
+        }),
+    );
+  }
+
+  /** Brings a network up: every node runs and votes when this resolves. */
+  static async start(options: LocalNetworkOptions = {}): Promise<LocalNetwork> {
+    const directory = mkdtempSync(join(tmpdir(), 'concordat-net-'));
+    const adjusted: { images?: Images; hidden: Map<number, number> } = { hidden: new Map() };
+    const sandbox = await Sandbox.open(join(directory, 'sandbox'), {
+      nodes: options.nodes ?? 3,
+      fresh: true,
+      basePort: basePort(),
+      policies: { ...quickElections, ...options.policies },
+      adjustConfig: (config) => adjust(config, adjusted),
+    });
+    adjusted.images = await copyImages(join(directory, 'images'), sandbox.record.measurements);
+    const proxies = options.record ? await openProxies(sandbox.nodes, adjusted.hidden) : [];
+    const network = new LocalNetwork({ sandbox, images: adjusted.images, proxies, directory });
+    try {
+      await sandbox.up();
+    } catch (error) {
+      await network.end();
+      throw error;
+    }
+    for (const node of network.nodes) node.takeOver(sandbox.hostPid(node.name) as number);
+    return network;
+  }
+
+  /** The node of that name: `vn1`, `vn2`, ... */
+  node(name: string): LocalNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (!node) throw new RangeError(`there is no node ${name}`);
+    return node;
+  }
+
+  /** The node that leads, as it and at least one other say; waits for one. */
+  leader(timeoutMs = 30_000): Promise<LocalNode> {
+    const ask = (): LocalNode | undefined => {
+      const statuses = this.nodes
+        .filter(({ isUp }) => isUp)
+        .map((node) => ({ node, status: node.status }));
+      const found = statuses.find(
+        ({ status }) =>
+          status?.role === 'leader' &&
+          (statuses.length === 1 ||
+            statuses.some((o) => o.status !== status && o.status?.leader === status.nodeId)),
+      );
+      return found?.node;
+    };
+    return waitUntil(ask, { what: 'a leader', timeoutMs });
+  }
+
+  /** The nodes that do not lead. */
+  async followers(): Promise<LocalNode[]> {
+    const leader = await this.leader();
+    return this.nodes.filter((node) => node !== leader);
+  }
+
+  /** Stops every node in good order. */
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  /** Starts every node that does not run; does not wait. */
+  startAll(): void {
+    for (const node of this.nodes) if (!node.isUp) node.start();
+  }
+
+  /**
+   * Waits until every node has committed at least as far as any had when this was called, and
+   * returns that height. Asks the nodes: the status files of their hosts are up to a second old.
+   */
+  async level(nodes: readonly LocalNode[] = this.nodes): Promise<number> {
+    const clients = await Promise.all(nodes.map((node) => this.admin(node)));
+    const heights = (): Promise<number[]> =>
+      Promise.all(
+        clients.map(async (client) => {
+          const { committedHeight } = await client.state();
+          return committedHeight;
+        }),
+      );
+    try {
+      const goal = Math.max(...(await heights()));
+      const ask = async (): Promise<boolean> => (await heights()).every((height) => height >= goal);
+      await waitUntil(ask, { what: `every node to commit block ${goal}` });
+      return goal;
+    } finally {
+      for (const client of clients) client.close();
+    }
+  }
+
+  /** PEM of the network's certificate. */
+  get certificate(): string {
+    return this.sandbox.networkCertificate;
+  }
+
+  /** Identity of an organisation, or of the front office, which is only a participant. */
+  identity(actor: string): Promise<Identity> {
+    return this.sandbox.identity(actor);
+  }
+
+  /** Administrative channel of a node, by default as the organisation that runs it. */
+  admin(node: LocalNode, actor = node.organisation): Promise<AdminClient> {
+    return this.sandbox.admin(node.name, actor);
+  }
+
+  /** Application channel of a node, by default as the front office. */
+  application(node: LocalNode, actor: string = frontOffice): Promise<ApplicationClient> {
+    return this.sandbox.application(node.name, actor);
+  }
+
+  /** Framed stream to the key-value ledger of a node, by default as the front office. */
+  async keyvalue(node: LocalNode, actor: string = frontOffice): Promise<KeyValueClient> {
+    return openKeyValueClient({
+      address: `127.0.0.1:${node.ports.application}`,
+      networkCertificate: this.certificate,
+      identity: await this.identity(actor),
+      timeoutMs: 10_000,
+    });
+  }
+
+  /** Private key of the owner to whom session keys are wrapped too. */
+  get ownerKey(): EncryptionKey {
+    return importEncryptionKey(readFileSync(this.sandbox.layout.ownerKey, 'utf8'));
+  }
+
+  /** Verifies a ledger directory offline, as its owner. */
+  verify(directory: string, expectedTransaction?: string) {
+    return verifyLedger({
+      directory,
+      networkCertificate: this.certificate,
+      keyHolderKey: this.ownerKey,
+      ...(expectedTransaction !== undefined && { expectedTransaction }),
+    });
+  }
+
+  /** Takes a node that is not of the sandbox along: it is ended with the network. */
+  addGuest(node: LocalNode): void {
+    this.#guests.push(node);
+  }
+
+  /** Ends every process and removes the directory. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#guests, ...this.nodes].map((node) => node.kill()));
+    await this.sandbox.down();
+    for (const proxy of this.proxies) proxy.close();
+    if (!process.env.CONCORDAT_KEEP) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Networks of one test process, and of test processes at the same time, take other ports. */
+function basePort(): number {
+  const slot = (process.pid * 7 + networksStarted++) % 250;
+  return 20_000 + slot * portsPerNetwork;
+}
+
+function adjust(
+  config: NodeConfig,
+  { images, hidden }: { readonly images?: Images; readonly hidden: Map<number, number> },
+): unknown {
+  if (!images) throw new TypeError('a network is configured after its images are copied');
+  const behind = (address: string): string => {
+    const [host, port] = address.split(':') as [string, string];
+    return `${host}:${hidden.get(Number(port)) ?? port}`;
+  };
+  const { node, admin } = config.listen;
+  return {
+    ...config,
+    listen: { node: behind(node), admin: behind(admin) },
+    advertise: { node, admin },
+    manager: { image: images.manager },
+    workers: config.workers.map(({ listen }) => ({
+      image: images.worker,
+      listen: behind(listen),
+      advertise: listen,
+    })),
+  };
+}
+
+async function openProxies(
+  nodes: readonly SandboxNode[],
+  hidden: Map<number, number>,
+): Promise<RecordingProxy[]> {
+  const proxies: RecordingProxy[] = [];
+  for (const { name, ports } of nodes) {
+    for (const [kind, port] of Object.entries(ports)) {
+      const behind = await freePort();
+      hidden.set(port, behind);
+      proxies.push(await RecordingProxy.open(`${name} ${kind}`, port, behind));
+    }
+  }
+  return proxies;
+}
+
+/** A loopback port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

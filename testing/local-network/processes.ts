@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LocalNetworkError } from './errors.ts';
+
+const hostMain = join(dirname(fileURLToPath(import.meta.resolve('@concordat/host'))), 'main.ts');
+
+const hasProc = existsSync('/proc/self/stat');
+
+/** Processes that this process answers for. */
+const mine = new Set<number>();
+
+process.on('exit', () => {
+  for (const pid of mine) sendSignal(pid, 'SIGKILL');
+});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
+/** Makes this process answer for another one: it is killed when this one exits. */
+export const adopt = (pid: number): void => {
+  mine.add(pid);
+};
+
+/** Starts the host of a validating node; its output is appended to a log file. */
+export function spawnHost(configFile: string, logFile: string): number {
+  const log = openSync(logFile, 'a');
+  try {
+    const child = spawn(process.execPath, [hostMain, '--config', configFile], {
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+    child.unref();
+    if (child.pid === undefined) throw new LocalNetworkError('NO_PROCESS', 'no host was started');
+    adopt(child.pid);
+    return child.pid;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Whether a process runs: it exists and is no zombie. */
+export function isAlive(pid: number): boolean {
+  if (!hasProc) return sendSignal(pid, 0);
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^\d+ \(.*\) [ZX]/s.test(stat);
+  } catch {
+    return false;
+  }
+}
+
+/** Sends a signal; whether there was a process to take it. */
+export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

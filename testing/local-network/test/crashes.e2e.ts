@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LocalNetwork, type LocalNode, type Part, WriteLoad } from '../index.ts';
+
+/** One network, hit again and again while the same load goes on. */
+let network: LocalNetwork;
+let load: WriteLoad;
+
+before(async () => {
+  network = await LocalNetwork.start();
+  load = new WriteLoad(network);
+  await load.progress(200);
+});
+
+after(async () => {
+  await load?.stop();
+  await network?.end();
+});
+
+/** Every acknowledged write so far is on every node. */
+async function nothingIsLost(): Promise<void> {
+  await network.level();
+  for (const node of network.nodes) {
+    assert.deepEqual(await load.missingOn(node), [], `acknowledged writes missing on ${node.name}`);
+  }
+}
+
+/** Kills a part of a node under load; the network goes on, and the node comes back as a new one. */
+async function survives(node: LocalNode, part: Part): Promise<void> {
+  const formerId = node.status?.nodeId as string;
+  const others = network.nodes.filter((other) => other !== node);
+  node.signal(part, 'SIGKILL');
+  for (const other of others) await load.progress(100, other);
+  if (part === 'host') node.start();
+  await node.rejoined(formerId);
+  await load.progress(100, node);
+  await nothingIsLost();
+}
+
+test('a leader whose manager is killed loses nothing it acknowledged, and rejoins', async () => {
+  await survives(await network.leader(), 'manager');
+});
+
+test('a leader stopped for five seconds is replaced, and follows when it wakes', async () => {
+  const leader = await network.leader();
+  const view = leader.status?.view as number;
+  leader.signal('manager', 'SIGSTOP');
+  const stoppedMs = performance.now();
+  try {
+    for (const other of network.nodes) if (other !== leader) await load.progress(100, other);
+    await sleep(Math.max(0, 5_000 - (performance.now() - stoppedMs)));
+  } finally {
+    leader.signal('manager', 'SIGCONT');
+  }
+  const { role } = await leader.waitFor((status) => (status.view ?? 0) > view, {
+    what: `${leader.name} to learn the later view`,
+  });
+  assert.notEqual(role, 'leader');
+  await load.progress(100, leader);
+  await nothingIsLost();
+});
+
+test("a node whose worker is killed serves again with a new worker's state", async () => {
+  const [follower] = (await network.followers()) as [LocalNode];
+  await survives(follower, 'worker-1');
+});
+
+test('a leader whose worker is killed loses nothing it acknowledged', async () => {
+  await survives(await network.leader(), 'worker-1');
+});
+
+test('a host that is killed takes its enclaves along and comes back as a new node', async () => {
+  const [follower] = (await network.followers()) as [LocalNode];
+  await survives(follower, 'host');
+});
+
+test('what each node stored through all of this is one verified ledger', async () => {
+  await load.stop();
+  await network.level();
+  for (const node of network.nodes) {
+    const report = await network.verify(node.ledgerDirectory);
+    assert.deepEqual(report.damage, undefined, node.name);
+    assert.ok(report.ok);
+    assert.ok(
+      report.epochs.every(({ contents }) => contents),
+      'contents were verified too',
+    );
+    assert.ok(report.transactions > load.acknowledged.size);
+  }
+});

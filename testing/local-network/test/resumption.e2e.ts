@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { decodeHeader, scanChunk } from '@concordat/ledger';
+import { type ReceiptJson, verifyReceipt } from '@concordat/sdk';
+import { LocalNetwork, type LocalNode, WriteLoad } from '../index.ts';
+
+let network: LocalNetwork;
+let foreign: LocalNetwork;
+let written: WriteLoad;
+let receipt: ReceiptJson;
+let receiptId: string;
+
+before(async () => {
+  network = await LocalNetwork.start();
+  written = new WriteLoad(network, { inFlight: 8 });
+  await written.progress(500);
+  await written.stop();
+  foreign = await longerNetwork(await network.level());
+});
+
+after(async () => {
+  await network?.end();
+  await foreign?.end();
+});
+
+/** Another network, of one node, whose ledger is mistaken for this one's: longer, so not torn. */
+async function longerNetwork(height: number): Promise<LocalNetwork> {
+  const other = await LocalNetwork.start({ nodes: 1 });
+  const [alone] = other.nodes as [LocalNode];
+  const client = await other.keyvalue(alone);
+  for (let i = 0; i < height + 40; i++) await client.promises.put(`${i}`, Buffer.from('x'));
+  client.close();
+  await other.stop();
+  return other;
+}
+
+const offsetOf = (chunk: Buffer, fraction: number): number => Math.floor(chunk.length * fraction);
+
+/** Puts a copy of a node's ledger aside and returns how to put it back. */
+function keepLedger(node: LocalNode): () => void {
+  const kept = join(network.directory, 'kept', node.name);
+  cpSync(node.ledgerDirectory, kept, { recursive: true });
+  return () => {
+    rmSync(node.ledgerDirectory, { recursive: true });
+    cpSync(kept, node.ledgerDirectory, { recursive: true });
+    rmSync(kept, { recursive: true });
+  };
+}
+
+test('a network that was stopped whole resumes the same ledger, writes and reads', async () => {
+  const [first, second] = network.nodes as [LocalNode, LocalNode];
+  const ids = network.nodes.map(({ status }) => status?.nodeId);
+  const client = await network.keyvalue(second);
+  receiptId = (await client.promises.put('proved', Buffer.from('value'))) as string;
+  client.close();
+  const admin = await network.admin(first);
+  receipt = await admin.receipt(receiptId);
+  admin.close();
+  const height = await network.level();
+  await network.stop();
+  for (const node of network.nodes) {
+    const report = await network.verify(node.ledgerDirectory, receiptId);
+    assert.deepEqual(report.damage, undefined, node.name);
+  }
+  network.startAll();
+  for (const node of network.nodes) await node.running();
+  assert.ok((await network.level()) > height);
+  for (const [at, node] of network.nodes.entries()) {
+    assert.equal(node.status?.nodeId, ids[at], 'nodes resume under their identities');
+    assert.deepEqual(await written.missingOn(node), []);
+  }
+});
+
+test('receipts of transactions before the stop verify and are issued again alike', async () => {
+  const verdict = verifyReceipt(receipt, network.certificate);
+  assert.equal(verdict.ok && verdict.transactionId, receiptId);
+  for (const node of network.nodes) {
+    const admin = await network.admin(node);
+    const again = await admin.receipt(receiptId);
+    admin.close();
+    assert.deepEqual(again.leaf_components, receipt.leaf_components);
+    assert.ok(verifyReceipt(again, network.certificate).ok);
+  }
+});
+
+/** One way of damaging the ledger of a stopped node, and what it is to be called. */
+interface Harm {
+  readonly what: string;
+  readonly harm: (node: LocalNode) => void;
+  readonly code: RegExp;
+}
+
+const lastChunk = (node: LocalNode): string => node.chunkFiles.at(-1) as string;
+
+const rewrite = (path: string, change: (bytes: Buffer) => Buffer): void =>
+  writeFileSync(path, change(readFileSync(path)));
+
+/** The frames of a chunk, each with its length before it. */
+function framesOf(chunk: Buffer): Buffer[] {
+  return scanChunk(chunk).frames.map(({ block }) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(block.length);
+    return Buffer.concat([length, block]);
+  });
+}
+
+const harms: readonly Harm[] = [
+  {
+    what: 'with a bit flipped in a sealed block',
+    harm: (node) =>
+      rewrite(lastChunk(node), (bytes) => {
+        const at = offsetOf(bytes, 0.5);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 4, at);
+        return bytes;
+      }),
+    code: /^LEDGER_CORRUPT/,
+  },
+  {
+    what: 'with the length of a block overwritten',
+    harm: (node) =>
+      rewrite(lastChunk(node), (bytes) => {
+        bytes.writeUInt32BE(0xffff_ffff, 16);
+        return bytes;
+      }),
+    code: /^LEDGER_DAMAGED/,
+  },
+  {
+    what: 'cut off below its committed height',
+    harm: (node) => rewrite(lastChunk(node), (bytes) => bytes.subarray(0, offsetOf(bytes, 0.6))),
+    code: /^LEDGER_TRUNCATED/,
+  },
+  {
+    what: 'with two blocks exchanged',
+    harm: (node) =>
+      rewrite(lastChunk(node), (bytes) => {
+        const frames = framesOf(bytes);
+        const [a, b] = [frames[10] as Buffer, frames[11] as Buffer];
+        frames.splice(10, 2, b, a);
+        return Buffer.concat([bytes.subarray(0, 16), ...frames]);
+      }),
+    code: /^LEDGER_CORRUPT/,
+  },
+  {
+    what: "with another node's file of an earlier time",
+    harm: (node) => {
+      const other = readFileSync(lastChunk(network.nodes[0] as LocalNode));
+      const early = Buffer.concat([other.subarray(0, 16), ...framesOf(other).slice(0, 20)]);
+      writeFileSync(lastChunk(node), early);
+    },
+    code: /^LEDGER_TRUNCATED/,
+  },
+  {
+    what: "with another network's file",
+    harm: (node) => {
+      for (const file of node.chunkFiles) rmSync(file);
+      for (const file of (foreign.nodes[0] as LocalNode).chunkFiles) {
+        copyFileSync(file, join(node.ledgerDirectory, basename(file)));
+      }
+    },
+    code: /^LEDGER_CORRUPT/,
+  },
+];
+
+for (const { what, harm, code } of harms) {
+  test(`a ledger found ${what} is named and refused, and the others go on`, async () => {
+    const node = network.nodes.at(-1) as LocalNode;
+    const others = network.nodes.slice(0, -1);
+    await node.stop();
+    const putBack = keepLedger(node);
+    try {
+      harm(node);
+      node.start();
+      assert.match(await node.refused(), code);
+      const client = await network.keyvalue(others[0] as LocalNode);
+      assert.ok(await client.promises.put(`after ${what}`, Buffer.from('x')));
+      client.close();
+    } finally {
+      await node.kill();
+      putBack();
+    }
+  });
+}
+
+test('a node whose ledger was put right again joins the others as a new node', async () => {
+  const node = network.nodes.at(-1) as LocalNode;
+  const formerId = JSON.parse(readFileSync(join(node.dataDirectory, 'status.json'), 'utf8'));
+  node.start();
+  await node.rejoined(formerId.manager.nodeId);
+  await network.level();
+  assert.deepEqual(await written.missingOn(node), []);
+});
+
+test('offline verification names height and reason of damage in a copy', async () => {
+  const [node] = network.nodes as [LocalNode];
+  await network.level();
+  const copy = join(network.directory, 'copy');
+  const fresh = (): string => {
+    rmSync(copy, { recursive: true, force: true });
+    mkdirSync(copy);
+    for (const file of node.chunkFiles) copyFileSync(file, join(copy, basename(file)));
+    return join(copy, basename(lastChunk(node)));
+  };
+  fresh();
+  const whole = await network.verify(copy, receiptId);
+  assert.deepEqual(whole.damage, undefined);
+  assert.ok(whole.epochs.every(({ contents }) => contents));
+
+  const flipped = fresh();
+  const frames = scanChunk(readFileSync(flipped)).frames;
+  const victim = frames[Math.floor(frames.length / 2)] as (typeof frames)[number];
+  const { height } = decodeHeader(victim.block);
+  rewrite(flipped, (bytes) => {
+    const at = bytes.indexOf(victim.block) + victim.block.length - 100;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    return bytes;
+  });
+  const damaged = await network.verify(copy);
+  assert.equal(damaged.ok, false);
+  assert.equal(damaged.damage?.height, height);
+  assert.match(damaged.damage?.code ?? '', /BAD_SIGNATURE|AUTHENTICATION_FAILED|WRONG_ROOT/);
+
+  rewrite(fresh(), (bytes) => bytes.subarray(0, offsetOf(bytes, 0.5)));
+  const short = await network.verify(copy, receiptId);
+  assert.equal(short.damage?.code, 'ENDS_EARLY');
+
+  const other = await foreign.verify(copy);
+  assert.equal(other.damage?.code, 'WRONG_NETWORK');
+  assert.equal(other.damage?.height, 1);
+});
