@@ -23,9 +23,9 @@ import type {
 import { TableChainView } from './chain-view.ts';
 import { type ChainConfig, type EthereumConfig, parseConfig } from './config.ts';
 import type { EngineFactory } from './engine.ts';
+import { engines } from './engines.ts';
 import { EthereumError } from './errors.ts';
 import { writeGenesis } from './genesis.ts';
-import { Machine } from './machine.ts';
 import { hashKey } from './open-block.ts';
 import { accountKey, tableSource } from './state-source.ts';
 import { ethereumTables, tableNames } from './tables.ts';
@@ -42,7 +42,7 @@ export interface EthereumTransaction {
 export interface EthereumAdapterOptions {
   /** Client endpoints; none by default. The room's index passes JSON-RPC. */
   readonly endpoints?: EndpointFactory;
-  /** What executes; the room's own interpreter by default. */
+  /** What executes, whatever a chain's configuration says; for tests. */
   readonly engine?: EngineFactory;
 }
 
@@ -51,8 +51,6 @@ interface MadeChain {
   readonly view: TableChainView;
 }
 
-const ownEngine: EngineFactory = (fork, state) => new Machine(fork, state);
-
 /** Ethereum chains as applications of the ledger: one Ethereum block a sealed batch and chain. */
 export class EthereumAdapter
   implements LedgerAdapter<EthereumTransaction, SubmittedTransaction>, ChainReader
@@ -60,13 +58,13 @@ export class EthereumAdapter
   readonly id = 'ethereum';
   readonly tables = ethereumTables;
   readonly endpoints: readonly EndpointDeclaration<SubmittedTransaction>[];
-  readonly #makeEngine: EngineFactory;
+  readonly #engine: EngineFactory | undefined;
   #config: EthereumConfig | undefined;
   #chains = new Map<string, MadeChain>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
 
-  constructor({ endpoints, engine = ownEngine }: EthereumAdapterOptions = {}) {
-    this.#makeEngine = engine;
+  constructor({ endpoints, engine }: EthereumAdapterOptions = {}) {
+    this.#engine = engine;
     this.endpoints = endpoints?.(this) ?? [];
   }
 
@@ -89,8 +87,9 @@ export class EthereumAdapter
   }
 
   #make(config: ChainConfig): MadeChain {
-    const chain = new Chain(config, this.#makeEngine, () => this.#requireHost().timeMs());
-    const view = new TableChainView(chain, this.#makeEngine, () => this.#requireHost());
+    const makeEngine = this.#engine ?? engines[config.engine];
+    const chain = new Chain(config, makeEngine, () => this.#requireHost().timeMs());
+    const view = new TableChainView(chain, makeEngine, () => this.#requireHost());
     if (this.#host !== undefined) view.start();
     return { chain, view };
   }

@@ -1,6 +1,6 @@
-import { type BareEngine, bareEngines } from './bare.ts';
 import { type AllocatedAccount, parseConfig } from './config.ts';
 import { emptyCodeKey } from './crypto.ts';
+import { type EngineName, engines } from './engines.ts';
 import { forkOf } from './fork.ts';
 import { ChainState } from './state.ts';
 import { accountKey, memorySink, type StateSink } from './state-source.ts';
@@ -26,7 +26,7 @@ export async function executeBareTransactions(options: {
   readonly chain: unknown;
   readonly before: readonly Uint8Array[];
   readonly transactions: readonly Uint8Array[];
-  readonly engine: BareEngine;
+  readonly engine: EngineName;
 }): Promise<BareTransactionFigures> {
   const [chain] = parseConfig({ chains: [options.chain] }).chains;
   if (chain === undefined) return { transactions: 0, failed: 0, ms: 0 };
@@ -34,7 +34,7 @@ export async function executeBareTransactions(options: {
   const sink = memorySink();
   for (const account of chain.alloc) putAccount(sink, account);
   const state = new ChainState(sink);
-  const engine = bareEngines[options.engine](fork, state);
+  const engine = engines[options.engine](fork, state);
   const rules = {
     chainId: chain.chainId,
     highestType: 4,

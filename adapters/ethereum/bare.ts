@@ -2,26 +2,16 @@ import { toLatin1 } from '@concordat/std';
 import { parseConfig } from './config.ts';
 import { emptyCodeKey } from './crypto.ts';
 import type { EngineFactory } from './engine.ts';
+import { type EngineName, engines } from './engines.ts';
 import { forkOf } from './fork.ts';
 import { hexBytes } from './hex.ts';
 import { replayChainName } from './import.ts';
-import { Machine } from './machine.ts';
 import { type MainnetBlock, mainnetBlock, mainnetCode } from './mainnet.ts';
-import { ReferenceEngine } from './reference-engine.ts';
 import { replayContext } from './replay.ts';
 import { ChainState } from './state.ts';
 import { accountKey, memorySink, type StateSink, slotKey, slotName } from './state-source.ts';
 import { type DecodedTransaction, decodeTransaction } from './transaction.ts';
 import { applyTransaction } from './transition.ts';
-
-/** `own`: the room's interpreter; `library`: the EVM of @ethereumjs, unchanged. */
-export type BareEngine = 'own' | 'library';
-
-/** Makes the engine of that name. */
-export const bareEngines: Readonly<Record<BareEngine, EngineFactory>> = {
-  own: (fork, state) => new Machine(fork, state),
-  library: (fork, state) => new ReferenceEngine(fork, state),
-};
 
 /** What one process does with the transactions alone. */
 export interface BareFigures {
@@ -41,7 +31,7 @@ export interface BareFigures {
  */
 export async function executeBare(options: {
   readonly blocks: readonly number[];
-  readonly engine: BareEngine;
+  readonly engine: EngineName;
 }): Promise<BareFigures> {
   let [transactions, gasUsed, wrongBlocks, executeMs, decodeMs] = [0, 0, 0, 0, 0];
   for (const number of options.blocks) {
@@ -49,7 +39,7 @@ export async function executeBare(options: {
     const start = performance.now();
     const decoded = decodeAll(block);
     decodeMs += performance.now() - start;
-    const run = await executeBlock(block, decoded, bareEngines[options.engine]);
+    const run = await executeBlock(block, decoded, engines[options.engine]);
     transactions += decoded.length;
     gasUsed += run.gasUsed;
     executeMs += run.ms;

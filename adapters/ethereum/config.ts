@@ -1,6 +1,7 @@
 import { fromHex, isHex64, toLatin1, utf8 } from '@concordat/std';
 import { initialBaseFee } from './block.ts';
 import { keccak256 } from './crypto.ts';
+import { type EngineName, isEngineName } from './engines.ts';
 import { EthereumError } from './errors.ts';
 import { isForkName } from './fork.ts';
 import { defaultMaxTransactionBytes } from './transaction.ts';
@@ -40,6 +41,8 @@ export interface ChainConfig {
   readonly hardfork: string;
   readonly gasLimit: number;
   readonly zeroFee: boolean;
+  /** What executes its transactions; default `own`. */
+  readonly engine: EngineName;
   /** 20 bytes; receives the priority fees. Default: the zero address. */
   readonly coinbase: Uint8Array;
   readonly maxTransactionBytes: number;
@@ -144,6 +147,7 @@ const chainKeys = [
   'hardfork',
   'gasLimit',
   'zeroFee',
+  'engine',
   'coinbase',
   'maxTransactionBytes',
   'reads',
@@ -171,6 +175,7 @@ function parseChain(value: unknown, path: string): ChainConfig {
     hardfork: hardfork as string,
     gasLimit: integer(gasLimit, `${path}.gasLimit`, 21_000, 2 ** 40),
     zeroFee,
+    engine: parseEngine(json.engine ?? 'own', `${path}.engine`),
     coinbase: bytes(json.coinbase ?? head.coinbase ?? zeroAddress, `${path}.coinbase`, 20),
     maxTransactionBytes: integer(
       json.maxTransactionBytes ?? defaultMaxTransactionBytes,
@@ -185,6 +190,9 @@ function parseChain(value: unknown, path: string): ChainConfig {
     space: toLatin1(keccak256(utf8(name)).subarray(0, 4)),
   };
 }
+
+const parseEngine = (value: unknown, path: string): EngineName =>
+  isEngineName(value) ? value : invalid(path, 'must be "own" or "library"');
 
 const zeroAddress = `0x${'00'.repeat(20)}`;
 const gasOf = (header: Readonly<Record<string, string>>): number => Number(header.gasLimit);

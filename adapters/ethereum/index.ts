@@ -8,7 +8,7 @@ export {
   type EthereumAdapterOptions,
   type EthereumTransaction,
 } from './adapter.ts';
-export { type BareEngine, type BareFigures, executeBare } from './bare.ts';
+export { type BareFigures, executeBare } from './bare.ts';
 export { type BareTransactionFigures, executeBareTransactions } from './bare-transactions.ts';
 export type {
   AccessListEntry,
@@ -41,6 +41,7 @@ export {
   type ReadPolicy,
 } from './config.ts';
 export { addressOfKey, keccak256, signDigest } from './crypto.ts';
+export type { EngineName } from './engines.ts';
 export { EthereumError, type EthereumErrorCode } from './errors.ts';
 export { type MainnetReplay, mainnetReplay, replayChainName } from './import.ts';
 export {

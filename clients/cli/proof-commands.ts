@@ -15,6 +15,8 @@ import { type Command, type Invocation, required } from './command.ts';
 import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
 import { CliError } from './errors.ts';
 import { defaultSandboxDirectory } from './sandbox/layout.ts';
+import type { NodeStatus } from './sandbox/node-process.ts';
+import { nodeTuple } from './sandbox/sandbox.ts';
 import { formatCount, paint, renderTable } from './terminal.ts';
 
 const ledgerVerify: Command = {
@@ -134,7 +136,7 @@ const receiptVerify: Command = {
       typeof certificate === 'string'
         ? await readFile(certificate, 'utf8')
         : await readFile((await sandboxNode(invocation)).layout.networkCertificate, 'utf8');
-    const verdict = verifyReceipt(await readReceipt(file), networkCertificate);
+    const verdict = verifyReceipt(await readJson(file), networkCertificate);
     if (!verdict.ok) throw new CliError('VERIFICATION_FAILED', `${verdict.code}: ${verdict.why}`);
     invocation.terminal.write(
       `Transaction ${verdict.transactionId} is in the ledger: signed by node ${verdict.nodeId}.\n` +
@@ -144,7 +146,7 @@ const receiptVerify: Command = {
   },
 };
 
-async function readReceipt(file: string): Promise<unknown> {
+async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
@@ -197,6 +199,25 @@ const keysStaff: Command = {
   },
 };
 
+const nodeTupleCommand: Command = {
+  name: 'node tuple',
+  summary:
+    'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
+  usage: '<status.json of its host> --certificate file --key file',
+  options: { certificate: { type: 'string' }, key: { type: 'string' } },
+  run: async (invocation) => {
+    const [file] = invocation.positionals;
+    if (!file)
+      throw new CliError('USAGE', 'name the status.json in the data directory of its host');
+    const { manager } = (await readJson(file)) as { manager?: NodeStatus };
+    if (!manager?.node) throw new CliError('USAGE', `${file} does not tell of a node yet`);
+    const owner = await readIdentity(filesOf(invocation));
+    const actions = [{ name: 'add_node', args: nodeTuple(owner, manager) }];
+    invocation.terminal.write(`${JSON.stringify(actions, undefined, 2)}\n`);
+    return 0;
+  },
+};
+
 const filesOf = (invocation: Invocation) => ({
   certificateFile: required(invocation, 'certificate'),
   keyFile: required(invocation, 'key'),
@@ -206,6 +227,7 @@ const filesOf = (invocation: Invocation) => ({
 export const proofCommands: readonly Command[] = [
   keysOrganisation,
   keysStaff,
+  nodeTupleCommand,
   receiptGet,
   receiptVerify,
   ledgerVerify,

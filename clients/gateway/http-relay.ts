@@ -4,7 +4,6 @@ import type {
   OutgoingHttpHeaders,
   ServerResponse,
 } from 'node:http';
-import { pipeline } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type ErrorCode, isErrorCode, parseErrorBody } from '@concordat/api';
 import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
@@ -29,7 +28,8 @@ const elsewhere: ReadonlySet<string> = new Set([
   'WORKER_UNAVAILABLE',
 ]);
 
-const maxErrorBytes = 64 * 1024;
+/** Answers up to this are handed on in one piece, and errors among them are read. */
+const maxShortBytes = 64 * 1024;
 
 /** How one node dealt with a request. */
 type Attempt =
@@ -103,7 +103,7 @@ export class HttpRelay {
       });
       upstream.on('response', (answer) => {
         deadline.clear();
-        readAnswer(answer, target).then(resolve, (cause) => {
+        readAnswer(answer, target, method).then(resolve, (cause) => {
           const error = explainFailure(cause as Error, target.address);
           resolve({ kind: 'failed', error, untouched: false });
         });
@@ -155,18 +155,28 @@ class Deadline {
 const isConnected = (socket: TLSSocket): boolean =>
   !socket.connecting && !(socket as TLSSocket & { secureConnecting?: boolean }).secureConnecting;
 
-/** Reads the body of an error that may send us to another node; others stay streams. */
-async function readAnswer(answer: IncomingMessage, target: Connection): Promise<Attempt> {
-  const status = answer.statusCode ?? 0;
-  const isShortError = status >= 400 && Number(answer.headers['content-length']) <= maxErrorBytes;
-  if (!isShortError) return { kind: 'answered', answer };
-  const body = await collectBody(answer, maxErrorBytes);
-  const error = parseErrorBody(parseJson(body))?.error;
-  if (error && isErrorCode(error.code) && elsewhere.has(error.code)) {
-    const why = `${target.address}: ${error.message}`;
-    return { kind: 'failed', error: new SdkError(error.code, why), untouched: true };
+/** Reads a short answer, since an error may send us to another node; others stay streams. */
+async function readAnswer(
+  answer: IncomingMessage,
+  { address }: Connection,
+  method: string,
+): Promise<Attempt> {
+  const isShort = Number(answer.headers['content-length']) <= maxShortBytes;
+  if (!isShort || method === 'HEAD') return { kind: 'answered', answer };
+  const body = await collectBody(answer, maxShortBytes);
+  const refusal = refusalOf(answer, body);
+  if (refusal && elsewhere.has(refusal.code)) {
+    const error = new SdkError(refusal.code, `${address}: ${refusal.message}`);
+    return { kind: 'failed', error, untouched: true };
   }
   return { kind: 'answered', answer, body };
+}
+
+/** What an answer refuses with a code of the catalogue; undefined when it is none of those. */
+function refusalOf({ statusCode = 0 }: IncomingMessage, body: Buffer): Failure | undefined {
+  if (statusCode < 400) return undefined;
+  const error = parseErrorBody(parseJson(body))?.error;
+  return error && isErrorCode(error.code) ? { ...error, code: error.code } : undefined;
 }
 
 function answer(
@@ -175,20 +185,20 @@ function answer(
   given: { readonly headers: OutgoingHttpHeaders; readonly requestBody: Buffer | undefined },
 ): void {
   const status = answer.statusCode ?? 502;
-  const refusal = body && parseErrorBody(parseJson(body))?.error;
-  if (refusal && isErrorCode(refusal.code)) {
+  const refusal = body && refusalOf(answer, body);
+  if (refusal) {
     // The client is not to blame when the node refuses the gateway's own certificate.
-    const failure: Failure = {
-      ...refusal,
-      code: refusal.code,
-      status: status === 401 ? 502 : status,
-    };
-    answerFailure(response, failure, given);
+    answerFailure(response, { ...refusal, status: status === 401 ? 502 : status }, given);
     return;
   }
   response.writeHead(status, { ...answerHeaders(answer.headers), ...given.headers });
-  if (body) response.end(body);
-  else pipeline(answer, response, () => answer.destroy());
+  if (body) {
+    response.end(body);
+    return;
+  }
+  answer.pipe(response);
+  answer.on('error', () => response.destroy());
+  response.on('close', () => answer.destroy());
 }
 
 /** No node served the request, and none began to. */
@@ -217,12 +227,12 @@ function unknownFate({ code, message }: SdkError): Failure {
 /** What the client sends, where it is short: for the id to answer under. */
 async function readRest(request: IncomingMessage, body: RequestBody): Promise<Buffer | undefined> {
   if (body.whole) return body.whole;
-  if (!body.canBeSent || !(Number(request.headers['content-length']) <= maxErrorBytes)) {
+  if (!body.canBeSent || !(Number(request.headers['content-length']) <= maxShortBytes)) {
     request.resume();
     return undefined;
   }
   try {
-    return await collectBody(request, maxErrorBytes);
+    return await collectBody(request, maxShortBytes);
   } catch {
     return undefined;
   }

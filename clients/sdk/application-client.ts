@@ -41,9 +41,6 @@ export interface ApplicationAnswer {
   readonly transactionId: string | undefined;
 }
 
-/** CCF's name for the header, which nodes answer with for CCF's clients. */
-const ccfTransactionIdHeader = 'x-ms-ccf-transaction-id';
-
 /** One application port of one node. */
 export class ApplicationClient {
   readonly connection: Connection;
@@ -84,7 +81,7 @@ export class ApplicationClient {
         ...(signal && { signal }),
       });
       if (status < 200 || status >= 300) throw errorOfAnswer(status, answer);
-      const id = headers[transactionIdHeader] ?? headers[ccfTransactionIdHeader];
+      const id = headers[transactionIdHeader];
       return {
         status,
         headers,

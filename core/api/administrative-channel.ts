@@ -30,8 +30,8 @@ export const adminPaths = {
 export const coseMediaType = 'application/cose';
 /** Media type of event streams: one JSON object a line. */
 export const linesMediaType = 'application/x-ndjson';
-/** Header of every answer to an executed write: `view.seqno`. */
-export const transactionIdHeader = 'x-concordat-transaction-id';
+/** Header of every answer to an executed write: `view.seqno`. The name is CCF's. */
+export const transactionIdHeader = 'x-ms-ccf-transaction-id';
 
 /** What a node is doing. */
 export type NodePhase = 'starting' | 'joining' | 'catching-up' | 'ready' | 'stopping';

@@ -6,7 +6,13 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { catalogueEntry, type ErrorCode, errorAnswer, errorBody } from '@concordat/api';
+import {
+  catalogueEntry,
+  type ErrorCode,
+  errorAnswer,
+  errorBody,
+  transactionIdHeader,
+} from '@concordat/api';
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
 import type { Actor, HttpResponse } from './adapter.ts';
@@ -264,7 +270,7 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 
 function send(response: ServerResponse, answer: HttpResponse): void {
   const { status, headers, body, transactionId } = answer;
   for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
-  if (transactionId !== undefined) response.setHeader('x-ms-ccf-transaction-id', transactionId);
+  if (transactionId !== undefined) response.setHeader(transactionIdHeader, transactionId);
   finish(response, status, body ?? '');
 }
 

@@ -156,6 +156,8 @@ test('configurations with unknown keys, doubles or values out of range are refus
     [{ chains: [] }, 'ethereum.chains'],
     [{ chains: [chain], extra: 1 }, 'ethereum.extra'],
     [{ chains: [chain, chain] }, 'ethereum.chains'],
+    [{ chains: [{ ...chain, engine: 'fastest' }] }, 'ethereum.chains[0].engine'],
+    [{ chains: [{ ...chain, engine: 'toString' }] }, 'ethereum.chains[0].engine'],
     [{ chains: [{ ...chain, name: 'Bad Name' }] }, 'ethereum.chains[0].name'],
     [{ chains: [{ ...chain, chainId: 0 }] }, 'ethereum.chains[0].chainId'],
     [{ chains: [{ ...chain, hardfork: 'nowhere' }] }, 'ethereum.chains[0].hardfork'],

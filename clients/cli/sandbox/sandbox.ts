@@ -31,7 +31,7 @@ import {
   type SandboxPlan,
   sandboxChain,
 } from './plan.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, isFree } from './ports.ts';
 
 /** What a person sees of a sandbox coming up. */
 export interface SandboxProgress {
@@ -259,6 +259,7 @@ export class Sandbox {
   }
 
   async #resume(): Promise<void> {
+    await requireFreePorts(this.nodes);
     this.#progress.begin('the nodes check their ledgers and resume together');
     const started = new Map<SandboxNode, number>();
     for (const node of this.nodes) started.set(node, await this.#start(node));
@@ -381,6 +382,20 @@ export function nodeTuple(owner: Identity, { node }: NodeStatus) {
 
 /** The beginning of an identifier, as people compare them. */
 export const short = (id: string): string => id.slice(0, 12);
+
+/** A sandbox keeps its ports: another program on one of them would leave it waiting in vain. */
+async function requireFreePorts(nodes: readonly SandboxNode[]): Promise<void> {
+  for (const { name, ports } of nodes) {
+    for (const port of Object.values(ports)) {
+      if (await isFree(port)) continue;
+      throw new CliError(
+        'PORT_TAKEN',
+        `port ${port} of ${name} is taken by another program: end that one, or start anew with --fresh`,
+        { port, node: name },
+      );
+    }
+  }
+}
 
 /** @throws CliError SANDBOX_RUNNING */
 async function refuseRunning(layout: SandboxLayout): Promise<void> {

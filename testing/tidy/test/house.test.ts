@@ -228,6 +228,20 @@ test('no file hides behind a name that says nothing, and nothing is left open in
   none(faults, 'names and open ends');
 });
 
+test('one word per idea: the words the glossary rules out are nowhere', () => {
+  const ruledOut = /\b(whitelist|blacklist|master|slave|sanity check|dummy)\b/i;
+  const faults = sources
+    .filter(({ file }) => !isThisFile(file))
+    .flatMap(({ file }) =>
+      file.text
+        .split('\n')
+        .map((line, at) => ({ line, at }))
+        .filter(({ line }) => ruledOut.test(line))
+        .map(({ line, at }) => `${file.path}:${at + 1}: ${line.trim()}`),
+    );
+  none(faults, 'words');
+});
+
 const isThisFile = (file: SourceFile): boolean => file.path.startsWith('testing/tidy/');
 
 test('third-party code in the trusted code base is justified in its room', () => {
