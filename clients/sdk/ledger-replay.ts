@@ -60,9 +60,15 @@ export class LedgerReplay {
     return { networkId: this.#networkId, constitution: readConstitution(view) };
   }
 
-  /** The session key of an epoch, when it was wrapped to the key holder. */
-  sessionKey(epoch: Epoch): SessionKey | undefined {
-    return this.#sessionKeys.get(epoch);
+  /**
+   * The session key of an epoch; undefined when there is no key holder to read it.
+   * @throws LedgerDamage UNKNOWN_EPOCH: every epoch's key is wrapped to every key holder
+   */
+  sessionKey(epoch: Epoch, height: number): SessionKey | undefined {
+    const known = this.#sessionKeys.get(epoch);
+    if (known !== undefined || this.#holderName === undefined) return known;
+    const why = `block ${height}: the ledger never announced epoch ${epoch}`;
+    throw new LedgerDamage('UNKNOWN_EPOCH', height, why);
   }
 
   /** DER SPKI of a node that may have led, as the ledger up to here and the network vouch for it. */

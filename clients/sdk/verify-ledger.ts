@@ -66,7 +66,8 @@ const blocksPerTurn = 64;
 /**
  * Verifies a ledger offline: that its blocks are one unbroken history from the genesis of the
  * pinned network, each signed by a node this network endorsed, and, with a key holder's key, that
- * every transaction in them is what was signed. It cannot tell that nothing was cut off at the end:
+ * every transaction in them is what was signed. Without it the last block's header is vouched for
+ * by nothing but its root, since no block that follows names it. It cannot tell that nothing was cut off at the end:
  * name an expected transaction for that. The newest blocks of a running node may not be committed.
  * @throws SdkError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, NOT_A_KEY_HOLDER,
  *   INVALID_PARAMETER (the expected transaction is no id)
@@ -79,7 +80,7 @@ export async function verifyLedger(options: LedgerVerification): Promise<LedgerR
   try {
     for (const block of verifyChain(foreseen(files, replay), {
       nodeKey: (leader) => replay.nodeKey(leader),
-      sessionKey: (epoch) => replay.sessionKey(epoch),
+      sessionKey: (epoch) => replay.sessionKey(epoch, files.height),
     })) {
       const { header, publicWrites } = block;
       if (header.source === 0) replay.accept(header.height, publicWrites);

@@ -5,7 +5,7 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorBody } from '@concordat/api';
+import { errorBody, transactionIdHeader } from '@concordat/api';
 import { createGateway, type Gateway, GatewayError, type GatewayOptions } from '@concordat/gateway';
 import { createOrganisation } from '@concordat/sdk';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';

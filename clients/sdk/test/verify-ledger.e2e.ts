@@ -120,6 +120,19 @@ test('a flip anywhere in any file is found at its block and named with its file'
   }
 });
 
+test('a session key hidden from the key holder is damage, not a reason to look less closely', async () => {
+  const [first] = names as [string];
+  const copy = await damaged(async (directory) => {
+    const file = join(directory, first);
+    const bytes = await readFile(file);
+    const at = bytes.indexOf('0000000000000001/owner / Alpha');
+    assert.ok(at > 0);
+    bytes.write('0000000000000001/owner / Alphb', at);
+    await writeFile(file, bytes);
+  });
+  assertDamage(await verify(copy), 'UNKNOWN_EPOCH', 1);
+});
+
 test('with an expected transaction a torn or cut-off end is damage', async () => {
   const last = names.at(-1) as string;
   const copy = await damaged(async (directory) => {
