@@ -131,20 +131,24 @@ export class Worker {
       },
     });
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
-    this.#front = new Front({
+    this.#front = this.#createFront(accounts);
+    this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
+  }
+
+  #createFront(accounts: Accounts): Front {
+    return new Front({
       routes: this.#hosts.map((host, at) => ({
-        endpoints: (lanes[at] as Lane).adapter.endpoints,
+        endpoints: (this.#lanes[at] as Lane).adapter.endpoints,
         host,
       })),
       accounts,
-      limits,
-      send,
+      limits: this.limits,
+      send: this.#options.send,
       isReady: () => this.#started,
       health: () => this.health(),
       statistics: () => this.statistics(),
-      log,
+      log: this.#options.log,
     });
-    this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
   }
 
   /** The committed state of every adapter. */
