@@ -91,7 +91,7 @@ export class StoredBlocks {
 /** The error for anything wrong with the block at a height, naming height and reason. */
 export function damaged(error: unknown, height: number): unknown {
   if (!(error instanceof CodedError) || error instanceof ManagerError) return error;
-  return corrupt(height, error.message, error.code);
+  return corrupt(height, error.message.replace(/^block \d+: /, ''), error.code);
 }
 
 /** @returns ManagerError LEDGER_CORRUPT */

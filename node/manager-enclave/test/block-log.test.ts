@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toEpoch, toHeight, toView } from '@concordat/std';
+import { BlockLog } from '../block-log.ts';
+import { NumberColumn } from '../growable.ts';
+import { createNodeIdentity } from '../node-identity.ts';
+import { batch, entropyOf } from './fixture.ts';
+
+const identity = createNodeIdentity(entropyOf('log'), 1_700_000_000_000);
+const sessionKey = { epoch: toEpoch(1), key: entropyOf('key')(32) };
+
+const newLog = (): BlockLog =>
+  new BlockLog(identity.nodeId, {
+    sessionKey: () => sessionKey,
+    nodeKey: () => identity.signing.publicKeySpki,
+    sign: (bytes) => identity.signing.sign(bytes),
+  });
+
+const sealing = (view: number, ...texts: string[]) => ({
+  view: toView(view),
+  timeMs: 1,
+  source: 1,
+  flags: 0,
+  transactions: batch(...texts),
+  sessionKey,
+});
+
+test('what one log seals another opens, to the same root and positions', () => {
+  const leader = newLog();
+  const follower = newLog();
+  for (const texts of [['a'], ['b', 'c'], ['d', 'e', 'f']]) {
+    follower.open(leader.seal(sealing(1, ...texts)).bytes);
+  }
+  assert.deepEqual(follower.root, leader.root);
+  assert.equal(follower.lastHeight, 3);
+  assert.equal(follower.lastSeqno, 6);
+  assert.deepEqual(follower.locate(3), { height: 2, index: 1 });
+  assert.deepEqual(follower.locate(6), { height: 3, index: 2 });
+  assert.equal(follower.locate(0), undefined);
+  assert.equal(follower.locate(7), undefined);
+});
+
+test('blocks taken back leave no trace, and others take their place', () => {
+  const log = newLog();
+  log.seal(sealing(1, 'a'));
+  const { root, lastSeqno } = log;
+  log.seal(sealing(1, 'b', 'c'));
+  log.seal(sealing(1, 'd'));
+  log.truncate(toHeight(1));
+  assert.deepEqual(log.root, root);
+  assert.equal(log.lastSeqno, lastSeqno);
+  log.seal(sealing(2, 'x'));
+  assert.equal(log.viewAt(2), 2);
+  assert.deepEqual(log.viewHistory(), [
+    { view: 1, fromHeight: 1 },
+    { view: 2, fromHeight: 2 },
+  ]);
+});
+
+test('committed blocks are not taken back, and the committed seqno follows them', () => {
+  const log = newLog();
+  log.seal(sealing(1, 'a'));
+  log.seal(sealing(1, 'b', 'c'));
+  log.seal(sealing(1, 'd'));
+  log.commit(toHeight(2));
+  assert.equal(log.committedSeqno, 3);
+  log.truncate(toHeight(2));
+  assert.equal(log.lastHeight, 2);
+  assert.throws(() => log.truncate(toHeight(1)), { name: 'AssertionError' });
+  assert.throws(() => log.commit(toHeight(9)), { name: 'AssertionError' });
+});
+
+test('one position of one view is sealed once, even after it was taken back', () => {
+  const log = newLog();
+  log.seal(sealing(1, 'a'));
+  log.truncate(toHeight(0));
+  assert.throws(() => log.seal(sealing(1, 'b')), { name: 'AssertionError' });
+});
+
+test('a block that is flipped, cut, extended, repeated or out of order changes nothing', () => {
+  const leader = newLog();
+  const first = leader.seal(sealing(1, 'a')).bytes;
+  const second = leader.seal(sealing(1, 'b')).bytes;
+  const log = newLog();
+  const { root } = log;
+  const bad = [
+    ...Array.from({ length: first.length }, (_, at) => first.with(at, (first[at] as number) ^ 4)),
+    first.subarray(0, -1),
+    Buffer.concat([first, Buffer.from([0])]),
+    second,
+    Buffer.alloc(0),
+  ];
+  for (const block of bad) assert.throws(() => log.open(block), { name: 'LedgerError' });
+  assert.deepEqual(log.root, root);
+  log.open(first);
+  assert.throws(() => log.open(first), { code: 'WRONG_HEIGHT' });
+});
+
+test('a column of numbers grows, shrinks and is searched', () => {
+  const column = new NumberColumn();
+  for (let value = 0; value < 5000; value++) column.push(value * 2);
+  assert.equal(column.length, 5000);
+  assert.equal(column.at(4999), 9998);
+  assert.equal(column.at(-1), undefined);
+  assert.equal(column.at(5000), undefined);
+  assert.equal(column.lastNotAbove(7), 3);
+  assert.equal(column.lastNotAbove(-1), -1);
+  column.truncate(2);
+  assert.equal(column.at(2), undefined);
+});

@@ -1,0 +1,621 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
+import type { ManagerStart } from '@concordat/bridge';
+import { createRaft, type InitialState } from '@concordat/consensus';
+import {
+  actorIdOf,
+  createSigningKey,
+  issueCertificate,
+  type SigningKey,
+  toPem,
+} from '@concordat/crypto';
+import {
+  buildProposal,
+  buildVote,
+  type Constitution,
+  parseConstitution,
+  signNodeTuple,
+} from '@concordat/governance';
+import type { TransactionRecord } from '@concordat/ledger';
+import {
+  type ActorId,
+  type Height,
+  type NodeId,
+  toHeight,
+  toHex,
+  toView,
+  utf8,
+} from '@concordat/std';
+import { Administration } from '../administration.ts';
+import { AdministrativeQueue } from '../administrative-queue.ts';
+import { unknownNetwork, verifiedEvidence } from '../admission.ts';
+import type { Announcement } from '../announcement.ts';
+import { BlockLog } from '../block-log.ts';
+import { GovernanceDesk } from '../governance-desk.ts';
+import { JoinDesk } from '../join-desk.ts';
+import { decodeJoinReply, encodeJoinMessage, type JoinReply } from '../join-messages.ts';
+import { LedgerDriver } from '../ledger-driver.ts';
+import { LedgerReactions } from '../ledger-reactions.ts';
+import { type Genesis, prepareGenesis } from '../network-genesis.ts';
+import type { PeerTarget } from '../node-channel.ts';
+import type { NetworkIdentity, NodeContext } from '../node-context.ts';
+import { createNodeIdentity, type NodeIdentity } from '../node-identity.ts';
+import { PeerRoster } from '../peer-roster.ts';
+import type { PeerIdentity } from '../peer-session.ts';
+import { SealedRecords } from '../sealed-records.ts';
+import { SessionKeys } from '../session-keys.ts';
+import { StoredBlocks } from '../stored-blocks.ts';
+import { WorkerFeed } from '../worker-feed.ts';
+import type { WorkerLink } from '../worker-link.ts';
+
+const dayMs = 24 * 3600 * 1000;
+
+/** Bytes that look random and are the same in every run. */
+export function entropyOf(seed: string): (bytes: number) => Uint8Array {
+  let drawn = 0;
+  return (bytes) =>
+    createHash('shake256', { outputLength: bytes }).update(`${seed} ${drawn++}`).digest();
+}
+
+/** An organisation: key, certificate, and the id it has as an actor. */
+export interface Organisation {
+  readonly name: string;
+  readonly key: SigningKey;
+  readonly der: Uint8Array;
+  readonly pem: string;
+  readonly actorId: ActorId;
+}
+
+/** Makes an organisation's own certificate, valid from yesterday. */
+export function organisation(name: string, validForMs = 365 * dayMs): Organisation {
+  const key = createSigningKey(entropyOf(name)(32));
+  const der = issueCertificate({
+    subject: { commonName: name },
+    publicKeySpki: key.publicKeySpki,
+    issuer: { key },
+    serial: Uint8Array.of(1),
+    notBeforeMs: Date.now() - dayMs,
+    notAfterMs: Date.now() - dayMs + validForMs,
+    isCa: true,
+    usages: ['keyCertSign', 'clientAuth'],
+  });
+  return { name, key, der, pem: toPem(der), actorId: actorIdOf(der) };
+}
+
+export const managerCode = 'aa'.repeat(32);
+export const workerCode = 'bb'.repeat(32);
+export const platform = createSigningKey(entropyOf('platform')(32));
+
+/** Evidence of the one software platform of these tests, as verified. */
+export const verdictOf = (measurement: string, key = platform): Verdict =>
+  verifiedEvidence(
+    createVirtualEvidence({ measurement, reportData: new Uint8Array(32), platformKey: key }),
+    Date.now(),
+  );
+
+/** A genesis constitution of these members, who decide by majority. */
+export const genesisOf = (members: readonly Organisation[]) => ({
+  version: 1,
+  name: 'test network',
+  actors: members.map(({ name, pem }) => ({
+    kind: ['member', 'participant'],
+    name,
+    certificate: pem,
+    roles: [],
+  })),
+  nodes: [],
+  codeManifest: [
+    { measurement: managerCode, role: 'manager', name: 'manager', version: '1.0.0' },
+    { measurement: workerCode, role: 'worker', name: 'worker', version: '1.0.0', adapters: [] },
+  ],
+  teeManifest: [{ platform: 'virtual', rank: 0 }],
+  votingPolicies: { default: { kind: 'majority' } },
+  policies: {},
+  adapters: {},
+  keyHolders: [],
+});
+
+/** What a host tells the manager of node `n` to start with. */
+export const startOf = (n: number, owner: Organisation, genesis?: unknown): ManagerStart => ({
+  role: 'manager',
+  mode: genesis ? 'genesis' : 'join',
+  node: { name: `node ${n}`, actorCertificatePem: owner.pem },
+  addresses: { node: `n${n}:1`, admin: `n${n}:2`, applications: [`n${n}:3`] },
+  ...(genesis ? { genesis } : {}),
+  peers: [],
+  lastHeight: 0,
+  tickMs: 10,
+  workers: [],
+  genesisData: [],
+  restarts: 0,
+});
+
+/** The host of one node: a ledger and records in memory, honest unless told otherwise. */
+export class FakeHost {
+  readonly blocks: Uint8Array[] = [];
+  readonly records = new Map<string, Uint8Array>();
+  readonly logged: { event: string; [field: string]: unknown }[] = [];
+  /** Whether blocks become durable by themselves. */
+  syncs = true;
+  /** Whether the node hears of what was done for it. */
+  reports = true;
+  /** Changes what is read back. */
+  tamper: ((blocks: Uint8Array[], from: number) => Uint8Array[]) | undefined;
+  committedHeight = 0;
+  readonly #owed: (() => void)[] = [];
+  readonly #node: TestNode;
+
+  constructor(node: TestNode) {
+    this.#node = node;
+  }
+
+  append(height: number, block: Uint8Array): void {
+    if (height !== this.blocks.length + 1) throw new Error(`append of ${height} out of order`);
+    this.blocks.push(block);
+    if (this.syncs) this.#owed.push(() => this.#node.driver.synced(height));
+  }
+
+  truncate(after: number): void {
+    this.blocks.length = Math.min(after, this.blocks.length);
+    this.#owed.push(() => this.#node.driver.truncated());
+  }
+
+  committed(height: number): void {
+    this.committedHeight = height;
+  }
+
+  async read(from: number, to: number): Promise<Uint8Array[]> {
+    const blocks = this.blocks.slice(from - 1, to);
+    return this.tamper ? this.tamper(blocks, from) : blocks;
+  }
+
+  async putRecord(name: string, bytes: Uint8Array): Promise<void> {
+    this.records.set(name, bytes);
+  }
+
+  async getRecord(name: string): Promise<Uint8Array | undefined> {
+    return this.records.get(name);
+  }
+
+  async attest(reportData: Uint8Array): Promise<Uint8Array> {
+    return createVirtualEvidence({ measurement: managerCode, reportData, platformKey: platform });
+  }
+
+  log(event: string, fields: Record<string, unknown> = {}): void {
+    this.logged.push({ event, ...fields });
+  }
+
+  status(): void {}
+  listening(): void {}
+  flush(): void {}
+
+  /** Tells the node what was done for it; answers whether there was anything. */
+  report(): boolean {
+    if (!this.reports) return false;
+    const owed = this.#owed.splice(0);
+    for (const tell of owed) tell();
+    return owed.length > 0;
+  }
+}
+
+/** A worker's link that only remembers. */
+export class FakeLink {
+  readonly index: number;
+  readonly sent: { kind: string; [field: string]: unknown }[] = [];
+  waitingBytes = 0;
+  serves = true;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  send(message: { kind: string }): boolean {
+    this.sent.push({ ...message });
+    return true;
+  }
+
+  served(): boolean {
+    return this.serves;
+  }
+
+  asLink(): WorkerLink {
+    return this as unknown as WorkerLink;
+  }
+}
+
+/** The ledger side of one manager, on a host and a network in memory. */
+export class TestNode implements NodeContext {
+  readonly host: FakeHost;
+  readonly identity: NodeIdentity;
+  readonly start: ManagerStart;
+  readonly owner: Organisation;
+  readonly verdict = verdictOf(managerCode);
+  readonly administration = new Administration();
+  readonly feed = new WorkerFeed();
+  readonly worker = new FakeLink(1);
+  readonly sessionKeys: SessionKeys;
+  readonly log: BlockLog;
+  readonly stored: StoredBlocks;
+  readonly records: SealedRecords;
+  readonly announced: Announcement[] = [];
+  readonly refusedPeers: string[] = [];
+  readonly refusedMessages: string[] = [];
+  /** Constitutions that took effect here. */
+  readonly constitutions: Constitution[] = [];
+  broken: Error | undefined;
+  network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
+  phase = 'running' as const;
+  given: Constitution | undefined;
+  governance: GovernanceDesk;
+  joinDesk: JoinDesk | undefined;
+  roster: PeerRoster | undefined;
+  readonly #world: World;
+  #driver: LedgerDriver | undefined;
+  #queue: AdministrativeQueue | undefined;
+
+  constructor(world: World, n: number, owner: Organisation, genesis?: unknown) {
+    this.#world = world;
+    this.owner = owner;
+    this.start = startOf(n, owner, genesis);
+    this.identity = createNodeIdentity(entropyOf(`node ${n}`), Date.now());
+    this.host = new FakeHost(this);
+    const { nodeId, encryption, signing } = this.identity;
+    this.sessionKeys = new SessionKeys(nodeId, encryption);
+    this.log = new BlockLog(nodeId, {
+      sessionKey: (epoch) => this.sessionKeys.get(epoch),
+      nodeKey: (node) => this.nodeKey(node),
+      sign: (bytes) => signing.sign(bytes),
+    });
+    this.stored = new StoredBlocks(this.host, {
+      history: this.log.history,
+      sessionKey: (epoch) => this.sessionKeys.get(epoch),
+      nodeCertificate: (node) => this.administration.node(node)?.certificate,
+    });
+    this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
+    this.feed.add(this.worker.asLink());
+    this.governance = new GovernanceDesk(this);
+  }
+
+  get control() {
+    return this.host as unknown as NodeContext['control'];
+  }
+
+  get channel() {
+    return this.#world.channelOf(this) as unknown as NodeContext['channel'];
+  }
+
+  get driver(): LedgerDriver {
+    return this.#driver as LedgerDriver;
+  }
+
+  get queue(): AdministrativeQueue {
+    return this.#queue as AdministrativeQueue;
+  }
+
+  get takesPart(): boolean {
+    return this.#driver !== undefined;
+  }
+
+  get leader(): NodeId | undefined {
+    return this.#driver?.status.leader;
+  }
+
+  get id(): NodeId {
+    return this.identity.nodeId;
+  }
+
+  /** How this node looks to another one that has attested it. */
+  get asPeer(): PeerIdentity {
+    const publicKey = this.identity.signing.publicKeySpki;
+    return { nodeId: this.id, publicKey, certificate: new Uint8Array() };
+  }
+
+  nodeKey(node: NodeId): Uint8Array | undefined {
+    const known = this.administration.nodeKey(node);
+    if (known) return known;
+    const entry = this.given?.nodes.find(({ nodeId }) => nodeId === node);
+    return entry && Buffer.from(entry.publicKey, 'hex');
+  }
+
+  belongTo(network: NetworkIdentity): void {
+    this.network = network;
+    this.sessionKeys.networkId = network.id;
+  }
+
+  begin(initial: Partial<InitialState> & Pick<InitialState, 'configuration'>, draw = 0): void {
+    const consensus = createRaft({
+      self: this.id,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      random: () => draw,
+      maxAppendBytes: 1 << 20,
+      maxInflightAppends: 64,
+      maxMemoryBytes: this.#world.memoryBytes,
+      initial: {
+        view: toView(0),
+        lastHeight: toHeight(0),
+        lastView: toView(0),
+        committed: toHeight(0),
+        configurationHeight: toHeight(0),
+        viewHistory: [],
+        ...initial,
+      },
+    });
+    const reactions = new LedgerReactions(this, {
+      onCommitted: () => undefined,
+      onAnnouncement: (announcement) => this.announced.push(announcement),
+      onConstitution: (constitution) => {
+        this.constitutions.push(constitution);
+        this.roster?.update(constitution, Date.now());
+      },
+      onStanding: () => undefined,
+      onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
+      onBroken: (error) => {
+        this.broken = error;
+      },
+    });
+    const { administration, log, sessionKeys } = this;
+    const peers = this.#world.channelOf(this);
+    this.#driver = new LedgerDriver({
+      consensus,
+      log,
+      disk: this.host,
+      stored: this.stored,
+      peers,
+      events: reactions,
+    });
+    this.#queue = new AdministrativeQueue({
+      administration,
+      driver: this.#driver,
+      log,
+      sessionKey: () => reactions.sessionKey(),
+      onPlaced: (height, announcement) => reactions.placed(height, announcement),
+      onTakenBack: () => reactions.takenBack(),
+      timeoutMs: 200,
+    });
+    this.roster = new PeerRoster(this.id, peers, this.#driver);
+    this.joinDesk = new JoinDesk({
+      administration,
+      queue: this.#queue,
+      driver: this.#driver,
+      sessionKeys,
+      network: this.network,
+      entropy: entropyOf(`join desk ${this.id}`),
+      log: (event, fields) => this.host.log(event, fields),
+    });
+  }
+
+  /** The text of the constitution's node entry for this node, as a member proposes it. */
+  get tuple() {
+    const { address, adminAddress, applicationAddresses } = {
+      address: this.start.addresses.node,
+      adminAddress: this.start.addresses.admin,
+      applicationAddresses: [...this.start.addresses.applications],
+    };
+    const publicKey = this.identity.signing.publicKeySpki;
+    return {
+      actorId: this.owner.actorId,
+      name: this.start.node.name,
+      address,
+      adminAddress,
+      applicationAddresses,
+      publicKey: toHex(publicKey),
+      encryptionKey: toHex(this.identity.encryption.publicKey),
+      signature: signNodeTuple(this.owner.key, { address, publicKey }),
+    };
+  }
+}
+
+/** A network of managers in one process: messages wait until `settle` delivers them. */
+export class World {
+  readonly nodes: TestNode[] = [];
+  readonly cut = new Set<NodeId>();
+  /** Payload bytes consensus keeps in memory. */
+  memoryBytes = 1 << 24;
+  /** Changes messages on their way. */
+  intercept: ((bytes: Buffer, to: NodeId) => Buffer) | undefined;
+  #wire: { from: NodeId; to: NodeId; bytes: Buffer }[] = [];
+
+  channelOf(node: TestNode) {
+    return {
+      send: (to: NodeId, parts: readonly Uint8Array[]): void => {
+        this.#wire.push({ from: node.id, to, bytes: Buffer.concat(parts) });
+      },
+      flush: (): void => undefined,
+      connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
+      request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
+        const other = this.node(to);
+        if (kind !== 'administer') throw new Error(kind);
+        return Buffer.from(await other.governance.executeForPeer(body));
+      },
+      set targets(_targets: readonly PeerTarget[]) {},
+      refuse: (peer: NodeId, code: string): void => {
+        node.refusedPeers.push(`${peer} ${code}`);
+      },
+    };
+  }
+
+  node(id: NodeId): TestNode {
+    return this.nodes.find((node) => node.id === id) as TestNode;
+  }
+
+  add(owner: Organisation, genesis?: unknown): TestNode {
+    const node = new TestNode(this, this.nodes.length + 1, owner, genesis);
+    this.nodes.push(node);
+    return node;
+  }
+
+  get running(): TestNode[] {
+    return this.nodes.filter((node) => node.takesPart);
+  }
+
+  get leader(): TestNode | undefined {
+    return this.running
+      .filter((node) => node.driver.leads && !this.cut.has(node.id))
+      .toSorted((a, b) => b.driver.status.view - a.driver.status.view)[0];
+  }
+
+  /** Delivers everything until nothing is on its way. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; ) {
+      const wire = this.#wire;
+      this.#wire = [];
+      for (const { from, to, bytes } of wire) {
+        if (this.cut.has(from) || this.cut.has(to)) continue;
+        const node = this.nodes.find(({ id }) => id === to);
+        if (node?.takesPart) {
+          node.driver.received(from, this.intercept ? this.intercept(bytes, to) : bytes);
+        }
+      }
+      let moved = wire.length > 0;
+      for (const node of this.running) moved = node.host.report() || moved;
+      await nextTurn();
+      quiet = moved ? 0 : quiet + 1;
+    }
+  }
+
+  /** Lets time pass for some nodes, all by default. */
+  async tick(ticks: number, nodes: readonly TestNode[] = this.running): Promise<void> {
+    for (let tick = 0; tick < ticks; tick++) {
+      for (const node of nodes) node.driver.tick();
+      await this.settle();
+    }
+  }
+
+  /** Lets time pass for the nodes that are not cut off, until one of them leads. */
+  async elect(): Promise<TestNode> {
+    for (let ticks = 0; ticks < 200; ticks++) {
+      const { leader } = this;
+      if (leader) return leader;
+      await this.tick(
+        1,
+        this.running.filter(({ id }) => !this.cut.has(id)),
+      );
+    }
+    throw new Error('no leader');
+  }
+
+  /** Waits for what needs messages to be delivered. */
+  async until<Result>(promise: Promise<Result>): Promise<Result> {
+    let done = false;
+    const settled = promise.finally(() => {
+      done = true;
+    });
+    settled.catch(() => undefined);
+    for (let turn = 0; turn < 400 && !done; turn++) await this.settle();
+    return settled;
+  }
+}
+
+/** A network of one node that has its genesis block, owned by the first of its members. */
+export async function newNetwork(members: readonly Organisation[], world = new World()) {
+  const first = world.add(members[0] as Organisation, genesisOf(members));
+  const genesis: Genesis = prepareGenesis({
+    start: first.start,
+    identity: first.identity,
+    verdict: first.verdict,
+    entropy: entropyOf('genesis'),
+    nowMs: Date.now(),
+  });
+  const { networkId, networkCertificate } = genesis;
+  first.belongTo({ id: networkId, certificate: networkCertificate });
+  first.begin({ configuration: [first.id] });
+  await world.elect();
+  await world.until(first.queue.administer((set) => genesis.write(set, first.sessionKeys)));
+  await world.settle();
+  return { world, first, genesis };
+}
+
+/** Signs and submits a governance action at a node, and has every member but the first vote. */
+export async function decide(
+  world: World,
+  at: TestNode,
+  members: readonly Organisation[],
+  actions: readonly { name: string; args: unknown }[],
+) {
+  const signer = ({ key, der }: Organisation) => ({
+    networkId: at.network.id,
+    createdAtSeconds: Math.floor(Date.now() / 1000),
+    key,
+    certificateDer: der,
+  });
+  const [proposer, ...others] = members as [Organisation, ...Organisation[]];
+  const proposal = buildProposal({ ...signer(proposer), actions: actions as never });
+  let answer = await world.until(at.governance.submit(proposal));
+  for (const member of [proposer, ...others]) {
+    if (answer.state !== 'open') break;
+    const { proposalId } = answer;
+    const vote = buildVote({ ...signer(member), proposalId, accept: true });
+    answer = await world.until(at.governance.submit(vote));
+  }
+  await world.settle();
+  return answer;
+}
+
+/** Admits a node by vote, lets it join, catch up, and become a voter. */
+export async function grow(
+  world: World,
+  members: readonly Organisation[],
+  owner: Organisation,
+): Promise<TestNode> {
+  const leader = await world.elect();
+  const node = world.add(owner);
+  await decide(world, leader, members, [{ name: 'add_node', args: node.tuple }]);
+  const reply = await join(world, leader, node);
+  takeUp(node, reply);
+  node.begin({ configuration: reply.voters }, world.nodes.length / 10);
+  await world.tick(3);
+  for (let round = 0; round < 20; round++) {
+    leader.joinDesk?.promote();
+    await world.tick(2);
+    if (leader.administration.committedConstitution.nodes.some(isTrusted(node))) break;
+  }
+  await world.tick(2);
+  return node;
+}
+
+const isTrusted =
+  (node: TestNode) =>
+  ({ nodeId, status }: { nodeId: NodeId; status: string }): boolean =>
+    nodeId === node.id && status === 'trusted';
+
+/** Asks a leader's join desk on behalf of a node. */
+export async function join(
+  world: World,
+  leader: TestNode,
+  node: TestNode,
+  replaces?: NodeId,
+): Promise<JoinReply> {
+  const body = encodeJoinMessage({
+    encryptionKey: toHex(node.identity.encryption.publicKey),
+    ...(replaces && { replaces }),
+  });
+  const admitted = { verdict: node.verdict, role: 'joiner' as const };
+  const desk = leader.joinDesk as JoinDesk;
+  return decodeJoinReply(await world.until(desk.join(node.asPeer, admitted, Buffer.from(body))));
+}
+
+/** A node takes up what a join reply says. */
+export function takeUp(node: TestNode, reply: JoinReply): void {
+  node.belongTo({ id: reply.networkId, certificate: reply.networkCertificate });
+  node.sessionKeys.learnAll(reply.sessionKeys);
+  node.given = parseConstitution(reply.constitution);
+}
+
+/** Transactions of a worker's batch. */
+export const batch = (...texts: string[]): TransactionRecord[] =>
+  texts.map((text) => ({ publicWrites: new Uint8Array(), privateWrites: utf8(text) }));
+
+/** Heights of every node's ledger. */
+export const heights = (world: World): Height[] =>
+  world.running.map(({ log }) => log.committedHeight);
+
+/** A network of three nodes of three members. */
+export async function threeNodes(world = new World()) {
+  const members = [1, 2, 3].map((n) => organisation(`org ${n}`));
+  const { first } = await newNetwork(members, world);
+  const second = await grow(world, members, members[1] as Organisation);
+  const third = await grow(world, members, members[2] as Organisation);
+  return { world, members, first, second, third };
+}
