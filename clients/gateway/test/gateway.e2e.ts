@@ -96,7 +96,7 @@ test('requests reach the node as the participant, without what is local, and ans
   const seen: IncomingMessage['headers'][] = [];
   const server = await node((request, response, body) => {
     seen.push(request.headers);
-    response.setHeader('x-ms-ccf-transaction-id', '2.7');
+    response.setHeader(transactionIdHeader, '2.7');
     response.end(`${request.method} ${request.url} ${body}`);
   });
   const { url } = await gateway([server.address]);
@@ -106,7 +106,7 @@ test('requests reach the node as the participant, without what is local, and ans
     'x-kept': 'yes',
   });
   assert.equal(await answer.text(), 'POST /eth?wait=local body');
-  assert.equal(answer.headers.get('x-ms-ccf-transaction-id'), '2.7');
+  assert.equal(answer.headers.get(transactionIdHeader), '2.7');
   assert.equal(answer.headers.get('access-control-allow-origin'), 'http://localhost:3000');
   const [headers] = seen;
   assert.equal(headers?.host, server.address);
