@@ -23,7 +23,9 @@ function build(name: string, options: { cwd: string; env: Record<string, string>
   if (status !== 0) throw new Error(`the build failed: ${stderr}`);
   const files = globSync('**/*.{mjs,json,node}', { cwd: output }).sort();
   return files.map((file) => {
-    const digest = createHash('sha256').update(readFileSync(join(output, file))).digest('hex');
+    const digest = createHash('sha256')
+      .update(readFileSync(join(output, file)))
+      .digest('hex');
     return `${digest}  ${file}`;
   });
 }

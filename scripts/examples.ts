@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createGateway } from '@concordat/gateway';
 import { frontOffice, Sandbox } from '@concordat/cli';
+import { createGateway } from '@concordat/gateway';
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 const hardhat = join(repository, 'node_modules/hardhat/dist/src/cli.js');
@@ -31,7 +31,12 @@ async function run(example: Example, url: string): Promise<boolean> {
   process.stdout.write(`\n${example.folder}\n`);
   const child = spawn(process.execPath, [...example.command], {
     cwd: join(repository, example.folder),
-    env: { ...process.env, CONCORDAT_URL: url, CONCORDAT_KEY: testKey, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+    env: {
+      ...process.env,
+      CONCORDAT_URL: url,
+      CONCORDAT_KEY: testKey,
+      HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true',
+    },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
