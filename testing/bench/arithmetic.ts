@@ -8,7 +8,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The smallest value that at least this share (0-1] of all values do not exceed; NaN of none. */
-export function percentile(values: readonly number[], share: number): number {
+export function percentile(values: ArrayLike<number>, share: number): number {
   if (values.length === 0) return Number.NaN;
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(1, Math.ceil(sorted.length * share)) - 1] as number;

@@ -1,0 +1,188 @@
+import { Agent, request as httpRequest } from 'node:http';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { median, perSecond } from '../arithmetic.ts';
+import { type PostBody, runLoad } from '../json-rpc-load.ts';
+import { benchChainId, type TransferSet } from '../workloads/token-set.ts';
+import { transferLanes } from '../workloads/transfer-lanes.ts';
+import { freePort, PeerProcess, waitForPeer } from './peer-process.ts';
+
+const require = createRequire(import.meta.url);
+
+/** An Ethereum development node of npm: one process, no consensus, nothing on disk, no TLS. */
+export interface DevelopmentNode {
+  readonly name: string;
+  readonly command: string;
+  readonly args: (port: number) => readonly string[];
+  /** JSON-RPC method that gives an account money. */
+  readonly setBalance: string;
+}
+
+/** Hardhat's node, mining each transaction as it comes: its quickest way. */
+export const hardhatNode: DevelopmentNode = {
+  name: 'Hardhat 3.18 node (automine)',
+  command: process.execPath,
+  args: (port) => [
+    packageFile('hardhat', 'dist/src/cli.js'),
+    'node',
+    '--config',
+    fileURLToPath(new URL('hardhat.config.ts', import.meta.url)),
+    '--port',
+    `${port}`,
+  ],
+  setBalance: 'hardhat_setBalance',
+};
+
+const anvil = (name: string, mining: readonly string[]): DevelopmentNode => ({
+  name,
+  command: process.execPath,
+  args: (port) => [
+    packageFile('@foundry-rs/anvil', anvilBin()),
+    ...['--port', `${port}`, '--chain-id', `${benchChainId}`, '--accounts', '1', '--silent'],
+    ...['--block-base-fee-per-gas', '0', '--prune-history', ...mining],
+  ],
+  setBalance: 'anvil_setBalance',
+});
+
+/** Anvil in its two ways of mining. */
+export const anvilNodes: readonly DevelopmentNode[] = [
+  anvil('Anvil 1.7 (automine)', []),
+  anvil('Anvil 1.7 (a block a second)', ['--block-time', '1', '--gas-limit', '1000000000']),
+];
+
+const packageFile = (name: string, path: string): string =>
+  fileURLToPath(new URL(path, `file://${require.resolve(`${name}/package.json`)}`));
+
+function anvilBin(): string {
+  const { bin } = require('@foundry-rs/anvil/package.json') as {
+    bin: string | Readonly<Record<string, string>>;
+  };
+  return typeof bin === 'string' ? bin : (bin.anvil as string);
+}
+
+/** What a peer did with the same signed transactions. */
+export interface PeerFigures {
+  readonly name: string;
+  /** Mined, median of the rounds. */
+  readonly perSecond: number;
+  readonly cpuMicrosPerTransaction: number;
+  readonly peakBytes: number;
+}
+
+/**
+ * Sends the same rounds to a peer, over plain HTTP with keep-alive, and counts until all is mined.
+ * @throws Error when it does not start or refuses something
+ */
+export async function measureDevelopmentNode(
+  node: DevelopmentNode,
+  set: TransferSet,
+  {
+    lanes,
+    warmUp,
+    rounds,
+  }: { readonly lanes: number; readonly warmUp: number; readonly rounds: number },
+): Promise<PeerFigures> {
+  const port = await freePort();
+  const peer = new PeerProcess(node.command, node.args(port), {
+    HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true',
+  });
+  const agent = new Agent({ keepAlive: true });
+  const post = postTo(port, agent);
+  const call = caller(post);
+  try {
+    await waitForPeer(peer, async () => Number(await call('eth_chainId', [])) === benchChainId);
+    if (node.setBalance.startsWith('hardhat')) await call('hardhat_setLoggingEnabled', [false]);
+    for (const address of set.rich)
+      await call(node.setBalance, [address, '0xd3c21bcecceda1000000']);
+    for (const raw of set.deployment) {
+      await call('eth_sendRawTransaction', [`0x${Buffer.from(raw).toString('hex')}`]);
+    }
+    const size = Math.floor((set.transfers.length - warmUp) / rounds);
+    const mined = minedCounter(post, set);
+    await runLoad(transferLanes(set.transfers.slice(0, warmUp), lanes, '/'), {
+      post,
+      lanesInFlight: lanes,
+    });
+    await mined(warmUp);
+    const before = peer.figures();
+    const rates: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const from = warmUp + round * size;
+      const slice = transferLanes(set.transfers.slice(from, from + size), lanes, '/', from);
+      const startedMs = performance.now();
+      await runLoad(slice, { post, lanesInFlight: lanes });
+      await mined(from + size);
+      rates.push(perSecond(size, performance.now() - startedMs));
+    }
+    const after = peer.figures();
+    return {
+      name: node.name,
+      perSecond: median(rates),
+      cpuMicrosPerTransaction: (after.cpuMicros - before.cpuMicros) / (size * rounds),
+      peakBytes: after.peakBytes,
+    };
+  } finally {
+    agent.destroy();
+    await peer.stop();
+  }
+}
+
+const postTo =
+  (port: number, agent: Agent): PostBody =>
+  (path, body) =>
+    new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': body.length };
+      const request = httpRequest({
+        host: '127.0.0.1',
+        port,
+        path,
+        method: 'POST',
+        headers,
+        agent,
+      });
+      request.on('error', reject);
+      request.on('response', (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => resolve(Buffer.concat(parts)));
+        response.on('error', reject);
+      });
+      request.end(body);
+    });
+
+const caller =
+  (post: PostBody) =>
+  async (method: string, params: readonly unknown[]): Promise<unknown> => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+    const answer = JSON.parse((await post('/', Buffer.from(body))).toString()) as {
+      result?: unknown;
+      error?: { message: string };
+    };
+    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+    return answer.result;
+  };
+
+/** Waits until so many transfers are in blocks, by the senders' nonces. */
+function minedCounter(post: PostBody, set: TransferSet): (count: number) => Promise<void> {
+  const senders = set.rich.slice(1);
+  const body = Buffer.from(
+    JSON.stringify(
+      senders.map((address, id) => ({
+        jsonrpc: '2.0',
+        id,
+        method: 'eth_getTransactionCount',
+        params: [address, 'latest'],
+      })),
+    ),
+  );
+  return async (count) => {
+    const deadline = performance.now() + 60_000;
+    while (performance.now() < deadline) {
+      const answers = JSON.parse((await post('/', body)).toString()) as { result: string }[];
+      const nonces = answers.reduce((sum, { result }) => sum + Number(result), 0);
+      if (nonces >= count) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`the peer did not mine ${count} transfers`);
+  };
+}
