@@ -18,6 +18,8 @@ export interface ForwardingOptions {
 }
 
 const retryMs = 50;
+/** A leader of an earlier view that still knows an outcome tells it within this time. */
+const formerLeaderMs = 1_000;
 
 /**
  * The way of a submission on a node that does not lead: over the managers to the leader's worker,
@@ -34,6 +36,7 @@ export class Forwarding {
   #parked: Submission[] = [];
   #nextId = 1;
   #timer: NodeJS.Timeout | undefined;
+  readonly #farewells = new Set<NodeJS.Timeout>();
 
   constructor(options: ForwardingOptions) {
     this.#options = options;
@@ -100,7 +103,22 @@ export class Forwarding {
   /** Ends for good; nobody is answered. */
   stop(): void {
     clearTimeout(this.#timer);
+    for (const timer of this.#farewells) clearTimeout(timer);
     this.#parked = [];
+  }
+
+  /**
+   * The view changed: a leader of an earlier one that hangs with what it was asked is not waited
+   * for until the client's patience ends.
+   */
+  viewChanged(): void {
+    const asked = [...this.#pending.keys()];
+    if (asked.length === 0) return;
+    const timer = setTimeout(() => {
+      this.#farewells.delete(timer);
+      for (const id of asked) this.#giveUp(id);
+    }, formerLeaderMs);
+    this.#farewells.add(timer);
   }
 
   /** Tries what was held back again. */
@@ -113,21 +131,19 @@ export class Forwarding {
   /** Answers what has waited since before this time: its outcome is unknown here. */
   expire(receivedBeforeMs: number): void {
     const late = (submission: Submission) => submission.receivedMs < receivedBeforeMs;
-    for (const [id, submission] of this.#pending) {
-      if (!late(submission)) continue;
-      this.#pending.delete(id);
-      this.#options.answer(
-        submission,
-        refusal(
-          'TRANSACTION_UNKNOWN',
-          'the leader did not answer in time; the outcome is not known',
-        ),
-      );
-    }
+    for (const [id, submission] of this.#pending) if (late(submission)) this.#giveUp(id);
     const parked = this.#parked.filter(late);
     this.#parked = this.#parked.filter((submission) => !late(submission));
     for (const submission of parked) {
       this.#options.answer(submission, refusal('LEADER_UNKNOWN', 'there is no leader at present'));
     }
+  }
+
+  #giveUp(id: number): void {
+    const submission = this.#pending.get(id);
+    if (submission === undefined) return;
+    this.#pending.delete(id);
+    const why = 'the leader did not answer in time; the outcome is not known';
+    this.#options.answer(submission, refusal('TRANSACTION_UNKNOWN', why));
   }
 }

@@ -292,6 +292,7 @@ export class Worker {
 
   #role(leader: boolean, view: number): void {
     const changed = leader !== this.#leader || view !== this.#view;
+    if (view !== this.#view) this.#forwarding.viewChanged();
     this.#leader = leader;
     this.#view = view;
     if (this.#started && changed) {
