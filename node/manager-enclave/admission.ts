@@ -26,8 +26,10 @@ export interface Judge {
   readonly committed?: Constitution;
   /** PEM of the network's certificate. */
   readonly networkCertificate?: string;
-  /** Whether this node is starting the whole network again with its peers. */
-  readonly resuming: boolean;
+  /** Whether stopped nodes may come back under their identities: no majority runs without them. */
+  readonly acceptsResumers: boolean;
+  /** Whether this node hears a leader. */
+  readonly hearsLeader: boolean;
   readonly nowMs: number;
 }
 
@@ -95,8 +97,11 @@ export function judgePeer(judge: Judge, peer: PeerIdentity, presented: Presented
   }
   requireManifests(verdict, constitution, 'manager');
   if (role === 'joiner') return { verdict, role };
-  if (role === 'resumer' && !judge.resuming) {
-    throw new ManagerError('NETWORK_LIVE', 'the network is running: rejoin as a new node');
+  if (role === 'resumer' && !judge.acceptsResumers) {
+    if (judge.hearsLeader) {
+      throw new ManagerError('NETWORK_LIVE', 'the network is running: rejoin as a new node');
+    }
+    throw new ManagerError('LEADER_UNKNOWN', 'an election runs: try again to resume or rejoin');
   }
   requireListed(judge, constitution, { peer, verdict, role });
   return { verdict, role };

@@ -1,3 +1,4 @@
+import type { NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
 /** What this node is doing, as its operator sees it. */
@@ -14,6 +15,19 @@ export interface LifeCycleEvents {
 /** A node that no peer accepts and that hears no leader for this long is out of date. */
 const disownedAfterMs = 10_000;
 
+/** A peer's retries may be this far apart, so a change of its mind is seen that late. */
+const noticedWithinMs = 2_000;
+/** An election takes one to two timeouts: a majority that runs has a leader long before. */
+const electionsTried = 5;
+
+/** What became of a channel this node keeps. */
+export interface ChannelChange {
+  readonly up: boolean;
+  /** Code of the failure or refusal. */
+  readonly code: string | undefined;
+  readonly nowMs: number;
+}
+
 /** The stages of one launch of a node, and what others wait for on the way. */
 export class LifeCycle {
   readonly #events: LifeCycleEvents;
@@ -23,6 +37,9 @@ export class LifeCycle {
   #reason: string | undefined;
   #onNetworkLive: (() => void) | undefined;
   #disownedSinceMs: number | undefined;
+  /** Peers that say the network is running, and since when they have said nothing else. */
+  readonly #liveSinceMs = new Map<NodeId, number>();
+  #leaderlessSinceMs: number | undefined;
 
   constructor(events: LifeCycleEvents) {
     this.#events = events;
@@ -82,10 +99,39 @@ export class LifeCycle {
   }
 
   /** A channel this node keeps came up, or could not be made for a reason with this code. */
-  channelChanged(up: boolean, code: string | undefined, nowMs: number): void {
+  channelChanged(peer: NodeId, { up, code, nowMs }: ChannelChange): void {
     if (up) this.#disownedSinceMs = undefined;
     else if (code === 'NODE_NOT_ADMITTED') this.#disownedSinceMs ??= nowMs;
-    else if (code === 'NETWORK_LIVE' && this.#phase === 'resuming') this.#onNetworkLive?.();
+    if (up || code !== 'NETWORK_LIVE') this.#liveSinceMs.delete(peer);
+    else if (!this.#liveSinceMs.has(peer)) this.#liveSinceMs.set(peer, nowMs);
+  }
+
+  /**
+   * A peer that lost its leader in the same moment as this node was lost still believes in it, and
+   * giving up the identity then could leave too few to elect another: so only a peer that goes on
+   * saying so for longer than it takes to notice is believed.
+   */
+  checkNetworkLive(electionTimeoutMs: number, nowMs: number): void {
+    if (this.#phase !== 'resuming') return;
+    const believedAfterMs = 2 * electionTimeoutMs + noticedWithinMs;
+    const since = Math.min(...this.#liveSinceMs.values());
+    if (nowMs - since >= believedAfterMs) this.#onNetworkLive?.();
+  }
+
+  /** Whether this node hears a leader now; called at short intervals. */
+  hearsLeader(hears: boolean, nowMs: number): void {
+    if (hears) this.#leaderlessSinceMs = undefined;
+    else this.#leaderlessSinceMs ??= nowMs;
+  }
+
+  /**
+   * Whether nodes that stopped may come back under their sealed identities: this node resumes
+   * itself, or has heard no leader for so long that the nodes that run cannot elect one.
+   */
+  acceptsResumers(electionTimeoutMs: number, nowMs: number): boolean {
+    if (this.#phase === 'resuming') return true;
+    const since = this.#leaderlessSinceMs;
+    return since !== undefined && nowMs - since >= electionsTried * electionTimeoutMs;
   }
 
   /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Verdict } from '@concordat/attestation';
 import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
 import { createRaft, type InitialState } from '@concordat/consensus';
-import type { Constitution, Policies } from '@concordat/governance';
+import { type Constitution, defaultPolicy, type Policies } from '@concordat/governance';
 import { type Height, type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import { AdministrativeQueue } from './administrative-queue.ts';
@@ -84,6 +84,7 @@ export class Manager implements NodeContext {
   readonly #timers: NodeJS.Timeout[] = [];
   #network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   #certificate = '';
+  #electionTimeoutMs = defaultPolicy('electionTimeoutMs');
   #driver: LedgerDriver | undefined;
   #queue: AdministrativeQueue | undefined;
   #joinDesk: JoinDesk | undefined;
@@ -169,6 +170,10 @@ export class Manager implements NodeContext {
     return this.#driver?.status.leader;
   }
 
+  get acceptsResumers(): boolean {
+    return this.lifeCycle.acceptsResumers(this.#electionTimeoutMs, Date.now());
+  }
+
   get #joining(): JoinDesk {
     return taking(this.#joinDesk);
   }
@@ -236,6 +241,7 @@ export class Manager implements NodeContext {
   startConsensus(initial: InitialState, policies: Policies): void {
     const { tickMs } = this.start;
     const { administration, log, control, channel, identity } = this;
+    this.#electionTimeoutMs = policies.electionTimeoutMs;
     const consensus = createRaft({
       self: identity.nodeId,
       electionTicks: Math.max(4, Math.ceil(policies.electionTimeoutMs / tickMs)),
@@ -301,7 +307,10 @@ export class Manager implements NodeContext {
   /** What is done about once a second. */
   #takeStock(): void {
     this.publishStatus();
-    this.lifeCycle.checkDisowned(this.leader !== undefined, Date.now());
+    const nowMs = Date.now();
+    this.lifeCycle.hearsLeader(this.leader !== undefined, nowMs);
+    this.lifeCycle.checkDisowned(this.leader !== undefined, nowMs);
+    this.lifeCycle.checkNetworkLive(this.#electionTimeoutMs, nowMs);
     this.#keep(this.keeper.keepProgress(this.log.committedHeight));
   }
 
@@ -353,7 +362,7 @@ export class Manager implements NodeContext {
       peer,
       ...(reason && { code, why: reason.message }),
     });
-    this.lifeCycle.channelChanged(up, code, Date.now());
+    this.lifeCycle.channelChanged(peer, { up, code, nowMs: Date.now() });
   }
 
   /** Connects and attests every worker of this VN. */

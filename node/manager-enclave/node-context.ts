@@ -43,6 +43,8 @@ export interface NodeContext {
   readonly driver: LedgerDriver;
   /** @throws ManagerError NOT_LEADER before consensus has been started */
   readonly queue: AdministrativeQueue;
+  /** Whether stopped nodes may come back under their sealed identities. */
+  readonly acceptsResumers: boolean;
   /** The leader as this node knows it. */
   readonly leader: NodeId | undefined;
 }

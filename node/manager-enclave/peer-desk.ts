@@ -1,5 +1,5 @@
 import type { Constitution } from '@concordat/governance';
-import { fromHex, type NodeId } from '@concordat/std';
+import { AssertionError, fromHex, type NodeId } from '@concordat/std';
 import {
   type AdmittedPeer,
   type Judge,
@@ -93,7 +93,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
 
   /** What this node knows when it judges another one. */
   get #judge(): Judge {
-    const { identity, network, administration, phase } = this.#context;
+    const { identity, network, administration, leader, acceptsResumers } = this.#context;
     const { constitution } = this;
     return {
       self: identity.nodeId,
@@ -101,7 +101,8 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
       ...(constitution && { constitution }),
       ...(administration.isCommitted && { committed: administration.committedConstitution }),
       networkCertificate: network.certificate,
-      resuming: phase === 'resuming',
+      acceptsResumers,
+      hearsLeader: leader !== undefined,
       nowMs: Date.now(),
     };
   }
@@ -151,6 +152,8 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
   onFault({ peer }: PeerSession, error: unknown): void {
     const why = error instanceof Error ? error.name : typeof error;
     this.#context.control.log('peer.request-failed', { peer: peer.nodeId, why });
+    // A broken invariant is ours, whoever provoked it: the process ends on it.
+    if (error instanceof AssertionError) throw error;
   }
 
   /** Tells the log what a peer must not have sent, without letting it fill the log. */

@@ -103,12 +103,12 @@ interface Origin {
 
 async function originOf(control: ControlLink, start: ManagerStart): Promise<Origin> {
   const records = new SealedRecords(control, await control.sealingKey(), entropy);
-  if (start.mode === 'genesis') return { start, records };
   const keeper = new RecordKeeper(records);
   try {
     const rejoin = await keeper.rejoin();
     if (rejoin) return { start, records, rejoin };
-    const identity = start.mode === 'resume' ? await keeper.identity() : undefined;
+    const identity = start.mode === 'join' ? undefined : await keeper.identity();
+    if (identity && start.mode === 'genesis') throw lostLedger(identity);
     return { start, records, ...(identity && { identity }) };
   } catch (error) {
     // After an upgrade the code cannot read what the code before it sealed: it joins as a new node.
@@ -118,6 +118,14 @@ async function originOf(control: ControlLink, start: ManagerStart): Promise<Orig
     return { start, records };
   }
 }
+
+/** A host that lost or hides the ledger of a network does not get that network begun a second time. */
+const lostLedger = ({ networkId }: SealedIdentity): ManagerError =>
+  new ManagerError(
+    'LEDGER_TRUNCATED',
+    'this host has no ledger, but a network was begun here: bring the ledger back, or use another data directory for a new network',
+    { networkId },
+  );
 
 async function createManager(
   control: ControlLink,
@@ -142,8 +150,8 @@ async function createManager(
 }
 
 async function begin(manager: Manager, { start, rejoin, identity }: Origin): Promise<void> {
-  if (start.mode === 'genesis') return startGenesis(manager);
   if (rejoin) return startJoin(manager, rejoin);
+  if (start.mode === 'genesis') return startGenesis(manager);
   if (identity) return startResume(manager, identity);
   // The launch before ended before it was part of a network: begin as if for the first time.
   if (start.mode === 'join' || start.peers.length > 0) return startJoin(manager);

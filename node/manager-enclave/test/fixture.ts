@@ -246,6 +246,7 @@ export class TestNode implements NodeContext {
   broken: Error | undefined;
   network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   phase = 'running' as const;
+  acceptsResumers = false;
   given: Constitution | undefined;
   governance: GovernanceDesk;
   joinDesk: JoinDesk | undefined;
