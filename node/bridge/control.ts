@@ -31,7 +31,9 @@ export type ControlToHost =
   | { readonly kind: 'log'; readonly line: Uint8Array }
   /** The enclave listens on `<which>.sock`; the host may accept TCP for it from now on. */
   | { readonly kind: 'listening'; readonly which: string }
-  | { readonly kind: 'status'; readonly json: Uint8Array };
+  | { readonly kind: 'status'; readonly json: Uint8Array }
+  /** Whether a block is on the disk before `synced` says so: a policy of the constitution. */
+  | { readonly kind: 'durability'; readonly fsync: boolean };
 
 /** What a host tells an enclave. */
 export type ControlToEnclave =
@@ -79,6 +81,7 @@ const toHost = {
   log: 9,
   listening: 10,
   status: 11,
+  durability: 12,
 } as const satisfies Record<ControlToHost['kind'], number>;
 
 const toEnclave = {
@@ -122,6 +125,8 @@ export function encodeControlToHost(message: ControlToHost): EncodedFrame {
       return frame.text(message.which).finish();
     case 'status':
       return frame.raw(message.json).finish();
+    case 'durability':
+      return frame.flag(message.fsync).finish();
   }
 }
 
@@ -169,6 +174,8 @@ function readToHost(type: number, reader: BinaryReader): ControlToHost {
       return { kind: 'attest', request: reader.u32(), reportData: reader.raw(32) };
     case toHost.sealingKey:
       return { kind: 'sealingKey', request: reader.u32() };
+    case toHost.durability:
+      return { kind: 'durability', fsync: readFlag(reader) };
     case toHost.listening:
       return { kind: 'listening', which: reader.text() };
     default:

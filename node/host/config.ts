@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import schemaDocument from './config.schema.json' with { type: 'json' };
 import { HostError } from './errors.ts';
-import type { Durability } from './ledger-store.ts';
 import { checkSchema, type Schema, schemaDefaults } from './schema-check.ts';
 
 /** One worker of a validating node. */
@@ -34,7 +33,7 @@ export interface HostConfig {
   readonly advertise: { readonly node: string; readonly admin: string };
   readonly manager: { readonly image: string; readonly heapMebibytes?: number };
   readonly workers: readonly WorkerConfig[];
-  readonly ledger: { readonly chunkBytes: number; readonly durability: Durability };
+  readonly ledger: { readonly chunkBytes: number };
   readonly limits: {
     readonly maxConnections: number;
     readonly maxOutboundConnections: number;

@@ -140,7 +140,6 @@ export class Generation {
     const ledger = await LedgerStore.open({
       directory: `${config.dataDirectory}/ledger`,
       chunkBytes: config.ledger.chunkBytes,
-      durability: config.ledger.durability,
       onSynced: (height) => this.#manager?.send({ kind: 'synced', height }),
       onTruncated: (after) => {
         log.info('ledger.truncated', { after });

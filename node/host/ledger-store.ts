@@ -11,16 +11,11 @@ import {
 } from './ledger-directory.ts';
 import { readBlocks } from './ledger-reader.ts';
 
-/** Whether `synced` means "on the disk" or only "given to the operating system". */
-export type Durability = 'fsync' | 'memory';
-
 /** Where and how a ledger is stored, and who is told. */
 export interface LedgerStoreOptions {
   readonly directory: string;
   /** Size at which a chunk is complete, in bytes. Default 16 MiB. */
   readonly chunkBytes?: number;
-  /** Default `fsync`. */
-  readonly durability?: Durability;
   readonly onSynced: (height: number) => void;
   readonly onTruncated: (after: number) => void;
   /** The disk failed: nothing more is acknowledged until the store is opened anew. Called once. */
@@ -54,7 +49,11 @@ export class LedgerStore {
     | undefined;
   readonly #options: LedgerStoreOptions;
   readonly #chunkBytes: number;
-  readonly #durable: boolean;
+  /**
+   * Whether `synced` means "on the disk" (default), or only "given to the operating system", as a
+   * constitution may have it.
+   */
+  durable = true;
   #chunks: Chunk[];
   #file: FileHandle | undefined;
   #queue: Operation[] = [];
@@ -69,7 +68,6 @@ export class LedgerStore {
   private constructor(options: LedgerStoreOptions, chunks: Chunk[], torn: LedgerStore['torn']) {
     this.#options = options;
     this.#chunkBytes = options.chunkBytes ?? 16 * 1024 * 1024;
-    this.#durable = options.durability !== 'memory';
     this.#chunks = chunks;
     this.#lastHeight = chunks.at(-1)?.last ?? 0;
     this.torn = torn;
@@ -276,7 +274,7 @@ export class LedgerStore {
     this.#file = undefined;
     const chunk = newChunk(this.#options.directory, height);
     this.#file = await open(chunk.path, 'wx', 0o600);
-    if (this.#durable) await syncDirectory(this.#options.directory);
+    if (this.durable) await syncDirectory(this.#options.directory);
     return chunk;
   }
 
@@ -290,7 +288,7 @@ export class LedgerStore {
       position += bytesWritten;
       if (position < end) rest = dropBytes(rest, bytesWritten);
     }
-    if (this.#durable) await file.datasync();
+    if (this.durable) await file.datasync();
     this.stats.syncs++;
   }
 

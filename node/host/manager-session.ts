@@ -43,6 +43,9 @@ export class ManagerSession extends ControlSession {
       case 'committed':
         ledger.committed(message.height);
         break;
+      case 'durability':
+        ledger.durable = message.fsync;
+        break;
       case 'read':
         this.#queueRead(message);
         break;

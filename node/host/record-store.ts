@@ -11,26 +11,24 @@ export const maxRecordBytes = 16 * 1024 * 1024;
 /** Small sealed records by name, each replaced atomically. Their content is opaque here. */
 export class RecordStore {
   readonly #directory: string;
-  readonly #sync: boolean;
   /** One write after the other: two writes of one name must not share a temporary file. */
   #writes: Promise<void> = Promise.resolve();
 
-  private constructor(directory: string, sync: boolean) {
+  private constructor(directory: string) {
     this.#directory = directory;
-    this.#sync = sync;
   }
 
   /**
    * Opens the directory, creating it, and removes what an interrupted write left.
    * @throws HostError DISK_ERROR
    */
-  static async open(directory: string, { sync }: { readonly sync: boolean }): Promise<RecordStore> {
+  static async open(directory: string): Promise<RecordStore> {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const name of await readdir(directory)) {
         if (name.endsWith('.sealed.tmp')) await rm(join(directory, name));
       }
-      return new RecordStore(directory, sync);
+      return new RecordStore(directory);
     } catch (error) {
       throw diskError(error, 'open the record store');
     }
@@ -47,7 +45,7 @@ export class RecordStore {
     }
     // The bytes are a view of received memory, which may be large: keep only the record.
     const own = Buffer.from(bytes);
-    const write = this.#writes.then(() => replaceFile(path, own, { sync: this.#sync }));
+    const write = this.#writes.then(() => replaceFile(path, own, { sync: true }));
     this.#writes = write.catch(() => {});
     return write.catch((error) => {
       throw diskError(error, 'store a record');

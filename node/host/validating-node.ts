@@ -51,9 +51,7 @@ export class ValidatingNode {
       const config = await settlePorts(given);
       await prepareBridgeDirectory(config.bridgeDirectory);
       const platform = await VirtualPlatform.open(config.platformKeyFile);
-      const records = await RecordStore.open(join(config.dataDirectory, 'records'), {
-        sync: config.ledger.durability === 'fsync',
-      });
+      const records = await RecordStore.open(join(config.dataDirectory, 'records'));
       const runtime = await realpath(process.execPath);
       const sandbox = await chooseSandbox(config, runtime, log);
       log.info('host.started', { pid: process.pid, platformKey: platform.platformKey });

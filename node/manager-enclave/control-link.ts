@@ -66,6 +66,11 @@ export class ControlLink {
     this.#send({ kind: 'committed', height });
   }
 
+  /** Tells the host what the constitution wants to be true before it says `synced`. */
+  durability(policy: 'fsync' | 'memory'): void {
+    this.#send({ kind: 'durability', fsync: policy === 'fsync' });
+  }
+
   /** Tells the host that an enclave listener is up. */
   listening(which: string): void {
     this.#send({ kind: 'listening', which });

@@ -242,6 +242,7 @@ export class Manager implements NodeContext {
     const { tickMs } = this.start;
     const { administration, log, control, channel, identity } = this;
     this.#electionTimeoutMs = policies.electionTimeoutMs;
+    this.control.durability(policies.durability);
     const consensus = createRaft({
       self: identity.nodeId,
       electionTicks: Math.max(4, Math.ceil(policies.electionTimeoutMs / tickMs)),
@@ -331,6 +332,7 @@ export class Manager implements NodeContext {
     const own = constitution.nodes.find(({ nodeId }) => nodeId === this.identity.nodeId);
     this.#roster?.update(constitution, Date.now());
     this.doors.actorsChanged();
+    this.control.durability(constitution.policies.durability);
     if (own?.status === 'retired') {
       this.#depart();
       return;

@@ -26,6 +26,8 @@ export const controlToHost: readonly ControlToHost[] = [
   { kind: 'log', line: Buffer.from('{"event":"x"}') },
   { kind: 'listening', which: 'app-1' },
   { kind: 'status', json: Buffer.from('{}') },
+  { kind: 'durability', fsync: true },
+  { kind: 'durability', fsync: false },
 ];
 
 export const controlToEnclave: readonly ControlToEnclave[] = [

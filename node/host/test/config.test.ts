@@ -29,7 +29,7 @@ test('a minimal configuration gets every default, and paths beside the file', ()
   assert.equal(config.bridgeDirectory, '/vn/data/bridge');
   assert.equal(config.platformKeyFile, '/vn/data/platform-key.pem');
   assert.equal(config.genesisFile, '/vn/genesis.json');
-  assert.deepEqual(config.ledger, { chunkBytes: 16_777_216, durability: 'fsync' });
+  assert.deepEqual(config.ledger, { chunkBytes: 16_777_216 });
   assert.deepEqual(config.advertise, minimal.listen);
   assert.equal(config.workers[0]!.image, '/vn/images/worker');
   assert.equal(config.workers[0]!.advertise, '127.0.0.1:8001');
@@ -55,7 +55,7 @@ test('all faults are listed at once', () => {
 test('values out of bounds or of another type are refused', () => {
   for (const change of [
     { ledger: { chunkBytes: 10 } },
-    { ledger: { durability: 'none' } },
+    { ledger: { durability: 'memory' } },
     { limits: { maxConnections: 1.5 } },
     { workers: [] },
     { workers: {} },
