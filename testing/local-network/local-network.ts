@@ -133,6 +133,11 @@ export class LocalNetwork {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
+  /** Ends every process at once, as a loss of power does. */
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
   /** Starts every node that does not run; does not wait. */
   startAll(): void {
     for (const node of this.nodes) if (!node.isUp) node.start();

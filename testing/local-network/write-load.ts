@@ -9,8 +9,10 @@ import { waitUntil } from './waiting.ts';
 export interface WriteLoadOptions {
   /** Nodes written to, each over one stream; default all. */
   readonly nodes?: readonly LocalNode[];
-  /** Writes unanswered at once on each stream; default 32. */
+  /** Writes unanswered at once on each stream; default 8. */
   readonly inFlight?: number;
+  /** Between an answer and the next write, milliseconds; default 20, so that checks stay short. */
+  readonly pauseMs?: number;
   /** Prefix of the keys; default `load/`. */
   readonly prefix?: string;
   /** A write unanswered for so many milliseconds is given up with its stream; default 5,000. */
@@ -35,8 +37,10 @@ export class WriteLoad {
   readonly #network: LocalNetwork;
   readonly #prefix: string;
   readonly #patienceMs: number;
+  readonly #pauseMs: number;
   readonly #writers: Promise<void>[];
   #sent = 0;
+  #answered = 0;
   #running = true;
   #lastMs = performance.now();
   #longestGapMs = 0;
@@ -45,13 +49,19 @@ export class WriteLoad {
     this.#network = network;
     this.#prefix = options.prefix ?? 'load/';
     this.#patienceMs = options.patienceMs ?? 5_000;
-    const { nodes = network.nodes, inFlight = 32 } = options;
+    this.#pauseMs = options.pauseMs ?? 20;
+    const { nodes = network.nodes, inFlight = 8 } = options;
     this.#writers = nodes.map((node) => this.#write(node, inFlight));
   }
 
   /** Writes sent, whatever became of them. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** Writes of which the outcome was told or given up. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** The longest time without any acknowledgement, milliseconds. */
@@ -101,8 +111,9 @@ export class WriteLoad {
         this.#acknowledge(key, value, node);
       } catch (error) {
         this.#failed(error);
-        await sleep(20);
       }
+      this.#answered += 1;
+      await sleep(this.#pauseMs);
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LocalNetwork, type LocalNode, type Part, WriteLoad } from '../index.ts';
+import { LocalNetwork, type LocalNode, type Part, WriteLoad, waitUntil } from '../index.ts';
 
 /** One network, hit again and again while the same load goes on. */
 let network: LocalNetwork;
@@ -42,13 +42,14 @@ test('a leader whose manager is killed loses nothing it acknowledged, and rejoin
   await survives(await network.leader(), 'manager');
 });
 
-test('a leader stopped for five seconds is replaced, and follows when it wakes', async () => {
+test('a leader stopped for five seconds is replaced, and follows when it wakes', async (t) => {
   const leader = await network.leader();
   const view = leader.status?.view as number;
   leader.signal('manager', 'SIGSTOP');
   const stoppedMs = performance.now();
   try {
     for (const other of network.nodes) if (other !== leader) await load.progress(100, other);
+    t.diagnostic(`served again after ${Math.round(performance.now() - stoppedMs)} ms`);
     await sleep(Math.max(0, 5_000 - (performance.now() - stoppedMs)));
   } finally {
     leader.signal('manager', 'SIGCONT');
@@ -59,6 +60,32 @@ test('a leader stopped for five seconds is replaced, and follows when it wakes',
   assert.notEqual(role, 'leader');
   await load.progress(100, leader);
   await nothingIsLost();
+});
+
+test('writes on their way to a leader that stopped are answered while it is stopped', async (t) => {
+  const leader = await network.leader();
+  const patient = new WriteLoad(network, {
+    nodes: await network.followers(),
+    prefix: 'patient/',
+    inFlight: 64,
+    pauseMs: 0,
+    patienceMs: 60_000,
+  });
+  await patient.progress(50);
+  const sentBefore = patient.sent;
+  const stoppedMs = performance.now();
+  leader.signal('manager', 'SIGSTOP');
+  try {
+    await waitUntil(() => patient.answered >= sentBefore, {
+      what: 'an answer to each write sent before',
+      timeoutMs: 15_000,
+      seen: () => ({ sentBefore, answered: patient.answered }),
+    });
+    t.diagnostic(`all answered after ${Math.round(performance.now() - stoppedMs)} ms`);
+  } finally {
+    leader.signal('manager', 'SIGCONT');
+    await patient.stop();
+  }
 });
 
 test("a node whose worker is killed serves again with a new worker's state", async () => {
@@ -73,6 +100,16 @@ test('a leader whose worker is killed loses nothing it acknowledged', async () =
 test('a host that is killed takes its enclaves along and comes back as a new node', async () => {
   const [follower] = (await network.followers()) as [LocalNode];
   await survives(follower, 'host');
+});
+
+test('a network whose every process is killed at once keeps what it acknowledged', async (t) => {
+  await load.progress(100);
+  await network.kill();
+  network.startAll();
+  for (const node of network.nodes) await node.running();
+  for (const node of network.nodes) await load.progress(100, node);
+  await nothingIsLost();
+  t.diagnostic(`${load.acknowledged.size} writes acknowledged of ${load.sent} sent`);
 });
 
 test('what each node stored through all of this is one verified ledger', async () => {

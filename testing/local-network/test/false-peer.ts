@@ -71,7 +71,10 @@ export async function falsePeer(claims: FalseClaims): Promise<string> {
   };
   const ask = (): void => {
     if (!accepted.mine || !accepted.theirs) return;
-    if (!claims.ask) return resolve('ACCEPTED');
+    if (!claims.ask) {
+      resolve('ACCEPTED');
+      return;
+    }
     const { kind, body } = claims.ask;
     const frame = frameBuilder.begin(types.request).u32(1).text(kind);
     connection.send(frame.raw(utf8(JSON.stringify(body(key.publicKeySpki)))).finish());

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { decodeHeader, scanChunk } from '@concordat/ledger';
-import { type ReceiptJson, verifyReceipt } from '@concordat/sdk';
+import { type ReceiptJson, type SdkError, verifyReceipt } from '@concordat/sdk';
 import { LocalNetwork, type LocalNode, WriteLoad } from '../index.ts';
 
 let network: LocalNetwork;
@@ -14,7 +14,7 @@ let receiptId: string;
 
 before(async () => {
   network = await LocalNetwork.start();
-  written = new WriteLoad(network, { inFlight: 8 });
+  written = new WriteLoad(network, { pauseMs: 2 });
   await written.progress(500);
   await written.stop();
   foreign = await longerNetwork(await network.level());
@@ -190,6 +190,40 @@ test('a node whose ledger was put right again joins the others as a new node', a
   await node.rejoined(formerId.manager.nodeId);
   await network.level();
   assert.deepEqual(await written.missingOn(node), []);
+});
+
+test('a block changed under a running leader is not passed on as if it were whole', async (t) => {
+  const node = await network.leader();
+  const others = network.nodes.filter((other) => other !== node);
+  const { frames } = scanChunk(readFileSync(lastChunk(node)));
+  const victim = decodeHeader((frames[30] as (typeof frames)[number]).block);
+  const id = `${victim.view}.${victim.firstSeqno}`;
+  const putBack = keepLedger(node);
+  rewrite(lastChunk(node), (bytes) => {
+    const at = bytes.indexOf((frames[30] as (typeof frames)[number]).block) + 250;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    return bytes;
+  });
+  const asked = await network.admin(node);
+  const code = await asked.receipt(id, { timeoutMs: 5_000 }).then(
+    () => 'SERVED',
+    (error: SdkError) => error.code,
+  );
+  asked.close();
+  t.diagnostic(`the leader answered ${code}`);
+  assert.match(code, /LEDGER_CORRUPT|CONNECTION_LOST|UNREACHABLE|TIMEOUT/);
+  // A newcomer gets every block all the same, and the receipt is there.
+  const [newcomer, witness] = others as [LocalNode, LocalNode];
+  const formerId = newcomer.status?.nodeId as string;
+  newcomer.signal('manager', 'SIGKILL');
+  await newcomer.rejoined(formerId);
+  const admin = await network.admin(witness);
+  assert.ok(verifyReceipt(await admin.receipt(id), network.certificate).ok);
+  admin.close();
+  await node.kill();
+  putBack();
+  node.start();
+  await node.running();
 });
 
 test('offline verification names height and reason of damage in a copy', async () => {
