@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { FrameConnection, frameBuilder } from '@concordat/bridge';
 import { nodeIdOf } from '@concordat/crypto';
-import { AssertionError, BinaryReader, CodedError, type NodeId, utf8 } from '@concordat/std';
+import { BinaryReader, CodedError, type NodeId, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import { isText, readForeignObject, requireField } from './foreign.ts';
 
@@ -298,8 +298,6 @@ export class PeerSession {
           if (error instanceof CodedError) return fail(error.code, error.message);
           fail('INTERNAL_ERROR', 'the request failed');
           this.#policy.onFault(this, error);
-          // A broken invariant is ours, whoever provoked it: the process ends on it.
-          if (error instanceof AssertionError) throw error;
         },
       )
       .finally(() => {

@@ -74,6 +74,7 @@ test('more than can wait are refused', async () => {
   const answers = Array.from({ length: 257 }, () => first.queue.administer(nothing));
   for (const answer of answers) answer.catch(nothing);
   await assert.rejects(answers[256] as Promise<unknown>, { code: 'OVERLOADED' });
+  first.driver.stop();
 });
 
 test('a transaction that cannot be placed leaves state and session keys as they were', async () => {

@@ -1,15 +1,7 @@
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
+import { createVirtualEvidence } from '@concordat/attestation';
 import type { ManagerStart } from '@concordat/bridge';
 import { createRaft, type InitialState } from '@concordat/consensus';
-import {
-  actorIdOf,
-  createSigningKey,
-  issueCertificate,
-  type SigningKey,
-  toPem,
-} from '@concordat/crypto';
 import {
   buildProposal,
   buildVote,
@@ -17,7 +9,6 @@ import {
   parseConstitution,
   signNodeTuple,
 } from '@concordat/governance';
-import type { TransactionRecord } from '@concordat/ledger';
 import {
   type ActorId,
   type Height,
@@ -29,7 +20,7 @@ import {
 } from '@concordat/std';
 import { Administration } from '../administration.ts';
 import { AdministrativeQueue } from '../administrative-queue.ts';
-import { unknownNetwork, verifiedEvidence } from '../admission.ts';
+import { unknownNetwork } from '../admission.ts';
 import type { Announcement } from '../announcement.ts';
 import { BlockLog } from '../block-log.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
@@ -47,89 +38,29 @@ import { SealedRecords } from '../sealed-records.ts';
 import { SessionKeys } from '../session-keys.ts';
 import { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
-import type { WorkerLink } from '../worker-link.ts';
+import {
+  entropyOf,
+  FakeLink,
+  genesisOf,
+  managerCode,
+  type Organisation,
+  organisation,
+  platform,
+  startOf,
+  verdictOf,
+} from './parties.ts';
 
-const dayMs = 24 * 3600 * 1000;
-
-/** Bytes that look random and are the same in every run. */
-export function entropyOf(seed: string): (bytes: number) => Uint8Array {
-  let drawn = 0;
-  return (bytes) =>
-    createHash('shake256', { outputLength: bytes }).update(`${seed} ${drawn++}`).digest();
-}
-
-/** An organisation: key, certificate, and the id it has as an actor. */
-export interface Organisation {
-  readonly name: string;
-  readonly key: SigningKey;
-  readonly der: Uint8Array;
-  readonly pem: string;
-  readonly actorId: ActorId;
-}
-
-/** Makes an organisation's own certificate, valid from yesterday. */
-export function organisation(name: string, validForMs = 365 * dayMs): Organisation {
-  const key = createSigningKey(entropyOf(name)(32));
-  const der = issueCertificate({
-    subject: { commonName: name },
-    publicKeySpki: key.publicKeySpki,
-    issuer: { key },
-    serial: Uint8Array.of(1),
-    notBeforeMs: Date.now() - dayMs,
-    notAfterMs: Date.now() - dayMs + validForMs,
-    isCa: true,
-    usages: ['keyCertSign', 'clientAuth'],
-  });
-  return { name, key, der, pem: toPem(der), actorId: actorIdOf(der) };
-}
-
-export const managerCode = 'aa'.repeat(32);
-export const workerCode = 'bb'.repeat(32);
-export const platform = createSigningKey(entropyOf('platform')(32));
-
-/** Evidence of the one software platform of these tests, as verified. */
-export const verdictOf = (measurement: string, key = platform): Verdict =>
-  verifiedEvidence(
-    createVirtualEvidence({ measurement, reportData: new Uint8Array(32), platformKey: key }),
-    Date.now(),
-  );
-
-/** A genesis constitution of these members, who decide by majority. */
-export const genesisOf = (members: readonly Organisation[]) => ({
-  version: 1,
-  name: 'test network',
-  actors: members.map(({ name, pem }) => ({
-    kind: ['member', 'participant'],
-    name,
-    certificate: pem,
-    roles: [],
-  })),
-  nodes: [],
-  codeManifest: [
-    { measurement: managerCode, role: 'manager', name: 'manager', version: '1.0.0' },
-    { measurement: workerCode, role: 'worker', name: 'worker', version: '1.0.0', adapters: [] },
-  ],
-  teeManifest: [{ platform: 'virtual', rank: 0 }],
-  votingPolicies: { default: { kind: 'majority' } },
-  policies: {},
-  adapters: {},
-  keyHolders: [],
-});
-
-/** What a host tells the manager of node `n` to start with. */
-export const startOf = (n: number, owner: Organisation, genesis?: unknown): ManagerStart => ({
-  role: 'manager',
-  mode: genesis ? 'genesis' : 'join',
-  node: { name: `node ${n}`, actorCertificatePem: owner.pem },
-  addresses: { node: `n${n}:1`, admin: `n${n}:2`, applications: [`n${n}:3`] },
-  ...(genesis ? { genesis } : {}),
-  peers: [],
-  lastHeight: 0,
-  tickMs: 10,
-  workers: [],
-  genesisData: [],
-  restarts: 0,
-});
+export {
+  batch,
+  entropyOf,
+  FakeLink,
+  genesisOf,
+  managerCode,
+  type Organisation,
+  organisation,
+  platform,
+  verdictOf,
+} from './parties.ts';
 
 /** The host of one node: a ledger and records in memory, honest unless told otherwise. */
 export class FakeHost {
@@ -196,31 +127,6 @@ export class FakeHost {
     const owed = this.#owed.splice(0);
     for (const tell of owed) tell();
     return owed.length > 0;
-  }
-}
-
-/** A worker's link that only remembers. */
-export class FakeLink {
-  readonly index: number;
-  readonly sent: { kind: string; [field: string]: unknown }[] = [];
-  waitingBytes = 0;
-  serves = true;
-
-  constructor(index: number) {
-    this.index = index;
-  }
-
-  send(message: { kind: string }): boolean {
-    this.sent.push({ ...message });
-    return true;
-  }
-
-  served(): boolean {
-    return this.serves;
-  }
-
-  asLink(): WorkerLink {
-    return this as unknown as WorkerLink;
   }
 }
 
@@ -603,10 +509,6 @@ export function takeUp(node: TestNode, reply: JoinReply): void {
   node.sessionKeys.learnAll(reply.sessionKeys);
   node.given = parseConstitution(reply.constitution);
 }
-
-/** Transactions of a worker's batch. */
-export const batch = (...texts: string[]): TransactionRecord[] =>
-  texts.map((text) => ({ publicWrites: new Uint8Array(), privateWrites: utf8(text) }));
 
 /** Heights of every node's ledger. */
 export const heights = (world: World): Height[] =>

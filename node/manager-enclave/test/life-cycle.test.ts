@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type NodeId, toNodeId } from '@concordat/std';
+import { ManagerError } from '../errors.ts';
 import { LifeCycle } from '../life-cycle.ts';
 
 const electionTimeoutMs = 1_000;
@@ -54,4 +55,36 @@ test('nodes that resume take each other in at once', () => {
   const { life } = create();
   life.enter('resuming');
   assert.equal(life.acceptsResumers(electionTimeoutMs, 0), true);
+});
+
+test('each stage is told once, and a failed launch stays failed', () => {
+  const phases: string[] = [];
+  const failures: string[] = [];
+  const life = new LifeCycle({
+    onPhase: (phase, reason) => phases.push(reason ? `${phase}: ${reason}` : phase),
+    onFailed: (code) => failures.push(code),
+  });
+  life.enter('joining', 'asking');
+  life.enter('joining', 'asking');
+  life.fail(new ManagerError('HOST_FAULT', 'disk full'));
+  life.fail(new ManagerError('WORKER_REFUSED', 'gone'));
+  life.enter('running');
+  assert.deepEqual(phases, ['joining: asking', 'failed: HOST_FAULT: disk full']);
+  assert.deepEqual(failures, ['HOST_FAULT']);
+});
+
+test('one refusal by a peer is ahead of its time, a lasting one without a leader is not', () => {
+  const { life } = create();
+  life.enter('running');
+  const refused = (nowMs: number) => ({ up: false, code: 'NODE_NOT_ADMITTED', nowMs });
+  life.channelChanged(one, refused(1_000));
+  life.checkDisowned(false, 5_000);
+  life.checkDisowned(true, 60_000);
+  assert.equal(life.phase, 'running');
+  life.channelChanged(one, { up: true, code: undefined, nowMs: 60_000 });
+  life.checkDisowned(false, 90_000);
+  assert.equal(life.phase, 'running');
+  life.channelChanged(one, refused(90_000));
+  life.checkDisowned(false, 101_000);
+  assert.equal(life.phase, 'failed');
 });
