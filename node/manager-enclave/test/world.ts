@@ -1,0 +1,386 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createVirtualEvidence } from '@concordat/attestation';
+import type { ManagerStart } from '@concordat/bridge';
+import { createRaft, type InitialState } from '@concordat/consensus';
+import { type Constitution, signNodeTuple } from '@concordat/governance';
+import { type NodeId, toHeight, toHex, toView } from '@concordat/std';
+import { Administration } from '../administration.ts';
+import { AdministrativeQueue } from '../administrative-queue.ts';
+import { unknownNetwork } from '../admission.ts';
+import type { Announcement } from '../announcement.ts';
+import { BlockLog } from '../block-log.ts';
+import { GovernanceDesk } from '../governance-desk.ts';
+import { JoinDesk } from '../join-desk.ts';
+import { LedgerDriver } from '../ledger-driver.ts';
+import { LedgerReactions } from '../ledger-reactions.ts';
+import type { PeerTarget } from '../node-channel.ts';
+import type { NetworkIdentity, NodeContext } from '../node-context.ts';
+import { createNodeIdentity, type NodeIdentity } from '../node-identity.ts';
+import { PeerRoster } from '../peer-roster.ts';
+import type { PeerIdentity } from '../peer-session.ts';
+import { SealedRecords } from '../sealed-records.ts';
+import { SessionKeys } from '../session-keys.ts';
+import { StoredBlocks } from '../stored-blocks.ts';
+import { WorkerFeed } from '../worker-feed.ts';
+import {
+  entropyOf,
+  FakeLink,
+  managerCode,
+  type Organisation,
+  platform,
+  startOf,
+  verdictOf,
+} from './parties.ts';
+
+/** The host of one node: a ledger and records in memory, honest unless told otherwise. */
+export class FakeHost {
+  readonly blocks: Uint8Array[] = [];
+  readonly records = new Map<string, Uint8Array>();
+  readonly logged: { event: string; [field: string]: unknown }[] = [];
+  /** Whether blocks become durable by themselves. */
+  syncs = true;
+  /** Whether the node hears of what was done for it. */
+  reports = true;
+  /** Changes what is read back. */
+  tamper: ((blocks: Uint8Array[], from: number) => Uint8Array[]) | undefined;
+  committedHeight = 0;
+  readonly #owed: (() => void)[] = [];
+  readonly #node: TestNode;
+
+  constructor(node: TestNode) {
+    this.#node = node;
+  }
+
+  append(height: number, block: Uint8Array): void {
+    if (height !== this.blocks.length + 1) throw new Error(`append of ${height} out of order`);
+    this.blocks.push(block);
+    if (this.syncs) this.#owed.push(() => this.#node.driver.synced(height));
+  }
+
+  truncate(after: number): void {
+    this.blocks.length = Math.min(after, this.blocks.length);
+    this.#owed.push(() => this.#node.driver.truncated());
+  }
+
+  committed(height: number): void {
+    this.committedHeight = height;
+  }
+
+  async read(from: number, to: number): Promise<Uint8Array[]> {
+    const blocks = this.blocks.slice(from - 1, to);
+    return this.tamper ? this.tamper(blocks, from) : blocks;
+  }
+
+  async putRecord(name: string, bytes: Uint8Array): Promise<void> {
+    this.records.set(name, bytes);
+  }
+
+  async getRecord(name: string): Promise<Uint8Array | undefined> {
+    return this.records.get(name);
+  }
+
+  async attest(reportData: Uint8Array): Promise<Uint8Array> {
+    return createVirtualEvidence({ measurement: managerCode, reportData, platformKey: platform });
+  }
+
+  log(event: string, fields: Record<string, unknown> = {}): void {
+    this.logged.push({ event, ...fields });
+  }
+
+  status(): void {}
+  listening(): void {}
+  flush(): void {}
+
+  /** Tells the node what was done for it; answers whether there was anything. */
+  report(): boolean {
+    if (!this.reports) return false;
+    const owed = this.#owed.splice(0);
+    for (const tell of owed) tell();
+    return owed.length > 0;
+  }
+}
+
+/** The ledger side of one manager, on a host and a network in memory. */
+export class TestNode implements NodeContext {
+  readonly host: FakeHost;
+  readonly identity: NodeIdentity;
+  readonly start: ManagerStart;
+  readonly owner: Organisation;
+  readonly verdict = verdictOf(managerCode);
+  readonly administration = new Administration();
+  readonly feed = new WorkerFeed();
+  readonly worker = new FakeLink(1);
+  readonly sessionKeys: SessionKeys;
+  readonly log: BlockLog;
+  readonly stored: StoredBlocks;
+  readonly records: SealedRecords;
+  readonly announced: Announcement[] = [];
+  readonly refusedPeers: string[] = [];
+  readonly refusedMessages: string[] = [];
+  /** Constitutions that took effect here. */
+  readonly constitutions: Constitution[] = [];
+  broken: Error | undefined;
+  network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
+  phase = 'running' as const;
+  acceptsResumers = false;
+  given: Constitution | undefined;
+  governance: GovernanceDesk;
+  joinDesk: JoinDesk | undefined;
+  roster: PeerRoster | undefined;
+  readonly #world: World;
+  #driver: LedgerDriver | undefined;
+  #queue: AdministrativeQueue | undefined;
+
+  constructor(world: World, n: number, owner: Organisation, genesis?: unknown) {
+    this.#world = world;
+    this.owner = owner;
+    this.start = startOf(n, owner, genesis);
+    this.identity = createNodeIdentity(entropyOf(`node ${n}`), Date.now());
+    this.host = new FakeHost(this);
+    const { nodeId, encryption, signing } = this.identity;
+    this.sessionKeys = new SessionKeys(nodeId, encryption);
+    this.log = new BlockLog(nodeId, {
+      sessionKey: (epoch) => this.sessionKeys.get(epoch),
+      nodeKey: (node) => this.nodeKey(node),
+      sign: (bytes) => signing.sign(bytes),
+    });
+    this.stored = new StoredBlocks(this.host, {
+      history: this.log.history,
+      sessionKey: (epoch) => this.sessionKeys.get(epoch),
+      nodeCertificate: (node) => this.administration.node(node)?.certificate,
+    });
+    this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
+    this.feed.add(this.worker.asLink());
+    this.governance = new GovernanceDesk(this);
+  }
+
+  get control() {
+    return this.host as unknown as NodeContext['control'];
+  }
+
+  get channel() {
+    return this.#world.channelOf(this) as unknown as NodeContext['channel'];
+  }
+
+  get driver(): LedgerDriver {
+    return this.#driver as LedgerDriver;
+  }
+
+  get queue(): AdministrativeQueue {
+    return this.#queue as AdministrativeQueue;
+  }
+
+  get takesPart(): boolean {
+    return this.#driver !== undefined;
+  }
+
+  get leader(): NodeId | undefined {
+    return this.#driver?.status.leader;
+  }
+
+  get id(): NodeId {
+    return this.identity.nodeId;
+  }
+
+  /** How this node looks to another one that has attested it. */
+  get asPeer(): PeerIdentity {
+    const publicKey = this.identity.signing.publicKeySpki;
+    return { nodeId: this.id, publicKey, certificate: new Uint8Array() };
+  }
+
+  nodeKey(node: NodeId): Uint8Array | undefined {
+    const known = this.administration.nodeKey(node);
+    if (known) return known;
+    const entry = this.given?.nodes.find(({ nodeId }) => nodeId === node);
+    return entry && Buffer.from(entry.publicKey, 'hex');
+  }
+
+  belongTo(network: NetworkIdentity): void {
+    this.network = network;
+    this.sessionKeys.networkId = network.id;
+  }
+
+  begin(initial: Partial<InitialState> & Pick<InitialState, 'configuration'>, draw = 0): void {
+    const consensus = createRaft({
+      self: this.id,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      random: () => draw,
+      maxAppendBytes: 1 << 20,
+      maxInflightAppends: 64,
+      maxMemoryBytes: this.#world.memoryBytes,
+      initial: {
+        view: toView(0),
+        lastHeight: toHeight(0),
+        lastView: toView(0),
+        committed: toHeight(0),
+        configurationHeight: toHeight(0),
+        viewHistory: [],
+        ...initial,
+      },
+    });
+    const reactions = new LedgerReactions(this, {
+      onCommitted: () => undefined,
+      onAnnouncement: (announcement) => this.announced.push(announcement),
+      onConstitution: (constitution) => {
+        this.constitutions.push(constitution);
+        this.roster?.update(constitution, Date.now());
+      },
+      onStanding: () => undefined,
+      onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
+      onBroken: (error) => {
+        this.broken = error;
+      },
+    });
+    const { administration, log, sessionKeys } = this;
+    const peers = this.#world.channelOf(this);
+    this.#driver = new LedgerDriver({
+      consensus,
+      log,
+      disk: this.host,
+      stored: this.stored,
+      peers,
+      events: reactions,
+    });
+    this.#queue = new AdministrativeQueue({
+      administration,
+      driver: this.#driver,
+      log,
+      sessionKey: () => reactions.sessionKey(),
+      onPlaced: (height, announcement) => reactions.placed(height, announcement),
+      onTakenBack: () => reactions.takenBack(),
+      timeoutMs: 200,
+    });
+    this.roster = new PeerRoster(this.id, peers, this.#driver);
+    this.joinDesk = new JoinDesk({
+      administration,
+      queue: this.#queue,
+      driver: this.#driver,
+      sessionKeys,
+      network: this.network,
+      entropy: entropyOf(`join desk ${this.id}`),
+      log: (event, fields) => this.host.log(event, fields),
+    });
+  }
+
+  /** The text of the constitution's node entry for this node, as a member proposes it. */
+  get tuple() {
+    const { address, adminAddress, applicationAddresses } = {
+      address: this.start.addresses.node,
+      adminAddress: this.start.addresses.admin,
+      applicationAddresses: [...this.start.addresses.applications],
+    };
+    const publicKey = this.identity.signing.publicKeySpki;
+    return {
+      actorId: this.owner.actorId,
+      name: this.start.node.name,
+      address,
+      adminAddress,
+      applicationAddresses,
+      publicKey: toHex(publicKey),
+      encryptionKey: toHex(this.identity.encryption.publicKey),
+      signature: signNodeTuple(this.owner.key, { address, publicKey }),
+    };
+  }
+}
+
+/** A network of managers in one process: messages wait until `settle` delivers them. */
+export class World {
+  readonly nodes: TestNode[] = [];
+  readonly cut = new Set<NodeId>();
+  /** Payload bytes consensus keeps in memory. */
+  memoryBytes = 1 << 24;
+  /** Changes messages on their way. */
+  intercept: ((bytes: Buffer, to: NodeId) => Buffer) | undefined;
+  #wire: { from: NodeId; to: NodeId; bytes: Buffer }[] = [];
+
+  channelOf(node: TestNode) {
+    return {
+      send: (to: NodeId, parts: readonly Uint8Array[]): void => {
+        this.#wire.push({ from: node.id, to, bytes: Buffer.concat(parts) });
+      },
+      flush: (): void => undefined,
+      connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
+      request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
+        const other = this.node(to);
+        if (kind !== 'administer') throw new Error(kind);
+        return Buffer.from(await other.governance.executeForPeer(body));
+      },
+      set targets(_targets: readonly PeerTarget[]) {},
+      refuse: (peer: NodeId, code: string): void => {
+        node.refusedPeers.push(`${peer} ${code}`);
+      },
+    };
+  }
+
+  node(id: NodeId): TestNode {
+    return this.nodes.find((node) => node.id === id) as TestNode;
+  }
+
+  add(owner: Organisation, genesis?: unknown): TestNode {
+    const node = new TestNode(this, this.nodes.length + 1, owner, genesis);
+    this.nodes.push(node);
+    return node;
+  }
+
+  get running(): TestNode[] {
+    return this.nodes.filter((node) => node.takesPart);
+  }
+
+  get leader(): TestNode | undefined {
+    return this.running
+      .filter((node) => node.driver.leads && !this.cut.has(node.id))
+      .toSorted((a, b) => b.driver.status.view - a.driver.status.view)[0];
+  }
+
+  /** Delivers everything until nothing is on its way. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; ) {
+      const wire = this.#wire;
+      this.#wire = [];
+      for (const { from, to, bytes } of wire) {
+        if (this.cut.has(from) || this.cut.has(to)) continue;
+        const node = this.nodes.find(({ id }) => id === to);
+        if (node?.takesPart) {
+          node.driver.received(from, this.intercept ? this.intercept(bytes, to) : bytes);
+        }
+      }
+      let moved = wire.length > 0;
+      for (const node of this.running) moved = node.host.report() || moved;
+      await nextTurn();
+      quiet = moved ? 0 : quiet + 1;
+    }
+  }
+
+  /** Lets time pass for some nodes, all by default. */
+  async tick(ticks: number, nodes: readonly TestNode[] = this.running): Promise<void> {
+    for (let tick = 0; tick < ticks; tick++) {
+      for (const node of nodes) node.driver.tick();
+      await this.settle();
+    }
+  }
+
+  /** Lets time pass for the nodes that are not cut off, until one of them leads. */
+  async elect(): Promise<TestNode> {
+    for (let ticks = 0; ticks < 200; ticks++) {
+      const { leader } = this;
+      if (leader) return leader;
+      await this.tick(
+        1,
+        this.running.filter(({ id }) => !this.cut.has(id)),
+      );
+    }
+    throw new Error('no leader');
+  }
+
+  /** Waits for what needs messages to be delivered. */
+  async until<Result>(promise: Promise<Result>): Promise<Result> {
+    let done = false;
+    const settled = promise.finally(() => {
+      done = true;
+    });
+    settled.catch(() => undefined);
+    for (let turn = 0; turn < 400 && !done; turn++) await this.settle();
+    return settled;
+  }
+}
