@@ -8,7 +8,7 @@ import { BenchNetwork, type WorkerStats, workerStats } from '../bench-network.ts
 import { runLoad } from '../json-rpc-load.ts';
 import { type LatencyFigures, postOver } from '../mainnet-run.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
-import { anvilNodes, hardhatNode, measureDevelopmentNode } from '../peers/development-node.ts';
+import { anvilNode, hardhatNode, measureDevelopmentNode } from '../peers/development-node.ts';
 import { type TransferKind, type TransferSet, transferSet } from '../workloads/token-set.ts';
 import { transferLanes } from '../workloads/transfer-lanes.ts';
 import { barePeers } from './bare-peers.ts';
@@ -109,7 +109,7 @@ async function peersOf(
   const { rounds, say } = options;
   const count = rounds * perRound;
   const peers = [...(await barePeers(own, (engine) => ({ kind, engine, warmUp, count }), options))];
-  for (const node of [hardhatNode, ...anvilNodes]) {
+  for (const node of [hardhatNode, anvilNode]) {
     say(`peer: ${node.name}`);
     peers.push(
       await comparePeer(own, node.name, async () => {
