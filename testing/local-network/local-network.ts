@@ -216,7 +216,7 @@ export class LocalNetwork {
     this.#guests.push(node);
   }
 
-  /** Ends every process and removes the directory. */
+  /** Ends every process and removes the directory, unless CONCORDAT_KEEP is set to look into it. */
   async end(): Promise<void> {
     await Promise.all([...this.#guests, ...this.nodes].map((node) => node.kill()));
     await this.sandbox.down();
