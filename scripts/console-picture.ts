@@ -14,13 +14,13 @@ const lineHeight = 19;
 const charWidth = 8.43;
 const margin = 20;
 
-const escape = (text: string): string =>
+const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** Marks, times and addresses in colours a terminal would use. */
 function paint(line: string): string {
   const heading = /^\S/.test(line) && !line.startsWith('Stop');
-  const text = escape(line)
+  const text = escapeXml(line)
     .replace('✓', '<tspan fill="#7ee787">✓</tspan>')
     .replace(/( [\d.]+ m?s)$/, '<tspan fill="#8b949e">$1</tspan>')
     .replace(/(https?:\/\/[\w.:]+)/g, '<tspan fill="#79c0ff">$1</tspan>');
