@@ -21,6 +21,8 @@ export interface Command {
   /** Positionals and options as the usage line shows them. */
   readonly usage: string;
   readonly options: OptionDeclarations;
+  /** How many positionals it takes at most; none by default. */
+  readonly positionals?: number;
   /** Returns the exit status. */
   run(invocation: Invocation): Promise<number>;
 }
@@ -47,8 +49,13 @@ export async function runCommand(
   args: readonly string[],
   terminal: Terminal = processTerminal,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(command, args);
-  return command.run({ options: values, positionals, terminal });
+  try {
+    const { values, positionals } = parseOptions(command, args);
+    return await command.run({ options: values, positionals, terminal });
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'USAGE') throw error;
+    throw new CliError('USAGE', `${error.message}\n  usage: ${usageOf(command)}`);
+  }
 }
 
 function parseOptions(command: Command, args: readonly string[]) {
@@ -58,9 +65,13 @@ function parseOptions(command: Command, args: readonly string[]) {
       options: command.options,
       allowPositionals: true,
     });
+    const surplus = positionals[command.positionals ?? 0];
+    if (surplus !== undefined) throw new Error(`"${surplus}" is one argument too many`);
     return { values: values as Invocation['options'], positionals };
   } catch (error) {
-    throw new CliError('USAGE', `${(error as Error).message}\n  usage: ${usageOf(command)}`);
+    // What follows the first sentence is about arguments that begin with a hyphen.
+    const [what = ''] = (error as Error).message.split('. ');
+    throw new CliError('USAGE', what);
   }
 }
 

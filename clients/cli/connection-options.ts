@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { AdminClient, type Identity, readIdentity } from '@concordat/sdk';
 import { type Invocation, required } from './command.ts';
 import { CliError } from './errors.ts';
@@ -44,7 +44,14 @@ export async function connect(invocation: Invocation): Promise<AdminConnection> 
   }
   const { layout, node } = await sandboxNode(invocation);
   const record = await layout.read();
-  const actor = typeof options.as === 'string' ? options.as : (node?.organisation ?? '');
+  const actor = typeof options.as === 'string' ? options.as : node.organisation;
+  const actors = await readdir(layout.actors);
+  if (!actors.includes(actor)) {
+    throw new CliError(
+      'USAGE',
+      `this sandbox keeps no keys of ${actor}: --as takes one of ${actors.join(', ')}; for others give --address, --certificate and --key`,
+    );
+  }
   const identity = await readIdentity(layout.identity(actor));
   return {
     identity,
@@ -73,6 +80,9 @@ export async function sandboxNode({
     typeof name === 'string'
       ? record.nodes.find((candidate) => candidate.name === name)
       : (record.nodes.find(({ organisation }) => organisation === actor) ?? record.nodes[0]);
-  if (!node) throw new CliError('USAGE', `this sandbox has no node ${String(name)}`);
+  if (!node) {
+    const names = record.nodes.map((candidate) => candidate.name).join(', ');
+    throw new CliError('USAGE', `this sandbox has no node ${String(name)}, only ${names}`);
+  }
   return { layout, node };
 }

@@ -7,21 +7,56 @@ export type CliErrorCode =
   | 'SANDBOX_RUNNING'
   | 'SANDBOX_MISSING'
   | 'SANDBOX_DAMAGED'
+  | 'NOT_A_SANDBOX'
   | 'IMAGES_CHANGED'
   | 'NODE_FAILED'
   | 'TIMEOUT'
   | 'PORT_TAKEN'
   | 'VERIFICATION_FAILED'
+  | 'INTERRUPTED'
+  | 'NO_SUCH_TRANSACTION'
   | 'MISMATCH';
 
 /** A failure that a person at the command line can act on. */
 export class CliError extends CodedError<CliErrorCode> {}
 
+/** What to do about failures of this side of the wire that do not say it themselves. */
+const remedies: Readonly<Record<string, string>> = {
+  UNREACHABLE:
+    'Is it up? "npm run concordat -- sandbox status" tells for a sandbox; name another node with --node or --address.',
+  TIMEOUT: 'Look at the state and log of the node; a network without a majority answers no writes.',
+  CERTIFICATE_REFUSED: 'Use the certificate of an actor of this network, or one issued under it.',
+  NOT_TLS: 'Check the address: nodes serve TLS 1.3 on their administrative and application ports.',
+  INVALID_NETWORK_CERTIFICATE:
+    'Give the certificate under networkCertificate in the status.json of a node of the network.',
+  INVALID_KEY: 'Give the PEM file of the private key.',
+};
+
 /** What is printed for a failed command: what happened, and what to do next. */
 export function explain(error: unknown): string {
-  if (!(error instanceof CodedError)) {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (error instanceof CodedError) {
+    const code: string = error.code;
+    const remedy = isErrorCode(code) ? catalogueEntry(code).remedy : remedies[code];
+    const said = remedy === undefined || error.message.includes(remedy);
+    return `${code}: ${error.message}${said ? '' : `\n  ${remedy}`}`;
   }
-  const remedy = isErrorCode(error.code) ? `\n  ${catalogueEntry(error.code).remedy}` : '';
-  return `${error.code}: ${error.message}${remedy}`;
+  if (isSystemError(error)) return `${error.code}: ${systemFailure(error)}`;
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `a fault of this program, please report it\n${told}`;
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { code: string } =>
+  error instanceof Error &&
+  typeof (error as NodeJS.ErrnoException).code === 'string' &&
+  typeof (error as NodeJS.ErrnoException).syscall === 'string';
+
+function systemFailure({ code, path, message }: NodeJS.ErrnoException): string {
+  const where = path ?? 'the file';
+  if (code === 'ENOENT') return `there is no ${where}`;
+  if (code === 'ENOTDIR') return `${where} does not lie in a directory: check the path`;
+  if (code === 'EISDIR') return `${where} is a directory: name a file`;
+  if (code === 'EACCES' || code === 'EPERM') return `${where} may not be read or written by you`;
+  if (code === 'EROFS') return `${where} lies on a read-only file system: name another directory`;
+  if (code === 'ENOSPC') return 'the disk is full: free space and try again';
+  return message;
 }

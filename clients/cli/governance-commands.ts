@@ -10,6 +10,7 @@ const propose: Command = {
   name: 'propose',
   summary: 'propose changes to the constitution, signed with the organisation’s key',
   usage: `<actions.json | action 'json arguments'> ${connectionUsage}`,
+  positionals: 2,
   options: connectionOptions,
   run: async (invocation) => {
     const actions = await actionsOf(invocation.positionals);
@@ -50,6 +51,7 @@ const vote: Command = {
   name: 'vote',
   summary: 'vote on a proposal, signed with the organisation’s key',
   usage: `<proposal id or its beginning> <yes|no> ${connectionUsage}`,
+  positionals: 2,
   options: connectionOptions,
   run: async (invocation) => {
     const [given = '', answer] = invocation.positionals;
@@ -73,6 +75,7 @@ const withdraw: Command = {
   name: 'withdraw',
   summary: 'withdraw an open proposal of one’s own',
   usage: `<proposal id or its beginning> ${connectionUsage}`,
+  positionals: 1,
   options: connectionOptions,
   run: async (invocation) => {
     const { admin } = await connect(invocation);

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import {
+  type AdminClient,
   createOrganisation,
   type EncryptionKey,
   importEncryptionKey,
   issueStaffIdentity,
   type LedgerReport,
+  type ReceiptJson,
   readIdentity,
   saveIdentity,
   verifyLedger,
@@ -24,9 +26,9 @@ const ledgerVerify: Command = {
   summary: 'verify a ledger offline: every block, signature and, with the owner’s key, every byte',
   usage:
     '<node of the sandbox | directory of chunk files> [--network-certificate file] [--owner-key file] [--json]',
+  positionals: 1,
   options: {
     directory: { type: 'string', default: defaultSandboxDirectory },
-    node: { type: 'string' },
     'network-certificate': { type: 'string' },
     'owner-key': { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -61,21 +63,34 @@ async function ledgerOf(invocation: Invocation): Promise<{
   const { options } = invocation;
   const [where = 'vn1'] = invocation.positionals;
   const ownerKey = options['owner-key'];
+  const certificate = options['network-certificate'];
   if (existsSync(where)) {
     return {
       directory: where,
       networkCertificate: await readFile(required(invocation, 'network-certificate'), 'utf8'),
       ...(typeof ownerKey === 'string' && {
-        keyHolderKey: importEncryptionKey(await readFile(ownerKey, 'utf8')),
+        keyHolderKey: await readKey(ownerKey),
       }),
     };
   }
   const { layout } = await sandboxNode({ ...invocation, options: { ...options, node: where } });
   return {
     directory: layout.ledger(where),
-    networkCertificate: await readFile(layout.networkCertificate, 'utf8'),
-    keyHolderKey: importEncryptionKey(await readFile(layout.ownerKey, 'utf8')),
+    networkCertificate: await readFile(
+      typeof certificate === 'string' ? certificate : layout.networkCertificate,
+      'utf8',
+    ),
+    keyHolderKey: await readKey(typeof ownerKey === 'string' ? ownerKey : layout.ownerKey),
   };
+}
+
+async function readKey(file: string): Promise<EncryptionKey> {
+  const pem = await readFile(file, 'utf8');
+  try {
+    return importEncryptionKey(pem);
+  } catch (error) {
+    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
+  }
 }
 
 function printReport({ terminal }: Invocation, report: LedgerReport, directory: string): void {
@@ -106,24 +121,46 @@ const receiptGet: Command = {
   name: 'receipt get',
   summary: 'fetch the receipt of a committed transaction and verify it',
   usage: `<view.seqno> [--output file] ${connectionUsage}`,
+  positionals: 1,
   options: { ...connectionOptions, output: { type: 'string' } },
   run: async (invocation) => {
     const [id] = invocation.positionals;
     if (!id) throw new CliError('USAGE', 'name a transaction as view.seqno, like 2.17');
     const { admin } = await connect(invocation);
-    const receipt = await admin.receipt(id).finally(() => admin.close());
+    const receipt = await receiptOf(admin, id).finally(() => admin.close());
     const text = `${JSON.stringify(receipt, undefined, 2)}\n`;
     const { output } = invocation.options;
-    if (typeof output === 'string') await writeFile(output, text);
-    else invocation.terminal.write(text);
+    if (typeof output === 'string') {
+      await writeFile(output, text);
+      invocation.terminal.write(
+        `Wrote ${output}: it proves that transaction ${id} is in the ledger (verified just now).\n`,
+      );
+    } else {
+      invocation.terminal.write(text);
+      process.stderr.write(
+        `Verified: transaction ${id} is in the ledger. Keep it with --output file; "receipt verify" checks it offline.\n`,
+      );
+    }
     return 0;
   },
 };
+
+/** The receipt of a transaction, without waiting for one that nobody has sent. */
+async function receiptOf(admin: AdminClient, id: string): Promise<ReceiptJson> {
+  const { status } = await admin.transaction(id);
+  if (status !== 'Unknown') return admin.receipt(id);
+  const last = await admin.commit();
+  throw new CliError(
+    'NO_SUCH_TRANSACTION',
+    `this node has heard of no transaction ${id}; its last committed one is ${last.transaction_id}`,
+  );
+}
 
 const receiptVerify: Command = {
   name: 'receipt verify',
   summary: 'verify a receipt offline with the network’s certificate',
   usage: '<receipt.json> [--network-certificate file] [--directory sandbox]',
+  positionals: 1,
   options: {
     directory: { type: 'string', default: defaultSandboxDirectory },
     'network-certificate': { type: 'string' },
@@ -204,6 +241,7 @@ const nodeTupleCommand: Command = {
   summary:
     'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
   usage: '<status.json of its host> --certificate file --key file',
+  positionals: 1,
   options: { certificate: { type: 'string' }, key: { type: 'string' } },
   run: async (invocation) => {
     const [file] = invocation.positionals;

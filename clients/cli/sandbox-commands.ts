@@ -1,12 +1,24 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Command, type Invocation, wholeNumber } from './command.ts';
 import { CliError } from './errors.ts';
-import { defaultSandboxDirectory, SandboxLayout } from './sandbox/layout.ts';
-import { endProcesses, isRunning, readStatus, sleep } from './sandbox/node-process.ts';
+import { abortOnInterrupt } from './interrupt.ts';
+import {
+  defaultSandboxDirectory,
+  SandboxLayout,
+  type SandboxNode,
+  type SandboxRecord,
+} from './sandbox/layout.ts';
+import {
+  endProcesses,
+  isRunning,
+  type NodeStatus,
+  readStatus,
+  sleep,
+} from './sandbox/node-process.ts';
 import { Sandbox, type SandboxOptions, short } from './sandbox/sandbox.ts';
+import { endSandbox, runningProcesses } from './sandbox/sandbox-processes.ts';
 import { renderTable, Steps } from './terminal.ts';
 
 /** Options every command on a sandbox takes. */
@@ -39,9 +51,11 @@ export const openSandbox = (invocation: Invocation, steps: Steps): Promise<Sandb
 
 const cliMain = fileURLToPath(new URL('main.ts', import.meta.url));
 const gatewayStartMs = 15_000;
+/** Name under which the gateway is recorded among the processes. */
+const gatewayName = 'gateway';
 
 /** Starts the gateway as a process of the sandbox; returns its URL. @throws CliError NODE_FAILED */
-export async function startGateway(sandbox: Sandbox): Promise<string> {
+export async function startGateway(sandbox: Sandbox, signal?: AbortSignal): Promise<string> {
   const { layout, record } = sandbox;
   const log = openSync(layout.gatewayLog, 'a');
   const args = ['gateway', '--directory', layout.directory];
@@ -52,12 +66,13 @@ export async function startGateway(sandbox: Sandbox): Promise<string> {
   closeSync(log);
   child.unref();
   if (child.pid === undefined) throw new CliError('NODE_FAILED', 'the gateway did not start');
-  await sandbox.adopt(child.pid);
+  await sandbox.adopt(gatewayName, child.pid);
   const url = `http://127.0.0.1:${record.gatewayPort}`;
   const deadline = performance.now() + gatewayStartMs;
-  while (performance.now() < deadline && isRunning(child.pid)) {
+  while (performance.now() < deadline && isRunning(child.pid) && !signal?.aborted) {
     const answered = await fetch(url, {
       method: 'POST',
+      signal: AbortSignal.any([AbortSignal.timeout(gatewayStartMs), ...(signal ? [signal] : [])]),
       headers: { 'content-type': 'application/json' },
       body: '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}',
     }).then(
@@ -67,6 +82,7 @@ export async function startGateway(sandbox: Sandbox): Promise<string> {
     if (answered) return url;
     await sleep(50);
   }
+  if (signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
   throw new CliError('NODE_FAILED', `the gateway does not answer; its log: ${layout.gatewayLog}`);
 }
 
@@ -79,10 +95,20 @@ const up: Command = {
     const { terminal, options } = invocation;
     const steps = new Steps(terminal, { json: options.json === true });
     const sandbox = await openSandbox(invocation, steps);
-    await sandbox.up();
-    steps.begin('starting the gateway');
-    steps.done(`gateway for wallets and tools at ${await startGateway(sandbox)}`);
-    terminal.write('\nStop it with: npm run concordat -- sandbox down\n');
+    const signal = abortOnInterrupt(terminal);
+    try {
+      await sandbox.up(signal);
+      steps.begin('starting the gateway');
+      const url = await startGateway(sandbox, signal);
+      steps.done(`gateway for wallets and tools at ${url}`, { url });
+    } catch (error) {
+      steps.failed();
+      await sandbox.down();
+      if (signal.aborted) return 130;
+      throw error;
+    }
+    await sandbox.release();
+    steps.note('stop it with: npm run concordat -- sandbox down');
     return 0;
   },
 };
@@ -94,14 +120,52 @@ const down: Command = {
   options: sandboxOptions,
   run: async ({ options, terminal }) => {
     const layout = new SandboxLayout(String(options.directory));
-    const pids = ((await layout.readProcesses())?.pids ?? []).filter(isRunning);
-    if (pids.length === 0) terminal.write('No sandbox is running.\n');
-    await endProcesses(pids);
-    await rm(layout.processes, { force: true });
-    if (pids.length > 0) terminal.write(`Stopped ${pids.length} processes.\n`);
+    const names = await endSandbox(layout);
+    terminal.write(
+      names.length === 0
+        ? `No sandbox is running in ${layout.directory}.\n`
+        : `Stopped ${names.join(', ')}.\n`,
+    );
     return 0;
   },
 };
+
+const restart: Command = {
+  name: 'sandbox restart',
+  summary: 'start one node of a running sandbox again, as after a crash',
+  usage: '<vn1 | vn2 | … | gateway> [--directory path]',
+  positionals: 1,
+  options: sandboxOptions,
+  run: async ({ options, positionals, terminal }) => {
+    const layout = new SandboxLayout(String(options.directory));
+    const record = await requireRecord(layout);
+    const names = [...record.nodes.map(({ name }) => name), gatewayName];
+    const [name = ''] = positionals;
+    if (!names.includes(name)) throw new CliError('USAGE', `name one of: ${names.join(', ')}`);
+    const running = await runningProcesses(layout);
+    if (running.length === 0) {
+      throw new CliError(
+        'SANDBOX_MISSING',
+        'this sandbox is stopped: resume all of it with "npm start", or "npm run concordat -- sandbox up"',
+      );
+    }
+    const sandbox = await Sandbox.attach(layout);
+    await endProcesses(running.filter((other) => other.name === name).map(({ pid }) => pid));
+    if (name === gatewayName) await startGateway(sandbox);
+    else await sandbox.restart(name);
+    terminal.write(`${name} runs again.\n`);
+    return 0;
+  },
+};
+
+async function requireRecord(layout: SandboxLayout): Promise<SandboxRecord> {
+  const record = await layout.read();
+  if (record) return record;
+  throw new CliError(
+    'SANDBOX_MISSING',
+    `there is no sandbox in ${layout.directory}: start one with "npm start"`,
+  );
+}
 
 const status: Command = {
   name: 'sandbox status',
@@ -110,47 +174,85 @@ const status: Command = {
   options: { ...sandboxOptions, json: { type: 'boolean', default: false } },
   run: async ({ options, terminal }) => {
     const layout = new SandboxLayout(String(options.directory));
-    const record = await layout.read();
-    if (!record) {
-      throw new CliError(
-        'SANDBOX_MISSING',
-        `there is no sandbox in ${layout.directory}: start one with "npm start"`,
-      );
-    }
-    const pids = ((await layout.readProcesses())?.pids ?? []).filter(isRunning);
-    const nodes = await Promise.all(
-      record.nodes.map(async (node) => ({ ...node, status: await readStatus(layout, node.name) })),
-    );
-    if (options.json === true) {
-      terminal.write(`${JSON.stringify({ running: pids.length > 0, nodes })}\n`);
-      return 0;
-    }
-    terminal.write(
-      pids.length > 0
-        ? 'The sandbox is running.\n\n'
-        : 'The sandbox is stopped; last known state:\n\n',
-    );
-    terminal.write(
-      renderTable(
-        ['node', 'organisation', 'phase', 'role', 'view', 'block', 'application', 'admin'],
-        nodes.map(({ name, organisation, ports, status }) => [
-          name,
-          organisation,
-          status?.phase ?? 'unknown',
-          status?.role ?? '',
-          String(status?.view ?? ''),
-          String(status?.committedHeight ?? ''),
-          `127.0.0.1:${ports.application}`,
-          `127.0.0.1:${ports.admin}`,
-        ]),
-      ),
-    );
-    const failed = nodes.filter(({ status }) => status?.reason !== undefined);
-    for (const { name, status } of failed) terminal.write(`  ${name}: ${status?.reason}\n`);
-    terminal.write(`\n  network ${short(record.networkId ?? '')}  directory ${layout.directory}\n`);
+    const record = await requireRecord(layout);
+    const state = await stateOf(layout, record);
+    if (options.json === true) terminal.write(`${JSON.stringify(state)}\n`);
+    else terminal.write(describeState(state, layout, record));
     return 0;
   },
 };
 
+interface SandboxState {
+  readonly running: boolean;
+  readonly nodes: readonly (SandboxNode & {
+    pid: number | undefined;
+    status: NodeStatus | undefined;
+  })[];
+  readonly gateway: { readonly url: string; readonly pid: number | undefined };
+}
+
+async function stateOf(layout: SandboxLayout, record: SandboxRecord): Promise<SandboxState> {
+  const processes = await runningProcesses(layout);
+  const pidOf = new Map(processes.map(({ name, pid }) => [name, pid]));
+  const nodes = await Promise.all(
+    record.nodes.map(async (node) => ({
+      ...node,
+      pid: pidOf.get(node.name),
+      // What a host wrote before it ended is no longer so.
+      status: pidOf.has(node.name) ? await readStatus(layout, node.name) : undefined,
+    })),
+  );
+  const gateway = { url: `http://127.0.0.1:${record.gatewayPort}`, pid: pidOf.get(gatewayName) };
+  return { running: processes.length > 0, nodes, gateway };
+}
+
+const stateColumns = [
+  'node',
+  'organisation',
+  'host pid',
+  'phase',
+  'role',
+  'view',
+  'block',
+  'application',
+  'admin',
+];
+
+function describeState(
+  { running, nodes, gateway }: SandboxState,
+  layout: SandboxLayout,
+  record: SandboxRecord,
+): string {
+  const rows = nodes.map(({ name, organisation, ports, pid, status }) => [
+    name,
+    organisation,
+    String(pid ?? ''),
+    pid === undefined ? 'stopped' : (status?.phase ?? 'starting'),
+    status?.role ?? '',
+    String(status?.view ?? ''),
+    String(status?.committedHeight ?? ''),
+    `127.0.0.1:${ports.application}`,
+    `127.0.0.1:${ports.admin}`,
+  ]);
+  const reasons = nodes.filter(({ status }) => status?.reason !== undefined);
+  const stopped = [
+    ...nodes.filter(({ pid }) => pid === undefined).map(({ name }) => name),
+    ...(gateway.pid === undefined ? [gatewayName] : []),
+  ];
+  const lines = [
+    running ? 'The sandbox is running.' : 'The sandbox is stopped.',
+    '',
+    renderTable(stateColumns, rows),
+    ...reasons.map(({ name, status }) => `  ${name}: ${status?.reason}`),
+    `  gateway ${gateway.url}${gateway.pid === undefined ? ', stopped' : ''}`,
+    `  network ${short(record.networkId ?? '')}  directory ${layout.directory}`,
+    ...(running && stopped.length > 0
+      ? [`  bring back with: npm run concordat -- sandbox restart ${stopped[0]}`]
+      : []),
+    '',
+  ];
+  return lines.join('\n');
+}
+
 /** Commands on a consortium on this machine. */
-export const sandboxCommands: readonly Command[] = [up, down, status];
+export const sandboxCommands: readonly Command[] = [up, down, restart, status];

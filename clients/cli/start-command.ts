@@ -1,5 +1,8 @@
 import type { Command } from './command.ts';
+import { aborted, abortOnInterrupt } from './interrupt.ts';
+import { sleep } from './sandbox/node-process.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
+import { runningProcesses } from './sandbox/sandbox-processes.ts';
 import { openSandbox, startGateway, startOptions } from './sandbox-commands.ts';
 import { formatMs, paint, renderTable, Steps, type Terminal } from './terminal.ts';
 import { runTour, type TourReport } from './tour/tour.ts';
@@ -19,49 +22,69 @@ export const startCommand: Command = {
       'Concordat: a confidential ledger run by organisations that do not trust each other',
     );
     const sandbox = await openSandbox(invocation, steps);
-    const interrupted = onInterrupt();
+    const signal = abortOnInterrupt(terminal);
     try {
-      const url = await Promise.race([bringUp(sandbox, steps), interrupted.then(() => undefined)]);
-      if (url === undefined) return 130;
-      steps.heading('An ordinary Ethereum client on it');
-      const tour = await runTour(sandbox, url, steps);
+      const shown = await show(sandbox, steps, signal);
+      if (!shown) return interrupted(steps);
+      const { url, tour } = shown;
       const readyMs = performance.now() - startedMs;
       if (json) terminal.write(`${JSON.stringify({ ready: true, readyMs, url, ...tour })}\n`);
       else summarise(terminal, { sandbox, url, tour, readyMs });
-      if (options.once !== true) await interrupted;
+      if (options.once !== true) await watch(sandbox, steps, signal);
     } catch (error) {
+      if (signal.aborted) return interrupted(steps);
       steps.failed();
       throw error;
     } finally {
       if (!json) terminal.write('\nStopping…\n');
       await sandbox.down();
-      if (!json) terminal.write('Stopped. "npm start" resumes this ledger.\n');
+      const next = sandbox.record.complete ? ' "npm start" resumes this ledger.' : '';
+      if (!json) terminal.write(`Stopped.${next}\n`);
     }
     return 0;
   },
 };
 
-/** Resolves at the first interrupt; a second one while stopping ends at once. */
-function onInterrupt(): Promise<void> {
-  return new Promise((resolve) => {
-    let seen = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        if (seen) process.exit(130);
-        seen = true;
-        resolve();
-      });
-    }
-  });
+function interrupted(steps: Steps): number {
+  steps.failed();
+  return 130;
 }
 
-async function bringUp(sandbox: Sandbox, steps: Steps): Promise<string> {
+/** Brings the network up and shows it at work; undefined when the signal ended that early. */
+async function show(
+  sandbox: Sandbox,
+  steps: Steps,
+  signal: AbortSignal,
+): Promise<{ readonly url: string; readonly tour: TourReport } | undefined> {
   steps.heading('The network');
-  await sandbox.up();
+  await sandbox.up(signal);
   steps.begin('starting the gateway');
-  const url = await startGateway(sandbox);
+  const url = await startGateway(sandbox, signal);
   steps.done(`gateway for wallets and tools at ${url}`);
-  return url;
+  steps.heading('An ordinary Ethereum client on it');
+  const tour = await Promise.race([runTour(sandbox, url, steps, signal), aborted(signal)]);
+  return tour ? { url, tour } : undefined;
+}
+
+const watchMs = 500;
+
+/** Tells of processes of the network that end or come back, until the signal. */
+async function watch(sandbox: Sandbox, steps: Steps, signal: AbortSignal): Promise<void> {
+  const gone = new Set<string>();
+  const names = [...sandbox.nodes.map(({ name }) => name), 'gateway'];
+  const end = aborted(signal);
+  while (!signal.aborted) {
+    await Promise.race([sleep(watchMs), end]);
+    const alive = new Set((await runningProcesses(sandbox.layout)).map(({ name }) => name));
+    for (const name of signal.aborted ? [] : names) {
+      if (alive.has(name) && gone.delete(name)) steps.note(`${name} runs again`);
+      if (alive.has(name) || gone.has(name)) continue;
+      gone.add(name);
+      steps.note(
+        `${name} has ended; bring it back with: npm run concordat -- sandbox restart ${name}`,
+      );
+    }
+  }
 }
 
 function summarise(

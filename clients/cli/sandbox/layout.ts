@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CliError } from '../errors.ts';
 
@@ -27,13 +27,34 @@ export interface SandboxRecord {
   readonly complete: boolean;
 }
 
-/** Process ids of a sandbox that is up. */
+/** One process of a sandbox that is up. */
+export interface SandboxProcess {
+  /** Name of the node whose host it is, `gateway`, or `starter`: the command that brings it up. */
+  readonly name: string;
+  readonly pid: number;
+  /** When it began, as the system counts it: a number that is given out again is another process. */
+  readonly began?: string;
+}
+
+/** The processes of a sandbox that is up. */
 export interface SandboxProcesses {
-  readonly pids: readonly number[];
+  readonly processes: readonly SandboxProcess[];
 }
 
 /** Where a sandbox lies by default, relative to the working directory. */
 export const defaultSandboxDirectory = '.concordat/sandbox';
+
+/** What lies in the directory of a sandbox. */
+const own: readonly string[] = [
+  'sandbox.json',
+  'processes.json',
+  'genesis.json',
+  'network.pem',
+  'owner-key.pem',
+  'gateway.log',
+  'actors',
+  'nodes',
+];
 
 /** Paths of one sandbox. */
 export class SandboxLayout {
@@ -48,7 +69,7 @@ export class SandboxLayout {
     return join(this.directory, 'sandbox.json');
   }
 
-  /** Process ids while it is up. */
+  /** Its processes while it is up. */
   get processes(): string {
     return join(this.directory, 'processes.json');
   }
@@ -68,9 +89,14 @@ export class SandboxLayout {
     return join(this.directory, 'owner-key.pem');
   }
 
+  /** Directory with one directory for each actor whose keys the sandbox keeps. */
+  get actors(): string {
+    return join(this.directory, 'actors');
+  }
+
   /** Files of an actor's identity. */
   identity(actor: string): { readonly certificateFile: string; readonly keyFile: string } {
-    const directory = join(this.directory, 'actors', actor);
+    const directory = join(this.actors, actor);
     return {
       certificateFile: join(directory, 'certificate.pem'),
       keyFile: join(directory, 'key.pem'),
@@ -107,14 +133,28 @@ export class SandboxLayout {
     return this.#json<SandboxRecord>(this.record);
   }
 
-  /** Reads the process ids; undefined when none are recorded. */
-  async readProcesses(): Promise<SandboxProcesses | undefined> {
-    return this.#json<SandboxProcesses>(this.processes);
+  /** Reads the processes; none when none are recorded. @throws CliError SANDBOX_DAMAGED */
+  async readProcesses(): Promise<readonly SandboxProcess[]> {
+    return (await this.#json<SandboxProcesses>(this.processes))?.processes ?? [];
   }
 
-  /** Removes everything. */
+  /**
+   * Removes the sandbox's files, and none but those.
+   * @throws CliError NOT_A_SANDBOX when the directory holds something else and no sandbox
+   */
   async remove(): Promise<void> {
-    await rm(this.directory, { recursive: true, force: true });
+    const names = await readdir(this.directory).catch((error: NodeJS.ErrnoException): string[] => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    if (names.length === 0) return;
+    if (!names.includes('sandbox.json') && !names.every((name) => own.includes(name))) {
+      throw new CliError(
+        'NOT_A_SANDBOX',
+        `${this.directory} holds other files and no sandbox: name a new or an empty --directory`,
+      );
+    }
+    for (const name of own) await rm(join(this.directory, name), { recursive: true, force: true });
   }
 
   async #json<T>(path: string): Promise<T | undefined> {
@@ -128,7 +168,12 @@ export class SandboxLayout {
     try {
       return JSON.parse(text) as T;
     } catch {
-      throw new CliError('SANDBOX_DAMAGED', `${path} is not JSON: start anew with --fresh`);
+      throw new CliError(
+        'SANDBOX_DAMAGED',
+        path === this.processes
+          ? `${path} is not JSON: remove it once no process of this sandbox runs`
+          : `${path} is not JSON: start anew with --fresh`,
+      );
     }
   }
 }

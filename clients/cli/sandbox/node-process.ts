@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CliError } from '../errors.ts';
-import type { SandboxLayout, SandboxNode } from './layout.ts';
+import type { SandboxLayout, SandboxNode, SandboxProcess } from './layout.ts';
 
 /** What a manager enclave publishes about itself through its host. */
 export interface NodeStatus {
@@ -72,7 +72,7 @@ export async function readStatus(
 
 /**
  * Waits until a node's status satisfies a condition.
- * @throws CliError NODE_FAILED when the node gave up, TIMEOUT
+ * @throws CliError NODE_FAILED when the node gave up or its host ended, INTERRUPTED, TIMEOUT
  */
 export async function waitForStatus(
   layout: SandboxLayout,
@@ -81,20 +81,61 @@ export async function waitForStatus(
     readonly until: (status: NodeStatus) => boolean;
     readonly afterMs: number;
     readonly timeoutMs: number;
-    readonly onStatus?: (status: NodeStatus) => void;
+    /** Process id of its host: there is nothing to wait for once that has ended. */
+    readonly host?: number;
+    readonly signal?: AbortSignal;
   },
 ): Promise<NodeStatus> {
   const deadline = performance.now() + options.timeoutMs;
   let status: NodeStatus | undefined;
-  while (performance.now() < deadline) {
+  let ended = false;
+  while (performance.now() < deadline && !ended) {
+    if (options.signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
+    ended = options.host !== undefined && !isRunning(options.host);
     status = await readStatus(layout, node, options.afterMs);
-    if (status) options.onStatus?.(status);
     if (status && options.until(status)) return status;
+    if (status && isHopeless(status)) break;
     await sleep(pollMs);
   }
-  const last = status ? `${status.phase}${status.reason ? ` (${status.reason})` : ''}` : 'silent';
-  const code = status?.phase === 'failed' ? 'NODE_FAILED' : 'TIMEOUT';
-  throw new CliError(code, `${node} is ${last}; its log: ${layout.nodeLog(node)}`);
+  const fault = await lastFault(layout, node, options.afterMs);
+  const phase = status ? `${status.phase}${status.reason ? ` (${status.reason})` : ''}` : 'silent';
+  const what = ended ? 'its host ended' : `it is ${phase}`;
+  const code = ended || status?.phase === 'failed' ? 'NODE_FAILED' : 'TIMEOUT';
+  const why = fault ? `\n  ${fault}` : '';
+  throw new CliError(
+    code,
+    `${node} did not come up: ${what}${why}\n  log: ${layout.nodeLog(node)}`,
+  );
+}
+
+/** A stored ledger or record that does not hold fails again at every launch. */
+const isHopeless = ({ phase, reason }: NodeStatus): boolean =>
+  phase === 'failed' && /^(LEDGER_|RECORD_|NODE_REMOVED|INVALID_)/.test(reason ?? '');
+
+/** The last line of a host's log since an instant that tells of an error: its code and message. */
+export async function lastFault(
+  layout: SandboxLayout,
+  node: string,
+  afterMs: number,
+): Promise<string | undefined> {
+  const text = await readFile(layout.nodeLog(node), 'utf8').catch(() => '');
+  for (const line of text.trimEnd().split('\n').reverse()) {
+    const entry = parseLine(line);
+    if (!entry) continue;
+    if (Date.parse(entry.time ?? '') < afterMs) return undefined;
+    if (entry.level !== 'error') continue;
+    const said = [entry.code, entry.message ?? entry.why ?? entry.reason].filter(Boolean);
+    return `${entry.event}: ${said.join(': ')}`;
+  }
+  return undefined;
+}
+
+function parseLine(line: string): Record<string, string | undefined> | undefined {
+  try {
+    return JSON.parse(line) as Record<string, string | undefined>;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a process exists. */
@@ -102,8 +143,28 @@ export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** What a sandbox remembers of a process. */
+export function processRecord(name: string, pid: number): SandboxProcess {
+  const began = beganAt(pid);
+  return { name, pid, ...(began !== undefined && { began }) };
+}
+
+/** Whether this very process still runs, and not another that was given its number since. */
+export const isSame = ({ pid, began }: SandboxProcess): boolean =>
+  isRunning(pid) && (began === undefined || began === beganAt(pid));
+
+/** Field 22 of /proc/<pid>/stat, on Linux: clock ticks since boot. */
+function beganAt(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
-    return false;
+    return undefined;
   }
 }
 

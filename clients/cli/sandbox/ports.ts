@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { CliError } from '../errors.ts';
+import type { SandboxRecord } from './layout.ts';
 
 /** Whether nothing listens on a loopback port. */
 export async function isFree(port: number): Promise<boolean> {
@@ -28,4 +29,26 @@ export async function freePorts(count: number, base: number): Promise<number[]> 
     if (await isFree(port)) ports.push(port);
   }
   return ports;
+}
+
+/**
+ * A sandbox keeps its ports: another program on one of them would leave it waiting in vain, or, at
+ * the gateway's, would answer in its place.
+ * @throws CliError PORT_TAKEN
+ */
+export async function requireFreePorts({
+  nodes,
+  gatewayPort,
+}: Pick<SandboxRecord, 'nodes' | 'gatewayPort'>): Promise<void> {
+  const wanted = nodes.flatMap(({ name, ports }) =>
+    Object.values(ports).map((port) => ({ name, port })),
+  );
+  for (const { name, port } of [...wanted, { name: 'the gateway', port: gatewayPort }]) {
+    if (await isFree(port)) continue;
+    throw new CliError(
+      'PORT_TAKEN',
+      `port ${port} of ${name} is taken by another program: end that one, or start anew with --fresh`,
+      { port, node: name },
+    );
+  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createEncryptionKey } from '@concordat/crypto';
 import { signNodeTuple } from '@concordat/governance';
@@ -16,7 +16,6 @@ import { CliError } from '../errors.ts';
 import { buildImages, type ImageMeasurement } from './images.ts';
 import { SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
 import {
-  endProcesses,
   isRunning,
   type NodeStatus,
   readStatus,
@@ -31,7 +30,14 @@ import {
   type SandboxPlan,
   sandboxChain,
 } from './plan.ts';
-import { freePorts, isFree } from './ports.ts';
+import { freePorts, requireFreePorts } from './ports.ts';
+import {
+  claim,
+  endSandbox,
+  recordProcess,
+  refuseRunning,
+  releaseStarter,
+} from './sandbox-processes.ts';
 
 /** What a person sees of a sandbox coming up. */
 export interface SandboxProgress {
@@ -68,8 +74,8 @@ export class Sandbox {
   readonly layout: SandboxLayout;
   readonly #progress: SandboxProgress;
   readonly #options: SandboxOptions;
-  readonly #pids: number[] = [];
   readonly #hosts = new Map<string, number>();
+  #signal: AbortSignal | undefined;
   #record: SandboxRecord;
   #plan: SandboxPlan;
 
@@ -126,16 +132,20 @@ export class Sandbox {
     progress.done('enclave images built and measured', {
       measurements: measurements.map(({ name, measurement }) => ({ name, measurement })),
     });
+    // Another may have started meanwhile.
+    await refuseRunning(layout);
     if (options.fresh) await layout.remove();
     const known = await layout.read();
     const plan = planOf(options, known?.nodes ?? [], measurements);
     if (known?.complete) {
       requireSameImages(known, measurements);
       const state = { record: known, plan: { ...plan, nodes: known.nodes } };
+      await claim(layout);
       return new Sandbox(layout, state, { options, progress });
     }
     // One that never came up whole holds nothing worth keeping.
     await layout.remove();
+    await claim(layout);
     const nodes = await newNodes(options);
     const record: SandboxRecord = {
       version: 1,
@@ -148,8 +158,23 @@ export class Sandbox {
     return new Sandbox(layout, { record, plan: { ...plan, nodes } }, { options, progress });
   }
 
-  /** Starts every node: a new network, or the one that was stopped. */
-  async up(): Promise<void> {
+  /** The sandbox that another program brought up. @throws CliError SANDBOX_MISSING */
+  static async attach(layout: SandboxLayout): Promise<Sandbox> {
+    const record = await layout.read();
+    if (!record?.complete) {
+      throw new CliError('SANDBOX_MISSING', `there is no network in ${layout.directory} yet`);
+    }
+    const options = { nodes: record.nodes.length };
+    const plan = planOf(options, record.nodes, []);
+    return new Sandbox(layout, { record, plan }, { options, progress: silent });
+  }
+
+  /**
+   * Starts every node: a new network, or the one that was stopped. The signal ends it early.
+   * @throws CliError NODE_FAILED, TIMEOUT, PORT_TAKEN, INTERRUPTED
+   */
+  async up(signal?: AbortSignal): Promise<void> {
+    this.#signal = signal;
     try {
       if (this.#record.complete) await this.#resume();
       else await this.#begin();
@@ -207,8 +232,7 @@ export class Sandbox {
     const startedMs = await this.#start(node);
     const status = await waitForStatus(this.layout, name, {
       until: ({ phase, reason }) => phase === 'joining' && /NODE_NOT_ADMITTED/.test(reason ?? ''),
-      afterMs: startedMs,
-      timeoutMs: joinTimeoutMs,
+      ...this.#waiting(node, startedMs),
     });
     this.#progress.done(
       `${organisation} started ${name}: too early, refused as NODE_NOT_ADMITTED`,
@@ -259,7 +283,7 @@ export class Sandbox {
   }
 
   async #resume(): Promise<void> {
-    await requireFreePorts(this.nodes);
+    await requireFreePorts(this.#record);
     this.#progress.begin('the nodes check their ledgers and resume together');
     const started = new Map<SandboxNode, number>();
     for (const node of this.nodes) started.set(node, await this.#start(node));
@@ -272,19 +296,28 @@ export class Sandbox {
   }
 
   async #start(node: SandboxNode): Promise<number> {
+    if (this.#signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
     const startedMs = Date.now();
     const pid = spawnHost(this.layout, node);
-    this.#pids.push(pid);
     this.#hosts.set(node.name, pid);
-    await writeJson(this.layout.processes, { pids: this.#pids });
+    await this.adopt(node.name, pid);
     return startedMs;
+  }
+
+  #waiting({ name }: SandboxNode, afterMs: number) {
+    const host = this.#hosts.get(name);
+    return {
+      afterMs,
+      timeoutMs: joinTimeoutMs,
+      ...(host !== undefined && { host }),
+      ...(this.#signal && { signal: this.#signal }),
+    };
   }
 
   #running(node: SandboxNode, afterMs: number): Promise<NodeStatus> {
     return waitForStatus(this.layout, node.name, {
       until: ({ phase }) => phase === 'running',
-      afterMs,
-      timeoutMs: joinTimeoutMs,
+      ...this.#waiting(node, afterMs),
     });
   }
 
@@ -320,10 +353,14 @@ export class Sandbox {
     throw new CliError('TIMEOUT', 'no node leads');
   }
 
-  /** Records a process that belongs to the sandbox, such as the gateway. */
-  async adopt(pid: number): Promise<void> {
-    this.#pids.push(pid);
-    await writeJson(this.layout.processes, { pids: this.#pids });
+  /** Records a process that belongs to the sandbox: a node's host, or the gateway. */
+  async adopt(name: string, pid: number): Promise<void> {
+    await recordProcess(this.layout, { name, pid });
+  }
+
+  /** Leaves the network running without this program. */
+  async release(): Promise<void> {
+    await releaseStarter(this.layout);
   }
 
   /** Identity of an organisation or of the front office. */
@@ -355,12 +392,10 @@ export class Sandbox {
     await writeJson(this.layout.record, record);
   }
 
-  /** Stops every process of this sandbox in good order. */
+  /** Stops every process of this sandbox, but for this program, in good order. */
   async down(): Promise<void> {
-    await endProcesses(this.#pids);
-    this.#pids.length = 0;
+    await endSandbox(this.layout);
     this.#hosts.clear();
-    await rm(this.layout.processes, { force: true });
   }
 }
 
@@ -382,32 +417,6 @@ export function nodeTuple(owner: Identity, { node }: NodeStatus) {
 
 /** The beginning of an identifier, as people compare them. */
 export const short = (id: string): string => id.slice(0, 12);
-
-/** A sandbox keeps its ports: another program on one of them would leave it waiting in vain. */
-async function requireFreePorts(nodes: readonly SandboxNode[]): Promise<void> {
-  for (const { name, ports } of nodes) {
-    for (const port of Object.values(ports)) {
-      if (await isFree(port)) continue;
-      throw new CliError(
-        'PORT_TAKEN',
-        `port ${port} of ${name} is taken by another program: end that one, or start anew with --fresh`,
-        { port, node: name },
-      );
-    }
-  }
-}
-
-/** @throws CliError SANDBOX_RUNNING */
-async function refuseRunning(layout: SandboxLayout): Promise<void> {
-  const processes = await layout.readProcesses();
-  const alive = (processes?.pids ?? []).filter(isRunning);
-  if (alive.length === 0) return;
-  throw new CliError(
-    'SANDBOX_RUNNING',
-    `a sandbox is running in ${layout.directory}: stop it with "npm run concordat -- sandbox down"`,
-    { pids: alive },
-  );
-}
 
 /** Sealed state opens for the very code that sealed it: another image starts a new network. */
 function requireSameImages(record: SandboxRecord, images: readonly ImageMeasurement[]): void {

@@ -25,12 +25,14 @@ const receiver = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
 /**
  * Shows the network at work with a client nobody adapted: deploys a contract through the gateway,
  * calls it, reads it back, and proves the call by its receipt, verified offline.
+ * The signal ends it early.
  * @throws CliError MISMATCH when anything is not as it must be
  */
 export async function runTour(
   sandbox: Sandbox,
   gatewayUrl: string,
   progress: SandboxProgress,
+  signal?: AbortSignal,
 ): Promise<TourReport> {
   const artifact = JSON.parse(
     await readFile(new URL('consignment.json', import.meta.url), 'utf8'),
@@ -40,6 +42,7 @@ export async function runTour(
     pollingInterval: 100,
     cacheTimeout: -1,
   });
+  signal?.addEventListener('abort', () => provider.destroy(), { once: true });
   try {
     const wallet = new Wallet(testKey, provider);
     progress.begin('ethers deploys a contract through the gateway');
