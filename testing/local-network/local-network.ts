@@ -21,6 +21,7 @@ import {
 } from '@concordat/sdk';
 import { copyImages, type Images } from './images.ts';
 import { LocalNode } from './local-node.ts';
+import { adoptListed } from './processes.ts';
 import { RecordingProxy } from './recording-proxy.ts';
 import { waitUntil } from './waiting.ts';
 
@@ -88,6 +89,7 @@ export class LocalNetwork {
     adjusted.images = await copyImages(join(directory, 'images'), sandbox.record.measurements);
     const proxies = options.record ? await openProxies(sandbox.nodes, adjusted.hidden) : [];
     const network = new LocalNetwork({ sandbox, images: adjusted.images, proxies, directory });
+    adoptListed(sandbox.layout.processes);
     try {
       await sandbox.up();
     } catch (error) {

@@ -11,8 +11,11 @@ const hasProc = existsSync('/proc/self/stat');
 /** Processes that this process answers for. */
 const mine = new Set<number>();
 
+/** Files `{"pids": [...]}` that list further ones. */
+const lists = new Set<string>();
+
 process.on('exit', () => {
-  for (const pid of mine) sendSignal(pid, 'SIGKILL');
+  for (const pid of [...mine, ...[...lists].flatMap(pidsIn)]) sendSignal(pid, 'SIGKILL');
 });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.once(signal, () => process.exit(1));
@@ -22,6 +25,23 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 export const adopt = (pid: number): void => {
   mine.add(pid);
 };
+
+/**
+ * Makes this process answer for the processes a sandbox lists while it comes up, too; the list
+ * goes away with the sandbox.
+ */
+export const adoptListed = (file: string): void => {
+  lists.add(file);
+};
+
+function pidsIn(file: string): number[] {
+  try {
+    const { pids } = JSON.parse(readFileSync(file, 'utf8')) as { pids: number[] };
+    return pids;
+  } catch {
+    return [];
+  }
+}
 
 /** Starts the host of a validating node; its output is appended to a log file. */
 export function spawnHost(configFile: string, logFile: string): number {
