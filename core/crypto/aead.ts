@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { assert } from '@concordat/std';
 import { CryptoError } from './errors.ts';
 
@@ -26,7 +26,9 @@ export function aeadSeal(
   plaintext: Uint8Array,
 ): Uint8Array {
   checkLengths(key, nonce);
-  const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: aeadTagBytes });
+  const cipher = createCipheriv(algorithm, createSecretKey(key), nonce, {
+    authTagLength: aeadTagBytes,
+  });
   cipher.setAAD(additionalData);
   const sealed = Buffer.allocUnsafe(plaintext.length + aeadTagBytes);
   sealed.set(cipher.update(plaintext), 0);
@@ -48,7 +50,9 @@ export function aeadOpen(
   checkLengths(key, nonce);
   const length = sealed.length - aeadTagBytes;
   if (length < 0) throw new CryptoError('AUTHENTICATION_FAILED', 'sealed bytes shorter than a tag');
-  const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: aeadTagBytes });
+  const decipher = createDecipheriv(algorithm, createSecretKey(key), nonce, {
+    authTagLength: aeadTagBytes,
+  });
   decipher.setAAD(additionalData);
   decipher.setAuthTag(sealed.subarray(length));
   const plaintext = decipher.update(sealed.subarray(0, length));

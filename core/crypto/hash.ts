@@ -1,4 +1,4 @@
-import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { assert, type Digest } from '@concordat/std';
 
 // The one-shot hash with a string result is several times faster than with a Buffer result,
@@ -17,7 +17,8 @@ export const sha256Latin1 = (data: string | Uint8Array): string =>
 
 /** HMAC-SHA256 (RFC 2104) of the bytes: 32 bytes. */
 export const hmacSha256 = (key: Uint8Array, bytes: Uint8Array): Digest =>
-  createHmac('sha256', key).update(bytes).digest() as Uint8Array as Digest;
+  // The runtime takes ten times longer to find out that plain bytes are no key object.
+  createHmac('sha256', createSecretKey(key)).update(bytes).digest() as Uint8Array as Digest;
 
 /**
  * HKDF-SHA256 (RFC 5869), extract and expand in one.
