@@ -107,6 +107,10 @@ export class LedgerDriver {
   #stopped = false;
   #lastTimeMs = 0;
   #blocksSealed = 0;
+  /** A block waits to be written: it starts now, while all else may share the turn's one write. */
+  #blockWaits = false;
+  /** Committed height the host has not been told; it only names files by it. */
+  #untoldCommitted = 0;
 
   constructor(parts: {
     readonly consensus: Consensus;
@@ -147,6 +151,7 @@ export class LedgerDriver {
   /** One unit of consensus time passed. */
   tick(): void {
     if (this.#stopped) return;
+    this.#tellCommitted();
     this.#consensus.tick();
     this.#work();
   }
@@ -198,8 +203,13 @@ export class LedgerDriver {
     this.#carryOutAll();
   }
 
-  /** Writes what was collected for disk and peers now. */
+  /**
+   * Writes blocks for disk and peers now: the disk is the longest stage. What else was collected
+   * goes out once at the end of the turn, in one write a connection.
+   */
   flush(): void {
+    if (!this.#blockWaits) return;
+    this.#blockWaits = false;
     this.#disk.flush();
     this.#peers.flush();
   }
@@ -295,7 +305,6 @@ export class LedgerDriver {
       () => {
         if (this.#stopped) return;
         for (const { to, message } of messages) this.#peers.send(to, encodeMessage(message));
-        this.#peers.flush();
       },
       (error: unknown) => {
         if (this.#stopped) return;
@@ -322,14 +331,22 @@ export class LedgerDriver {
         throw damaged(error, entry.height);
       }
     }
+    this.#tellCommitted();
     this.#disk.append(entry.height, entry.payload);
+    this.#blockWaits = true;
+  }
+
+  #tellCommitted(): void {
+    if (this.#untoldCommitted === 0) return;
+    this.#disk.committed(this.#untoldCommitted);
+    this.#untoldCommitted = 0;
   }
 
   #commit(height: Height): void {
     const from = toHeight(this.#log.committedHeight + 1);
     if (height < from) return;
     this.#log.commit(height);
-    this.#disk.committed(height);
+    this.#untoldCommitted = height;
     this.#events.onCommitted(from, height);
   }
 

@@ -20,6 +20,19 @@ test('three nodes hold the same ledger, and their workers the same blocks', asyn
   assert(first.worker.sent.some(({ kind }) => kind === 'committed'));
 });
 
+test('the host learns what is final with the next block, or at the next tick', async () => {
+  const { world, first } = await threeNodes();
+  assert(first.driver.place(1, batch('a')).ok);
+  await world.settle();
+  const height = first.log.committedHeight;
+  assert(first.host.committedHeight < height);
+  assert(first.driver.place(1, batch('b')).ok);
+  assert.equal(first.host.committedHeight, height);
+  await world.settle();
+  await world.tick(1);
+  assert.equal(first.host.committedHeight, height + 1);
+});
+
 test('nothing is committed before a majority has made it durable', async () => {
   const { world, first, second, third } = await threeNodes();
   second.host.syncs = false;
