@@ -8,25 +8,41 @@ const names = {
   own: 'our interpreter, one process, no network',
 } as const;
 
-type JobOfEngine = (engine: keyof typeof names) => BareJob;
+type BareName = keyof typeof names;
 
-/** The same transactions decoded, recovered and executed by one process and nothing else. */
-export async function barePeers(
-  own: number,
-  jobOf: JobOfEngine,
-  { rounds, say }: SectionOptions,
-): Promise<readonly Peer[]> {
-  const peers: Peer[] = [];
-  for (const engine of ['library', 'own'] as const) {
-    say(`peer: ${names[engine]}`);
-    const peer = await comparePeer(own, names[engine], async () => {
-      const rates: number[] = [];
-      for (let round = 0; round < rounds; round++) {
-        rates.push((await runBare(jobOf(engine))).perSecond);
-      }
-      return { perSecond: median(rates), note: 'no ledger, no consensus, nothing durable' };
-    });
-    peers.push(peer);
+/**
+ * The same transactions decoded, recovered and executed by one process and nothing else. Each round
+ * runs right after one of the network, so that whatever else the machine does meets both alike.
+ */
+export class BarePeers {
+  readonly #jobOf: (engine: BareName) => BareJob;
+  readonly #options: SectionOptions;
+  readonly #rates: Readonly<Record<BareName, number[]>> = { library: [], own: [] };
+
+  constructor(options: SectionOptions, jobOf: (engine: BareName) => BareJob) {
+    this.#options = options;
+    this.#jobOf = jobOf;
   }
-  return peers;
+
+  /** One round of each engine; nothing when peers are not wanted. */
+  async round(): Promise<void> {
+    if (!this.#options.withPeers) return;
+    for (const engine of ['library', 'own'] as const) {
+      this.#options.say(`  beside it: ${names[engine]}`);
+      this.#rates[engine].push((await runBare(this.#jobOf(engine))).perSecond);
+    }
+  }
+
+  /** What the rounds came to, beside our rate. */
+  async results(own: number): Promise<readonly Peer[]> {
+    if (!this.#options.withPeers) return [];
+    return Promise.all(
+      (['library', 'own'] as const).map((engine) =>
+        comparePeer(own, names[engine], async () => ({
+          perSecond: median(this.#rates[engine]),
+          note: 'no ledger, no consensus, nothing durable',
+        })),
+      ),
+    );
+  }
 }

@@ -3,7 +3,7 @@ import { BenchNetwork } from '../bench-network.ts';
 import { chainsInFlight, type MainnetFigures, runMainnet } from '../mainnet-run.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { mainnetSet, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-set.ts';
-import { barePeers } from './bare-peers.ts';
+import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
 import { finished, type Section, type SectionOptions } from './section.ts';
 
@@ -14,6 +14,12 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
   const set = mainnetSet(blocks, { warmUpBlocks });
   const figures: MainnetFigures[] = [];
   const costs: Costs[] = [];
+  const bare = new BarePeers(options, (engine) => ({
+    kind: 'mainnet',
+    engine,
+    warmUpBlocks,
+    blocks,
+  }));
   for (let round = 1; round <= options.rounds; round++) {
     options.say(`real blocks, round ${round} of ${options.rounds}`);
     const network = await BenchNetwork.start({
@@ -35,16 +41,10 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     } finally {
       await network.stop();
     }
+    await bare.round();
   }
   const perSecond = spreadOf(figures.map(({ all }) => all.perSecond));
   const calm = spreadOf(figures.map(({ withoutDenialOfService: w }) => w?.perSecond ?? Number.NaN));
-  const peers = options.withPeers
-    ? await barePeers(
-        perSecond.median,
-        (engine) => ({ kind: 'mainnet', engine, warmUpBlocks, blocks }),
-        options,
-      )
-    : [];
   return finished({
     id: 'mainnet',
     title: '(a) 2,077 real transactions of 21 Ethereum blocks, 2015-2018',
@@ -60,7 +60,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     ],
     costs: medianCosts(costs),
     peers: [
-      ...peers,
+      ...(await bare.results(perSecond.median)),
       {
         name: 'white paper, 1,600 tx/s',
         perSecond: 1_600,

@@ -11,7 +11,7 @@ import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { anvilNode, hardhatNode, measureDevelopmentNode } from '../peers/development-node.ts';
 import { type TransferKind, type TransferSet, transferSet } from '../workloads/token-set.ts';
 import { transferLanes } from '../workloads/transfer-lanes.ts';
-import { barePeers } from './bare-peers.ts';
+import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
 import { comparePeer, finished, type Peer, type Section, type SectionOptions } from './section.ts';
 
@@ -31,7 +31,8 @@ export async function transferSection(
   options: SectionOptions,
 ): Promise<Section> {
   const set = transferSet(kind, warmUp + options.rounds * perRound);
-  const { rates, costs, commit, commitOnAll } = await measureNetwork(set, options);
+  const bare = new BarePeers(options, (engine) => ({ kind, engine, warmUp, count: perRound }));
+  const { rates, costs, commit, commitOnAll } = await measureNetwork(set, options, bare);
   const perSecond = spreadOf(rates);
   return finished({
     id: kind === 'token' ? 'tokens' : 'transfers',
@@ -44,12 +45,15 @@ export async function transferSection(
       { what: 'receipt to commit on all nodes', figures: commitOnAll },
     ],
     costs,
-    peers: options.withPeers ? await peersOf(kind, set, perSecond.median, options) : [],
+    peers: [
+      ...(await bare.results(perSecond.median)),
+      ...(options.withPeers ? await developmentNodes(set, perSecond.median, options) : []),
+    ],
     notes: ['the peers are single processes without consensus, TLS or anything on disk'],
   });
 }
 
-async function measureNetwork(set: TransferSet, { rounds, say }: SectionOptions) {
+async function measureNetwork(set: TransferSet, { rounds, say }: SectionOptions, bare: BarePeers) {
   const network = await BenchNetwork.start({
     adapters: { ethereum: { chains: [set.chain] }, keyvalue: {} },
   });
@@ -78,6 +82,7 @@ async function measureNetwork(set: TransferSet, { rounds, say }: SectionOptions)
       const after = await workerStats(client);
       commit.push(latencyBetween(before, after, 'commit'));
       commitOnAll.push(latencyBetween(before, after, 'commitOnAll'));
+      await bare.round();
     }
     client.close();
     return {
@@ -100,15 +105,12 @@ function latencyBetween(
   return { p50: percentileOfBuckets(between, 0.5), p99: percentileOfBuckets(between, 0.99) };
 }
 
-async function peersOf(
-  kind: TransferKind,
+async function developmentNodes(
   set: TransferSet,
   own: number,
-  options: SectionOptions,
+  { rounds, say }: SectionOptions,
 ): Promise<readonly Peer[]> {
-  const { rounds, say } = options;
-  const count = rounds * perRound;
-  const peers = [...(await barePeers(own, (engine) => ({ kind, engine, warmUp, count }), options))];
+  const peers: Peer[] = [];
   for (const node of [hardhatNode, anvilNode]) {
     say(`peer: ${node.name}`);
     peers.push(
