@@ -46,8 +46,19 @@ export function optionsOf(invocation: Invocation): SandboxOptions & { fresh: boo
 }
 
 /** Opens the sandbox the options name. */
-export const openSandbox = (invocation: Invocation, steps: Steps): Promise<Sandbox> =>
-  Sandbox.open(String(invocation.options.directory), optionsOf(invocation), steps);
+export async function openSandbox(invocation: Invocation, steps: Steps): Promise<Sandbox> {
+  const options = optionsOf(invocation);
+  const sandbox = await Sandbox.open(String(invocation.options.directory), options, steps);
+  const { complete, nodes } = sandbox.record;
+  const asked = ['nodes', 'batch'].filter((name) => invocation.options[name] !== undefined);
+  if (complete && asked.length > 0) {
+    const given = asked.map((name) => `--${name}`).join(' and ');
+    steps.note(
+      `this is the sandbox of ${nodes.length} nodes as it was begun: ${given} takes --fresh`,
+    );
+  }
+  return sandbox;
+}
 
 const cliMain = fileURLToPath(new URL('main.ts', import.meta.url));
 const gatewayStartMs = 15_000;

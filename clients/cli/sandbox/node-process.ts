@@ -150,19 +150,26 @@ export function isRunning(pid: number): boolean {
 
 /** What a sandbox remembers of a process. */
 export function processRecord(name: string, pid: number): SandboxProcess {
-  const began = beganAt(pid);
+  const { began } = stateOf(pid) ?? {};
   return { name, pid, ...(began !== undefined && { began }) };
 }
 
 /** Whether this very process still runs, and not another that was given its number since. */
-export const isSame = ({ pid, began }: SandboxProcess): boolean =>
-  isRunning(pid) && (began === undefined || began === beganAt(pid));
+export function isSame({ pid, began }: SandboxProcess): boolean {
+  if (!isRunning(pid)) return false;
+  const now = stateOf(pid);
+  // Z: it has ended, and its parent has not asked for its exit status yet.
+  return now === undefined || (now.state !== 'Z' && (began === undefined || now.began === began));
+}
 
-/** Field 22 of /proc/<pid>/stat, on Linux: clock ticks since boot. */
-function beganAt(pid: number): string | undefined {
+/** Fields 3 and 22 of /proc/<pid>/stat, on Linux: state, and clock ticks since boot. */
+function stateOf(
+  pid: number,
+): { state?: string | undefined; began?: string | undefined } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0], began: fields[19] };
   } catch {
     return undefined;
   }
