@@ -6,7 +6,8 @@ import type { Administration } from './administration.ts';
 import type { Announcement } from './announcement.ts';
 import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
-import type { LedgerDriver, PlacementRefusal } from './ledger-driver.ts';
+import type { LedgerDriver } from './ledger-driver.ts';
+import type { PlacementRefusal } from './ledger-duties.ts';
 
 /** A committed administrative transaction. */
 export interface Administered<Result> {

@@ -10,7 +10,7 @@ import { fromPem, verifyCertificateChain } from '@concordat/crypto';
 import type { Constitution } from '@concordat/governance';
 import { equalBytes, type NodeId, toDigest, toEpoch } from '@concordat/std';
 import { ManagerError } from './errors.ts';
-import type { Challenge, PeerIdentity, PeerRole } from './peer-session.ts';
+import type { Challenge, PeerIdentity, PeerRole } from './peer-policy.ts';
 
 /** The network id a node shows before it knows its network. */
 export const unknownNetwork = '0'.repeat(64);

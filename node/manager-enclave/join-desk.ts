@@ -14,7 +14,7 @@ import {
 } from './join-messages.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import { endorseNode } from './node-identity.ts';
-import type { PeerIdentity } from './peer-session.ts';
+import type { PeerIdentity } from './peer-policy.ts';
 import type { SessionKeys } from './session-keys.ts';
 
 /** A learner this many blocks behind the leader is close enough to vote. */

@@ -4,7 +4,7 @@ import type { OpenedBlock, SessionKey } from '@concordat/ledger';
 import { CodedError, type Height, type NodeId, utf8, type View } from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { requireGenesis } from './genesis-check.ts';
-import type { LedgerEvents } from './ledger-driver.ts';
+import type { LedgerEvents } from './ledger-duties.ts';
 import type { NodeContext } from './node-context.ts';
 
 /** What the rest of the manager does with what the ledger brings. */

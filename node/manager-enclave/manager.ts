@@ -1,28 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import type { Verdict } from '@concordat/attestation';
 import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
-import { createRaft, type InitialState } from '@concordat/consensus';
+import type { InitialState } from '@concordat/consensus';
 import { type Constitution, defaultPolicy, type Policies } from '@concordat/governance';
 import { type Height, type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
-import { AdministrativeQueue } from './administrative-queue.ts';
+import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
 import { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
-import { entropy, pause } from './enclave-sources.ts';
+import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { FrontDoors } from './front-doors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
-import { JoinDesk } from './join-desk.ts';
-import { LedgerDriver } from './ledger-driver.ts';
-import { LedgerReactions } from './ledger-reactions.ts';
+import type { LedgerDriver } from './ledger-driver.ts';
+import type { LedgerConsequences } from './ledger-reactions.ts';
+import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
-import { nodeTupleFor } from './network-genesis.ts';
 import { NodeChannel } from './node-channel.ts';
 import type { NetworkIdentity, NodeContext } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { statusOf } from './node-status.ts';
 import { PeerDesk } from './peer-desk.ts';
-import { PeerRoster } from './peer-roster.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { RequestForwarding } from './request-forwarding.ts';
@@ -32,8 +30,6 @@ import { StoredBlocks } from './stored-blocks.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
 
-const maxAppendBytes = 4 * 1024 * 1024;
-const payloadCacheBytes = 128 * 1024 * 1024;
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
 /** How long a node that was removed stays for consensus to end without it. */
@@ -85,10 +81,7 @@ export class Manager implements NodeContext {
   #network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   #certificate = '';
   #electionTimeoutMs = defaultPolicy('electionTimeoutMs');
-  #driver: LedgerDriver | undefined;
-  #queue: AdministrativeQueue | undefined;
-  #joinDesk: JoinDesk | undefined;
-  #roster: PeerRoster | undefined;
+  #side: LedgerSide | undefined;
   #onTruncated: (() => void) | undefined;
 
   constructor(parts: ManagerParts) {
@@ -120,7 +113,7 @@ export class Manager implements NodeContext {
     this.doors = new FrontDoors(this);
     this.peerDesk = new PeerDesk(this, {
       leader: () => this.#leaderAddress(),
-      join: (peer, admitted, body) => this.#joining.join(peer, admitted, body),
+      join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
     });
@@ -155,27 +148,29 @@ export class Manager implements NodeContext {
   }
 
   get driver(): LedgerDriver {
-    return taking(this.#driver);
+    return this.#taking.driver;
   }
 
   get takesPart(): boolean {
-    return this.#driver !== undefined;
+    return this.#side !== undefined;
   }
 
   get queue(): AdministrativeQueue {
-    return taking(this.#queue);
+    return this.#taking.queue;
   }
 
   get leader(): NodeId | undefined {
-    return this.#driver?.status.leader;
+    return this.#side?.driver.status.leader;
   }
 
   get acceptsResumers(): boolean {
     return this.lifeCycle.acceptsResumers(this.#electionTimeoutMs, Date.now());
   }
 
-  get #joining(): JoinDesk {
-    return taking(this.#joinDesk);
+  /** @throws ManagerError NOT_LEADER while this node does not take part */
+  get #taking(): LedgerSide {
+    if (this.#side) return this.#side;
+    throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
   }
 
   #leaderAddress(): Uint8Array {
@@ -197,7 +192,7 @@ export class Manager implements NodeContext {
   }
 
   #failed(code: string, message: string): void {
-    this.#driver?.stop();
+    this.#side?.driver.stop();
     for (const timer of this.#timers) clearInterval(timer);
     this.control.log('manager.failed', { level: 'error', code, why: message });
     this.control.flush();
@@ -206,25 +201,7 @@ export class Manager implements NodeContext {
 
   /** Tells the host what an operator wants to know at a glance. */
   publishStatus(): void {
-    const { phase, reason } = this.lifeCycle;
-    const status = this.#driver?.status;
-    this.control.status({
-      phase,
-      ...(reason && { reason }),
-      nodeId: this.identity.nodeId,
-      node: nodeTupleFor(this.start, this.identity),
-      networkId: this.#network.id === unknownNetwork ? undefined : this.#network.id,
-      networkCertificate: this.#network.certificate || undefined,
-      measurement: this.verdict.measurement,
-      platform: this.verdict.platform,
-      ...(status && {
-        role: status.role,
-        view: status.view,
-        leader: status.leader,
-        height: status.lastHeight,
-        committedHeight: status.committed,
-      }),
-    });
+    this.control.status(statusOf(this, this.lifeCycle.reason));
   }
 
   /** Seals what a later start of this VN needs. */
@@ -239,66 +216,27 @@ export class Manager implements NodeContext {
 
   /** Starts taking part in consensus. */
   startConsensus(initial: InitialState, policies: Policies): void {
-    const { tickMs } = this.start;
-    const { administration, log, control, channel, identity } = this;
     this.#electionTimeoutMs = policies.electionTimeoutMs;
     this.control.durability(policies.durability);
-    const consensus = createRaft({
-      self: identity.nodeId,
-      electionTicks: Math.max(4, Math.ceil(policies.electionTimeoutMs / tickMs)),
-      heartbeatTicks: Math.max(1, Math.floor(policies.heartbeatMs / tickMs)),
-      random: () => randomBytes(4).readUInt32BE() / 0x1_0000_0000,
-      maxAppendBytes,
-      maxInflightAppends: 256,
-      maxMemoryBytes: payloadCacheBytes,
-      initial,
-    });
-    const events = this.#reactions();
-    const driver = new LedgerDriver({
-      consensus,
-      log,
-      disk: control,
-      stored: this.stored,
-      peers: channel,
-      events,
-    });
-    const queue = new AdministrativeQueue({
-      administration,
-      driver,
-      log,
-      sessionKey: () => events.sessionKey(),
-      onPlaced: (height, announcement) => events.placed(height, announcement),
-      onTakenBack: () => events.takenBack(),
-    });
-    this.#driver = driver;
-    this.#queue = queue;
-    this.#roster = new PeerRoster(identity.nodeId, channel, driver);
-    this.#joinDesk = new JoinDesk({
-      administration,
-      queue,
-      driver,
-      sessionKeys: this.sessionKeys,
-      network: this.#network,
-      entropy,
-      log: (event, fields) => control.log(event, fields),
-    });
-    this.#every(tickMs, () => driver.tick());
+    const side = createLedgerSide(this, this.#consequences, { initial, policies });
+    this.#side = side;
+    this.#every(this.start.tickMs, () => side.driver.tick());
     this.#every(promoteIntervalMs, () => {
-      this.#joinDesk?.promote();
-      this.#roster?.dismiss(Date.now());
+      side.joinDesk.promote();
+      side.roster.dismiss(Date.now());
     });
     this.#every(progressIntervalMs, () => this.#takeStock());
   }
 
-  #reactions(): LedgerReactions {
-    return new LedgerReactions(this, {
+  get #consequences(): LedgerConsequences {
+    return {
       onCommitted: (height) => this.#committed(height),
       onAnnouncement: (announcement) => this.doors.notify(announcement),
       onConstitution: (constitution) => this.#constitutionChanged(constitution),
       onStanding: () => this.publishStatus(),
       onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
       onBroken: (error) => this.lifeCycle.fail(error),
-    });
+    };
   }
 
   #every(intervalMs: number, action: () => void): void {
@@ -330,7 +268,7 @@ export class Manager implements NodeContext {
   /** A committed change of the constitution takes effect on this node, now and completely. */
   #constitutionChanged(constitution: Constitution): void {
     const own = constitution.nodes.find(({ nodeId }) => nodeId === this.identity.nodeId);
-    this.#roster?.update(constitution, Date.now());
+    this.#side?.roster.update(constitution, Date.now());
     this.doors.actorsChanged();
     this.control.durability(constitution.policies.durability);
     if (own?.status === 'retired') {
@@ -353,7 +291,7 @@ export class Manager implements NodeContext {
     this.doors.close();
     const leaveAtMs = Date.now() + farewellMs;
     this.#every(promoteIntervalMs, () => {
-      if (!this.#driver?.status.retired && Date.now() < leaveAtMs) return;
+      if (!this.#side?.driver.status.retired && Date.now() < leaveAtMs) return;
       this.lifeCycle.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
     });
   }
@@ -392,20 +330,20 @@ export class Manager implements NodeContext {
 
   /** The host carried out a truncation. @throws ManagerError HOST_FAULT when none was asked for */
   truncated(): void {
-    if (this.#driver) this.#driver.truncated();
+    if (this.#side) this.#side.driver.truncated();
     else if (this.#onTruncated) this.#onTruncated();
     else throw new ManagerError('HOST_FAULT', 'the host truncated the ledger unasked');
   }
 
   /** The host made blocks up to a height durable. */
   synced(height: number): void {
-    this.#driver?.synced(height);
+    this.#side?.driver.synced(height);
   }
 
   /** Hands over leadership, remembers how far it got, and ends. */
   async shutdown(): Promise<void> {
     this.control.log('node.stopping');
-    const driver = this.#driver;
+    const driver = this.#side?.driver;
     if (driver?.transferLeadership()) {
       for (let waited = 0; driver.leads && waited < 1_000; waited += 20) await pause(20);
     }
@@ -420,10 +358,4 @@ export class Manager implements NodeContext {
     this.workers.stop();
     this.sessionKeys.forgetAll();
   }
-}
-
-/** @throws ManagerError NOT_LEADER while this node does not take part */
-function taking<Part>(part: Part | undefined): Part {
-  if (part !== undefined) return part;
-  throw new ManagerError('NOT_LEADER', 'this node does not take part yet');
 }

@@ -4,7 +4,8 @@ import { connect as connectTls, createServer, type Server, type TLSSocket } from
 import { dialThroughHost } from '@concordat/bridge';
 import { CodedError, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
-import { type PeerPolicy, PeerSession } from './peer-session.ts';
+import type { PeerPolicy } from './peer-policy.ts';
+import { PeerSession } from './peer-session.ts';
 
 /** Where another validating node is reached. */
 export interface PeerTarget {
@@ -44,7 +45,7 @@ const maxOfOneNode = 2;
  */
 export class NodeChannel {
   readonly #paths: NodeChannelPaths;
-  readonly #policy: PeerPolicy;
+  readonly #policy: PeerPolicy<PeerSession>;
   readonly #server: Server;
   readonly #inbound = new Set<PeerSession>();
   readonly #outbound = new Map<NodeId, PeerSession>();

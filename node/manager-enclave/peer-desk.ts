@@ -9,7 +9,7 @@ import {
 } from './admission.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
-import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PeerSession } from './peer-session.ts';
+import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PresentPeer } from './peer-policy.ts';
 import { currentEpoch } from './session-keys.ts';
 
 /** What a peer may ask, and who answers. */
@@ -113,7 +113,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (admitted) requireManifests(admitted.verdict, constitution, 'manager');
   }
 
-  onConsensus({ peer, role }: PeerSession, message: Buffer): void {
+  onConsensus({ peer, role }: PresentPeer, message: Buffer): void {
     // A newcomer is not in the node list: it may ask to join, and nothing else.
     if (role === 'joiner') {
       throw new ManagerError('NODE_NOT_ADMITTED', 'a newcomer takes no part in consensus');
@@ -125,7 +125,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (this.#context.takesPart) this.#context.driver.flush();
   }
 
-  async onRequest(session: PeerSession, kind: string, body: Buffer): Promise<Uint8Array> {
+  async onRequest(session: PresentPeer, kind: string, body: Buffer): Promise<Uint8Array> {
     const { peer } = session;
     if (kind === 'leader') return this.#requests.leader();
     if (kind === 'join') {
@@ -140,7 +140,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
   }
 
   /** A node that was removed is cut off at once, though consensus may still have to tell it. */
-  #requireTrusted({ role, peer }: PeerSession): void {
+  #requireTrusted({ role, peer }: PresentPeer): void {
     const { administration } = this.#context;
     const status = administration.isCommitted
       ? administration.committedConstitution.nodes.find((n) => n.nodeId === peer.nodeId)?.status
@@ -149,7 +149,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     throw new ManagerError('NODE_NOT_ADMITTED', 'only a trusted node of the list may ask this');
   }
 
-  onFault({ peer }: PeerSession, error: unknown): void {
+  onFault({ peer }: PresentPeer, error: unknown): void {
     const why = error instanceof Error ? error.name : typeof error;
     this.#context.control.log('peer.request-failed', { peer: peer.nodeId, why });
     // A broken invariant is ours, whoever provoked it: the process ends on it.

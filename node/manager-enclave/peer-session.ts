@@ -1,54 +1,10 @@
 import type { TLSSocket } from 'node:tls';
 import { FrameConnection, frameBuilder } from '@concordat/bridge';
 import { nodeIdOf } from '@concordat/crypto';
-import { BinaryReader, CodedError, type NodeId, utf8 } from '@concordat/std';
+import { BinaryReader, CodedError, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
-import { isText, readForeignObject, requireField } from './foreign.ts';
-
-/** How a node presents itself on the node channel. */
-export type PeerRole = 'peer' | 'joiner' | 'resumer';
-
-/** What a node asks the other side's evidence to be bound to, beside the key of the channel. */
-export interface Challenge {
-  readonly role: PeerRole;
-  /** 64 hex digits; zeros while the node does not know its network. */
-  readonly networkId: string;
-  /** 32 bytes: the newest history root the asking node holds. */
-  readonly ledgerRoot: Uint8Array;
-  readonly epoch: number;
-}
-
-/** The other side of a session once its certificate is known. */
-export interface PeerIdentity {
-  readonly nodeId: NodeId;
-  /** DER SPKI. */
-  readonly publicKey: Uint8Array;
-  /** DER. */
-  readonly certificate: Uint8Array;
-}
-
-/** What a session asks of the node it belongs to. */
-export interface PeerPolicy {
-  challenge(): Challenge;
-  /** This node's evidence for the other side's challenge. */
-  prove(challenge: Challenge): Promise<Uint8Array>;
-  /**
-   * Judges the other side: its evidence (answering `asked`) and whether it may be here at all,
-   * given how it presents itself in `theirs`.
-   * @throws CodedError with the code to tell the other side
-   */
-  admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void;
-  /** Consensus message from an admitted peer. */
-  onConsensus(session: PeerSession, message: Buffer): void;
-  /** The messages of one received chunk have all been handed over. */
-  onTurn(): void;
-  /** Request from an admitted peer; the reply's bytes, or a CodedError. */
-  onRequest(session: PeerSession, kind: string, body: Buffer): Promise<Uint8Array>;
-  /** A request ended in a fault of this node's own. */
-  onFault(session: PeerSession, error: unknown): void;
-  onEstablished(session: PeerSession): void;
-  onClosed(session: PeerSession, error: Error): void;
-}
+import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PresentPeer } from './peer-policy.ts';
+import { PendingRequests } from './pending-requests.ts';
 
 const frameType = {
   challenge: 1,
@@ -78,36 +34,29 @@ export interface PeerSessionOptions {
   readonly handshakeTimeoutMs?: number;
 }
 
-interface Waiting {
-  readonly resolve: (body: Buffer) => void;
-  readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
-}
-
 /**
  * One node channel connection. Both sides prove the key of their TLS certificate by evidence bound
  * to the other side's challenge before anything else is read (paper, "Bootstrapping a VN"). Who
  * was called proves itself only to a caller it has admitted: evidence is dear to make.
  */
-export class PeerSession {
+export class PeerSession implements PresentPeer {
   readonly peer: PeerIdentity;
-  readonly #policy: PeerPolicy;
+  readonly #policy: PeerPolicy<PeerSession>;
   readonly #side: 'dialled' | 'accepted';
   readonly #connection: FrameConnection;
   readonly #asked: Challenge;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #requests = new PendingRequests();
   readonly #ready = Promise.withResolvers<void>();
   readonly #timer: NodeJS.Timeout;
   #theirs: Challenge | undefined;
   #accepted = { mine: false, theirs: false };
   #handshakeBytes = 0;
   #openRequests = 0;
-  #nextRequest = 1;
   #refusal: CodedError | undefined;
   #closed = false;
 
   /** @throws ManagerError CHANNEL_REFUSED when the peer showed no certificate that can be read */
-  constructor(socket: TLSSocket, policy: PeerPolicy, options: PeerSessionOptions) {
+  constructor(socket: TLSSocket, policy: PeerPolicy<PeerSession>, options: PeerSessionOptions) {
     this.peer = identityOf(socket);
     this.#policy = policy;
     this.#side = options.side;
@@ -166,17 +115,10 @@ export class PeerSession {
    */
   request(kind: string, body: Uint8Array, timeoutMs: number): Promise<Buffer> {
     if (this.#closed) return Promise.reject(this.#reason(undefined));
-    const id = this.#nextRequest;
-    this.#nextRequest = (id % 0xffff_fffe) + 1;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new ManagerError('PEER_TIMEOUT', `no answer to ${kind} within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#waiting.set(id, { resolve, reject, timer });
-      const frame = frameBuilder.begin(frameType.request).u32(id).text(kind).raw(body);
-      this.#connection.send(frame.finish());
-    });
+    const { id, answer } = this.#requests.open(kind, timeoutMs);
+    const frame = frameBuilder.begin(frameType.request).u32(id).text(kind).raw(body);
+    this.#connection.send(frame.finish());
+    return answer;
   }
 
   /** Tells the peer why it is not wanted (any more) and closes. */
@@ -213,7 +155,7 @@ export class PeerSession {
     if (this.established) {
       if (type === frameType.consensus) this.#policy.onConsensus(this, body);
       else if (type === frameType.request) this.#answer(body);
-      else if (type === frameType.response) this.#settle(body);
+      else if (type === frameType.response) this.#requests.settle(body);
       else this.#receivedRefusal(type, body);
       return;
     }
@@ -312,19 +254,6 @@ export class PeerSession {
     this.#connection.close(new ManagerError('CHANNEL_FAILED', 'the peer does not read'));
   }
 
-  #settle(body: Buffer): void {
-    const reader = new BinaryReader(body);
-    const id = reader.u32();
-    const ok = reader.u8() === 1;
-    const reply = reader.raw(reader.remaining);
-    const waiting = this.#waiting.get(id);
-    if (!waiting) return;
-    this.#waiting.delete(id);
-    clearTimeout(waiting.timer);
-    if (ok) waiting.resolve(reply);
-    else waiting.reject(refusalOf(reply));
-  }
-
   #reason(error: Error | undefined): Error {
     return (
       this.#refusal ?? error ?? new ManagerError('CHANNEL_FAILED', 'the node channel is closed')
@@ -336,11 +265,7 @@ export class PeerSession {
     clearTimeout(this.#timer);
     const reason = this.#reason(error);
     this.#ready.reject(reason);
-    for (const { reject, timer } of this.#waiting.values()) {
-      clearTimeout(timer);
-      reject(reason);
-    }
-    this.#waiting.clear();
+    this.#requests.fail(reason);
     this.#policy.onClosed(this, reason);
   }
 }
@@ -354,16 +279,5 @@ function identityOf(socket: TLSSocket): PeerIdentity {
     return { nodeId: nodeIdOf(publicKey), publicKey, certificate: certificate.raw };
   } catch {
     throw new ManagerError('CHANNEL_REFUSED', "the peer's certificate cannot be read");
-  }
-}
-
-/** The refusal in a reply, or what is wrong with it. */
-function refusalOf(reply: Buffer): CodedError {
-  try {
-    const { code, message } = readForeignObject(reply, 'refusal');
-    requireField(isText(code, 64) && isText(message, 4096), 'refusal');
-    return new CodedError(code, message);
-  } catch (error) {
-    return error as ManagerError;
   }
 }

@@ -9,6 +9,7 @@ import {
   FrameConnection,
 } from '@concordat/bridge';
 import { ManagerError } from './errors.ts';
+import { PresentIdentities } from './present-identities.ts';
 
 /** What a stream's owner hears from the worker. */
 export interface StreamEvents {
@@ -60,16 +61,6 @@ export interface WorkerAttestation {
 const maxFrameBytes = 256 * 1024 * 1024;
 /** Bytes on their way to the worker above which clients are read no further. */
 const highWaterBytes = 8 * 1024 * 1024;
-/** A request may travel on behalf of an actor so long after its last connection ended. */
-const identityKeptMs = 120_000;
-const maxPastIdentities = 4_096;
-
-/** Connections of one identity record. */
-interface Presence {
-  open: number;
-  leftMs: number;
-}
-
 /** The attested channel to one worker enclave (DESIGN 2). */
 export class WorkerLink {
   /** 1, 2, ...: the source of its blocks. */
@@ -82,7 +73,7 @@ export class WorkerLink {
   /** Streams that were asked to wait until the worker has room. */
   #held = new Set<StreamEvents>();
   /** Who is or was lately connected, by identity record. */
-  readonly #present = new Map<string, Presence>();
+  readonly #present = new PresentIdentities();
   #connection: FrameConnection | undefined;
   #trusted = false;
   #nextStream = 1;
@@ -175,10 +166,8 @@ export class WorkerLink {
     const id = this.#nextStream;
     this.#nextStream = (id % 0xffff_fffe) + 1;
     this.#streams.set(id, events);
-    const presence = this.#presenceOf(identity);
-    presence.open += 1;
+    const leave = this.#present.arrive(identity);
     this.send({ kind: 'streamOpen', id, identity });
-    let left = false;
     return {
       data: (data) => {
         if (this.send({ kind: 'streamData', id, data })) return true;
@@ -190,37 +179,15 @@ export class WorkerLink {
       },
       close: () => {
         this.#held.delete(events);
-        if (!left) presence.open -= 1;
-        left = true;
-        presence.leftMs = performance.now();
+        leave();
         if (this.#streams.delete(id)) this.send({ kind: 'streamReset', id });
       },
     };
   }
 
-  #presenceOf(identity: Uint8Array): Presence {
-    const key = Buffer.from(identity).toString('latin1');
-    let presence = this.#present.get(key);
-    if (!presence) {
-      if (this.#present.size >= maxPastIdentities) this.#forgetPast();
-      presence = { open: 0, leftMs: performance.now() };
-      this.#present.set(key, presence);
-    }
-    return presence;
-  }
-
-  #forgetPast(): void {
-    const beforeMs = performance.now() - identityKeptMs;
-    for (const [key, { open, leftMs }] of this.#present) {
-      if (open === 0 && leftMs < beforeMs) this.#present.delete(key);
-    }
-  }
-
   /** Whether this identity record was given to the worker for a present or recent connection. */
   served(identity: Uint8Array): boolean {
-    const presence = this.#present.get(Buffer.from(identity).toString('latin1'));
-    if (!presence) return false;
-    return presence.open > 0 || performance.now() - presence.leftMs < identityKeptMs;
+    return this.#present.has(identity);
   }
 
   #drained(): void {

@@ -8,7 +8,7 @@ import { toHex } from '@concordat/std';
 import { type Judge, judgePeer, reportDataFor, unknownNetwork } from '../admission.ts';
 import { ManagerError, managerErrorCodes } from '../errors.ts';
 import { createNetworkIdentity, createNodeIdentity, endorseNode } from '../node-identity.ts';
-import type { Challenge, PeerIdentity, PeerRole } from '../peer-session.ts';
+import type { Challenge, PeerIdentity, PeerRole } from '../peer-policy.ts';
 import { entropyOf, genesisOf, managerCode, organisation, platform } from './fixture.ts';
 
 const owner = organisation('owner');

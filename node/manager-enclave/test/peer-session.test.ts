@@ -6,7 +6,8 @@ import { frameBuilder } from '@concordat/bridge';
 import { BinaryWriter, CodedError, utf8 } from '@concordat/std';
 import { ManagerError } from '../errors.ts';
 import { createNodeIdentity } from '../node-identity.ts';
-import { type Challenge, type PeerPolicy, type PeerRole, PeerSession } from '../peer-session.ts';
+import type { Challenge, PeerPolicy, PeerRole } from '../peer-policy.ts';
+import { PeerSession } from '../peer-session.ts';
 import { entropyOf } from './fixture.ts';
 import { tlsPair } from './tls-pair.ts';
 

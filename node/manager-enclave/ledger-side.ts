@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { createRaft, type InitialState } from '@concordat/consensus';
+import type { Policies } from '@concordat/governance';
+import { AdministrativeQueue } from './administrative-queue.ts';
+import { entropy } from './enclave-sources.ts';
+import { JoinDesk } from './join-desk.ts';
+import { LedgerDriver } from './ledger-driver.ts';
+import { type LedgerConsequences, LedgerReactions } from './ledger-reactions.ts';
+import type { NodeContext } from './node-context.ts';
+import { PeerRoster } from './peer-roster.ts';
+
+const maxAppendBytes = 4 * 1024 * 1024;
+const payloadCacheBytes = 128 * 1024 * 1024;
+
+/** The parts of a manager that take part in consensus. */
+export interface LedgerSide {
+  readonly driver: LedgerDriver;
+  readonly queue: AdministrativeQueue;
+  readonly joinDesk: JoinDesk;
+  readonly roster: PeerRoster;
+}
+
+/** Makes them for a node that starts from a state of its log under these policies. */
+export function createLedgerSide(
+  node: NodeContext,
+  consequences: LedgerConsequences,
+  { initial, policies }: { readonly initial: InitialState; readonly policies: Policies },
+): LedgerSide {
+  const { administration, log, control, channel, identity, stored, sessionKeys, network } = node;
+  const events = new LedgerReactions(node, consequences);
+  const consensus = createRaft({
+    self: identity.nodeId,
+    ...ticksOf(policies, node.start.tickMs),
+    random: () => randomBytes(4).readUInt32BE() / 0x1_0000_0000,
+    maxAppendBytes,
+    maxInflightAppends: 256,
+    maxMemoryBytes: payloadCacheBytes,
+    initial,
+  });
+  const parts = { consensus, log, disk: control, stored, peers: channel, events };
+  const driver = new LedgerDriver(parts);
+  const queue = new AdministrativeQueue({
+    administration,
+    driver,
+    log,
+    sessionKey: () => events.sessionKey(),
+    onPlaced: (height, announcement) => events.placed(height, announcement),
+    onTakenBack: () => events.takenBack(),
+  });
+  const joinDesk = new JoinDesk({
+    administration,
+    queue,
+    driver,
+    sessionKeys,
+    network,
+    entropy,
+    log: (event, fields) => control.log(event, fields),
+  });
+  return { driver, queue, joinDesk, roster: new PeerRoster(identity.nodeId, channel, driver) };
+}
+
+/** Times of the constitution in ticks of this host. */
+const ticksOf = ({ electionTimeoutMs, heartbeatMs }: Policies, tickMs: number) => ({
+  electionTicks: Math.max(4, Math.ceil(electionTimeoutMs / tickMs)),
+  heartbeatTicks: Math.max(1, Math.floor(heartbeatMs / tickMs)),
+});

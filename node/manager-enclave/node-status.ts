@@ -1,0 +1,26 @@
+import { unknownNetwork } from './admission.ts';
+import { nodeTupleFor } from './network-genesis.ts';
+import type { NodeContext } from './node-context.ts';
+
+/** What an operator wants to know at a glance, as the host shows it. No secret is in it. */
+export function statusOf(node: NodeContext, reason: string | undefined) {
+  const { phase, identity, start, network, verdict } = node;
+  const status = node.takesPart ? node.driver.status : undefined;
+  return {
+    phase,
+    ...(reason && { reason }),
+    nodeId: identity.nodeId,
+    node: nodeTupleFor(start, identity),
+    networkId: network.id === unknownNetwork ? undefined : network.id,
+    networkCertificate: network.certificate || undefined,
+    measurement: verdict.measurement,
+    platform: verdict.platform,
+    ...(status && {
+      role: status.role,
+      view: status.view,
+      leader: status.leader,
+      height: status.lastHeight,
+      committedHeight: status.committed,
+    }),
+  };
+}
