@@ -240,9 +240,13 @@ const nodeTupleCommand: Command = {
   name: 'node tuple',
   summary:
     'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
-  usage: '<status.json of its host> --certificate file --key file',
+  usage: '<status.json of its host> --certificate file --key file [--output file]',
   positionals: 1,
-  options: { certificate: { type: 'string' }, key: { type: 'string' } },
+  options: {
+    certificate: { type: 'string' },
+    key: { type: 'string' },
+    output: { type: 'string' },
+  },
   run: async (invocation) => {
     const [file] = invocation.positionals;
     if (!file)
@@ -251,7 +255,16 @@ const nodeTupleCommand: Command = {
     if (!manager?.node) throw new CliError('USAGE', `${file} does not tell of a node yet`);
     const owner = await readIdentity(filesOf(invocation));
     const actions = [{ name: 'add_node', args: nodeTuple(owner, manager) }];
-    invocation.terminal.write(`${JSON.stringify(actions, undefined, 2)}\n`);
+    const text = `${JSON.stringify(actions, undefined, 2)}\n`;
+    const { output } = invocation.options;
+    if (typeof output === 'string') {
+      await writeFile(output, text);
+      invocation.terminal.write(
+        `Wrote ${output}. A member submits it with: npm run concordat -- propose ${output}\n`,
+      );
+    } else {
+      invocation.terminal.write(text);
+    }
     return 0;
   },
 };

@@ -84,17 +84,23 @@ export async function waitForStatus(
     /** Process id of its host: there is nothing to wait for once that has ended. */
     readonly host?: number;
     readonly signal?: AbortSignal;
+    /** How long it may be refused as unknown to the network before that counts as a failure. */
+    readonly refusedMs?: number;
   },
 ): Promise<NodeStatus> {
   const deadline = performance.now() + options.timeoutMs;
   let status: NodeStatus | undefined;
   let ended = false;
+  let refusedSince: number | undefined;
   while (performance.now() < deadline && !ended) {
     if (options.signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
     ended = options.host !== undefined && !isRunning(options.host);
     status = await readStatus(layout, node, options.afterMs);
     if (status && options.until(status)) return status;
     if (status && isHopeless(status)) break;
+    if (!/^NODE_NOT_ADMITTED/.test(status?.reason ?? '')) refusedSince = undefined;
+    else refusedSince ??= performance.now();
+    if (performance.now() - (refusedSince ?? Infinity) > (options.refusedMs ?? Infinity)) break;
     await sleep(pollMs);
   }
   const fault = await lastFault(layout, node, options.afterMs);

@@ -63,6 +63,8 @@ export interface SandboxOptions {
 export const frontOffice = 'front-office';
 
 const joinTimeoutMs = 60_000;
+/** A node of the network that lost its records is refused for longer than this. */
+const rejoinMs = 10_000;
 const silent: SandboxProgress = { begin: () => {}, done: () => {}, note: () => {} };
 
 /**
@@ -76,6 +78,7 @@ export class Sandbox {
   readonly #options: SandboxOptions;
   readonly #hosts = new Map<string, number>();
   #signal: AbortSignal | undefined;
+  #up: readonly SandboxNode[] | undefined;
   #record: SandboxRecord;
   #plan: SandboxPlan;
 
@@ -287,12 +290,27 @@ export class Sandbox {
     this.#progress.begin('the nodes check their ledgers and resume together');
     const started = new Map<SandboxNode, number>();
     for (const node of this.nodes) started.set(node, await this.#start(node));
-    let height = 0;
-    for (const [node, startedMs] of started) {
-      const status = await this.#running(node, startedMs);
-      height = Math.max(height, status.committedHeight ?? 0);
+    const results = await Promise.allSettled(
+      [...started].map(([node, startedMs]) => this.#running(node, startedMs, rejoinMs)),
+    );
+    if (this.#signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
+    const up = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
+    const failures = results.filter((result) => result.status === 'rejected');
+    const count = this.nodes.length;
+    if (up.length <= count / 2) throw failures[0]?.reason;
+    const height = Math.max(...up.map(({ committedHeight = 0 }) => committedHeight));
+    this.#up = this.nodes.filter((_, at) => results[at]?.status === 'fulfilled');
+    const which = failures.length > 0 ? `${up.length} of ${count}` : `${count}`;
+    this.#progress.done(`${which} nodes resumed the ledger at block ${height}`);
+    for (const { reason } of failures) {
+      for (const line of (reason as Error).message.split('\n')) this.#progress.note(line);
+      this.#progress.note('  what to do: docs/operate/troubleshooting.md');
     }
-    this.#progress.done(`${this.nodes.length} nodes resumed the ledger at block ${height}`);
+  }
+
+  /** The nodes that came up: all of them, but for damaged ones of a resumed network. */
+  get serving(): readonly SandboxNode[] {
+    return this.#up ?? this.nodes;
   }
 
   async #start(node: SandboxNode): Promise<number> {
@@ -314,9 +332,10 @@ export class Sandbox {
     };
   }
 
-  #running(node: SandboxNode, afterMs: number): Promise<NodeStatus> {
+  #running(node: SandboxNode, afterMs: number, refusedMs?: number): Promise<NodeStatus> {
     return waitForStatus(this.layout, node.name, {
       until: ({ phase }) => phase === 'running',
+      ...(refusedMs !== undefined && { refusedMs }),
       ...this.#waiting(node, afterMs),
     });
   }

@@ -79,7 +79,7 @@ async function proveOffline(
   progress: SandboxProgress,
 ): Promise<string> {
   progress.begin('the receipt is verified offline');
-  const last = sandbox.nodes.at(-1) as (typeof sandbox.nodes)[number];
+  const last = sandbox.serving.at(-1) as (typeof sandbox.nodes)[number];
   const application = await sandbox.application(last.name, frontOffice);
   const admin = await sandbox.admin(last.name, frontOffice);
   try {
