@@ -35,6 +35,9 @@ export interface BenchNetworkOptions {
   readonly adjustConfig?: (config: NodeConfig, node: SandboxNode) => unknown;
 }
 
+/** Another measurement beside this one takes other ports; below the system's own. */
+const firstPort = 20_000 + (process.pid % 1_000) * 12;
+
 /** Figures of every process, by `vn1 host`, `vn1 manager`, `vn1 worker` and so on. */
 export type NetworkFigures = Readonly<Record<string, ProcessFigures>>;
 
@@ -89,7 +92,7 @@ export class BenchNetwork {
           adapters: options.adapters,
           policies: { maxBatchTransactions: options.batch ?? 100 },
           genesisData: Object.fromEntries(data.map(([id]) => [id, genesisFile(id)])),
-          basePort: 17_100,
+          basePort: firstPort,
           adjustConfig: (config, node) => adjustConfig(withImages(config, images), node),
         },
         options.progress,
