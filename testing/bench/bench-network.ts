@@ -1,5 +1,6 @@
 import {
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -8,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import {
   frontOffice,
   imageDirectory,
@@ -76,9 +77,10 @@ export class BenchNetwork {
   /** Starts it: mutual TLS, encryption, fsync, as `npm start` does. */
   static async start(options: BenchNetworkOptions): Promise<BenchNetwork> {
     const temporary = options.directory === undefined;
-    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'concordat-bench-'));
+    const directory = resolve(options.directory ?? mkdtempSync(join(tmpdir(), 'concordat-bench-')));
     const data = Object.entries(options.genesisData ?? {});
     const genesisFile = (id: string): string => `${directory}.${id}.genesis`;
+    mkdirSync(dirname(directory), { recursive: true });
     for (const [id, bytes] of data) writeFileSync(genesisFile(id), bytes);
     const images = `${directory}.images`;
     const { adjustConfig = (config: NodeConfig) => config } = options;
