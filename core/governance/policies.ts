@@ -15,7 +15,7 @@ export interface Policies {
   readonly heartbeatMs: number;
   /** Whether a restarted node takes its predecessor's place without a vote; default automatic. */
   readonly rejoin: 'automatic' | 'vote';
-  /** A sealed block has at most so many bytes: 65,536-268,435,456, default 16 MiB. */
+  /** A sealed block has at most so many bytes: 65,536-50,331,648 (48 MiB), default 16 MiB. */
   readonly maxBlockBytes: number;
 }
 
@@ -39,7 +39,7 @@ const policyTable: PolicyTable = {
   electionTimeoutMs: { initial: 1000, read: whole(100, 60_000) },
   heartbeatMs: { initial: 100, read: whole(10, 10_000) },
   rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
-  maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 268_435_456) },
+  maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 50_331_648) },
 };
 
 /** Names of the supported policies. */

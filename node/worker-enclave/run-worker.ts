@@ -44,6 +44,9 @@ export async function runWorker(
   }
 }
 
+/** Time for the host to ask for the end after the manager has gone. */
+const orderlyStopMs = 1_000;
+
 interface Serving {
   readonly adapters: readonly LedgerAdapter[];
   readonly bridgeDirectory: string;
@@ -73,7 +76,9 @@ async function serve({ adapters, bridgeDirectory, index, control, ended }: Servi
     onDrain: () => worker.drained(),
     onClose: (error) => {
       const why = error === undefined ? 'closed' : nameOf(error);
-      ended.reject(new WorkerError('CONNECTION_LOST', `the channel to the manager: ${why}`));
+      const lost = new WorkerError('CONNECTION_LOST', `the channel to the manager: ${why}`);
+      // In an orderly stop the manager ends first, and the host asks for the end a moment later.
+      setTimeout(() => ended.reject(lost), orderlyStopMs);
     },
   });
   try {
