@@ -8,6 +8,7 @@ export type CliErrorCode =
   | 'SANDBOX_MISSING'
   | 'SANDBOX_DAMAGED'
   | 'NOT_A_SANDBOX'
+  | 'NOT_WRITABLE'
   | 'IMAGES_CHANGED'
   | 'NODE_FAILED'
   | 'TIMEOUT'

@@ -4,7 +4,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Takes over the signals that ask this program to end: the first one aborts, so that what was
- * started can be stopped in order; a second one ends the program at once.
+ * started can be stopped in order; a second one ends the program at once. A reader of the output
+ * that goes away counts as the first.
  */
 export function abortOnInterrupt(terminal: Terminal): AbortSignal {
   const controller = new AbortController();
@@ -17,6 +18,8 @@ export function abortOnInterrupt(terminal: Terminal): AbortSignal {
       controller.abort();
     });
   }
+  // Whoever read what is printed has gone: there is nobody left to press Ctrl-C.
+  process.stdout.on('error', () => controller.abort());
   return controller.signal;
 }
 

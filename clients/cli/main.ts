@@ -45,6 +45,9 @@ function help(args: readonly string[]): number {
   return asked ? 0 : 2;
 }
 
+// A reader that has seen enough, such as head, is no failure.
+process.stdout.on('error', () => {});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

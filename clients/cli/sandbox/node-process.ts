@@ -136,6 +136,19 @@ export async function lastFault(
   return undefined;
 }
 
+/** Whether a host said since an instant that it confines its enclaves by no sandbox. */
+export async function runsUnconfined(
+  layout: SandboxLayout,
+  node: string,
+  afterMs: number,
+): Promise<boolean> {
+  const text = await readFile(layout.nodeLog(node), 'utf8').catch(() => '');
+  const entries = text.split('\n').map(parseLine);
+  return entries.some(
+    (entry) => entry?.event === 'sandbox.missing' && Date.parse(entry.time ?? '') >= afterMs,
+  );
+}
+
 function parseLine(line: string): Record<string, string | undefined> | undefined {
   try {
     return JSON.parse(line) as Record<string, string | undefined>;

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises';
 import { CliError } from '../errors.ts';
 import type { SandboxLayout, SandboxProcess } from './layout.ts';
 import { endProcesses, isSame, processRecord } from './node-process.ts';
@@ -24,9 +24,21 @@ export async function refuseRunning(layout: SandboxLayout): Promise<void> {
   );
 }
 
-/** Records this program as the one that brings the sandbox up. @throws CliError SANDBOX_RUNNING */
+/**
+ * Records this program as the one that brings the sandbox up.
+ * @throws CliError SANDBOX_RUNNING, NOT_WRITABLE
+ */
 export async function claim(layout: SandboxLayout): Promise<void> {
-  await mkdir(layout.directory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(layout.directory, { recursive: true, mode: 0o700 });
+    await access(layout.directory, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CliError(
+      'NOT_WRITABLE',
+      `${layout.directory} cannot be written to (${code}): name another --directory`,
+    );
+  }
   const own = JSON.stringify({ processes: [processRecord(starter, process.pid)] });
   for (;;) {
     try {

@@ -19,6 +19,7 @@ import {
   isRunning,
   type NodeStatus,
   readStatus,
+  runsUnconfined,
   sleep,
   spawnHost,
   waitForStatus,
@@ -178,9 +179,13 @@ export class Sandbox {
    */
   async up(signal?: AbortSignal): Promise<void> {
     this.#signal = signal;
+    const startedMs = Date.now();
     try {
       if (this.#record.complete) await this.#resume();
       else await this.#begin();
+      if (await runsUnconfined(this.layout, this.first.name, startedMs)) {
+        this.#progress.note('bubblewrap is missing or not allowed: enclaves run unconfined here');
+      }
     } catch (error) {
       await this.down();
       throw error;
@@ -298,6 +303,14 @@ export class Sandbox {
     const failures = results.filter((result) => result.status === 'rejected');
     const count = this.nodes.length;
     if (up.length <= count / 2) throw failures[0]?.reason;
+    const { networkId } = this.#record;
+    const stranger = up.find((status) => status.networkId !== networkId);
+    if (stranger) {
+      throw new CliError(
+        'NODE_FAILED',
+        `${stranger.node.name} has lost its ledger and began another network: restore ${this.layout.ledger(stranger.node.name)}, or start anew with --fresh`,
+      );
+    }
     const height = Math.max(...up.map(({ committedHeight = 0 }) => committedHeight));
     this.#up = this.nodes.filter((_, at) => results[at]?.status === 'fulfilled');
     const which = failures.length > 0 ? `${up.length} of ${count}` : `${count}`;
