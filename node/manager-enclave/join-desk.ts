@@ -139,7 +139,7 @@ export class JoinDesk {
 
   /** Makes voters of learners that have caught up; called at intervals on the leader. */
   promote(): void {
-    if (this.#promoting || !this.#driver.leads) return;
+    if (this.#promoting || !this.#driver.leads || !this.#administration.exists) return;
     const { progress, lastHeight, configurations } = this.#driver.status;
     if (configurations.length > 1) return;
     const ready = this.#administration.constitution.nodes.find((node) => {

@@ -16,7 +16,7 @@ import {
   takeUp,
   threeNodes,
   verdictOf,
-  type World,
+  World,
 } from './fixture.ts';
 
 const members = [organisation('org 1'), organisation('org 2')];
@@ -196,4 +196,15 @@ test('join messages that are not what they should be are refused, none escapes a
       code: 'CHANNEL_FAILED',
     });
   }
+});
+
+test('before the genesis block there is nobody to make a voter', async () => {
+  const world = new World();
+  const first = world.add(members[0] as (typeof members)[number]);
+  first.belongTo({ id: 'ab'.repeat(32), certificate: '' });
+  first.begin({ configuration: [first.id] });
+  await world.elect();
+  assert.equal(first.administration.exists, false);
+  assert(first.joinDesk);
+  first.joinDesk.promote();
 });
