@@ -9,7 +9,6 @@ export type CliErrorCode =
   | 'SANDBOX_DAMAGED'
   | 'NOT_A_SANDBOX'
   | 'NOT_WRITABLE'
-  | 'IMAGES_CHANGED'
   | 'NODE_FAILED'
   | 'TIMEOUT'
   | 'PORT_TAKEN'

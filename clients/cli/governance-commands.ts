@@ -3,7 +3,7 @@ import { actionNames, type Proposal, type ProposedAction } from '@concordat/gove
 import type { Command, Invocation } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
 import { CliError } from './errors.ts';
-import { short } from './sandbox/sandbox.ts';
+import { short } from './sandbox/node-tuple.ts';
 import { renderTable } from './terminal.ts';
 
 const propose: Command = {

@@ -2,10 +2,10 @@ export { CliError, type CliErrorCode } from './errors.ts';
 export { buildImages, type ImageMeasurement, imageDirectory } from './sandbox/images.ts';
 export { SandboxLayout, type SandboxNode, type SandboxRecord } from './sandbox/layout.ts';
 export { endProcesses, isRunning, type NodeStatus, sleep } from './sandbox/node-process.ts';
+export { nodeTuple } from './sandbox/node-tuple.ts';
 export { type NodeConfig, sandboxChain, sandboxChainId } from './sandbox/plan.ts';
 export {
   frontOffice,
-  nodeTuple,
   Sandbox,
   type SandboxOptions,
   type SandboxProgress,

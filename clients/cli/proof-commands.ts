@@ -18,7 +18,7 @@ import { connect, connectionOptions, connectionUsage, sandboxNode } from './conn
 import { CliError } from './errors.ts';
 import { defaultSandboxDirectory } from './sandbox/layout.ts';
 import type { NodeStatus } from './sandbox/node-process.ts';
-import { nodeTuple } from './sandbox/sandbox.ts';
+import { nodeTuple } from './sandbox/node-tuple.ts';
 import { formatCount, paint, renderTable } from './terminal.ts';
 
 const ledgerVerify: Command = {

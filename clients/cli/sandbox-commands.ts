@@ -17,7 +17,8 @@ import {
   readStatus,
   sleep,
 } from './sandbox/node-process.ts';
-import { Sandbox, type SandboxOptions, short } from './sandbox/sandbox.ts';
+import { short } from './sandbox/node-tuple.ts';
+import { Sandbox, type SandboxOptions } from './sandbox/sandbox.ts';
 import { endSandbox, runningProcesses } from './sandbox/sandbox-processes.ts';
 import { renderTable, Steps } from './terminal.ts';
 

@@ -123,6 +123,11 @@ export class SandboxLayout {
     return join(this.directory, 'gateway.log');
   }
 
+  /** The sandbox's own copy of an enclave image: what is built later does not change it. */
+  image(name: string): string {
+    return join(this.directory, 'images', name);
+  }
+
   /** Ledger chunks of a node. */
   ledger(node: string): string {
     return join(this.nodeData(node), 'ledger');

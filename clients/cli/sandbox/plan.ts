@@ -2,7 +2,6 @@ import type { Constitution } from '@concordat/governance';
 import type { Identity } from '@concordat/sdk';
 import { toHex } from '@concordat/std';
 import type { ImageMeasurement } from './images.ts';
-import { imageDirectory } from './images.ts';
 import type { SandboxLayout, SandboxNode } from './layout.ts';
 
 /** Chain id of a sandbox's Ethereum chain. */
@@ -112,8 +111,8 @@ export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: Sandb
       node: `127.0.0.1:${node.ports.node}`,
       admin: `127.0.0.1:${node.ports.admin}`,
     },
-    manager: { image: imageDirectory('manager') },
-    workers: [{ image: imageDirectory('worker'), listen: `127.0.0.1:${node.ports.application}` }],
+    manager: { image: layout.image('manager') },
+    workers: [{ image: layout.image('worker'), listen: `127.0.0.1:${node.ports.application}` }],
   };
 }
 

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createEncryptionKey } from '@concordat/crypto';
-import { signNodeTuple } from '@concordat/governance';
 import {
   AdminClient,
   ApplicationClient,
@@ -11,10 +10,10 @@ import {
   readIdentity,
   saveIdentity,
 } from '@concordat/sdk';
-import { fromHex } from '@concordat/std';
 import { CliError } from '../errors.ts';
-import { buildImages, type ImageMeasurement } from './images.ts';
+import { buildImages, type ImageMeasurement, imageDirectory } from './images.ts';
 import { SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
+import { newNodes } from './new-nodes.ts';
 import {
   isRunning,
   type NodeStatus,
@@ -24,6 +23,7 @@ import {
   spawnHost,
   waitForStatus,
 } from './node-process.ts';
+import { nodeTuple, short } from './node-tuple.ts';
 import {
   genesisConstitution,
   type NodeConfig,
@@ -122,7 +122,7 @@ export class Sandbox {
 
   /**
    * Opens the sandbox in a directory, or prepares a new one there; `up` starts it.
-   * @throws CliError SANDBOX_RUNNING, IMAGES_CHANGED, SANDBOX_DAMAGED
+   * @throws CliError SANDBOX_RUNNING, SANDBOX_DAMAGED
    */
   static async open(
     directory: string,
@@ -142,7 +142,7 @@ export class Sandbox {
     const known = await layout.read();
     const plan = planOf(options, known?.nodes ?? [], measurements);
     if (known?.complete) {
-      requireSameImages(known, measurements);
+      noteOtherCode(known, measurements, progress);
       const state = { record: known, plan: { ...plan, nodes: known.nodes } };
       await claim(layout);
       return new Sandbox(layout, state, { options, progress });
@@ -150,6 +150,9 @@ export class Sandbox {
     // One that never came up whole holds nothing worth keeping.
     await layout.remove();
     await claim(layout);
+    for (const { name } of measurements) {
+      await cp(imageDirectory(name), layout.image(name), { recursive: true });
+    }
     const nodes = await newNodes(options);
     const record: SandboxRecord = {
       version: 1,
@@ -431,32 +434,16 @@ export class Sandbox {
   }
 }
 
-/** The signed tuple of a node, as the add_node action takes it. */
-export function nodeTuple(owner: Identity, { node }: NodeStatus) {
-  if (!owner.signingKey) throw new CliError('USAGE', 'the owner has no P-256 key to sign with');
-  const publicKey = fromHex(node.publicKey) as Uint8Array;
-  return {
-    actorId: owner.actorId,
-    name: node.name,
-    address: node.address,
-    adminAddress: node.adminAddress,
-    applicationAddresses: node.applicationAddresses,
-    publicKey: node.publicKey,
-    encryptionKey: node.encryptionKey,
-    signature: signNodeTuple(owner.signingKey, { address: node.address, publicKey }),
-  };
-}
-
-/** The beginning of an identifier, as people compare them. */
-export const short = (id: string): string => id.slice(0, 12);
-
-/** Sealed state opens for the very code that sealed it: another image starts a new network. */
-function requireSameImages(record: SandboxRecord, images: readonly ImageMeasurement[]): void {
+/** Sealed state opens for the very code that sealed it, so a sandbox keeps the images it began with. */
+function noteOtherCode(
+  record: SandboxRecord,
+  images: readonly ImageMeasurement[],
+  progress: SandboxProgress,
+): void {
   const now = images.map(({ measurement }) => measurement);
   if (now.join() === record.measurements.join()) return;
-  throw new CliError(
-    'IMAGES_CHANGED',
-    'the code changed since this sandbox began, and its sealed keys open for the old code only: start anew with "npm start -- --fresh"',
+  progress.note(
+    'the code changed since: this network goes on with the images it was begun with; --fresh begins one with the new code',
   );
 }
 
@@ -473,21 +460,6 @@ function planOf(
     policies: options.policies ?? {},
     genesisData: options.genesisData ?? {},
   };
-}
-
-const organisations = ['aurora-bank', 'borealis-trade', 'cumulus-insurance', 'dune-logistics'];
-
-async function newNodes({ nodes, basePort = 7_100 }: SandboxOptions): Promise<SandboxNode[]> {
-  const ports = await freePorts(nodes * 3, basePort);
-  return Array.from({ length: nodes }, (_, at) => ({
-    name: `vn${at + 1}`,
-    organisation: organisations[at] ?? `organisation-${at + 1}`,
-    ports: {
-      node: ports[at * 3] as number,
-      admin: ports[at * 3 + 1] as number,
-      application: ports[at * 3 + 2] as number,
-    },
-  }));
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

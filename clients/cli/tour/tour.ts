@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { verifyReceipt } from '@concordat/sdk';
 import { ContractFactory, JsonRpcProvider, Wallet } from 'ethers';
 import { CliError } from '../errors.ts';
-import { frontOffice, type Sandbox, type SandboxProgress, short } from '../sandbox/sandbox.ts';
+import { short } from '../sandbox/node-tuple.ts';
+import { frontOffice, type Sandbox, type SandboxProgress } from '../sandbox/sandbox.ts';
 
 /** What the tour found out, for the summary. */
 export interface TourReport {
