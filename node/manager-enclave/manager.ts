@@ -30,6 +30,8 @@ import { StoredBlocks } from './stored-blocks.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
 
+/** Failures of a channel that say nothing about this node's place in the network. */
+const passing: ReadonlySet<string> = new Set(['DIAL_FAILED', 'CHANNEL_FAILED', 'PEER_TIMEOUT']);
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
 /** How long a node that was removed stays for consensus to end without it. */
@@ -303,6 +305,10 @@ export class Manager implements NodeContext {
       ...(reason && { code, why: reason.message }),
     });
     this.lifeCycle.channelChanged(peer, { up, code, nowMs: Date.now() });
+    // A refusal says more than that one waits: who operates the node must see it.
+    if (this.phase === 'resuming' && reason && code && !passing.has(code)) {
+      this.lifeCycle.enter('resuming', `${code}: ${reason.message}`);
+    }
   }
 
   /** Connects and attests every worker of this VN. */
