@@ -104,7 +104,7 @@ suite('unmodified Ethereum clients with an OpenZeppelin token on three nodes', (
   after(async () => {
     agent?.destroy();
     await gateway?.close();
-    await network?.stop();
+    await network?.end();
   });
 
   async function useEthers(connection: FetchRequest): Promise<void> {

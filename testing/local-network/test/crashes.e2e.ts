@@ -102,6 +102,23 @@ test('a host that is killed takes its enclaves along and comes back as a new nod
   await survives(follower, 'host');
 });
 
+test('two of three nodes killed at once come back one after the other, beside the one that ran on', async (t) => {
+  await load.progress(100);
+  const leader = await network.leader();
+  const [follower, survivor] = (await network.followers()) as [LocalNode, LocalNode];
+  for (const node of [leader, follower]) await node.kill();
+  const downMs = performance.now();
+  // The survivor alone is no majority: with the first that comes back there is one again.
+  follower.start();
+  await follower.running(60_000);
+  await load.progress(50, survivor);
+  t.diagnostic(`a majority again after ${Math.round(performance.now() - downMs)} ms`);
+  leader.start();
+  await leader.running(60_000);
+  await load.progress(100, leader);
+  await nothingIsLost();
+});
+
 test('a network whose every process is killed at once keeps what it acknowledged', async (t) => {
   await load.progress(100);
   await network.kill();
