@@ -10,3 +10,4 @@ export {
   type SandboxOptions,
   type SandboxProgress,
 } from './sandbox/sandbox.ts';
+export { type CellAlignment, renderTable } from './terminal.ts';

@@ -19,17 +19,24 @@ const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as c
 export const paint = (terminal: Terminal, style: keyof typeof codes, text: string): string =>
   terminal.interactive ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
 
-/** A table with left-aligned columns under a header row; cells are plain text. */
+/** How the cells after the first column stand: texts to the left, figures to the right. */
+export type CellAlignment = 'left' | 'right';
+
+/** A table of plain text under a header row; its first column is always left-aligned. */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
+  alignment: CellAlignment = 'left',
 ): string {
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
   const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] as number))
+    widths
+      .map((width, column) => {
+        const cell = cells[column] ?? '';
+        return column > 0 && alignment === 'right' ? cell.padStart(width) : cell.padEnd(width);
+      })
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');

@@ -7,7 +7,7 @@ import type { SealedIdentity } from './node-identity.ts';
 /**
  * Starts again from the ledger on the host. While the rest of the network runs, this launch is a
  * new node: it leaves its reason to rejoin and ends, and a pristine one takes its place (DESIGN 6).
- * When the whole network was stopped, its nodes resume together under their sealed identities.
+ * When no majority runs that could admit it, nodes resume together under their sealed identities.
  * @throws ManagerError LEDGER_TRUNCATED, LEDGER_CORRUPT, RECORD_UNREADABLE, NODE_REMOVED
  */
 export async function startResume(manager: Manager, sealed: SealedIdentity): Promise<void> {

@@ -35,15 +35,6 @@ export const spreadOf = (values: readonly number[]): Spread => ({
   highest: Math.max(...values),
 });
 
-/** Merges fields of several rounds, field by field, into their medians. */
-export function medianFields<Name extends string>(
-  rounds: readonly Readonly<Record<Name, number>>[],
-): Record<Name, number> {
-  const names = Object.keys(rounds[0] ?? {}) as Name[];
-  const entries = names.map((name) => [name, median(rounds.map((round) => round[name]))]);
-  return Object.fromEntries(entries) as Record<Name, number>;
-}
-
 /** Pairs of a value and how often it occurred. */
 export type Buckets = readonly (readonly [value: number, count: number])[];
 

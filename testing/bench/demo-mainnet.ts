@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
+import { renderTable } from '@concordat/cli';
 import { BenchNetwork, stopAllNetworks } from './bench-network.ts';
 import { isMatch } from './block-check.ts';
 import { chainsInFlight, type MainnetFigures, runMainnet } from './mainnet-run.ts';
 import { type Display, paperPerSecond, Speedometer } from './speedometer.ts';
-import { renderTable } from './table.ts';
 import { allBlocks, mainnetSet, paperBlocks, warmUpBlocksFor } from './workloads/mainnet-set.ts';
 
 const usage = `npm run demo:mainnet -- [--all | --blocks 46147,4370000] [--cold] [--keep] [--json]
@@ -103,7 +103,7 @@ function report(figures: MainnetFigures): string {
   const warm = warmUp
     ? `  before, to have the code compiled: ${rate(warmUp.transactions)} transactions of other years at ${rate(warmUp.perSecond)}/s\n`
     : '  nothing was sent before: the code was cold\n';
-  return `\n${checksTable(checks)}\n${renderTable(['', 'this run', 'white paper'], rows)}${warm}\n`;
+  return `\n${checksTable(checks)}\n${renderTable(['', 'this run', 'white paper'], rows, 'right')}${warm}\n`;
 }
 
 function checksTable(checks: MainnetFigures['checks']): string {
@@ -120,7 +120,7 @@ function checksTable(checks: MainnetFigures['checks']): string {
   ]);
   const header = ['block', 'rules', 'txs', 'gas used', 'gas', 'logs bloom', 'receipts root'];
   const matching = checks.filter(isMatch).length;
-  return `${renderTable(header, rows)}  ${matching} of ${checks.length} blocks equal the real ones\n`;
+  return `${renderTable(header, rows, 'right')}  ${matching} of ${checks.length} blocks equal the real ones\n`;
 }
 
 async function main(): Promise<void> {

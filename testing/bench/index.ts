@@ -2,7 +2,6 @@ export {
   type Buckets,
   bucketsBetween,
   median,
-  medianFields,
   percentile,
   percentileOfBuckets,
   perSecond,

@@ -1,5 +1,5 @@
+import { renderTable } from '@concordat/cli';
 import type { Section } from './sections/section.ts';
-import { renderTable } from './table.ts';
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 const times = (value: number | undefined): string =>
@@ -29,7 +29,11 @@ function costTable({ costs }: Section): string {
     const peak = costs.peakBytes[name];
     return [name, micros.toFixed(1), peak === undefined ? '' : mebibytes(peak)];
   });
-  return renderTable(['process', 'CPU µs each', 'peak MiB'], [...rows, ...sums(costs.cpuMicros)]);
+  return renderTable(
+    ['process', 'CPU µs each', 'peak MiB'],
+    [...rows, ...sums(costs.cpuMicros)],
+    'right',
+  );
 }
 
 /** Leader and follower as the targets name them; the first node leads unless it was voted out. */
