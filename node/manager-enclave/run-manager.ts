@@ -86,7 +86,9 @@ function endOnBugs(control: ControlLink): void {
 
 function giveUp(control: ControlLink, error: unknown): void {
   const code = error instanceof CodedError ? error.code : 'INTERNAL_ERROR';
-  control.log('manager.failed', { level: 'error', code, why: String(error) });
+  const why = error instanceof Error ? error.message : String(error);
+  control.log('manager.failed', { level: 'error', code, why });
+  control.status({ phase: 'failed', reason: `${code}: ${why}` });
   control.flush();
   endSoon();
 }

@@ -280,3 +280,17 @@ test('offline verification names height and reason of damage in a copy', async (
   assert.equal(other.damage?.code, 'WRONG_NETWORK');
   assert.equal(other.damage?.height, 1);
 });
+
+test('a founder whose ledger is gone does not begin a second network in its place', async () => {
+  const founder = foreign.nodes[0] as LocalNode;
+  await founder.stop();
+  const putBack = keepLedger(founder);
+  try {
+    for (const file of founder.chunkFiles) rmSync(file);
+    founder.start();
+    assert.match(await founder.refused(), /^LEDGER_TRUNCATED/);
+  } finally {
+    await founder.kill();
+    putBack();
+  }
+});
