@@ -1,8 +1,8 @@
 import type { Verdict } from '@concordat/attestation';
 import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
 import type { InitialState } from '@concordat/consensus';
-import { type Constitution, defaultPolicy, type Policies } from '@concordat/governance';
-import { type Height, type NodeId, utf8 } from '@concordat/std';
+import { defaultPolicy, type Policies } from '@concordat/governance';
+import { type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
@@ -17,10 +17,12 @@ import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
 import { NodeChannel } from './node-channel.ts';
-import type { NetworkIdentity, NodeContext } from './node-context.ts';
+import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { NodeStanding, type StandingNode } from './node-standing.ts';
 import { statusOf } from './node-status.ts';
 import { PeerDesk } from './peer-desk.ts';
+import type { PeerRoster } from './peer-roster.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { RequestForwarding } from './request-forwarding.ts';
@@ -30,12 +32,8 @@ import { StoredBlocks } from './stored-blocks.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
 
-/** Failures of a channel that say nothing about this node's place in the network. */
-const passing: ReadonlySet<string> = new Set(['DIAL_FAILED', 'CHANNEL_FAILED', 'PEER_TIMEOUT']);
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
-/** How long a node that was removed stays for consensus to end without it. */
-const farewellMs = 3_000;
 /** How long an orderly end waits for the host. */
 const lastRecordMs = 2_000;
 
@@ -55,7 +53,7 @@ export interface ManagerParts {
  * The manager enclave of one validating node: its parts and how they are wired. The three ways a
  * node begins (`start-*.ts`) bring them to life in their own order.
  */
-export class Manager implements NodeContext {
+export class Manager implements StandingNode {
   readonly control: ControlLink;
   readonly records: SealedRecords;
   readonly keeper: RecordKeeper;
@@ -77,12 +75,14 @@ export class Manager implements NodeContext {
   readonly genesisData = new Map<string, Uint8Array[]>();
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
   resumedView = 0;
+  /** That of the policies in force when this node began to take part. */
+  electionTimeoutMs = defaultPolicy('electionTimeoutMs');
+  readonly #standing = new NodeStanding(this);
   readonly #bridge: string;
   readonly #exit: () => void;
   readonly #timers: NodeJS.Timeout[] = [];
   #network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   #certificate = '';
-  #electionTimeoutMs = defaultPolicy('electionTimeoutMs');
   #side: LedgerSide | undefined;
   #onTruncated: (() => void) | undefined;
 
@@ -123,7 +123,7 @@ export class Manager implements NodeContext {
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
       credentials: this.credentials,
       policy: this.peerDesk,
-      onChange: (peer, up, reason) => this.#channelChanged(peer, up, reason),
+      onChange: (peer, up, reason) => this.#standing.channelChanged(peer, up, reason),
     });
     this.forwarding = new RequestForwarding({
       channel: this.channel,
@@ -161,12 +161,16 @@ export class Manager implements NodeContext {
     return this.#taking.queue;
   }
 
+  get roster(): PeerRoster | undefined {
+    return this.#side?.roster;
+  }
+
   get leader(): NodeId | undefined {
     return this.#side?.driver.status.leader;
   }
 
   get acceptsResumers(): boolean {
-    return this.lifeCycle.acceptsResumers(this.#electionTimeoutMs, Date.now());
+    return this.lifeCycle.acceptsResumers(this.electionTimeoutMs, Date.now());
   }
 
   /** @throws ManagerError NOT_LEADER while this node does not take part */
@@ -218,97 +222,32 @@ export class Manager implements NodeContext {
 
   /** Starts taking part in consensus. */
   startConsensus(initial: InitialState, policies: Policies): void {
-    this.#electionTimeoutMs = policies.electionTimeoutMs;
+    this.electionTimeoutMs = policies.electionTimeoutMs;
     this.control.durability(policies.durability);
     const side = createLedgerSide(this, this.#consequences, { initial, policies });
     this.#side = side;
-    this.#every(this.start.tickMs, () => side.driver.tick());
-    this.#every(promoteIntervalMs, () => {
+    this.every(this.start.tickMs, () => side.driver.tick());
+    this.every(promoteIntervalMs, () => {
       side.joinDesk.promote();
       side.roster.dismiss(Date.now());
     });
-    this.#every(progressIntervalMs, () => this.#takeStock());
+    this.every(progressIntervalMs, () => this.#standing.takeStock());
   }
 
   get #consequences(): LedgerConsequences {
     return {
-      onCommitted: (height) => this.#committed(height),
+      onCommitted: (height) => this.#standing.committed(height),
       onAnnouncement: (announcement) => this.doors.notify(announcement),
-      onConstitution: (constitution) => this.#constitutionChanged(constitution),
+      onConstitution: (constitution) => this.#standing.constitutionChanged(constitution),
       onStanding: () => this.publishStatus(),
       onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
       onBroken: (error) => this.lifeCycle.fail(error),
     };
   }
 
-  #every(intervalMs: number, action: () => void): void {
+  /** Does something at intervals until this launch ends. */
+  every(intervalMs: number, action: () => void): void {
     this.#timers.push(setInterval(action, intervalMs));
-  }
-
-  /** What is done about once a second. */
-  #takeStock(): void {
-    this.publishStatus();
-    const nowMs = Date.now();
-    this.lifeCycle.hearsLeader(this.leader !== undefined, nowMs);
-    this.lifeCycle.checkDisowned(this.leader !== undefined, nowMs);
-    this.lifeCycle.checkNetworkLive(this.#electionTimeoutMs, nowMs);
-    this.#keep(this.keeper.keepProgress(this.log.committedHeight));
-  }
-
-  /** A record that could not be kept is told; the next one may be. */
-  #keep(kept: Promise<void>): void {
-    kept.catch((error: unknown) => {
-      this.control.log('node.record-not-kept', { level: 'warn', why: String(error) });
-    });
-  }
-
-  #committed(height: Height): void {
-    const resuming = this.phase === 'resuming' && this.resumedView > 0;
-    if (resuming && (this.log.viewAt(height) ?? 0) > this.resumedView) this.lifeCycle.isLive();
-  }
-
-  /** A committed change of the constitution takes effect on this node, now and completely. */
-  #constitutionChanged(constitution: Constitution): void {
-    const own = constitution.nodes.find(({ nodeId }) => nodeId === this.identity.nodeId);
-    this.#side?.roster.update(constitution, Date.now());
-    this.doors.actorsChanged();
-    this.control.durability(constitution.policies.durability);
-    if (own?.status === 'retired') {
-      this.#depart();
-      return;
-    }
-    try {
-      this.workers.configure(constitution);
-    } catch (error) {
-      // The workers' code is no longer listed: it gets no more plaintext.
-      this.lifeCycle.fail(error as Error);
-      return;
-    }
-    this.#keep(this.keeper.keepConstitution(constitution));
-    if (own) this.lifeCycle.nodeStatus(own.status);
-  }
-
-  /** The network removed this node: it serves nobody any more, and leaves when consensus can spare it. */
-  #depart(): void {
-    this.doors.close();
-    const leaveAtMs = Date.now() + farewellMs;
-    this.#every(promoteIntervalMs, () => {
-      if (!this.#side?.driver.status.retired && Date.now() < leaveAtMs) return;
-      this.lifeCycle.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
-    });
-  }
-
-  #channelChanged(peer: NodeId, up: boolean, reason?: Error): void {
-    const code = reason && 'code' in reason ? String(reason.code) : undefined;
-    this.control.log(up ? 'channel.up' : 'channel.down', {
-      peer,
-      ...(reason && { code, why: reason.message }),
-    });
-    this.lifeCycle.channelChanged(peer, { up, code, nowMs: Date.now() });
-    // A refusal says more than that one waits: who operates the node must see it.
-    if (this.phase === 'resuming' && reason && code && !passing.has(code)) {
-      this.lifeCycle.enter('resuming', `${code}: ${reason.message}`);
-    }
   }
 
   /** Connects and attests every worker of this VN. */

@@ -1,0 +1,112 @@
+import type { Constitution } from '@concordat/governance';
+import type { Height, NodeId } from '@concordat/std';
+import { ManagerError } from './errors.ts';
+import type { FrontDoors } from './front-doors.ts';
+import type { LifeCycle } from './life-cycle.ts';
+import type { NodeContext } from './node-context.ts';
+import type { PeerRoster } from './peer-roster.ts';
+import type { RecordKeeper } from './record-keeper.ts';
+import type { WorkerDesk } from './worker-desk.ts';
+
+/** Failures of a channel that say nothing about this node's place in the network. */
+const passing: ReadonlySet<string> = new Set(['DIAL_FAILED', 'CHANNEL_FAILED', 'PEER_TIMEOUT']);
+/** How long a node that was removed stays for consensus to end without it. */
+const farewellMs = 3_000;
+const farewellCheckMs = 100;
+
+/** The parts of a node that follow its standing in the network. */
+export interface StandingNode extends NodeContext {
+  readonly lifeCycle: LifeCycle;
+  readonly keeper: RecordKeeper;
+  readonly doors: FrontDoors;
+  readonly workers: WorkerDesk;
+  readonly electionTimeoutMs: number;
+  /** View of the newest block when a resumption began; a committed one of a later view ends it. */
+  readonly resumedView: number;
+  /** Absent until this node takes part. */
+  readonly roster: PeerRoster | undefined;
+  publishStatus(): void;
+  every(intervalMs: number, action: () => void): void;
+}
+
+/** What the network says of this node, and what the node does about it. */
+export class NodeStanding {
+  readonly #node: StandingNode;
+
+  constructor(node: StandingNode) {
+    this.#node = node;
+  }
+
+  /** What is done about once a second. */
+  takeStock(): void {
+    const { lifeCycle, leader, electionTimeoutMs, keeper, log } = this.#node;
+    this.#node.publishStatus();
+    const nowMs = Date.now();
+    lifeCycle.hearsLeader(leader !== undefined, nowMs);
+    lifeCycle.checkDisowned(leader !== undefined, nowMs);
+    lifeCycle.checkNetworkLive(electionTimeoutMs, nowMs);
+    this.#keep(keeper.keepProgress(log.committedHeight));
+  }
+
+  /** A record that could not be kept is told; the next one may be. */
+  #keep(kept: Promise<void>): void {
+    kept.catch((error: unknown) => {
+      this.#node.control.log('node.record-not-kept', { level: 'warn', why: String(error) });
+    });
+  }
+
+  /** Blocks up to a height are final. */
+  committed(height: Height): void {
+    const { phase, resumedView, log, lifeCycle } = this.#node;
+    const resuming = phase === 'resuming' && resumedView > 0;
+    if (resuming && (log.viewAt(height) ?? 0) > resumedView) lifeCycle.isLive();
+  }
+
+  /** A committed change of the constitution takes effect on this node, now and completely. */
+  constitutionChanged(constitution: Constitution): void {
+    const { identity, roster, doors, control, workers, keeper, lifeCycle } = this.#node;
+    const own = constitution.nodes.find(({ nodeId }) => nodeId === identity.nodeId);
+    roster?.update(constitution, Date.now());
+    doors.actorsChanged();
+    control.durability(constitution.policies.durability);
+    if (own?.status === 'retired') {
+      this.#depart();
+      return;
+    }
+    try {
+      workers.configure(constitution);
+    } catch (error) {
+      // The workers' code is no longer listed: it gets no more plaintext.
+      lifeCycle.fail(error as Error);
+      return;
+    }
+    this.#keep(keeper.keepConstitution(constitution));
+    if (own) lifeCycle.nodeStatus(own.status);
+  }
+
+  /** The network removed this node: it serves nobody any more, and leaves when consensus can spare it. */
+  #depart(): void {
+    const { doors, lifeCycle } = this.#node;
+    doors.close();
+    const leaveAtMs = Date.now() + farewellMs;
+    this.#node.every(farewellCheckMs, () => {
+      if (!this.#node.driver.status.retired && Date.now() < leaveAtMs) return;
+      lifeCycle.fail(new ManagerError('NODE_REMOVED', 'the node list has retired this node'));
+    });
+  }
+
+  /** A channel this node keeps came up, or could not be made. */
+  channelChanged(peer: NodeId, up: boolean, reason?: Error): void {
+    const { control, lifeCycle } = this.#node;
+    const code = reason && 'code' in reason ? String(reason.code) : undefined;
+    control.log(up ? 'channel.up' : 'channel.down', {
+      peer,
+      ...(reason && { code, why: reason.message }),
+    });
+    lifeCycle.channelChanged(peer, { up, code, nowMs: Date.now() });
+    // A refusal says more than that one waits: who operates the node must see it.
+    if (lifeCycle.phase === 'resuming' && reason && code && !passing.has(code)) {
+      lifeCycle.enter('resuming', `${code}: ${reason.message}`);
+    }
+  }
+}
