@@ -9,12 +9,12 @@ import {
   type View,
   viewOf,
 } from '@concordat/std';
-import { maxVoters } from './configurations.ts';
-import type { Entry } from './consensus.ts';
+import type { Configuration, Entry } from './consensus.ts';
 import type { Append, AppendResponse, LogPosition, Message, VoteRequest } from './message.ts';
+import { maxVoters } from './quorum.ts';
 
 /** First byte of every message. */
-const formatVersion = 1;
+const formatVersion = 2;
 /** Most entries of one append. */
 const maxEntries = 65_536;
 
@@ -63,14 +63,21 @@ function encodeAppend(append: Append): Buffer[] {
   writer.u32(append.entries.length);
   const parts: Buffer[] = [Buffer.alloc(0)];
   for (const entry of append.entries) {
-    // Heights follow from the position before; only the view, the voters and the length travel.
-    writer.u64(entry.view).u16(entry.configuration?.length ?? 0);
-    for (const voter of entry.configuration ?? []) writer.raw(Buffer.from(voter, 'hex'));
+    // Heights follow from the position before; the view, a configuration and the length travel.
+    writer.u64(entry.view);
+    if (entry.configuration) encodeConfiguration(entry.configuration);
+    else writer.u16(0);
     writer.u32(entry.payload.length);
     if (entry.payload.length > 0) parts.push(viewOf(entry.payload));
   }
   parts[0] = writer.take();
   return parts;
+}
+
+function encodeConfiguration({ voters, quorums }: Configuration): void {
+  writer.u16(voters.length);
+  for (const voter of voters) writer.raw(Buffer.from(voter, 'hex'));
+  writer.u16(quorums?.replication ?? 0).u16(quorums?.election ?? 0);
 }
 
 function encodeAppendResponse(response: AppendResponse): void {
@@ -127,10 +134,10 @@ function decodeAppend(reader: BinaryReader, view: View): Append {
   const retire = readFlags(reader, 1) === 1;
   const count = reader.u32();
   if (count > maxEntries) throw new DecodeError('TOO_LARGE', `${count} entries in one append`);
-  const heads: { view: View; configuration: NodeId[]; length: number }[] = [];
+  const heads: { view: View; configuration: Configuration | undefined; length: number }[] = [];
   for (let at = 0; at < count; at += 1) {
     const entryView = readView(reader);
-    const configuration = readVoters(reader);
+    const configuration = readConfiguration(reader);
     heads.push({ view: entryView, configuration, length: reader.u32() });
   }
   const entries: Entry[] = [];
@@ -139,7 +146,7 @@ function decodeAppend(reader: BinaryReader, view: View): Append {
     height = toSafeHeight(height + 1);
     const payload = reader.raw(head.length);
     entries.push(
-      head.configuration.length > 0
+      head.configuration
         ? { view: head.view, height, payload, configuration: head.configuration }
         : { view: head.view, height, payload },
     );
@@ -164,13 +171,18 @@ function decodeVoteRequest(reader: BinaryReader, view: View): VoteRequest {
   return { type: 'vote-request', view, pre, last, committed: readPosition(reader) };
 }
 
-function readVoters(reader: BinaryReader): NodeId[] {
+/** What a configuration must satisfy beyond its form is judged where the message is acted on. */
+function readConfiguration(reader: BinaryReader): Configuration | undefined {
   const count = reader.u16();
+  if (count === 0) return undefined;
   if (count > maxVoters) throw new DecodeError('TOO_LARGE', `${count} voters`);
   const voters: NodeId[] = [];
   for (let at = 0; at < count; at += 1) voters.push(reader.raw(32).toString('hex') as NodeId);
   if (new Set(voters).size !== count) throw new DecodeError('INVALID', 'a voter is named twice');
-  return voters;
+  const replication = reader.u16();
+  const election = reader.u16();
+  if (replication === 0 && election === 0) return { voters };
+  return { voters, quorums: { replication, election } };
 }
 
 function readFlags(reader: BinaryReader, known: number): number {

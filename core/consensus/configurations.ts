@@ -1,29 +1,32 @@
 import type { Height, NodeId } from '@concordat/std';
-import type { InitialState, PlacedConfiguration } from './consensus.ts';
-import { hasQuorum, quorumValue } from './quorum.ts';
+import type { Configuration, InitialState, PlacedConfiguration, QuorumSizes } from './consensus.ts';
+import { hasQuorum, type QuorumKind, quorumSizesOf, quorumValue } from './quorum.ts';
 
-/** Most voters of one configuration. */
-export const maxVoters = 1024;
+/** One configuration that counts, with the quorum sizes that hold in it. */
+interface Active extends PlacedConfiguration {
+  readonly sizes: QuorumSizes;
+}
 
 /**
  * The active configurations: the newest one whose entry is committed, and every later one of the
  * log. Elections and commits need a quorum in each of them, counted apart: never over their union.
  */
 export class Configurations {
-  #active: PlacedConfiguration[];
-  #lists: readonly (readonly NodeId[])[] = [];
+  #active: Active[];
+  #list: readonly Configuration[] = [];
   #voters: ReadonlySet<NodeId> = new Set();
 
   constructor(initial: InitialState) {
-    const newest = { height: initial.configurationHeight, voters: [...initial.configuration] };
-    this.#active = [...(initial.earlierConfigurations ?? []), newest];
+    const { configurationHeight: height, configuration } = initial;
+    const earlier = initial.earlierConfigurations ?? [];
+    this.#active = [...earlier, { height, configuration }].map(active);
     this.committed(initial.committed);
     this.#refresh();
   }
 
-  /** Voters of each active configuration, oldest first. */
-  get lists(): readonly (readonly NodeId[])[] {
-    return this.#lists;
+  /** The active configurations, oldest first. */
+  get list(): readonly Configuration[] {
+    return this.#list;
   }
 
   /** Everyone who votes in some active configuration. */
@@ -33,12 +36,12 @@ export class Configurations {
 
   /** The oldest active configuration: the one that is committed. */
   get oldest(): PlacedConfiguration {
-    return this.#active[0] as PlacedConfiguration;
+    return this.#active[0] as Active;
   }
 
-  /** The voters once everything in the log is committed. */
+  /** The configuration once everything in the log is committed. */
   get newest(): PlacedConfiguration {
-    return this.#active[this.#active.length - 1] as PlacedConfiguration;
+    return this.#active[this.#active.length - 1] as Active;
   }
 
   /** Whether a reconfiguration waits for its commit. */
@@ -46,8 +49,8 @@ export class Configurations {
     return this.#active.length > 1;
   }
 
-  append(height: Height, voters: readonly NodeId[]): void {
-    this.#active.push({ height, voters: [...voters] });
+  append(height: Height, configuration: Configuration): void {
+    this.#active.push(active({ height, configuration }));
     this.#refresh();
   }
 
@@ -73,21 +76,31 @@ export class Configurations {
     return [...before].filter((node) => !this.#voters.has(node));
   }
 
-  /** Whether a quorum of every active configuration satisfies the predicate. */
-  haveQuorum(agrees: (voter: NodeId) => boolean): boolean {
-    for (const voters of this.#lists) if (!hasQuorum(voters, agrees)) return false;
+  /** Whether a quorum of this kind, of every active configuration, satisfies the predicate. */
+  haveQuorum(kind: QuorumKind, agrees: (voter: NodeId) => boolean): boolean {
+    for (const { configuration, sizes } of this.#active) {
+      if (!hasQuorum(configuration.voters, sizes[kind], agrees)) return false;
+    }
     return true;
   }
 
-  /** The highest value that a quorum of every active configuration has reached. */
+  /** The highest value that a replication quorum of every active configuration has reached. */
   quorumValue(reached: (voter: NodeId) => number): number {
     let least = Number.POSITIVE_INFINITY;
-    for (const voters of this.#lists) least = Math.min(least, quorumValue(voters, reached));
+    for (const { configuration, sizes } of this.#active) {
+      least = Math.min(least, quorumValue(configuration.voters, sizes.replication, reached));
+    }
     return least;
   }
 
   #refresh(): void {
-    this.#lists = this.#active.map((configuration) => configuration.voters);
-    this.#voters = new Set(this.#lists.flat());
+    this.#list = this.#active.map(({ configuration }) => configuration);
+    this.#voters = new Set(this.#list.flatMap(({ voters }) => voters));
   }
 }
+
+const active = ({ height, configuration }: PlacedConfiguration): Active => ({
+  height,
+  configuration,
+  sizes: quorumSizesOf(configuration),
+});

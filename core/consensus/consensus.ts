@@ -1,6 +1,25 @@
 import type { Height, NodeId, View } from '@concordat/std';
 import type { Message } from './message.ts';
 
+/** How many voters of one configuration make a quorum: each 1 to their number. */
+export interface QuorumSizes {
+  /** Voters that must hold an entry durably before it is committed. */
+  readonly replication: number;
+  /** Voters that must agree before a node leads. */
+  readonly election: number;
+}
+
+/** Who orders entries, and by how many. Never changed once it was handed in. */
+export interface Configuration {
+  /** 1 to 1,024 nodes, none twice; their order is part of it. */
+  readonly voters: readonly NodeId[];
+  /**
+   * Absent = majorities. Of `n` voters `replication + election > n` and `2 election > n`: see
+   * `quorumSizesFault`.
+   */
+  readonly quorums?: QuorumSizes;
+}
+
 /** One position of the replicated log. */
 export interface Entry {
   /** View of the leader that first proposed it. */
@@ -9,8 +28,8 @@ export interface Entry {
   readonly height: Height;
   /** Opaque bytes (a sealed block); never copied, never to be written to after it was handed in. */
   readonly payload: Uint8Array;
-  /** The voters from this entry on, when it reconfigures the network. */
-  readonly configuration?: readonly NodeId[];
+  /** In force from this entry on, when it reconfigures the network. */
+  readonly configuration?: Configuration;
 }
 
 /** The first height of a run of entries of one view. */
@@ -19,10 +38,10 @@ export interface ViewStart {
   readonly fromHeight: Height;
 }
 
-/** A set of voters and the height of the entry that named it. */
+/** A configuration and the height of the entry that named it. */
 export interface PlacedConfiguration {
   readonly height: Height;
-  readonly voters: readonly NodeId[];
+  readonly configuration: Configuration;
 }
 
 /** What a node starts from: nothing at all, or a log on disk. */
@@ -37,8 +56,8 @@ export interface InitialState {
   readonly lastView: View;
   /** Height up to which entries are known to be committed. */
   readonly committed: Height;
-  /** Voters named by the newest configuration entry of the log (or given with the genesis). */
-  readonly configuration: readonly NodeId[];
+  /** Named by the newest configuration entry of the log (or given with the genesis). */
+  readonly configuration: Configuration;
   /** Height of that entry; 0 = given with the genesis. */
   readonly configurationHeight: Height;
   /** Configurations before it that are still active: needed when it is not known to be committed. */
@@ -87,7 +106,7 @@ export interface Status {
   readonly lastHeight: Height;
   readonly lastView: View;
   /** Every configuration whose quorum is needed, oldest first. */
-  readonly configurations: readonly (readonly NodeId[])[];
+  readonly configurations: readonly Configuration[];
   readonly progress: ReadonlyMap<NodeId, PeerProgress>;
   /** This node's removal is committed and a quorum of its successors knows: it may be switched off. */
   readonly retired: boolean;
@@ -173,12 +192,12 @@ export interface Consensus {
    * Why a proposal would not be taken now; undefined when it would. A driver that makes payloads
    * for the position they get asks first: what it sealed for a position may be sealed only once.
    */
-  proposalRefusal(configuration?: readonly NodeId[]): ProposalRefusalCode | undefined;
+  proposalRefusal(configuration?: Configuration): ProposalRefusalCode | undefined;
   /**
    * Leader: places a payload at the next height. A new leader must get an entry of its own view
    * committed before older ones count, so its driver proposes one as soon as the role changes.
    */
-  propose(payload: Uint8Array, configuration?: readonly NodeId[]): Proposed;
+  propose(payload: Uint8Array, configuration?: Configuration): Proposed;
   /** The log is durable up to the entry at `height`, which had this `view` when it was appended. */
   persisted(height: Height, view: View): void;
   /** Answers `fetch`: consecutive committed entries from the height asked for; none = try later. */

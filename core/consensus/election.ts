@@ -35,7 +35,8 @@ function startPreVote(state: RaftState): void {
   state.votes.clear();
   state.votes.add(state.self);
   state.outbox.changed();
-  if (state.configurations.haveQuorum((voter) => state.votes.has(voter))) campaign(state);
+  if (state.configurations.haveQuorum('election', (voter) => state.votes.has(voter)))
+    campaign(state);
   else requestVotes(state, true);
 }
 
@@ -48,7 +49,8 @@ function campaign(state: RaftState): void {
   state.votes.clear();
   state.votes.add(state.self);
   state.outbox.changed();
-  if (state.configurations.haveQuorum((voter) => state.votes.has(voter))) startLeading(state);
+  if (state.configurations.haveQuorum('election', (voter) => state.votes.has(voter)))
+    startLeading(state);
   else requestVotes(state, false);
 }
 
@@ -113,7 +115,7 @@ export function handleVoteResponse(
   }
   if (response.granted) state.votes.add(from);
   // Even a refusal may have taught us a commit, and with it that fewer configurations count.
-  if (state.configurations.haveQuorum((voter) => state.votes.has(voter))) {
+  if (state.configurations.haveQuorum('election', (voter) => state.votes.has(voter))) {
     if (response.pre) campaign(state);
     else startLeading(state);
   }

@@ -1,7 +1,7 @@
 import type { Height, NodeId } from '@concordat/std';
-import { maxVoters } from './configurations.ts';
 import type { Refusal } from './consensus.ts';
 import type { Append, AppendResponse, LogPosition } from './message.ts';
+import { configurationFault } from './quorum.ts';
 import { advanceCommit, becomeFollower, configurationChanged, type RaftState } from './state.ts';
 
 /** Handles an append of a leader. Raft, figure 2, receiver implementation. */
@@ -126,11 +126,8 @@ function malformedAppend(append: Append): string | undefined {
   for (const entry of append.entries) {
     if (entry.height !== height + 1) return `height ${entry.height} after ${height}`;
     if (entry.view < view || entry.view > append.view) return `view ${entry.view} after ${view}`;
-    if (entry.configuration) {
-      const { length } = entry.configuration;
-      if (length === 0 || length > maxVoters) return `configuration of ${length} voters`;
-      if (new Set(entry.configuration).size !== length) return 'a voter is named twice';
-    }
+    const fault = entry.configuration && configurationFault(entry.configuration);
+    if (fault) return fault;
     height = entry.height;
     view = entry.view;
   }

@@ -1,6 +1,6 @@
 export { decodeMessage, encodeMessage } from './codec.ts';
-export { maxVoters } from './configurations.ts';
 export type {
+  Configuration,
   Consensus,
   Effects,
   Entry,
@@ -10,6 +10,7 @@ export type {
   PlacedConfiguration,
   ProposalRefusalCode,
   Proposed,
+  QuorumSizes,
   RaftOptions,
   Refusal,
   RefusalCode,
@@ -26,5 +27,13 @@ export type {
   VoteRequest,
   VoteResponse,
 } from './message.ts';
-export { hasQuorum, quorumSize } from './quorum.ts';
+export {
+  configurationFault,
+  maxVoters,
+  type QuorumKind,
+  quorumSize,
+  quorumSizesFault,
+  quorumSizesOf,
+  sameConfiguration,
+} from './quorum.ts';
 export { createRaft } from './raft.ts';

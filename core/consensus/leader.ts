@@ -1,7 +1,7 @@
-import { assert, type Height, isHex64, type NodeId } from '@concordat/std';
-import { maxVoters } from './configurations.ts';
-import type { Entry, ProposalRefusalCode, Proposed } from './consensus.ts';
+import { assert, type Height, type NodeId } from '@concordat/std';
+import type { Configuration, Entry, ProposalRefusalCode, Proposed } from './consensus.ts';
 import { Progress } from './progress.ts';
+import { configurationFault, maxVoters } from './quorum.ts';
 import { confirmReads, startEarlyReads } from './reads.ts';
 import {
   advanceCommit,
@@ -33,14 +33,14 @@ export function startLeading(state: RaftState): void {
 /** Why a proposal would not be taken now; undefined when it would. */
 export function proposalRefusal(
   state: RaftState,
-  configuration: readonly NodeId[] | undefined,
+  configuration: Configuration | undefined,
 ): ProposalRefusalCode | undefined {
   if (state.role !== 'leader') return 'NOT_LEADER';
   if (state.transferee !== undefined || !state.isVoter()) return 'TRANSFERRING';
   state.log.evict(state.committed);
   // The first entry of a view is always taken: what fills the log commits under it alone.
   if (state.log.full && state.log.lastView === state.view) return 'BUSY';
-  if (configuration && !isConfiguration(configuration)) return 'INVALID_CONFIGURATION';
+  if (configuration && configurationFault(configuration)) return 'INVALID_CONFIGURATION';
   if (configuration && state.configurations.pending) return 'CONFIGURATION_PENDING';
   return undefined;
 }
@@ -49,14 +49,14 @@ export function proposalRefusal(
 export function propose(
   state: RaftState,
   payload: Uint8Array,
-  configuration: readonly NodeId[] | undefined,
+  configuration: Configuration | undefined,
 ): Proposed {
   const code = proposalRefusal(state, configuration);
   if (code !== undefined) return { ok: false, code };
   const { view } = state;
   const height = (state.log.lastHeight + 1) as Height;
   const entry: Entry = configuration
-    ? { view, height, payload, configuration: [...configuration] }
+    ? { view, height, payload, configuration }
     : { view, height, payload };
   state.log.append(entry);
   state.outbox.append(entry);
@@ -121,7 +121,10 @@ export function tickLeader(state: RaftState): void {
   for (const peer of progress.values()) peer.active = now - peer.heardAt < options.electionTicks;
   // Check-quorum, in every active configuration: a leader that cannot commit must not linger.
   if (
-    !configurations.haveQuorum((voter) => voter === self || progress.get(voter)?.active === true)
+    !configurations.haveQuorum(
+      'replication',
+      (voter) => voter === self || progress.get(voter)?.active === true,
+    )
   ) {
     becomeFollower(state, state.view, undefined);
     return;
@@ -168,7 +171,8 @@ export function tellOfRemoval(state: RaftState, peer: NodeId): void {
 export function startTransfer(state: RaftState, to: NodeId | undefined): boolean {
   if (state.role !== 'leader' || state.transferee !== undefined) return false;
   const target = to ?? mostAdvanced(state);
-  if (target === undefined || !state.configurations.newest.voters.includes(target)) return false;
+  if (target === undefined || !state.configurations.newest.configuration.voters.includes(target))
+    return false;
   const progress = state.progress.get(target);
   if (!progress?.active) return false;
   state.transferee = target;
@@ -188,7 +192,7 @@ export function finishTransfer(state: RaftState, peer: NodeId, progress: Progres
 function mostAdvanced(state: RaftState): NodeId | undefined {
   let best: NodeId | undefined;
   let bestMatch = -1;
-  for (const voter of state.configurations.newest.voters) {
+  for (const voter of state.configurations.newest.configuration.voters) {
     const progress = state.progress.get(voter);
     if (progress?.active && progress.match > bestMatch) {
       best = voter;
@@ -196,9 +200,4 @@ function mostAdvanced(state: RaftState): NodeId | undefined {
     }
   }
   return best;
-}
-
-function isConfiguration(voters: readonly NodeId[]): boolean {
-  if (voters.length === 0 || voters.length > maxVoters) return false;
-  return voters.every(isHex64) && new Set(voters).size === voters.length;
 }

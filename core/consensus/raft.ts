@@ -1,5 +1,6 @@
 import type { Height, NodeId, View } from '@concordat/std';
 import type {
+  Configuration,
   Consensus,
   Effects,
   Entry,
@@ -68,11 +69,11 @@ class Raft implements Consensus {
     }
   }
 
-  proposalRefusal(configuration?: readonly NodeId[]): ProposalRefusalCode | undefined {
+  proposalRefusal(configuration?: Configuration): ProposalRefusalCode | undefined {
     return proposalRefusal(this.#state, configuration);
   }
 
-  propose(payload: Uint8Array, configuration?: readonly NodeId[]): Proposed {
+  propose(payload: Uint8Array, configuration?: Configuration): Proposed {
     return propose(this.#state, payload, configuration);
   }
 
@@ -123,7 +124,7 @@ class Raft implements Consensus {
       committed,
       lastHeight: log.lastHeight,
       lastView: log.lastView,
-      configurations: configurations.lists,
+      configurations: configurations.list,
       progress,
       retired,
     };

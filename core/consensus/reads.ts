@@ -60,4 +60,4 @@ export function confirmReads(state: RaftState): void {
 }
 
 const quorumAlone = (state: RaftState): boolean =>
-  state.configurations.haveQuorum((voter) => voter === state.self);
+  state.configurations.haveQuorum('replication', (voter) => voter === state.self);

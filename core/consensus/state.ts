@@ -5,7 +5,7 @@ import { Log } from './log.ts';
 import type { LogPosition } from './message.ts';
 import { Outbox } from './outbox.ts';
 import type { Progress } from './progress.ts';
-import { quorumSize } from './quorum.ts';
+import { hasQuorum, quorumSizesOf } from './quorum.ts';
 
 /** A linearizable read that waits for a quorum to confirm the leader; round 0 = not asked yet. */
 export interface PendingRead {
@@ -185,12 +185,11 @@ export function learnCommit(state: RaftState, position: LogPosition): void {
  * a removed node go: before, some successor could still need its vote.
  */
 export function successorsKnow(state: RaftState): boolean {
-  const { voters, height } = state.configurations.oldest;
+  const { configuration, height } = state.configurations.oldest;
   if (state.committed < height) return false;
-  let needed = quorumSize(voters.length);
-  for (const voter of voters) {
+  // Every election quorum meets a replication quorum: some voter tells the candidate of the commit.
+  return hasQuorum(configuration.voters, quorumSizesOf(configuration).replication, (voter) => {
     const known = voter === state.self ? state.committed : state.progress.get(voter)?.committed;
-    if (known !== undefined && known >= height) needed -= 1;
-  }
-  return needed <= 0;
+    return known !== undefined && known >= height;
+  });
 }

@@ -1,52 +1,43 @@
+import { type Configuration, sameConfiguration } from '@concordat/consensus';
 import {
   type Constitution,
   governanceTables,
+  hasGenesis,
   type NodeEntry,
   readConstitution,
 } from '@concordat/governance';
 import {
-  decodeWriteSet,
+  type ReadView,
   Store,
   type TableDeclaration,
   type TransactionSet,
   type WriteSet,
 } from '@concordat/kv';
 import type { TransactionRecord } from '@concordat/ledger';
+import { fromHex, type Height, type NodeId, utf8 } from '@concordat/std';
 import {
-  fromHex,
-  fromUtf8,
-  type Height,
-  isHex64,
-  type NodeId,
-  toNodeId,
-  utf8,
-} from '@concordat/std';
+  configurationRow,
+  configurationUnder,
+  configurationValue,
+} from './configuration-record.ts';
 import { sessionKeyTables } from './session-keys.ts';
 
-const configurationTable = 'public:concordat.configuration';
 const networkKeyTable = 'concordat.network-key';
 const openingTable = 'public:concordat.openings';
 
 const managerTables: readonly TableDeclaration[] = [
   ...sessionKeyTables,
-  { name: configurationTable, kind: 'hash' },
+  { name: configurationRow.table, kind: 'hash' },
   { name: networkKeyTable, kind: 'hash' },
   { name: openingTable, kind: 'hash' },
 ];
 
-/** One administrative transaction as executed: its write set, and the voters it puts in force. */
+/** One administrative transaction as executed: its write set, and what it puts in force. */
 export interface Executed<Result> {
   readonly result: Result;
   readonly transactions: readonly TransactionRecord[];
-  readonly configuration?: readonly NodeId[];
+  readonly configuration?: Configuration;
 }
-
-/** Voters of consensus under a constitution: its trusted nodes, in a fixed order. */
-export const votersOf = (constitution: Constitution): NodeId[] =>
-  constitution.nodes
-    .filter((node) => node.status === 'trusted')
-    .map((node) => node.nodeId)
-    .sort();
 
 /**
  * The administrative ledger's state (paper, "state management"): constitution, proposals, epochs,
@@ -70,12 +61,12 @@ export class Administration {
 
   /** Whether the genesis block has been taken up. */
   get exists(): boolean {
-    return this.#store.head().table(configurationTable).has('voters');
+    return isBegun(this.#store.head());
   }
 
   /** Whether the genesis block is committed. */
   get isCommitted(): boolean {
-    return this.#store.committed().table(configurationTable).has('voters');
+    return isBegun(this.#store.committed());
   }
 
   /** The constitution at the head. */
@@ -116,19 +107,23 @@ export class Administration {
    * the body leaves no trace.
    */
   execute<Result>(height: Height, body: (set: TransactionSet) => Result): Executed<Result> {
-    const before = this.exists ? votersOf(this.constitution) : [];
+    const before = this.exists ? configurationUnder(this.constitution) : undefined;
     const set = this.#store.begin(height);
     try {
       const result = body(set);
-      const voters = votersOf(readConstitution(set));
-      const changed = voters.join() !== before.join();
-      if (changed) set.table(configurationTable).set('voters', utf8(JSON.stringify(voters)));
+      const configuration = configurationUnder(readConstitution(set));
+      const changed = !sameConfiguration(configuration, before);
+      if (changed) {
+        set
+          .table(configurationRow.table)
+          .set(configurationRow.key, configurationValue(configuration));
+      }
       // A block whose transaction changed nothing else still records that its view was opened.
       set.table(openingTable).set('height', utf8(String(height)));
       const transactions = [set.takeWriteSet()];
       set.finish();
       this.#headMoved();
-      return changed ? { result, transactions, configuration: voters } : { result, transactions };
+      return changed ? { result, transactions, configuration } : { result, transactions };
     } catch (error) {
       set.abort();
       throw error;
@@ -162,29 +157,9 @@ export class Administration {
   }
 }
 
-/**
- * The voters a reconfiguration block names, from its public write sets; undefined when it names
- * none that make sense.
- * @throws KvError MALFORMED
- */
-export function configurationOf(publicWrites: readonly Uint8Array[]): NodeId[] | undefined {
-  for (const writes of publicWrites) {
-    if (writes.length === 0) continue;
-    for (const { table, value } of decodeWriteSet(writes)) {
-      if (table === configurationTable && value) return votersIn(value);
-    }
-  }
-  return undefined;
-}
-
-function votersIn(value: Uint8Array): NodeId[] | undefined {
-  try {
-    const voters: unknown = JSON.parse(fromUtf8(value));
-    return Array.isArray(voters) && voters.every(isHex64) ? voters.map(toNodeId) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+/** Both are asked: a first block that was tampered with may have only one of them. */
+const isBegun = (state: ReadView): boolean =>
+  hasGenesis(state) && state.table(configurationRow.table).has(configurationRow.key);
 
 /** The network's private key, kept in the private part of the administrative ledger. */
 export const networkKeyRecord = {

@@ -2,9 +2,10 @@ import { fromPem, importSigningKey } from '@concordat/crypto';
 import { getNode, listProposals, nodeJoins, nodeTrusted } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import { fromHex, fromUtf8, toHex } from '@concordat/std';
-import { type Administration, networkKeyRecord, votersOf } from './administration.ts';
+import { type Administration, networkKeyRecord } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { AdmittedPeer } from './admission.ts';
+import { configurationUnder } from './configuration-record.ts';
 import { ManagerError } from './errors.ts';
 import {
   decodeJoinRequest,
@@ -133,7 +134,7 @@ export class JoinDesk {
       nodeCertificate: entry.certificate,
       constitution,
       sessionKeys: this.#sessionKeys.wrapsFor(this.#administration.head, peer.nodeId),
-      voters: votersOf(constitution),
+      configuration: configurationUnder(constitution),
     };
   }
 

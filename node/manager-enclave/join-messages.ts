@@ -1,4 +1,6 @@
+import type { Configuration } from '@concordat/consensus';
 import { fromHex, isHex64, type NodeId, toNodeId, utf8 } from '@concordat/std';
+import { readConfiguration } from './configuration-record.ts';
 import { isText, readForeignObject, requireField } from './foreign.ts';
 
 /** What a newcomer asks with. Its name and addresses are those the node list has. */
@@ -20,7 +22,8 @@ export interface JoinReply {
   readonly constitution: unknown;
   /** Wrapped session key in hex by epoch. */
   readonly sessionKeys: Readonly<Record<string, string>>;
-  readonly voters: readonly NodeId[];
+  /** Who orders blocks now. */
+  readonly configuration: Configuration;
 }
 
 /** UTF-8 JSON of a message of this file. */
@@ -40,19 +43,15 @@ export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
 /** Reads a reply; what it says is still to be checked. @throws ManagerError CHANNEL_FAILED */
 export function decodeJoinReply(bytes: Uint8Array): JoinReply {
   const reply = readForeignObject(bytes, 'join reply');
-  const { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys, voters } =
-    reply;
+  const { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys } = reply;
   requireField(isHex64(networkId), 'networkId');
   requireField(isText(networkCertificate, 16_384), 'networkCertificate');
   requireField(isText(nodeCertificate, 16_384), 'nodeCertificate');
   requireField(isHexByNumber(sessionKeys), 'sessionKeys');
-  requireField(
-    Array.isArray(voters) && voters.length > 0 && voters.length < 1024 && voters.every(isHex64),
-    'voters',
-  );
-  const ids = voters.map((voter: string) => toNodeId(voter));
-  requireField(new Set(ids).size === ids.length, 'voters');
-  return { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys, voters: ids };
+  const configuration = readConfiguration(reply.configuration);
+  requireField(configuration !== undefined, 'configuration');
+  const named = { networkId, networkCertificate, nodeCertificate };
+  return { ...named, constitution, sessionKeys, configuration };
 }
 
 /** Where the leader is reached, as any node tells a newcomer. @throws ManagerError CHANNEL_FAILED */

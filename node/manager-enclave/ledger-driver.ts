@@ -1,9 +1,11 @@
 import {
+  type Configuration,
   type Consensus,
   decodeMessage,
   type Effects,
   type Entry,
   encodeMessage,
+  sameConfiguration,
 } from '@concordat/consensus';
 import type { OpenedBlock, SessionKey, TransactionRecord } from '@concordat/ledger';
 import {
@@ -14,8 +16,8 @@ import {
   type NodeId,
   toHeight,
 } from '@concordat/std';
-import { configurationOf } from './administration.ts';
 import type { BlockLog } from './block-log.ts';
+import { configurationOf } from './configuration-record.ts';
 import { ManagerError } from './errors.ts';
 import type {
   LedgerDisk,
@@ -105,7 +107,7 @@ export class LedgerDriver {
   place(
     source: number,
     transactions: readonly TransactionRecord[],
-    options: { readonly configuration?: readonly NodeId[]; readonly sessionKey?: SessionKey } = {},
+    options: { readonly configuration?: Configuration; readonly sessionKey?: SessionKey } = {},
   ): Placed {
     const { configuration, sessionKey } = options;
     if (this.#stopped) return { ok: false, code: 'NOT_LEADER' };
@@ -318,7 +320,7 @@ function checkEntry(entry: Entry, { header, transactions }: OpenedBlock): void {
   const agrees =
     header.view === entry.view &&
     header.height === entry.height &&
-    named?.join() === entry.configuration?.join();
+    sameConfiguration(named, entry.configuration);
   if (agrees) return;
   const why = 'it does not say what its leader claims of it';
   throw corrupt(entry.height, why, 'CONTRADICTED');

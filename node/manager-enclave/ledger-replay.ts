@@ -1,6 +1,8 @@
+import type { Configuration, PlacedConfiguration } from '@concordat/consensus';
 import { decodeHeader, openPublicPart } from '@concordat/ledger';
-import { CodedError, emptyBytes, type Height, type NodeId, toHeight } from '@concordat/std';
-import { Administration, configurationOf, votersOf } from './administration.ts';
+import { CodedError, emptyBytes, type Height, toHeight } from '@concordat/std';
+import { Administration } from './administration.ts';
+import { configurationOf, configurationUnder } from './configuration-record.ts';
 import { pause } from './enclave-sources.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { NodeContext } from './node-context.ts';
@@ -12,9 +14,9 @@ const maxWaitingBytes = 64 * 1024 * 1024;
 
 /** What consensus must know of a ledger that was read back. */
 export interface Replayed {
-  readonly configuration: readonly NodeId[];
+  readonly configuration: Configuration;
   readonly configurationHeight: Height;
-  readonly earlier: readonly { height: Height; voters: readonly NodeId[] }[];
+  readonly earlier: readonly PlacedConfiguration[];
 }
 
 /**
@@ -42,7 +44,7 @@ async function* storedBlocks(
  */
 export async function learnSessionKeys(node: NodeContext, upTo: number): Promise<void> {
   for await (const { block, height } of storedBlocks(node, upTo)) {
-    holds(height, () => {
+    claims(height, () => {
       if (decodeHeader(block).source > 0) return;
       node.sessionKeys.learnFromWrites(openPublicPart(block).publicWrites);
     });
@@ -56,7 +58,7 @@ export async function learnSessionKeys(node: NodeContext, upTo: number): Promise
  */
 export async function claimedGenesis(node: NodeContext) {
   for await (const { block, height } of storedBlocks(node, 1)) {
-    return holds(height, () => {
+    return claims(height, () => {
       const genesis = new Administration();
       const writeSets = openPublicPart(block).publicWrites.map((publicWrites) => ({
         publicWrites,
@@ -80,11 +82,11 @@ export async function replayLedger(
   { upTo, committed }: { readonly upTo: number; readonly committed: number },
 ): Promise<Replayed> {
   const { log, administration, feed } = node;
-  const configurations: { height: Height; voters: NodeId[] }[] = [];
+  const configurations: PlacedConfiguration[] = [];
   let sinceRest = 0;
   for await (const { block, height } of storedBlocks(node, upTo)) {
-    const voters = holds(height, () => openOne(node, block, height));
-    if (voters) configurations.push({ height, voters });
+    const configuration = holds(height, () => openOne(node, block, height));
+    if (configuration) configurations.push({ height, configuration });
     if (height <= committed) {
       log.commit(height);
       administration.commit(height);
@@ -97,9 +99,10 @@ export async function replayLedger(
     }
   }
   const newest = configurations.at(-1);
-  const fallback = administration.exists ? votersOf(administration.constitution) : [];
+  const given = () =>
+    administration.exists ? configurationUnder(administration.constitution) : { voters: [] };
   return {
-    configuration: newest?.voters ?? fallback,
+    configuration: newest?.configuration ?? given(),
     configurationHeight: newest?.height ?? toHeight(0),
     earlier: configurations.slice(0, -1).filter(stillActive(configurations, committed)),
   };
@@ -111,7 +114,7 @@ const stillActive = (all: readonly { height: Height }[], committed: number) => {
   return ({ height }: { height: Height }): boolean => height >= base;
 };
 
-function openOne(node: NodeContext, block: Uint8Array, height: Height): NodeId[] | undefined {
+function openOne(node: NodeContext, block: Uint8Array, height: Height): Configuration | undefined {
   const { log, administration, sessionKeys, feed, network } = node;
   const opened = log.open(block);
   feed.opened(opened);
@@ -133,6 +136,21 @@ function holds<Result>(height: Height, read: () => Result): Result {
       ? corrupt(height, 'it is not what a node writes', 'MALFORMED')
       : damaged(error, height);
   }
+}
+
+/**
+ * As {@link holds}, for a block nobody has verified yet. Those who read it trust what a node
+ * wrote, so whatever they stumble over is the block's fault.
+ */
+function claims<Result>(height: Height, read: () => Result): Result {
+  return holds(height, () => {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof CodedError) throw error;
+      throw corrupt(height, 'it is not what a node writes', 'MALFORMED');
+    }
+  });
 }
 
 async function feedTaken({ feed }: NodeContext): Promise<void> {

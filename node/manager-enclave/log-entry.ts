@@ -1,6 +1,6 @@
 import type { Entry } from '@concordat/consensus';
 import { blockFlags, decodeHeader, openPublicPart } from '@concordat/ledger';
-import { configurationOf } from './administration.ts';
+import { configurationOf } from './configuration-record.ts';
 
 /**
  * The consensus entry a stored block stands for.

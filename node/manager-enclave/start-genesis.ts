@@ -25,7 +25,7 @@ export async function startGenesis(manager: Manager): Promise<void> {
       lastHeight: toHeight(0),
       lastView: toView(0),
       committed: toHeight(0),
-      configuration: [identity.nodeId],
+      configuration: { voters: [identity.nodeId] },
       configurationHeight: toHeight(0),
       viewHistory: [],
     },

@@ -59,7 +59,7 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
       lastHeight: log.lastHeight,
       lastView: log.lastView,
       committed: log.committedHeight,
-      configuration: replayed?.configuration ?? reply.voters,
+      configuration: replayed?.configuration ?? reply.configuration,
       configurationHeight: replayed?.configurationHeight ?? toHeight(0),
       viewHistory: log.viewHistory(),
     },

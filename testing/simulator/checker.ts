@@ -1,4 +1,10 @@
-import { type Effects, type Entry, quorumSize } from '@concordat/consensus';
+import {
+  type Configuration,
+  type Effects,
+  type Entry,
+  quorumSizesOf,
+  sameConfiguration,
+} from '@concordat/consensus';
 import { CodedError, type NodeId } from '@concordat/std';
 import type { SimulatedNode } from './node.ts';
 
@@ -30,21 +36,26 @@ export class Checker {
   readonly #committedIn: number[] = [];
   readonly #leaders = new Map<number, NodeId>();
   readonly #written = new Map<string, string>();
-  readonly #configurations: { height: number; voters: readonly NodeId[] }[] = [];
+  readonly #configurations: { height: number; configuration: Configuration }[] = [];
   /** Every voter of any committed configuration. */
   readonly everVoted: Set<NodeId>;
   /** Every node that ever was, the dead included: their disks prove what was durable. */
   readonly #everyone: ReadonlyMap<NodeId, SimulatedNode>;
 
-  constructor(voters: readonly NodeId[], everyone: ReadonlyMap<NodeId, SimulatedNode>) {
-    this.#configurations.push({ height: 0, voters });
-    this.everVoted = new Set(voters);
+  constructor(genesis: Configuration, everyone: ReadonlyMap<NodeId, SimulatedNode>) {
+    this.#configurations.push({ height: 0, configuration: genesis });
+    this.everVoted = new Set(genesis.voters);
     this.#everyone = everyone;
   }
 
   /** Voters of the newest committed configuration. */
   get voters(): readonly NodeId[] {
-    return this.#configurations[this.#configurations.length - 1]?.voters ?? [];
+    return this.configuration.voters;
+  }
+
+  /** The newest committed configuration. */
+  get configuration(): Configuration {
+    return this.#configurations[this.#configurations.length - 1]?.configuration as Configuration;
   }
 
   /** Height of the newest committed configuration. */
@@ -99,24 +110,25 @@ export class Checker {
       return;
     }
     if (height !== this.history.length + 1) fail('LOG_GAP', node, `commits ${height} first`);
-    const governing = [this.voters];
+    const governing = [this.configuration];
     if (entry.configuration) {
       governing.push(entry.configuration);
-      this.#configurations.push({ height, voters: entry.configuration });
-      for (const voter of entry.configuration) this.everVoted.add(voter);
+      this.#configurations.push({ height, configuration: entry.configuration });
+      for (const voter of entry.configuration.voters) this.everVoted.add(voter);
     }
-    for (const voters of governing) this.#expectDurable(node, entry, voters);
+    for (const one of governing) this.#expectDurable(node, entry, one);
     this.history.push(entry);
     this.#committedIn.push(node.raft.status.view);
   }
 
-  #expectDurable(node: SimulatedNode, entry: Entry, voters: readonly NodeId[]): void {
+  #expectDurable(node: SimulatedNode, entry: Entry, configuration: Configuration): void {
+    const { voters } = configuration;
     let holders = 0;
     for (const voter of voters) {
       const disk = this.#everyone.get(voter)?.durable;
       if (disk?.[entry.height - 1]?.view === entry.view) holders += 1;
     }
-    if (holders < quorumSize(voters.length)) {
+    if (holders < quorumSizesOf(configuration).replication) {
       const held = `${holders} of ${voters.length} voters`;
       fail('COMMIT_NOT_DURABLE', node, `${entry.view}.${entry.height} held by ${held}`);
     }
@@ -125,7 +137,9 @@ export class Checker {
   #changed(node: SimulatedNode): void {
     const { role, view, retired, configurations } = node.raft.status;
     const expected = node.expectedConfigurations();
-    const same = expected.every((one, at) => one.voters.join() === configurations[at]?.join());
+    const same = expected.every((one, at) =>
+      sameConfiguration(one.configuration, configurations[at]),
+    );
     if (!same || expected.length !== configurations.length) {
       fail('WRONG_CONFIGURATION', node, `other active configurations than its log at ${view}`);
     }
@@ -148,7 +162,7 @@ export class Checker {
 }
 
 const contentOf = (entry: Entry): string =>
-  `${Buffer.from(entry.payload).toString('latin1')} ${entry.configuration?.join() ?? ''}`;
+  `${Buffer.from(entry.payload).toString('latin1')} ${JSON.stringify(entry.configuration)}`;
 
 function fail(code: ViolationCode, node: SimulatedNode, what: string): never {
   throw new Violation(code, `${node.name}: ${what}`);

@@ -1,4 +1,5 @@
 import {
+  type Configuration,
   type Consensus,
   createRaft,
   type Effects,
@@ -33,7 +34,7 @@ export class SimulatedNode {
   /** Entries that are durable. */
   readonly durable: Entry[] = [];
   /** Configurations of the log, oldest first, beginning with the genesis. */
-  readonly configurations: { height: number; voters: readonly NodeId[] }[];
+  readonly configurations: { height: number; configuration: Configuration }[];
   hardState: { view: View; votedFor?: NodeId } = { view: 0 as View };
   committed = 0;
   pausedUntil = 0;
@@ -44,7 +45,7 @@ export class SimulatedNode {
   constructor(name: string, options: RaftOptions) {
     this.id = options.self;
     this.name = name;
-    this.configurations = [{ height: 0, voters: options.initial.configuration }];
+    this.configurations = [{ height: 0, configuration: options.initial.configuration }];
     this.raft = createRaft(options);
   }
 
@@ -95,12 +96,12 @@ export class SimulatedNode {
 
   #append(entry: Entry): void {
     this.log.push(entry);
-    const { height, configuration: voters } = entry;
-    if (voters) this.configurations.push({ height, voters });
+    const { height, configuration } = entry;
+    if (configuration) this.configurations.push({ height, configuration });
   }
 
   /** What the active configurations must be, given the log and the commit height. */
-  expectedConfigurations(): { height: number; voters: readonly NodeId[] }[] {
+  expectedConfigurations(): { height: number; configuration: Configuration }[] {
     const committed = this.configurations.findLastIndex((one) => one.height <= this.committed);
     return this.configurations.slice(committed);
   }

@@ -1,9 +1,10 @@
 import {
+  type Configuration,
   decodeMessage,
   encodeMessage,
   type Message,
   type Outgoing,
-  quorumSize,
+  quorumSizesOf,
 } from '@concordat/consensus';
 import { type Height, type NodeId, toNodeId, type View } from '@concordat/std';
 import { Checker, Violation } from './checker.ts';
@@ -49,7 +50,7 @@ export function simulate(seed: number, ticks: number): RunSummary {
 class Simulation {
   readonly #seed: number;
   readonly #random: Random;
-  readonly #genesis: readonly NodeId[];
+  readonly #genesis: Configuration;
   #plan: FaultPlan;
   readonly #everyone = new Map<NodeId, SimulatedNode>();
   readonly #live = new Map<NodeId, SimulatedNode>();
@@ -67,9 +68,9 @@ class Simulation {
     this.#plan = drawPlan(this.#random);
     const count = this.#random.pick([1, 2, 3, 3, 3, 4, 5, 5]);
     const voters = Array.from({ length: count }, (_, at) => nameToId(at + 1));
-    this.#genesis = voters;
+    this.#genesis = { voters };
     for (const _ of voters) this.#start();
-    this.#checker = new Checker(voters, this.#everyone);
+    this.#checker = new Checker(this.#genesis, this.#everyone);
   }
 
   run(ticks: number): RunSummary {
@@ -191,7 +192,7 @@ class Simulation {
     const size = this.#random.between(1, Math.min(mostVoters, candidates.length));
     const voters = this.#random.shuffle(candidates).slice(0, size);
     this.#proposals += 1;
-    const proposed = node.raft.propose(Buffer.from(`${this.#proposals}`), voters);
+    const proposed = node.raft.propose(Buffer.from(`${this.#proposals}`), { voters });
     if (proposed.ok) this.#stats.reconfigurations += 1;
   }
 
@@ -227,9 +228,11 @@ class Simulation {
     let settled = 0;
     for (const node of survivors) settled = Math.max(settled, committedConfiguration(node));
     for (const node of survivors) {
-      for (const voters of activeSince(node, settled)) {
+      for (const configuration of activeSince(node, settled)) {
+        const { voters } = configuration;
+        const { replication, election } = quorumSizesOf(configuration);
         const alive = voters.filter((voter) => voter !== victim && this.#live.has(voter)).length;
-        if (alive < quorumSize(voters.length)) return false;
+        if (alive < Math.max(replication, election)) return false;
       }
     }
     return survivors.length > 0 && this.#checker.configurationHeight <= settled;
@@ -247,7 +250,7 @@ class Simulation {
     }
     const states = [...this.#live.values()].map((node) => {
       const { role, view, committed, lastHeight, configurations } = node.raft.status;
-      const sizes = configurations.map((voters) => voters.map(idToName).join('')).join('/');
+      const sizes = configurations.map(({ voters }) => voters.map(idToName).join('')).join('/');
       return `${node.name}: ${role} view ${view} ${committed}/${lastHeight} in ${sizes}`;
     });
     throw new Violation('NOT_LIVE', `no agreement after healing\n  ${states.join('\n  ')}`);
@@ -306,8 +309,8 @@ const committedConfiguration = (node: SimulatedNode): number =>
   node.expectedConfigurations()[0]?.height ?? 0;
 
 /** The node's active configurations from this height on. */
-const activeSince = (node: SimulatedNode, height: number): (readonly NodeId[])[] =>
+const activeSince = (node: SimulatedNode, height: number): Configuration[] =>
   node
     .expectedConfigurations()
     .filter((one) => one.height >= height)
-    .map((one) => one.voters);
+    .map((one) => one.configuration);

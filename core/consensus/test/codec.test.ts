@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DecodeError } from '@concordat/std';
 import { decodeMessage, encodeMessage, type Message } from '../index.ts';
-import { entry, height, ids, view } from './network.ts';
+import { among, entry, height, view } from './network.ts';
 
 const at = (h: number, v: number) => ({ height: height(h), view: view(v) });
 const response = {
@@ -75,7 +75,7 @@ test('counts beyond the limits are refused before anything is allocated for them
   assert.throws(() => decodeMessage(bytes), { code: 'TOO_LARGE' });
   const twice = bytesOf({
     ...(append as Message & { type: 'append' }),
-    entries: [{ ...entry(3, 7), configuration: [...ids('a'), ...ids('a')] }],
+    entries: [{ ...entry(3, 7), configuration: among('aa') }],
   });
   assert.throws(() => decodeMessage(twice), { code: 'INVALID' });
 });

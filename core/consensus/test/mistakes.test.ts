@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Append, AppendResponse, InitialState, Message, VoteResponse } from '../index.ts';
 import {
+  among,
   empty,
   entry,
   height,
   id,
-  ids,
   options,
   payload,
   TestNetwork,
@@ -89,9 +89,9 @@ function reconfiguring(name: string, old: string, next: string): TestNode {
     lastView: view(1),
     lastHeight: height(2),
     committed: height(1),
-    configuration: ids(next),
+    configuration: among(next),
     configurationHeight: height(2),
-    earlierConfigurations: [{ height: height(0), voters: ids(old) }],
+    earlierConfigurations: [{ height: height(0), configuration: among(old) }],
     viewHistory: [{ view: view(1), fromHeight: height(1) }],
   };
   const node = new TestNode(name, { ...options(name, old), initial });
@@ -118,10 +118,10 @@ test('a commit during a reconfiguration needs a quorum in the old and in the new
   for (const name of 'def') network.add(name, '');
   const a = network.elect('a');
   network.delivers = (_, to) => !'bc'.includes(to);
-  assert.equal(a.raft.propose(payload('to def'), ids('def')).ok, true);
+  assert.equal(a.raft.propose(payload('to def'), among('def')).ok, true);
   network.settle();
   assert.equal(a.committed, 1, 'the whole new set holds it, but only one of the old three');
-  assert.equal(a.raft.propose(payload('again'), ids('abc')).ok, false);
+  assert.equal(a.raft.propose(payload('again'), among('abc')).ok, false);
   network.heal();
   network.run(3);
   assert.ok(a.committed >= 2);
@@ -248,11 +248,11 @@ test('a removed node keeps voting and counting until its removal is committed', 
   network.add('d', '');
   const a = network.elect('a');
   network.delivers = (_, to) => to !== 'c' && to !== 'd';
-  a.raft.propose(payload('b and c go'), ids('ad'));
+  a.raft.propose(payload('b and c go'), among('ad'));
   network.settle();
   assert.equal(network.node('b').status.retired, false);
   assert.equal(network.node('b').status.role, 'follower');
-  assert.deepEqual(a.status.configurations, [ids('abc'), ids('ad')]);
+  assert.deepEqual(a.status.configurations, [among('abc'), among('ad')]);
   assert.equal(a.committed, 1, 'the new set has no quorum yet');
   network.delivers = (_, to) => to !== 'c';
   network.run(4);
@@ -267,7 +267,7 @@ test('a removed node is not told that it may go before a quorum of its successor
   // Everyone acknowledges the change, but d does not hear that it is committed.
   network.delivers = (_, to, message) =>
     !(to === 'd' && message.type === 'append' && message.committed >= 2);
-  a.raft.propose(payload('b and c go'), ids('ad'));
+  a.raft.propose(payload('b and c go'), among('ad'));
   network.run(5);
   assert.equal(a.committed, 2);
   assert.equal(network.node('b').committed, 2);
@@ -285,7 +285,7 @@ test('a survivor learns a commit from a vote message and needs the retired no lo
   const committed = { height: height(2), view: view(1) };
   const denied: VoteResponse = { ...granted(1, true), granted: false, committed };
   node.step('e', denied);
-  assert.deepEqual(node.status.configurations, [ids('ade')]);
+  assert.deepEqual(node.status.configurations, [among('ade')]);
   node.step('e', granted(2, true));
   assert.equal(node.status.role, 'candidate');
 });
@@ -295,7 +295,7 @@ test('check-quorum holds in every active configuration, not only in one', () => 
   for (const name of 'def') network.add(name, '');
   const a = network.elect('a');
   network.delivers = (from, to) => !'def'.includes(from) && !'def'.includes(to);
-  a.raft.propose(payload('to adef'), ids('adef'));
+  a.raft.propose(payload('to adef'), among('adef'));
   network.run(15);
   assert.notEqual(a.status.role, 'leader', 'a quorum of abc answers, none of adef does');
 });
@@ -350,7 +350,7 @@ test('check-quorum in the new set alone does not keep a leader that lost the old
   for (const name of 'def') network.add(name, '');
   const a = network.elect('a');
   network.delivers = (from, to) => !'bc'.includes(from) && !'bc'.includes(to);
-  a.raft.propose(payload('to adef'), ids('adef'));
+  a.raft.propose(payload('to adef'), among('adef'));
   network.run(15);
   assert.notEqual(a.status.role, 'leader', 'a quorum of adef answers, none of abc does');
 });
@@ -379,7 +379,7 @@ test('a configuration whose entry is truncated counts no longer', () => {
   network.add('d', '');
   const a = network.elect('a');
   network.isolate('a');
-  a.raft.propose(payload('to ad'), ids('ad'));
+  a.raft.propose(payload('to ad'), among('ad'));
   network.settle();
   assert.equal(a.status.configurations.length, 2);
   network.run(60);
@@ -389,6 +389,6 @@ test('a configuration whose entry is truncated counts no longer', () => {
   leader?.raft.propose(payload('of a later view'));
   network.heal();
   network.run(5);
-  assert.deepEqual(a.status.configurations, [ids('abc')]);
+  assert.deepEqual(a.status.configurations, [among('abc')]);
   assert.equal(a.status.leader, id(leader?.name ?? ''));
 });

@@ -1,5 +1,6 @@
 import { type Height, type NodeId, toHeight, toNodeId, toView, type View } from '@concordat/std';
 import {
+  type Configuration,
   type Consensus,
   createRaft,
   type Effects,
@@ -13,6 +14,11 @@ import {
 /** Identity of the node with this one-letter hex name. */
 export const id = (name: string): NodeId => toNodeId(name.repeat(64));
 export const ids = (names: string): NodeId[] => [...names].map(id);
+/** Configuration of these voters, by majorities or by the sizes given. */
+export const among = (names: string, replication?: number, election?: number): Configuration =>
+  replication === undefined || election === undefined
+    ? { voters: ids(names) }
+    : { voters: ids(names), quorums: { replication, election } };
 export const height = (value: number): Height => toHeight(value);
 export const view = (value: number): View => toView(value);
 export const payload = (text: string): Uint8Array => Buffer.from(text);
@@ -20,7 +26,7 @@ export const entry = (entryView: number, entryHeight: number, voters?: string): 
   view: view(entryView),
   height: height(entryHeight),
   payload: payload(`${entryView}.${entryHeight}`),
-  ...(voters !== undefined && { configuration: ids(voters) }),
+  ...(voters !== undefined && { configuration: among(voters) }),
 });
 
 export const empty = (voters: string): InitialState => ({
@@ -28,7 +34,7 @@ export const empty = (voters: string): InitialState => ({
   lastHeight: height(0),
   lastView: view(0),
   committed: height(0),
-  configuration: ids(voters),
+  configuration: among(voters),
   configurationHeight: height(0),
   viewHistory: [],
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { height, id, ids, payload, TestNetwork, view } from './network.ts';
+import { among, height, id, payload, TestNetwork, view } from './network.ts';
 
 test('one transaction replaces every voter, and the last leader hands over and retires', () => {
   const network = new TestNetwork('abc');
@@ -10,7 +10,7 @@ test('one transaction replaces every voter, and the last leader hands over and r
   network.run(5);
   assert.equal(network.node('d').committed, 1, 'a learner is fed before it votes');
   assert.equal(network.node('d').status.role, 'learner');
-  assert.equal(a.raft.propose(payload('all others'), ids('def')).ok, true);
+  assert.equal(a.raft.propose(payload('all others'), among('def')).ok, true);
   network.run(40);
   for (const name of 'abc') assert.equal(network.node(name).status.retired, true, name);
   const leaders = [...'def'].filter((name) => network.node(name).status.role === 'leader');
@@ -18,7 +18,7 @@ test('one transaction replaces every voter, and the last leader hands over and r
   assert.equal(network.node(leaders[0] as string).raft.propose(payload('on')).ok, true);
   network.run(5);
   for (const name of 'def')
-    assert.deepEqual(network.node(name).status.configurations, [ids('def')]);
+    assert.deepEqual(network.node(name).status.configurations, [among('def')]);
   assert.equal(network.node('d').disk.length, network.node('f').committed);
 });
 
@@ -26,7 +26,7 @@ test('a second reconfiguration waits for the first, and nonsense is refused', ()
   const network = new TestNetwork('abc');
   const a = network.elect('a');
   const code = (names: string) => {
-    const proposed = a.raft.propose(payload('x'), ids(names));
+    const proposed = a.raft.propose(payload('x'), among(names));
     return proposed.ok ? 'OK' : proposed.code;
   };
   assert.equal(code(''), 'INVALID_CONFIGURATION');
@@ -60,7 +60,7 @@ test('a node removed while it was away is told when it is back, and disturbs nob
   const network = new TestNetwork('abc');
   const a = network.elect('a');
   network.isolate('c');
-  a.raft.propose(payload('c goes'), ids('ab'));
+  a.raft.propose(payload('c goes'), among('ab'));
   network.run(1500);
   assert.equal(a.status.progress.has(id('c')), false, 'forgotten after a long silence');
   network.heal();

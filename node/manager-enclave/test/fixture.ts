@@ -31,7 +31,7 @@ export async function newNetwork(members: readonly Organisation[], world = new W
   });
   const { networkId, networkCertificate } = genesis;
   first.belongTo({ id: networkId, certificate: networkCertificate });
-  first.begin({ configuration: [first.id] });
+  first.begin({ configuration: { voters: [first.id] } });
   await world.elect();
   await world.until(first.queue.administer((set) => genesis.write(set, first.sessionKeys)));
   await world.settle();
@@ -75,7 +75,7 @@ export async function grow(
   await decide(world, leader, members, [{ name: 'add_node', args: node.tuple }]);
   const reply = await join(world, leader, node);
   takeUp(node, reply);
-  node.begin({ configuration: reply.voters }, world.nodes.length / 10);
+  node.begin({ configuration: reply.configuration }, world.nodes.length / 10);
   await world.tick(3);
   for (let round = 0; round < 20; round++) {
     leader.joinDesk?.promote();

@@ -117,7 +117,7 @@ test('a restarted node takes the place of its predecessor, which ceases to vote'
   const successor = world.add(three[1] as (typeof members)[number]);
   const reply = await join(world, first, successor, second.id);
   takeUp(successor, reply);
-  successor.begin({ configuration: reply.voters }, 0.5);
+  successor.begin({ configuration: reply.configuration }, 0.5);
   await world.tick(3, [first, third, successor]);
   for (let round = 0; round < 10; round++) {
     first.joinDesk?.promote();
@@ -152,7 +152,7 @@ test('a network grows to five nodes and all agree', async () => {
   const { world, members: three, first } = await threeNodes();
   await grow(world, three, three[0] as (typeof members)[number]);
   const last = await grow(world, three, three[1] as (typeof members)[number]);
-  assert.equal(first.driver.status.configurations[0]?.length, 5);
+  assert.equal(first.driver.status.configurations[0]?.voters.length, 5);
   assert.deepEqual(last.log.root, first.log.root);
 });
 
@@ -178,14 +178,25 @@ test('join messages that are not what they should be are refused, none escapes a
     nodeCertificate: 'y',
     constitution: {},
     sessionKeys: { 1: 'ab' },
-    voters: ['cd'.repeat(32)],
+    configuration: { voters: ['cd'.repeat(32)] },
   };
-  assert.deepEqual(decodeJoinReply(utf8(JSON.stringify(good))).voters, good.voters);
+  assert.deepEqual(decodeJoinReply(utf8(JSON.stringify(good))), good);
+  const { voters } = good.configuration;
+  const sized = { voters, quorums: { replication: 1, election: 1 } };
+  const reply = decodeJoinReply(utf8(JSON.stringify({ ...good, configuration: sized })));
+  assert.deepEqual(reply.configuration, sized);
   for (const bad of [
     { networkId: 'ab' },
-    { voters: [] },
-    { voters: ['cd'] },
-    { voters: [good.voters[0], good.voters[0]] },
+    { configuration: undefined },
+    { configuration: voters },
+    { configuration: { voters: [] } },
+    { configuration: { voters: ['cd'] } },
+    { configuration: { voters: [voters[0], voters[0]] } },
+    { configuration: { voters, others: [] } },
+    { configuration: { voters, quorums: null } },
+    { configuration: { voters, quorums: { replication: 1 } } },
+    { configuration: { voters, quorums: { replication: 1, election: 2 } } },
+    { configuration: { voters, quorums: { replication: 1, election: 1, third: 1 } } },
     { sessionKeys: { x: 'ab' } },
     { sessionKeys: { 0: 'ab' } },
     { sessionKeys: { 1: 'zz' } },
@@ -202,7 +213,7 @@ test('before the genesis block there is nobody to make a voter', async () => {
   const world = new World();
   const first = world.add(members[0] as (typeof members)[number]);
   first.belongTo({ id: 'ab'.repeat(32), certificate: '' });
-  first.begin({ configuration: [first.id] });
+  first.begin({ configuration: { voters: [first.id] } });
   await world.elect();
   assert.equal(first.administration.exists, false);
   assert(first.joinDesk);

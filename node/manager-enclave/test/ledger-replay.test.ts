@@ -85,7 +85,9 @@ test('any flipped byte of any block is LEDGER_CORRUPT at its height, with a reas
   const { first, blocks } = await history();
   for (let height = 1; height <= blocks.length; height += 2) {
     const block = blocks[height - 1] as Uint8Array;
-    for (const at of [0, 2, 20, 60, 150, block.length >> 1, block.length - 1]) {
+    const step = height === 1 ? 61 : block.length;
+    const across = Array.from({ length: Math.floor(block.length / step) }, (_, n) => n * step);
+    for (const at of [0, 2, 20, 60, 150, block.length >> 1, block.length - 1, ...across]) {
       const flipped = block.with(at, (block[at] as number) ^ 0x10);
       const node = relaunch(first, 1, blocks.with(height - 1, Buffer.from(flipped)));
       const error = await refusal(node, blocks.length);
