@@ -17,6 +17,8 @@ export interface Policies {
   readonly rejoin: 'automatic' | 'vote';
   /** A sealed block has at most so many bytes: 65,536-50,331,648 (48 MiB), default 16 MiB. */
   readonly maxBlockBytes: number;
+  /** Every node takes a snapshot at multiples of this height: 10-1,000,000,000, default 10,000; 0 = never. */
+  readonly snapshotBlocks: number;
 }
 
 type Reader<Value> = (field: Field) => Value;
@@ -32,6 +34,13 @@ const whole =
   (field) =>
     field.integer({ min, max });
 
+/** Each snapshot is recorded in a block: were they closer, the record of one would cause the next. */
+function readSnapshotBlocks(field: Field): number {
+  const blocks = field.integer({ min: 0, max: 1_000_000_000 });
+  if (blocks > 0 && blocks < 10) field.fail('must be 0 (never) or at least 10');
+  return blocks;
+}
+
 const policyTable: PolicyTable = {
   maxBatchTransactions: { initial: 100, read: whole(1, 100_000) },
   maxBatchDelayMs: { initial: 5, read: whole(0, 10_000) },
@@ -40,6 +49,7 @@ const policyTable: PolicyTable = {
   heartbeatMs: { initial: 100, read: whole(10, 10_000) },
   rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
   maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 50_331_648) },
+  snapshotBlocks: { initial: 10_000, read: readSnapshotBlocks },
 };
 
 /** Names of the supported policies. */

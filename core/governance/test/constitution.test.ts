@@ -32,6 +32,7 @@ test('defaults are filled in and the result parses to itself', () => {
     heartbeatMs: 100,
     rejoin: 'automatic',
     maxBlockBytes: 16_777_216,
+    snapshotBlocks: 10_000,
   });
   assert.deepEqual(constitution.keyHolders, []);
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
@@ -63,6 +64,8 @@ test('each wrong value is refused with the path that leads to it', () => {
     [{ votingPolicies: { default: { kind: 'majority' }, coup: {} } }, 'votingPolicies.coup'],
     [{ policies: { maxBlockBytes: '1' } }, 'policies.maxBlockBytes'],
     [{ policies: { speed: 11 } }, 'policies.speed'],
+    [{ policies: { snapshotBlocks: 9 } }, 'policies.snapshotBlocks'],
+    [{ policies: { snapshotBlocks: -1 } }, 'policies.snapshotBlocks'],
     [{ adapters: { 'Not An Id': {} } }, 'adapters.Not An Id'],
     [{ keyHolders: [{ name: 'safe', publicKey: '04' }] }, 'keyHolders[0].publicKey'],
   ];
@@ -70,6 +73,13 @@ test('each wrong value is refused with the path that leads to it', () => {
     const error = refusal({ ...json(), ...overrides });
     assert.deepEqual([error.code, error.details.path], ['INVALID_CONSTITUTION', path]);
     assert.ok(error.message.includes(path), error.message);
+  }
+});
+
+test('snapshots are taken never, or far enough apart that recording one does not cause the next', () => {
+  for (const snapshotBlocks of [0, 10, 1_000_000_000]) {
+    const { policies } = parseConstitution({ ...json(), policies: { snapshotBlocks } });
+    assert.equal(policies.snapshotBlocks, snapshotBlocks);
   }
 });
 
