@@ -5,9 +5,8 @@ import {
   type Effects,
   type Entry,
   encodeMessage,
-  sameConfiguration,
 } from '@concordat/consensus';
-import type { OpenedBlock, SessionKey, TransactionRecord } from '@concordat/ledger';
+import type { SessionKey, TransactionRecord } from '@concordat/ledger';
 import {
   assert,
   CodedError,
@@ -16,8 +15,8 @@ import {
   type NodeId,
   toHeight,
 } from '@concordat/std';
+import { entriesFor } from './block-feed.ts';
 import type { BlockLog } from './block-log.ts';
-import { configurationOf } from './configuration-record.ts';
 import { ManagerError } from './errors.ts';
 import type {
   LedgerDisk,
@@ -26,11 +25,9 @@ import type {
   LedgerReader,
   Placed,
 } from './ledger-duties.ts';
-import { entryOf } from './log-entry.ts';
-import { corrupt, damaged } from './stored-blocks.ts';
+import { requireAgreement } from './log-entry.ts';
+import { damaged } from './stored-blocks.ts';
 
-const maxFetchBytes = 8 * 1024 * 1024;
-const maxFetchBlocks = 4096;
 /**
  * Write-set bytes of one block, so that its message fits the frames of the node channel (64 MiB):
  * a block that could not travel would stop the network.
@@ -272,7 +269,7 @@ export class LedgerDriver {
     if (entry.height > this.#log.lastHeight) {
       try {
         const opened = this.#log.open(entry.payload);
-        checkEntry(entry, opened);
+        requireAgreement(entry, opened);
         this.#events.onOpened(opened);
       } catch (error) {
         throw damaged(error, entry.height);
@@ -298,11 +295,9 @@ export class LedgerDriver {
   }
 
   async #fetch({ peer, from, maxBytes }: Effects['fetch'][number]): Promise<void> {
-    let entries: Entry[] = [];
+    let entries: readonly Entry[] = [];
     try {
-      const to = Math.min(this.#log.committedHeight, from + maxFetchBlocks - 1);
-      const blocks = await this.#stored.read(from, to, Math.min(maxBytes, maxFetchBytes));
-      entries = blocks.map(entryOf);
+      entries = await entriesFor(this.#stored, { from, to: this.#log.committedHeight, maxBytes });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (!this.#stopped) this.#events.onDamagedStore(error);
@@ -311,19 +306,6 @@ export class LedgerDriver {
     this.#consensus.provide(peer, entries);
     this.#work();
   }
-}
-
-/** What consensus was told about an entry must be what the sealed block says. */
-function checkEntry(entry: Entry, { header, transactions }: OpenedBlock): void {
-  const named =
-    header.flags & 1 ? configurationOf(transactions.map((t) => t.publicWrites)) : undefined;
-  const agrees =
-    header.view === entry.view &&
-    header.height === entry.height &&
-    sameConfiguration(named, entry.configuration);
-  if (agrees) return;
-  const why = 'it does not say what its leader claims of it';
-  throw corrupt(entry.height, why, 'CONTRADICTED');
 }
 
 function bytesOf(transactions: readonly TransactionRecord[]): number {
