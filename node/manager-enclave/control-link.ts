@@ -1,13 +1,13 @@
-import { connect } from 'node:net';
 import {
   type ControlToEnclave,
   type ControlToHost,
   decodeControlToEnclave,
   encodeControlToHost,
-  FrameConnection,
+  type FrameConnection,
 } from '@concordat/bridge';
 import { utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
+import type { ConnectToHost } from './ports.ts';
 
 /** What the host says unasked. */
 export interface ControlEvents {
@@ -32,14 +32,14 @@ interface Waiting {
 
 /** The manager enclave's side of the control socket: blocks out, durability and records back. */
 export class ControlLink {
-  readonly #connection: FrameConnection;
+  readonly #connection: Pick<FrameConnection, 'send' | 'flush'>;
   readonly #events: ControlEvents;
   readonly #waiting = new Map<number, Waiting>();
   #nextRequest = 1;
 
-  constructor(path: string, events: ControlEvents) {
+  constructor(connect: ConnectToHost, events: ControlEvents) {
     this.#events = events;
-    this.#connection = new FrameConnection(connect(path), {
+    this.#connection = connect({
       maxFrameBytes: 256 * 1024 * 1024,
       onFrame: (frame) => this.#received(decodeControlToEnclave(frame)),
       onClose: () => this.#closed(),

@@ -10,25 +10,25 @@ import { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { FrontDoors } from './front-doors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
-import { NodeChannel } from './node-channel.ts';
 import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { NodeStanding, type StandingNode } from './node-standing.ts';
 import { statusOf } from './node-status.ts';
 import { PeerDesk } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
+import type { PeerChannel } from './ports.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import { SessionKeys } from './session-keys.ts';
 import { StoredBlocks } from './stored-blocks.ts';
+import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
 
@@ -45,6 +45,7 @@ export interface ManagerParts {
   readonly identity: NodeIdentity;
   readonly verdict: Verdict;
   readonly bridgeDirectory: string;
+  readonly ways: ManagerWays;
   /** Ends the process after a failure has been told. */
   readonly exit: () => void;
 }
@@ -60,18 +61,19 @@ export class Manager implements StandingNode {
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
   readonly verdict: Verdict;
+  readonly ways: ManagerWays;
   readonly lifeCycle: LifeCycle;
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
-  readonly channel: NodeChannel;
+  readonly channel: PeerChannel;
   readonly forwarding: RequestForwarding;
   readonly peerDesk: PeerDesk;
   readonly workers: WorkerDesk;
   readonly governance: GovernanceDesk;
-  readonly doors: FrontDoors;
+  readonly doors: Doors;
   readonly genesisData = new Map<string, Uint8Array[]>();
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
   resumedView = 0;
@@ -94,6 +96,7 @@ export class Manager implements StandingNode {
     this.start = parts.start;
     this.identity = identity;
     this.verdict = parts.verdict;
+    this.ways = parts.ways;
     this.#bridge = parts.bridgeDirectory;
     this.#exit = parts.exit;
     this.lifeCycle = new LifeCycle({
@@ -112,14 +115,14 @@ export class Manager implements StandingNode {
       nodeCertificate: (node) => this.administration.node(node)?.certificate,
     });
     this.governance = new GovernanceDesk(this);
-    this.doors = new FrontDoors(this);
+    this.doors = parts.ways.doors(this);
     this.peerDesk = new PeerDesk(this, {
       leader: () => this.#leaderAddress(),
       join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
     });
-    this.channel = new NodeChannel({
+    this.channel = parts.ways.channel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
       credentials: this.credentials,
       policy: this.peerDesk,
@@ -132,7 +135,7 @@ export class Manager implements StandingNode {
       isActor: (actor) =>
         this.administration.committedConstitution.actors.some(({ actorId }) => actorId === actor),
     });
-    this.workers = new WorkerDesk(this, this.forwarding, (error) => this.lifeCycle.fail(error));
+    this.workers = new WorkerDesk(this, this, (error) => this.lifeCycle.fail(error));
   }
 
   /** Key and best certificate of this node. */

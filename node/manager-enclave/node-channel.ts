@@ -14,6 +14,15 @@ export interface PeerTarget {
   readonly address: string;
 }
 
+/** What a node channel is made of. */
+export interface NodeChannelOptions {
+  readonly paths: NodeChannelPaths;
+  readonly credentials: ChannelCredentials;
+  readonly policy: Omit<PeerPolicy, 'onClosed' | 'onEstablished'>;
+  /** A target came up, or is down for this reason. */
+  readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
+}
+
 /** Sockets of the bridge directory that the node channel uses. */
 export interface NodeChannelPaths {
   /** The host connects what it accepted on the node port to this socket. */
@@ -57,12 +66,7 @@ export class NodeChannel {
   #credentials: ChannelCredentials;
   #stopped = false;
 
-  constructor(options: {
-    readonly paths: NodeChannelPaths;
-    readonly credentials: ChannelCredentials;
-    readonly policy: Omit<PeerPolicy, 'onClosed' | 'onEstablished'>;
-    readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
-  }) {
+  constructor(options: NodeChannelOptions) {
     this.#paths = options.paths;
     this.#credentials = options.credentials;
     this.#onChange = options.onChange;

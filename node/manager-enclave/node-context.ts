@@ -7,8 +7,8 @@ import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
-import type { NodeChannel } from './node-channel.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import type { PeerChannel } from './ports.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
@@ -34,7 +34,7 @@ export interface NodeContext {
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
-  readonly channel: NodeChannel;
+  readonly channel: PeerChannel;
   readonly network: NetworkIdentity;
   readonly phase: Phase;
   /** Whether consensus has been started. */

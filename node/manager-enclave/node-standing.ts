@@ -1,11 +1,11 @@
 import type { Constitution } from '@concordat/governance';
 import type { Height, NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
-import type { FrontDoors } from './front-doors.ts';
 import type { LifeCycle } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { RecordKeeper } from './record-keeper.ts';
+import type { Doors } from './ways.ts';
 import type { WorkerDesk } from './worker-desk.ts';
 
 /** Failures of a channel that say nothing about this node's place in the network. */
@@ -18,7 +18,7 @@ const farewellCheckMs = 100;
 export interface StandingNode extends NodeContext {
   readonly lifeCycle: LifeCycle;
   readonly keeper: RecordKeeper;
-  readonly doors: FrontDoors;
+  readonly doors: Doors;
   readonly workers: WorkerDesk;
   readonly electionTimeoutMs: number;
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */

@@ -12,7 +12,7 @@ import {
 } from './join-messages.ts';
 import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
-import type { PeerSession } from './peer-session.ts';
+import type { DialledPeer } from './ports.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 
 const retryMs = 500;
@@ -158,7 +158,7 @@ async function ask(manager: Manager, address: string, request: JoinRequest): Pro
  * @throws ManagerError WRONG_NETWORK, NODE_NOT_ADMITTED and those of the manifests;
  *   GovernanceError, KeysError
  */
-function takeUp(manager: Manager, reply: JoinReply, session: PeerSession): Admitted {
+function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admitted {
   const { network, peerDesk, identity, sessionKeys } = manager;
   const constitution = parseConstitution(reply.constitution);
   const isExpected = network.id === unknownNetwork || network.id === reply.networkId;

@@ -6,8 +6,10 @@ import { equalBytes, toDigest, utf8 } from '@concordat/std';
 import { localReportData, requireManifests, verifiedEvidence } from './admission.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
+import type { WorkerPort } from './ports.ts';
 import type { RequestForwarding } from './request-forwarding.ts';
-import { type WorkerEvents, WorkerLink } from './worker-link.ts';
+import type { ManagerWays } from './ways.ts';
+import type { WorkerEvents } from './worker-link.ts';
 
 const maxLogLine = 4096;
 
@@ -15,19 +17,24 @@ const maxLogLine = 4096;
 export class WorkerDesk {
   readonly #context: NodeContext;
   readonly #forwarding: RequestForwarding;
+  readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
-  readonly #links: WorkerLink[] = [];
+  readonly #links: WorkerPort[] = [];
   #configuration = '';
 
   constructor(
     context: NodeContext,
-    forwarding: RequestForwarding,
+    parts: {
+      readonly forwarding: RequestForwarding;
+      readonly ways: Pick<ManagerWays, 'worker'>;
+    },
     /** Ends this launch: the VN cannot go on without its workers. */
     fail: (error: Error) => void,
   ) {
     this.#context = context;
-    this.#forwarding = forwarding;
+    this.#forwarding = parts.forwarding;
+    this.#ways = parts.ways;
     this.#fail = fail;
   }
 
@@ -42,11 +49,8 @@ export class WorkerDesk {
     const verify = this.#verify.bind(this);
     const connecting = start.workers.map(async ({ index }) => {
       const attestation = { credentials, evidence, verify };
-      const link: WorkerLink = new WorkerLink(
-        index,
-        attestation,
-        this.#events(() => link),
-      );
+      const events = this.#events(() => link);
+      const link: WorkerPort = this.#ways.worker(index, attestation, events);
       this.#links.push(link);
       await link.connect(workerSocket(bridgeDirectory, index));
       feed.add(link);
@@ -84,7 +88,7 @@ export class WorkerDesk {
     this.#verdicts.push(verdict);
   }
 
-  #events(link: () => WorkerLink): WorkerEvents {
+  #events(link: () => WorkerPort): WorkerEvents {
     const { control } = this.#context;
     return {
       onBatch: (batch, transactions) => {
@@ -110,7 +114,7 @@ export class WorkerDesk {
     };
   }
 
-  #seal(link: WorkerLink, batch: number, transactions: readonly BatchTransaction[]): void {
+  #seal(link: WorkerPort, batch: number, transactions: readonly BatchTransaction[]): void {
     if (transactions.length === 0) {
       throw new ManagerError('WORKER_REFUSED', 'a batch without transactions');
     }

@@ -1,7 +1,7 @@
 import type { AppliedBlock } from '@concordat/bridge';
 import type { OpenedBlock } from '@concordat/ledger';
 import type { Height } from '@concordat/std';
-import type { WorkerLink } from './worker-link.ts';
+import type { WorkerPort } from './ports.ts';
 
 /**
  * Keeps every worker's state in step with the ledger. A worker that executed a block holds it
@@ -9,24 +9,24 @@ import type { WorkerLink } from './worker-link.ts';
  * becomes the leader and must execute on top of them.
  */
 export class WorkerFeed {
-  readonly #links = new Map<number, WorkerLink>();
+  readonly #links = new Map<number, WorkerPort>();
   /** Uncommitted blocks opened here that no worker has seen. */
   readonly #held = new Map<number, OpenedBlock>();
   /** Source of uncommitted blocks that their worker holds as a speculative layer. */
   readonly #given = new Map<number, number>();
 
   /** Adds a worker that is attested and configured. */
-  add(link: WorkerLink): void {
+  add(link: WorkerPort): void {
     this.#links.set(link.index, link);
   }
 
   /** The worker behind a source of blocks. */
-  link(source: number): WorkerLink | undefined {
+  link(source: number): WorkerPort | undefined {
     return this.#links.get(source);
   }
 
   /** Every worker. */
-  get links(): IterableIterator<WorkerLink> {
+  get links(): IterableIterator<WorkerPort> {
     return this.#links.values();
   }
 
@@ -93,11 +93,11 @@ export class WorkerFeed {
 
 /** Collects consecutive commits, or consecutive blocks, of one worker into one message. */
 class Run {
-  readonly #link: WorkerLink | undefined;
+  readonly #link: WorkerPort | undefined;
   #committed = 0;
   #blocks: AppliedBlock[] = [];
 
-  constructor(link: WorkerLink | undefined) {
+  constructor(link: WorkerPort | undefined) {
     this.#link = link;
   }
 

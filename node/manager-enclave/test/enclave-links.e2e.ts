@@ -164,7 +164,7 @@ async function hostPair(context: TestContext) {
   server.listen(path);
   await once(server, 'listening');
   const nothing = (): void => undefined;
-  const link = new ControlLink(path, {
+  const link = new ControlLink((options) => new FrameConnection(connectNet(path), options), {
     onStart: nothing,
     onSynced: (height) => seen.synced.push(height),
     onTruncated: nothing,
