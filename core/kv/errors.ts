@@ -8,10 +8,15 @@ import { CodedError } from '@concordat/std';
  * - `NOT_ORDERED`: a range scan of a hash table.
  * - `INVALID_KEY`: a key is not a binary string, or is longer than 65,535 bytes.
  * - `VALUE_TOO_LARGE`: a value is longer than 2^30-2 bytes.
- * - `MALFORMED`: bytes are not a canonical write set, or name a table of the other segment.
+ * - `MALFORMED`: bytes are not a canonical write set or section, or name a table of the other
+ *   segment.
  * - `SET_OPEN`: the operation waits for the open transaction set to finish or abort.
  * - `SET_CLOSED`: the transaction set is finished, aborted or rolled back.
  * - `LAYER_ORDER`: a layer is not above every present one, or layers forbid the operation.
+ * - `FREEZE_LIMIT`: two freezes are open already.
+ * - `FREEZE_RELEASED`: the freeze was released before it was read to its end.
+ * - `NOT_EMPTY`: a section is restored into an empty store only.
+ * - `RESTORING`: the operation waits for the end of a restore.
  */
 export type KvErrorCode =
   | 'UNKNOWN_TABLE'
@@ -23,7 +28,11 @@ export type KvErrorCode =
   | 'MALFORMED'
   | 'SET_OPEN'
   | 'SET_CLOSED'
-  | 'LAYER_ORDER';
+  | 'LAYER_ORDER'
+  | 'FREEZE_LIMIT'
+  | 'FREEZE_RELEASED'
+  | 'NOT_EMPTY'
+  | 'RESTORING';
 
 /** An operating failure of the key-value store. Its message never holds a key or a value. */
 export class KvError extends CodedError<KvErrorCode> {}

@@ -1,6 +1,8 @@
 import { assert } from '@concordat/std';
 import { KvError } from './errors.ts';
+import { Freeze, type FrozenState } from './freeze.ts';
 import { CommittedTable, LayeredTable, type ReadTable, type ReadView } from './read-table.ts';
+import { Restore, type SectionWriter } from './restore.ts';
 import {
   type Entry,
   foldedLayer,
@@ -20,6 +22,9 @@ import {
 } from './transaction-set.ts';
 import { readWriteSet, type WriteSet, type WriteSink } from './write-set.ts';
 
+/** Freezes of one store that may be open at a time. */
+const maxFreezes = 2;
+
 /**
  * Named tables of bytes to bytes: a committed base under a stack of speculative layers, one a
  * block height. Every uncommitted key has its newest value in one head index, so a read costs at
@@ -34,7 +39,9 @@ export class Store {
   readonly #head: TableViews;
   readonly #owner: SetOwner;
   readonly #staged: StagedWrites;
+  readonly #freezes = new Set<Freeze>();
   #open: OpenSet | undefined;
+  #restore: Restore | undefined;
 
   constructor(tables: readonly TableDeclaration[]) {
     const layers = this.#layers;
@@ -85,7 +92,7 @@ export class Store {
   /**
    * Opens the one transaction set, to become this layer.
    * @param layer a block height from 1, above every present layer
-   * @throws KvError SET_OPEN, LAYER_ORDER
+   * @throws KvError SET_OPEN, LAYER_ORDER, RESTORING
    */
   begin(layer: number): TransactionSet {
     this.#requireNewLayer(layer);
@@ -95,7 +102,7 @@ export class Store {
 
   /**
    * Puts the transactions of a block on top as one layer, all or nothing.
-   * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER
+   * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
    */
   applyLayer(layer: number, writeSets: readonly WriteSet[]): void {
     this.#requireNewLayer(layer);
@@ -131,7 +138,7 @@ export class Store {
 
   /**
    * Puts committed transactions straight into the base, all or nothing; only while there is no
-   * layer. @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER
+   * layer. @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
    */
   applyCommitted(writeSets: readonly WriteSet[]): void {
     this.#requireNoOpenSet();
@@ -158,6 +165,56 @@ export class Store {
     if (count > 0) layers.splice(0, count);
   }
 
+  /**
+   * Keeps the committed state of now, to be read while the store goes on. It costs the number of
+   * tables; until it is read or released every commit keeps the old values of the keys it changes.
+   * @throws KvError FREEZE_LIMIT when two are open, RESTORING
+   */
+  freeze(): FrozenState {
+    this.#requireNoRestore();
+    if (this.#freezes.size >= maxFreezes) {
+      throw new KvError('FREEZE_LIMIT', `${maxFreezes} freezes are open already`);
+    }
+    const freeze = new Freeze(this.#tables.values(), () => this.#freezes.delete(freeze));
+    this.#freezes.add(freeze);
+    return freeze;
+  }
+
+  /**
+   * Begins to fill this store, which holds nothing, from a section. Until it ends the store takes
+   * no other writes. Tables that the section does not name stay empty.
+   * @param chunks number of chunks of the section, at least 1
+   * @throws KvError NOT_EMPTY, SET_OPEN, RESTORING
+   */
+  restore(chunks: number): SectionWriter {
+    this.#requireNoOpenSet();
+    let held = this.#layers.length;
+    for (const { base } of this.#tables.values()) held += base.size;
+    if (held > 0) throw new KvError('NOT_EMPTY', 'a section is restored into an empty store');
+    const restore = new Restore(chunks, {
+      find: (name) => this.#find(name),
+      ended: (outcome) => {
+        this.#restore = undefined;
+        if (outcome === 'refused') this.clear();
+      },
+    });
+    this.#restore = restore;
+    return restore;
+  }
+
+  /**
+   * Forgets all contents and keeps the tables. An open set is aborted, open freezes are released
+   * and a restore is given up.
+   */
+  clear(): void {
+    this.#open?.abort();
+    for (const freeze of this.#freezes) freeze.release();
+    this.#restore?.abandon();
+    this.#restore = undefined;
+    this.#layers.length = 0;
+    for (const table of this.#tables.values()) table.wipe();
+  }
+
   /** Drops the layers above this number, newest first. An open set above it is aborted. */
   rollback(downToLayer: number): void {
     if (this.#open !== undefined && this.#open.newest > downToLayer) this.#open.abort();
@@ -177,7 +234,12 @@ export class Store {
     return table;
   }
 
+  #requireNoRestore(): void {
+    if (this.#restore !== undefined) throw new KvError('RESTORING', 'a restore is going on');
+  }
+
   #requireNoOpenSet(): void {
+    this.#requireNoRestore();
     if (this.#open !== undefined) throw new KvError('SET_OPEN', 'a transaction set is open');
   }
 

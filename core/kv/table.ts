@@ -38,6 +38,7 @@ export interface KeyOrder {
   readonly size: number;
   set(key: Key, value: undefined): unknown;
   delete(key: Key): boolean;
+  clear(): void;
   entries(lowestKey?: Key): IterableIterator<[Key, undefined]>;
   entriesReversed(
     highestKey?: Key,
@@ -76,6 +77,13 @@ export interface TableOrder {
   readonly inserted: KeyOrder;
 }
 
+/** Hears what a key of a base holds before it changes. */
+export interface BaseWatcher {
+  keep(key: Key, value: Uint8Array | undefined): void;
+}
+
+const noWatchers: readonly BaseWatcher[] = [];
+
 /** One table: the committed base, and the newest uncommitted value of every key that has one. */
 export class Table {
   readonly name: string;
@@ -86,6 +94,7 @@ export class Table {
   readonly head: ReadonlyMap<Key, Entry>;
   readonly #base = new Map<Key, Uint8Array>();
   readonly #head = new Map<Key, Entry>();
+  #watchers: readonly BaseWatcher[] = noWatchers;
 
   constructor(declaration: TableDeclaration) {
     const { name, kind } = declaration;
@@ -121,8 +130,28 @@ export class Table {
     if (this.order !== undefined && !this.#base.has(key)) this.order.inserted.delete(key);
   }
 
+  /** From now on tells this watcher of every key of the base that is about to change. */
+  watch(watcher: BaseWatcher): void {
+    this.#watchers = [...this.#watchers, watcher];
+  }
+
+  unwatch(watcher: BaseWatcher): void {
+    this.#watchers = this.#watchers.filter((other) => other !== watcher);
+  }
+
+  /** Empties base and head index, without telling. */
+  wipe(): void {
+    this.#base.clear();
+    this.#head.clear();
+    this.order?.base.clear();
+    this.order?.inserted.clear();
+  }
+
   /** Puts a value where commit ends: into the base. */
   fold(key: Key, value: Uint8Array | undefined): void {
+    if (this.#watchers.length > 0) {
+      for (const watcher of this.#watchers) watcher.keep(key, this.#base.get(key));
+    }
     const before = this.#base.size;
     if (value === undefined) this.#base.delete(key);
     else this.#base.set(key, value);
