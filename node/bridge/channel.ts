@@ -1,8 +1,18 @@
 import { BinaryReader } from '@concordat/std';
 import { readFlag } from './control.ts';
-import { decodingFrame, unknownFrame } from './errors.ts';
+import { decodingFrame } from './errors.ts';
 import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
+import {
+  readSnapshotToManager,
+  readSnapshotToWorker,
+  type SnapshotToManager,
+  type SnapshotToWorker,
+  snapshotToManager,
+  snapshotToWorker,
+  writeSnapshotToManager,
+  writeSnapshotToWorker,
+} from './snapshot-channel.ts';
 
 /** The write sets of one transaction, as bytes nobody on the way parses. */
 export interface WriteSetPair {
@@ -78,6 +88,11 @@ export type ChannelToWorker =
       readonly identity: Uint8Array;
       readonly request: Uint8Array;
     }
+  /**
+   * All that was committed anywhere when the barrier was asked for has been told to the worker
+   * before this frame; with a code (of the catalogue of `core/api`) it could not be made certain.
+   */
+  | { readonly kind: 'readBarrierReply'; readonly id: number; readonly code?: string }
   | {
       readonly kind: 'forwardReply';
       readonly id: number;
@@ -93,7 +108,8 @@ export type ChannelToWorker =
       readonly last: boolean;
       readonly part: Uint8Array;
     }
-  | { readonly kind: 'start' };
+  | { readonly kind: 'start' }
+  | SnapshotToWorker;
 
 /** What a worker enclave tells a manager enclave. */
 export type ChannelToManager =
@@ -122,8 +138,11 @@ export type ChannelToManager =
       readonly reply: Uint8Array;
       readonly height: number;
     }
+  /** Asks for a `readBarrierReply` to reads that must not be stale. */
+  | { readonly kind: 'readBarrier'; readonly id: number }
   | { readonly kind: 'ready' }
-  | { readonly kind: 'log'; readonly line: Uint8Array };
+  | { readonly kind: 'log'; readonly line: Uint8Array }
+  | SnapshotToManager;
 
 const evidenceType = { evidence: 40 } as const;
 const streamTypes = { streamData: 2, streamEnd: 3, streamReset: 4 } as const;
@@ -141,9 +160,11 @@ const toWorker = {
   refused: 16,
   forwarded: 20,
   forwardReply: 21,
+  readBarrierReply: 25,
   configure: 22,
   genesis: 23,
   start: 24,
+  ...snapshotToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
 
 const toManager = {
@@ -157,6 +178,8 @@ const toManager = {
   genesisBatch: 33,
   ready: 34,
   log: 35,
+  readBarrier: 36,
+  ...snapshotToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
 /** Encodes one frame from manager to worker. Long byte strings are passed by reference. */
@@ -193,12 +216,19 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
     case 'forwardReply':
       frame.u32(message.id).flag(message.ok).u64(message.height);
       return frame.bytes(message.reply).finish();
+    case 'readBarrierReply':
+      return frame
+        .u32(message.id)
+        .text(message.code ?? '')
+        .finish();
     case 'configure':
       return frame.bytes(message.json).finish();
     case 'genesis':
       return frame.text(message.adapterId).flag(message.last).bytes(message.part).finish();
     case 'start':
       return frame.finish();
+    default:
+      return writeSnapshotToWorker(frame, message);
   }
 }
 
@@ -265,6 +295,10 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       const [id, ok, height] = [reader.u32(), readFlag(reader), reader.u64()];
       return { kind: 'forwardReply', id, ok, height, reply: reader.bytes() };
     }
+    case toWorker.readBarrierReply: {
+      const [id, code] = [reader.u32(), reader.text(64)];
+      return { kind: 'readBarrierReply', id, ...(code !== '' && { code }) };
+    }
     case toWorker.configure:
       return { kind: 'configure', json: reader.bytes() };
     case toWorker.genesis: {
@@ -276,7 +310,7 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
     case toWorker.evidence:
       return { kind: 'evidence', bytes: reader.bytes() };
     default:
-      throw unknownFrame(type);
+      return readSnapshotToWorker(type, reader);
   }
 }
 
@@ -318,10 +352,14 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
     case 'forwardedReply':
       frame.u32(message.id).text(message.origin).flag(message.ok);
       return frame.bytes(message.reply).u64(message.height).finish();
+    case 'readBarrier':
+      return frame.u32(message.id).finish();
     case 'ready':
       return frame.finish();
     case 'log':
       return frame.bytes(message.line).finish();
+    default:
+      return writeSnapshotToManager(frame, message);
   }
 }
 
@@ -373,12 +411,14 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
     }
     case toManager.evidence:
       return { kind: 'evidence', bytes: reader.bytes() };
+    case toManager.readBarrier:
+      return { kind: 'readBarrier', id: reader.u32() };
     case toManager.ready:
       return { kind: 'ready' };
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     default:
-      throw unknownFrame(type);
+      return readSnapshotToManager(type, reader);
   }
 }
 

@@ -2,6 +2,12 @@ import { BinaryReader, DecodeError } from '@concordat/std';
 import { decodingFrame, unknownFrame } from './errors.ts';
 import { type EncodedFrame, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
+import {
+  readSnapshotToHost,
+  type SnapshotToHost,
+  snapshotToHost,
+  writeSnapshotToHost,
+} from './snapshot-control.ts';
 
 /** What an enclave asks of or tells its host. A worker may send only attest, log and status. */
 export type ControlToHost =
@@ -33,7 +39,8 @@ export type ControlToHost =
   | { readonly kind: 'listening'; readonly which: string }
   | { readonly kind: 'status'; readonly json: Uint8Array }
   /** Whether a block is on the disk before `synced` says so: a policy of the constitution. */
-  | { readonly kind: 'durability'; readonly fsync: boolean };
+  | { readonly kind: 'durability'; readonly fsync: boolean }
+  | SnapshotToHost;
 
 /** What a host tells an enclave. */
 export type ControlToEnclave =
@@ -45,6 +52,8 @@ export type ControlToEnclave =
    * enclave ignores what was synced before it, since heights are used again after a truncation.
    */
   | { readonly kind: 'truncated'; readonly after: number }
+  /** Every block that came by `appendEarlier` up to this height is durable. */
+  | { readonly kind: 'earlierSynced'; readonly height: number }
   /** Part of the answer to `read`; `last` ends it. An answer may hold fewer blocks than asked. */
   | {
       readonly kind: 'entries';
@@ -52,9 +61,9 @@ export type ControlToEnclave =
       readonly last: boolean;
       readonly blocks: readonly Uint8Array[];
     }
-  /** Answer to `getRecord`; absent bytes: there is no such record. */
+  /** Answer to `getRecord`, `getPage` or `snapshotRead`; absent bytes: there is no such thing. */
   | { readonly kind: 'record'; readonly request: number; readonly bytes?: Uint8Array }
-  /** Answer to `putRecord`, or a failed `read`, `getRecord`, `attest` or `sealingKey`. */
+  /** Answer to a request that brings nothing back, or to one that failed. */
   | { readonly kind: 'done'; readonly request: number; readonly error?: string }
   | { readonly kind: 'evidence'; readonly request: number; readonly bytes: Uint8Array }
   /** 32 bytes. */
@@ -82,6 +91,7 @@ const toHost = {
   listening: 10,
   status: 11,
   durability: 12,
+  ...snapshotToHost,
 } as const satisfies Record<ControlToHost['kind'], number>;
 
 const toEnclave = {
@@ -96,6 +106,7 @@ const toEnclave = {
   genesisData: 40,
   hostFault: 41,
   truncated: 42,
+  earlierSynced: 43,
 } as const satisfies Record<ControlToEnclave['kind'], number>;
 
 /** Encodes one frame from an enclave to its host. Long byte strings are passed by reference. */
@@ -127,6 +138,8 @@ export function encodeControlToHost(message: ControlToHost): EncodedFrame {
       return frame.raw(message.json).finish();
     case 'durability':
       return frame.flag(message.fsync).finish();
+    default:
+      return writeSnapshotToHost(frame, message);
   }
 }
 
@@ -179,7 +192,7 @@ function readToHost(type: number, reader: BinaryReader): ControlToHost {
     case toHost.listening:
       return { kind: 'listening', which: reader.text() };
     default:
-      throw unknownFrame(type);
+      return readSnapshotToHost(type, reader);
   }
 }
 
@@ -190,6 +203,7 @@ export function encodeControlToEnclave(message: ControlToEnclave): EncodedFrame 
     case 'start':
       return frame.raw(message.json).finish();
     case 'synced':
+    case 'earlierSynced':
       return frame.u64(message.height).finish();
     case 'truncated':
       return frame.u64(message.after).finish();
@@ -237,6 +251,8 @@ function readToEnclave(type: number, reader: BinaryReader): ControlToEnclave {
       return { kind: 'synced', height: reader.u64() };
     case toEnclave.truncated:
       return { kind: 'truncated', after: reader.u64() };
+    case toEnclave.earlierSynced:
+      return { kind: 'earlierSynced', height: reader.u64() };
     case toEnclave.entries: {
       const [request, last] = [reader.u32(), readFlag(reader)];
       return { kind: 'entries', request, last, blocks: readBlocks(reader) };

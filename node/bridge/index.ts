@@ -31,6 +31,12 @@ export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.
 export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
 export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
 export {
+  type SnapshotToManager,
+  type SnapshotToWorker,
+  snapshotChunkCredit,
+} from './snapshot-channel.ts';
+export { maxPageBytes, maxSnapshotChunkBytes, type SnapshotToHost } from './snapshot-control.ts';
+export {
   applicationListener,
   controlSocket,
   dialSocket,
@@ -46,6 +52,7 @@ export {
   decodeManagerStart,
   decodeWorkerStart,
   encodeStart,
+  type HeightRange,
   type ManagerStart,
   type NodeAddresses,
   type StartMode,

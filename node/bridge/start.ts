@@ -13,6 +13,12 @@ export interface NodeAddresses {
   readonly applications: readonly string[];
 }
 
+/** Blocks from one height to another, both inclusive. */
+export interface HeightRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The `start` frame of a manager enclave. Everything in it is the host's claim, to be checked. */
 export interface ManagerStart {
   readonly role: 'manager';
@@ -25,8 +31,20 @@ export interface ManagerStart {
   readonly peers: readonly string[];
   /** The network to join, pinned (mode join). */
   readonly networkCertificatePem?: string;
-  /** Height of the last block in the host's ledger; 0 = none. */
+  /**
+   * Height of the last block in the host's ledger, or of the base it goes on from while it holds
+   * none; 0 = no ledger.
+   */
   readonly lastHeight: number;
+  /**
+   * The ledger is whole from this height to `lastHeight`: 1 normally, more after a snapshot was
+   * installed or old chunks were archived; `lastHeight + 1` while it holds nothing above a base.
+   */
+  readonly firstHeight: number;
+  /** Blocks below the base that the host wants by `appendEarlier`, lowest first. */
+  readonly missing: readonly HeightRange[];
+  /** Finished snapshots on the host, oldest first. */
+  readonly snapshots: readonly { readonly height: number; readonly chunks: number }[];
   /** Length of a consensus tick, in milliseconds. */
   readonly tickMs: number;
   /** Workers the host launches beside this manager, numbered from 1. */
@@ -56,6 +74,9 @@ export interface WorkerLimits {
   readonly maxPendingRequests: number;
 }
 
+/** Most entries of `missing` and of `snapshots`. */
+const maxListed = 1_000;
+
 /** UTF-8 JSON of a `start` frame. */
 export const encodeStart = (start: ManagerStart | WorkerStart): Uint8Array =>
   utf8(JSON.stringify(start));
@@ -79,6 +100,10 @@ export function decodeManagerStart(json: Uint8Array): ManagerStart {
   check(isTextList(value.genesisData), 'genesisData');
   check(isOptionalText(networkCertificatePem), 'networkCertificatePem');
   check(isCount(value.lastHeight), 'lastHeight');
+  const { firstHeight, missing, snapshots } = value;
+  check(isHeight(firstHeight) && firstHeight <= value.lastHeight + 1, 'firstHeight');
+  check(isListOf(missing, isHeightRange), 'missing');
+  check(isListOf(snapshots, isSnapshotEntry), 'snapshots');
   check(isCount(value.tickMs) && value.tickMs >= 1, 'tickMs');
   check(isCount(value.restarts), 'restarts');
   check(Array.isArray(workers) && workers.every(isWorkerEntry), 'workers');
@@ -122,6 +147,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0;
+const isHeight = (value: unknown): value is number => isCount(value) && value >= 1;
+const isHeightRange = (value: unknown): boolean =>
+  isObject(value) && isHeight(value.from) && isHeight(value.to) && value.from <= value.to;
+const isSnapshotEntry = (value: unknown): boolean =>
+  isObject(value) && isHeight(value.height) && isHeight(value.chunks);
+/** A list from a host is short: it keeps two snapshots, and few gaps in its ledger. */
+const isListOf = (value: unknown, isEntry: (entry: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.length <= maxListed && value.every(isEntry);
 const isOptionalText = (value: unknown): boolean =>
   value === undefined || typeof value === 'string';
 const isWorkerEntry = (value: unknown): boolean =>

@@ -266,6 +266,9 @@ export class Generation {
         peers: config.peers,
         ...(networkCertificatePem !== undefined && { networkCertificatePem }),
         lastHeight: ledger.lastHeight,
+        firstHeight: Math.max(1, ledger.firstHeight),
+        missing: [],
+        snapshots: [],
         tickMs: config.tickMs,
         workers: config.workers.map(({ adapters }, at) => ({
           index: at + 1,

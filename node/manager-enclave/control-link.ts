@@ -16,6 +16,8 @@ export interface ControlEvents {
   readonly onSynced: (height: number) => void;
   /** A truncation asked for earlier has been carried out. */
   readonly onTruncated: (after: number) => void;
+  /** Every block handed over as an earlier one, up to this height, is durable. */
+  readonly onEarlierSynced?: (height: number) => void;
   readonly onGenesisData: (adapterId: string, part: Uint8Array, last: boolean) => void;
   readonly onShutdown: () => void;
   readonly onFault: (code: string, message: string) => void;
@@ -158,6 +160,9 @@ export class ControlLink {
         return;
       case 'truncated':
         this.#events.onTruncated(message.after);
+        return;
+      case 'earlierSynced':
+        this.#events.onEarlierSynced?.(message.height);
         return;
       case 'start':
         this.#events.onStart(message.json);

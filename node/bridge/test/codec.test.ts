@@ -43,7 +43,7 @@ const directions: readonly Direction[] = [
 ];
 
 /** Frames whose last field is raw bytes up to the end: any length of it is valid. */
-const openEnded = new Set(['append', 'log', 'status', 'start', 'streamData']);
+const openEnded = new Set(['append', 'appendEarlier', 'log', 'status', 'start', 'streamData']);
 
 function onlyFrame(encoded: EncodedFrame): Frame {
   const frames = new FrameDecoder().push(Buffer.concat(encoded));

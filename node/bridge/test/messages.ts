@@ -28,6 +28,16 @@ export const controlToHost: readonly ControlToHost[] = [
   { kind: 'status', json: Buffer.from('{}') },
   { kind: 'durability', fsync: true },
   { kind: 'durability', fsync: false },
+  { kind: 'putPage', request: 6, page: 0, bytes: long },
+  { kind: 'getPage', request: 7, page: 2 ** 31 },
+  { kind: 'snapshotBegin', height: 10_000 },
+  { kind: 'snapshotChunk', request: 8, height: 10_000, index: 0, bytes: long },
+  { kind: 'snapshotChunk', request: 9, height: 10_000, index: 1, bytes: small },
+  { kind: 'snapshotFinish', request: 10, height: 10_000, chunks: 2 },
+  { kind: 'snapshotRead', request: 11, height: 10_000, index: 1 },
+  { kind: 'snapshotDrop', height: 2 ** 40 },
+  { kind: 'ledgerBase', request: 12, height: 10_000 },
+  { kind: 'appendEarlier', height: 17, block: long },
 ];
 
 export const controlToEnclave: readonly ControlToEnclave[] = [
@@ -44,6 +54,7 @@ export const controlToEnclave: readonly ControlToEnclave[] = [
   { kind: 'shutdown' },
   { kind: 'genesisData', adapterId: 'ethereum', last: true, part: long },
   { kind: 'truncated', after: 7 },
+  { kind: 'earlierSynced', height: 17 },
   { kind: 'hostFault', code: 'DISK_FULL', message: 'no space left' },
 ];
 
@@ -76,8 +87,15 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'refused', batch: 1, code: 'NOT_LEADER' },
   { kind: 'forwarded', id: 1, origin: 'ab', identity: small, request: long },
   { kind: 'forwardReply', id: 1, ok: false, height: 9, reply: small },
+  { kind: 'readBarrierReply', id: 7 },
+  { kind: 'readBarrierReply', id: 8, code: 'LEADER_UNKNOWN' },
   { kind: 'configure', json: Buffer.from('{}') },
   { kind: 'genesis', adapterId: 'ethereum', last: false, part: small },
+  { kind: 'snapshot', request: 1, height: 10_000, timeMs: 1_700_000_000_000 },
+  { kind: 'snapshotTaken', request: 1, index: 3 },
+  { kind: 'snapshotCancel', request: 1 },
+  { kind: 'restore', index: 0, last: false, bytes: long },
+  { kind: 'restore', index: 1, last: true, bytes: small },
   { kind: 'start' },
 ];
 
@@ -92,6 +110,11 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'genesisBatch', batch: 0, transactions: [] },
   { kind: 'forward', id: 1, identity: small, request: small },
   { kind: 'forwardedReply', id: 1, origin: 'ab', ok: true, reply: small, height: 4 },
+  { kind: 'readBarrier', id: 7 },
   { kind: 'ready' },
+  { kind: 'snapshotChunk', request: 1, index: 0, last: false, bytes: long },
+  { kind: 'snapshotChunk', request: 1, index: 1, last: true, bytes: small },
+  { kind: 'snapshotRefused', request: 1, code: 'SNAPSHOT_BUSY' },
+  { kind: 'restoreRefused', code: 'MALFORMED', message: 'keys out of order' },
   { kind: 'log', line: small },
 ];

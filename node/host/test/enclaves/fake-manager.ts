@@ -57,6 +57,9 @@ function received(message: ControlToEnclave): void {
       syncedHeight = message.height;
       onSynced();
       return;
+    case 'earlierSynced':
+      seen.push({ earlierSynced: message.height });
+      return;
     case 'truncated':
       syncedHeight = message.after;
       onSynced();
