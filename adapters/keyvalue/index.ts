@@ -3,6 +3,7 @@ export {
   encodeRequest,
   type KeyvalueLimits,
   type KeyvalueRequest,
+  linearizable,
   operations,
   waitLocal,
 } from './request.ts';

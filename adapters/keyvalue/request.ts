@@ -7,6 +7,9 @@ export const operations = { put: 1, get: 2, delete: 3 } as const;
 /** Added to the operation: answer once executed, before the commit. */
 export const waitLocal = 0x80;
 
+/** Added to a get: answer from a state as new as everything committed anywhere, or refuse. */
+export const linearizable = 0x40;
+
 /** u8 operation, u16 key length. */
 const headBytes = 3;
 
@@ -14,6 +17,7 @@ const headBytes = 3;
 export interface KeyvalueRequest {
   readonly operation: number;
   readonly local: boolean;
+  readonly linearizable: boolean;
   /** Binary string of the key's UTF-8 bytes. */
   readonly key: Key;
   /** View into the request; empty for `get` and `delete`. */
@@ -55,7 +59,8 @@ const noValueHere: Misfit = {
 export function parseRequest(bytes: Buffer, limits: KeyvalueLimits): KeyvalueRequest | Misfit {
   if (bytes.length < headBytes) return tooShort;
   const first = bytes[0] as number;
-  const operation = first & ~waitLocal;
+  const isLinearizable = (first & ~waitLocal) === (operations.get | linearizable);
+  const operation = isLinearizable ? operations.get : first & ~waitLocal;
   if (operation < operations.put || operation > operations.delete) return badOperation;
   const keyEnd = headBytes + (((bytes[1] as number) << 8) | (bytes[2] as number));
   if (keyEnd > bytes.length) return tooShort;
@@ -71,7 +76,7 @@ export function parseRequest(bytes: Buffer, limits: KeyvalueLimits): KeyvalueReq
     return { code: 'PAYLOAD_TOO_LARGE', message };
   }
   const key = bytes.toString('latin1', headBytes, keyEnd);
-  return { operation, local: first !== operation, key, value };
+  return { operation, local: first >= waitLocal, linearizable: isLinearizable, key, value };
 }
 
 /** Whether parsing failed. */

@@ -1,5 +1,13 @@
+import type { Key } from '@concordat/kv';
 import type { Actor, AdapterHost, FrameStream, Submitted } from '@concordat/worker-enclave';
-import { isMisfit, type KeyvalueLimits, operations, parseRequest } from './request.ts';
+import {
+  isMisfit,
+  type KeyvalueLimits,
+  linearizable,
+  operations,
+  parseRequest,
+  waitLocal,
+} from './request.ts';
 import { entriesTable, type KeyvalueResult } from './table.ts';
 
 /** First byte of an answer on the stream. */
@@ -28,11 +36,12 @@ export function openStream(
   },
 ): void {
   stream.onFrame = (id, body) => {
-    if (((body[0] ?? 0) & 0x7f) === operations.get) {
+    const first = body[0] ?? 0;
+    if ((first & ~(waitLocal | linearizable)) === operations.get) {
       answerGet(stream, id, body);
       return;
     }
-    const wait = (body[0] ?? 0) > 0x7f ? 'local' : 'commit';
+    const wait = first >= waitLocal ? 'local' : 'commit';
     host.submitWith(body, actor, wait, (answer) => answerWrite(stream, id, answer));
   };
 
@@ -42,7 +51,19 @@ export function openStream(
       sendRefusal(stream, id, request);
       return;
     }
-    const value = host.committed().table(entriesTable).get(request.key);
+    const { key } = request;
+    if (!request.linearizable) {
+      answerValue(stream, id, key);
+      return;
+    }
+    host.whenCurrent(actor, (refused) => {
+      if (refused) sendRefusal(stream, id, refused);
+      else answerValue(stream, id, key);
+    });
+  }
+
+  function answerValue(stream: FrameStream, id: number, key: Key): void {
+    const value = host.committed().table(entriesTable).get(key);
     if (value === undefined) {
       stream.send(id, absent);
       return;

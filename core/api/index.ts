@@ -19,6 +19,7 @@ export {
   type WorkerState,
 } from './administrative-channel.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
+export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';
 export {
   ApiError,
   type ErrorAnswer,

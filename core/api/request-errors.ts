@@ -98,6 +98,13 @@ export const requestErrors = {
     remedy: 'Send it again after the seconds in the Retry-After header, or to another node.',
     retryable: true,
   },
+  READ_NOT_CONFIRMED: {
+    status: 503,
+    meaning:
+      'A linearizable read was asked for, and no majority confirmed in time what is committed.',
+    remedy: 'Send it again, to another node too; or read without it, if an older answer will do.',
+    retryable: true,
+  },
   TRANSACTION_LOST: {
     status: 503,
     meaning: 'The leader changed before the transaction was committed and it was rolled back.',

@@ -23,6 +23,7 @@ import type {
   LedgerEvents,
   LedgerPeers,
   LedgerReader,
+  LedgerReads,
   Placed,
 } from './ledger-duties.ts';
 import { requireAgreement } from './log-entry.ts';
@@ -45,6 +46,7 @@ export class LedgerDriver {
   readonly #stored: LedgerReader;
   readonly #peers: LedgerPeers;
   readonly #events: LedgerEvents;
+  readonly #reads: LedgerReads;
   #hardStateSaved: Promise<void> = Promise.resolve();
   #truncationsPending = 0;
   #working = false;
@@ -63,6 +65,7 @@ export class LedgerDriver {
     readonly stored: LedgerReader;
     readonly peers: LedgerPeers;
     readonly events: LedgerEvents;
+    readonly reads: LedgerReads;
   }) {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
@@ -70,6 +73,7 @@ export class LedgerDriver {
     this.#stored = parts.stored;
     this.#peers = parts.peers;
     this.#events = parts.events;
+    this.#reads = parts.reads;
   }
 
   /** The consensus machine's state. */
@@ -199,6 +203,16 @@ export class LedgerDriver {
     return done;
   }
 
+  /** Asks for a linearizable read; see {@link Consensus}. The answer goes to `reads`. */
+  readIndex(requestId: string): void {
+    if (this.#stopped) {
+      this.#reads.failed(requestId);
+      return;
+    }
+    this.#consensus.readIndex(requestId);
+    this.#work();
+  }
+
   #work(): void {
     this.#carryOutAll();
     this.flush();
@@ -237,6 +251,9 @@ export class LedgerDriver {
     if (effects.committedByAll !== undefined) {
       this.#events.onCommittedByAll(effects.committedByAll);
     }
+    // After the commit: whoever is told a height finds everything up to it handed on already.
+    for (const { requestId, height } of effects.reads) this.#reads.confirmed(requestId, height);
+    for (const requestId of effects.failedReads) this.#reads.failed(requestId);
     for (const request of effects.fetch) void this.#fetch(request);
     if (effects.changed) {
       const { role, view, leader } = this.#consensus.status;

@@ -21,6 +21,14 @@ export interface LedgerPeers {
   flush(): void;
 }
 
+/** Who asked consensus for linearizable reads. */
+export interface LedgerReads {
+  /** All that was committed when this was asked is at or below the height. */
+  confirmed(requestId: string, height: Height): void;
+  /** This node does not lead, or no longer. */
+  failed(requestId: string): void;
+}
+
 /** What the rest of the manager does as the ledger moves. */
 export interface LedgerEvents {
   /** A block made elsewhere was opened and is the newest now. */

@@ -8,6 +8,7 @@ import { LedgerDriver } from './ledger-driver.ts';
 import { type LedgerConsequences, LedgerReactions } from './ledger-reactions.ts';
 import type { NodeContext } from './node-context.ts';
 import { PeerRoster } from './peer-roster.ts';
+import { ReadIndex } from './read-index.ts';
 
 const maxAppendBytes = 4 * 1024 * 1024;
 const payloadCacheBytes = 128 * 1024 * 1024;
@@ -18,6 +19,7 @@ export interface LedgerSide {
   readonly queue: AdministrativeQueue;
   readonly joinDesk: JoinDesk;
   readonly roster: PeerRoster;
+  readonly readIndex: ReadIndex;
 }
 
 /** Makes them for a node that starts from a state of its log under these policies. */
@@ -37,8 +39,9 @@ export function createLedgerSide(
     maxMemoryBytes: payloadCacheBytes,
     initial,
   });
+  const readIndex: ReadIndex = new ReadIndex((requestId) => driver.readIndex(requestId));
   const parts = { consensus, log, disk: control, stored, peers: channel, events };
-  const driver = new LedgerDriver(parts);
+  const driver = new LedgerDriver({ ...parts, reads: readIndex });
   const queue = new AdministrativeQueue({
     administration,
     driver,
@@ -56,7 +59,8 @@ export function createLedgerSide(
     entropy,
     log: (event, fields) => control.log(event, fields),
   });
-  return { driver, queue, joinDesk, roster: new PeerRoster(identity.nodeId, channel, driver) };
+  const roster = new PeerRoster(identity.nodeId, channel, driver);
+  return { driver, queue, joinDesk, roster, readIndex };
 }
 
 /** Times of the constitution in ticks of this host. */

@@ -22,6 +22,7 @@ import { statusOf } from './node-status.ts';
 import { PeerDesk } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { PeerChannel } from './ports.ts';
+import { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { RequestForwarding } from './request-forwarding.ts';
@@ -70,6 +71,7 @@ export class Manager implements StandingNode {
   readonly stored: StoredBlocks;
   readonly channel: PeerChannel;
   readonly forwarding: RequestForwarding;
+  readonly readBarriers: ReadBarriers;
   readonly peerDesk: PeerDesk;
   readonly workers: WorkerDesk;
   readonly governance: GovernanceDesk;
@@ -121,6 +123,7 @@ export class Manager implements StandingNode {
       join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
+      readIndex: () => this.readBarriers.answerPeer(),
     });
     this.channel = parts.ways.channel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
@@ -134,6 +137,14 @@ export class Manager implements StandingNode {
       leader: () => this.leader,
       isActor: (actor) =>
         this.administration.committedConstitution.actors.some(({ actorId }) => actorId === actor),
+    });
+    this.readBarriers = new ReadBarriers({
+      self: identity.nodeId,
+      leader: () => this.leader,
+      readIndex: () => this.#side?.readIndex,
+      channel: this.channel,
+      committedHeight: () => this.log.committedHeight,
+      nowMs: () => performance.now(),
     });
     this.workers = new WorkerDesk(this, this, (error) => this.lifeCycle.fail(error));
   }
@@ -231,6 +242,7 @@ export class Manager implements StandingNode {
     this.#side = side;
     this.every(this.start.tickMs, () => side.driver.tick());
     this.every(promoteIntervalMs, () => {
+      this.readBarriers.expire();
       side.joinDesk.promote();
       side.roster.dismiss(Date.now());
     });
@@ -239,10 +251,16 @@ export class Manager implements StandingNode {
 
   get #consequences(): LedgerConsequences {
     return {
-      onCommitted: (height) => this.#standing.committed(height),
+      onCommitted: (height) => {
+        this.readBarriers.committed(height);
+        this.#standing.committed(height);
+      },
       onAnnouncement: (announcement) => this.doors.notify(announcement),
       onConstitution: (constitution) => this.#standing.constitutionChanged(constitution),
-      onStanding: () => this.publishStatus(),
+      onStanding: () => {
+        this.publishStatus();
+        this.readBarriers.standingChanged();
+      },
       onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
       onBroken: (error) => this.lifeCycle.fail(error),
     };
@@ -299,6 +317,7 @@ export class Manager implements StandingNode {
     this.doors.close();
     this.channel.stop();
     driver?.stop();
+    this.readBarriers.stop();
     if (driver && this.log.committedHeight > 0) {
       const kept = this.keeper.keepProgress(this.log.committedHeight).catch(() => undefined);
       await Promise.race([kept, pause(lastRecordMs)]);

@@ -19,6 +19,8 @@ export interface PeerRequests {
   join(peer: PeerIdentity, admitted: AdmittedPeer, body: Buffer): Promise<Uint8Array>;
   forward(origin: NodeId, body: Buffer): Promise<Uint8Array>;
   administer(body: Buffer): Promise<Uint8Array>;
+  /** The height of a linearizable read: u64. */
+  readIndex(): Promise<Uint8Array>;
 }
 
 /** Refusals of one peer's messages by one code are told at most this often. */
@@ -136,6 +138,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     this.#requireTrusted(session);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
+    if (kind === 'read-index') return this.#requests.readIndex();
     throw new ManagerError('CHANNEL_FAILED', 'unknown request');
   }
 

@@ -7,6 +7,7 @@ import { localReportData, requireManifests, verifiedEvidence } from './admission
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import type { WorkerPort } from './ports.ts';
+import type { ReadBarriers } from './read-barriers.ts';
 import type { RequestForwarding } from './request-forwarding.ts';
 import type { ManagerWays } from './ways.ts';
 import type { WorkerEvents } from './worker-link.ts';
@@ -17,6 +18,7 @@ const maxLogLine = 4096;
 export class WorkerDesk {
   readonly #context: NodeContext;
   readonly #forwarding: RequestForwarding;
+  readonly #readBarriers: ReadBarriers;
   readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
@@ -27,6 +29,7 @@ export class WorkerDesk {
     context: NodeContext,
     parts: {
       readonly forwarding: RequestForwarding;
+      readonly readBarriers: ReadBarriers;
       readonly ways: Pick<ManagerWays, 'worker'>;
     },
     /** Ends this launch: the VN cannot go on without its workers. */
@@ -34,6 +37,7 @@ export class WorkerDesk {
   ) {
     this.#context = context;
     this.#forwarding = parts.forwarding;
+    this.#readBarriers = parts.readBarriers;
     this.#ways = parts.ways;
     this.#fail = fail;
   }
@@ -105,6 +109,10 @@ export class WorkerDesk {
       onForward: (id, identity, request) =>
         this.#forwarding.forward(link().index, id, identity, request),
       onForwardedReply: ({ id, ...reply }) => this.#forwarding.replied(id, reply),
+      onReadBarrier: (id) =>
+        this.#readBarriers.ask((code) =>
+          link().send({ kind: 'readBarrierReply', id, ...(code && { code }) }),
+        ),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {
         const why = error?.message ?? 'it closed its channel';

@@ -42,6 +42,7 @@ export interface WorkerEvents {
     readonly reply: Uint8Array;
     readonly height: number;
   }) => void;
+  readonly onReadBarrier: (id: number) => void;
   readonly onLog: (line: Uint8Array) => void;
   /** The worker is gone: the VN cannot go on without it. */
   readonly onClose: (error: Error | undefined) => void;
@@ -231,6 +232,9 @@ export class WorkerLink {
         return;
       case 'forwardedReply':
         this.#events.onForwardedReply(message);
+        return;
+      case 'readBarrier':
+        this.#events.onReadBarrier(message.id);
         return;
       case 'ready':
         this.#becameReady();

@@ -2,6 +2,8 @@
 export interface Account {
   /** Transactions accepted and not answered. */
   inFlight: number;
+  /** Linearizable reads held back. */
+  reads: number;
   /** HTTP requests not answered. */
   requests: number;
   connections: number;
@@ -15,7 +17,7 @@ export class Accounts {
   of(actorId: string): Account {
     let account = this.#accounts.get(actorId);
     if (account === undefined) {
-      account = { inFlight: 0, requests: 0, connections: 0 };
+      account = { inFlight: 0, reads: 0, requests: 0, connections: 0 };
       this.#accounts.set(actorId, account);
     }
     return account;
@@ -25,8 +27,7 @@ export class Accounts {
   release(actorId: string): void {
     const account = this.#accounts.get(actorId);
     if (account === undefined) return;
-    if (account.inFlight === 0 && account.requests === 0 && account.connections === 0) {
-      this.#accounts.delete(actorId);
-    }
+    const { inFlight, reads, requests, connections } = account;
+    if (inFlight + reads + requests + connections === 0) this.#accounts.delete(actorId);
   }
 }

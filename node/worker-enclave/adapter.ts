@@ -110,6 +110,13 @@ export interface AdapterHost<Result = unknown> {
     wait: Wait,
     done: (answer: Submitted<Result>) => void,
   ): void;
+  /**
+   * For linearizable reads that an endpoint tells apart itself: calls `done`, never synchronously,
+   * once the committed state holds everything that was committed anywhere when this was called, or
+   * with the reason why that is not certain. HTTP requests and WebSockets that ask for it by the
+   * `concordat-consistency` header are held before an endpoint sees them.
+   */
+  whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
   role(): { readonly leader: boolean; readonly view: number };
   /** Wall clock, milliseconds since 1970. */
   timeMs(): number;
@@ -138,7 +145,7 @@ export interface HttpResponse {
   readonly transactionId?: string;
 }
 
-/** One side of a WebSocket. Assign the two callbacks inside `open`. */
+/** One side of a WebSocket. Assign the callbacks inside `open`. */
 export interface WebSocketLike {
   /** Path as the client asked for it, without the query: which of a prefix endpoint's it was. */
   readonly path: string;
@@ -148,6 +155,11 @@ export interface WebSocketLike {
   readonly bufferedBytes: number;
   close(code?: number, reason?: string): void;
   onMessage: (data: Buffer, isBinary: boolean) => void;
+  /**
+   * A message on a connection opened for linearizable reads that could not be made certain to be
+   * current; unless assigned, the connection is closed with 1013.
+   */
+  onRefused?: (data: Buffer, isBinary: boolean, refused: Refused) => void;
   onClose: () => void;
 }
 

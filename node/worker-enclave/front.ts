@@ -5,6 +5,7 @@ import type { Actor } from './adapter.ts';
 import { HttpFront, rawAnswer } from './http-front.ts';
 import { knownActor } from './identities.ts';
 import type { WorkerLimits } from './limits.ts';
+import type { ReadCallback } from './read-gate.ts';
 import { Router, type Routes } from './router.ts';
 import { StreamSocket, type StreamWire } from './stream-socket.ts';
 
@@ -15,6 +16,7 @@ export interface FrontOptions {
   readonly limits: WorkerLimits;
   readonly send: (message: ChannelToManager) => boolean;
   readonly isReady: () => boolean;
+  readonly whenCurrent: (actor: Actor, done: ReadCallback) => void;
   readonly health: () => { ok: boolean };
   readonly statistics: () => unknown;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -39,11 +41,12 @@ export class Front {
   /** @throws WorkerError INVALID_ADAPTERS */
   constructor(options: FrontOptions) {
     this.#options = options;
-    const { limits, isReady, health, statistics, log } = options;
+    const { limits, isReady, whenCurrent, health, statistics, log } = options;
     this.#http = new HttpFront({
       router: new Router(options.routes),
       limits,
       isReady,
+      whenCurrent,
       health,
       statistics,
       log,

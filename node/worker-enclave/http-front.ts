@@ -7,10 +7,15 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
+  ApiError,
+  type Consistency,
   catalogueEntry,
+  consistencyHeader,
   type ErrorCode,
   errorAnswer,
   errorBody,
+  isErrorCode,
+  parseConsistency,
   transactionIdHeader,
 } from '@concordat/api';
 import { WebSocketServer } from 'ws';
@@ -20,6 +25,7 @@ import { SocketFrameStream } from './frame-stream.ts';
 import type { WorkerLimits } from './limits.ts';
 import { isRepeated, readTarget, type Target } from './path-guard.ts';
 import { nameOf } from './pipeline.ts';
+import type { ReadCallback } from './read-gate.ts';
 import type { Route, Router } from './router.ts';
 import type { StreamSocket } from './stream-socket.ts';
 import { LimitedWebSocket } from './websocket.ts';
@@ -35,6 +41,7 @@ export interface HttpFrontOptions {
   /** A connection became a framed stream. */
   readonly streamOpened: (socket: StreamSocket) => void;
   readonly isReady: () => boolean;
+  readonly whenCurrent: (actor: Actor, done: ReadCallback) => void;
   readonly health: () => { ok: boolean };
   readonly statistics: () => unknown;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -139,8 +146,27 @@ export class HttpFront {
       return;
     }
     const headers = request.headers as Record<string, string | undefined>;
+    const consistency = consistencyOf(request);
+    if (consistency === undefined) throw wrongConsistency();
+    if (consistency === 'linearizable') await this.#current(actor);
     const answer = await endpoint.handle({ method, ...target, headers, body }, actor, host);
     send(response, answer);
+  }
+
+  /** @throws ApiError LEADER_UNKNOWN, READ_NOT_CONFIRMED, OVERLOADED */
+  #current(actor: Actor): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#options.whenCurrent(actor, (refused) => {
+        if (refused === undefined) resolve();
+        else
+          reject(
+            new ApiError(
+              isErrorCode(refused.code) ? refused.code : 'INTERNAL_ERROR',
+              refused.message,
+            ),
+          );
+      });
+    });
   }
 
   #builtIn(path: string, response: ServerResponse): boolean {
@@ -158,18 +184,21 @@ export class HttpFront {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = checkedTarget(request);
     const protocol = request.headers.upgrade?.toLowerCase();
+    const consistency = consistencyOf(request);
     const { router, isReady } = this.#options;
-    if (target === undefined) {
+    if (target === undefined || consistency === undefined) {
       refuseUpgrade(socket, 'MALFORMED_REQUEST');
     } else if (!isReady()) {
       refuseUpgrade(socket, 'NODE_NOT_READY');
     } else if (protocol === 'websocket') {
       const route = router.find('websocket', target.path);
       if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
-      else this.#openWebSocket(request, { socket, head, route, path: target.path });
+      else this.#openWebSocket(request, { socket, head, route, path: target.path, consistency });
     } else if (protocol === streamProtocol) {
       const route = router.find('stream', target.path);
       if (route === undefined) refuseUpgrade(socket, 'NOT_FOUND');
+      // The frames of a stream say it each for itself.
+      else if (consistency === 'linearizable') refuseUpgrade(socket, 'MALFORMED_REQUEST');
       else this.#openStream(socket as StreamSocket, head, route);
     } else {
       refuseUpgrade(socket, 'MALFORMED_REQUEST');
@@ -183,10 +212,12 @@ export class HttpFront {
       readonly head: Buffer;
       readonly route: Route<'websocket'>;
       readonly path: string;
+      readonly consistency: Consistency;
     },
   ): void {
-    const { socket, head, route, path } = opened;
-    const { actor } = this.#options.actorOf(socket);
+    const { socket, head, route, path, consistency } = opened;
+    const { limits, actorOf, whenCurrent } = this.#options;
+    const { actor } = actorOf(socket);
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((one) => one.trim());
     const spoken = route.endpoint.protocols?.find((protocol) => offered?.includes(protocol));
     this.#webSockets.options.handleProtocols = () => spoken ?? false;
@@ -195,7 +226,12 @@ export class HttpFront {
       webSocket.once('close', () => {
         this.#openWebSockets -= 1;
       });
-      const limited = new LimitedWebSocket(webSocket, path, this.#options.limits);
+      const limited = new LimitedWebSocket(webSocket, path, {
+        limits,
+        ...(consistency === 'linearizable' && {
+          whenCurrent: (done: ReadCallback) => whenCurrent(actor, done),
+        }),
+      });
       route.endpoint.open(limited, actor, route.host);
     });
   }
@@ -242,6 +278,13 @@ function checkedTarget(request: IncomingMessage): Target | undefined {
   if (!sameOrigin(headers.origin, headers.host)) return undefined;
   return readTarget(request.url ?? '');
 }
+
+/** How fresh the answer must be; undefined when the header's value is none (repeated, for one). */
+const consistencyOf = ({ headers }: IncomingMessage): Consistency | undefined =>
+  parseConsistency(headers[consistencyHeader] as string | undefined);
+
+const wrongConsistency = (): ApiError =>
+  new ApiError('MALFORMED_REQUEST', `${consistencyHeader} is committed or linearizable`);
 
 /** A browser that holds a client certificate must not be steered here by another site's page. */
 function sameOrigin(origin: string | undefined, host: string | undefined): boolean {

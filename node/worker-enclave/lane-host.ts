@@ -1,10 +1,11 @@
 import type { ReadView } from '@concordat/kv';
-import type { Actor, AdapterHost, Submitted, Wait } from './adapter.ts';
+import type { Actor, AdapterHost, Refused, Submitted, Wait } from './adapter.ts';
 import type { Intake } from './intake.ts';
 import type { Lane } from './submission.ts';
 
 /** What a lane's host asks of the worker. */
 interface Surroundings {
+  whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
   role(): { readonly leader: boolean; readonly view: number };
   timeMs(): number;
   log(event: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -49,6 +50,10 @@ export class LaneHost implements AdapterHost {
     done: (answer: Submitted<unknown>) => void,
   ): void {
     this.#intake.accept(this.#lane, raw, { actor, wait, foreign: false }, done);
+  }
+
+  whenCurrent(actor: Actor, done: (refused?: Refused) => void): void {
+    this.#worker.whenCurrent(actor, done);
   }
 
   role(): { readonly leader: boolean; readonly view: number } {

@@ -16,6 +16,10 @@ export interface WorkerLimits {
   readonly maxConnections: number;
   /** Transactions of one actor accepted and not yet answered. */
   readonly maxInFlightPerActor: number;
+  /** Linearizable reads held until the state is current. */
+  readonly maxHeldReads: number;
+  /** Of these, those of one actor. */
+  readonly maxHeldReadsPerActor: number;
   /** HTTP requests of one actor not yet answered. */
   readonly maxRequestsPerActor: number;
   /** Request line and headers, bytes. */
@@ -52,6 +56,8 @@ export const defaultLimits: WorkerLimits = {
   maxConnectionsPerActor: 256,
   maxConnections: 4_096,
   maxInFlightPerActor: 10_000,
+  maxHeldReads: 20_000,
+  maxHeldReadsPerActor: 10_000,
   maxRequestsPerActor: 1_024,
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 8 * 1024 * 1024,

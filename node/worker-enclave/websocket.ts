@@ -1,34 +1,56 @@
 import type { RawData, WebSocket } from 'ws';
-import type { WebSocketLike } from './adapter.ts';
+import type { Refused, WebSocketLike } from './adapter.ts';
+import { HeldMessages } from './held-messages.ts';
 import type { WorkerLimits } from './limits.ts';
+import type { ReadCallback } from './read-gate.ts';
 
 const nothing = (): void => {};
+/** "Try again later", of the registry that RFC 6455 section 11.7 sets up. */
+const tryAgainLater = 1013;
 
 /** A `ws` connection as endpoints see it: pinged, bounded, closed with a reason. */
 export class LimitedWebSocket implements WebSocketLike {
   onMessage: (data: Buffer, isBinary: boolean) => void = nothing;
+  onRefused: (data: Buffer, isBinary: boolean, refused: Refused) => void;
   onClose: () => void = nothing;
   readonly path: string;
   readonly #socket: WebSocket;
   readonly #limits: WorkerLimits;
   #answered = true;
 
-  constructor(socket: WebSocket, path: string, limits: WorkerLimits) {
+  /** @param whenCurrent given when messages are held until the state is current */
+  constructor(
+    socket: WebSocket,
+    path: string,
+    { limits, whenCurrent }: { limits: WorkerLimits; whenCurrent?: (done: ReadCallback) => void },
+  ) {
     this.path = path;
     this.#socket = socket;
     this.#limits = limits;
+    this.onRefused = (_data, _isBinary, { code }) => this.close(tryAgainLater, code);
     const ping = setInterval(() => this.#ping(), limits.pingIntervalMs).unref();
     socket.on('pong', () => {
       this.#answered = true;
     });
+    const held = whenCurrent && this.#hold(whenCurrent);
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      this.onMessage(toBuffer(data), isBinary);
+      if (held) held.push(toBuffer(data), isBinary);
+      else this.onMessage(toBuffer(data), isBinary);
     });
     // `ws` closes the connection after an error; there is nothing to add to that.
     socket.on('error', nothing);
     socket.on('close', () => {
       clearInterval(ping);
+      held?.close();
       this.onClose();
+    });
+  }
+
+  #hold(whenCurrent: (done: ReadCallback) => void): HeldMessages {
+    return new HeldMessages(whenCurrent, {
+      onMessage: (data, isBinary) => this.onMessage(data, isBinary),
+      onRefused: (data, isBinary, refused) => this.onRefused(data, isBinary, refused),
+      hold: (full) => (full ? this.#socket.pause() : this.#socket.resume()),
     });
   }
 

@@ -2,7 +2,7 @@ import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
 import { concatBytes } from '@concordat/std';
 import { Accounts } from './accounts.ts';
-import type { AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
+import type { Actor, AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
 import { parseConfiguration } from './configuration.ts';
 import { WorkerError } from './errors.ts';
 import { Forwarding } from './forwarding.ts';
@@ -20,6 +20,7 @@ import {
   type WorkerLimits,
 } from './limits.ts';
 import { Pipeline } from './pipeline.ts';
+import { type ReadCallback, ReadGate } from './read-gate.ts';
 import { Settlement } from './settlement.ts';
 import { SpeculativeChain } from './speculative-chain.ts';
 import { Stats } from './stats.ts';
@@ -60,6 +61,7 @@ export class Worker {
   readonly #pipeline: Pipeline;
   readonly #forwarding: Forwarding;
   readonly #intake: Intake;
+  readonly #reads: ReadGate;
   readonly #front: Front;
   readonly #settlement: Settlement;
   readonly #sweep: NodeJS.Timeout;
@@ -130,6 +132,8 @@ export class Worker {
         this.#timeMs = Math.max(this.#timeMs, timeMs);
       },
     });
+    const ask = (id: number) => send({ kind: 'readBarrier', id });
+    this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = this.#createFront(accounts);
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
@@ -145,6 +149,7 @@ export class Worker {
       limits: this.limits,
       send: this.#options.send,
       isReady: () => this.#started,
+      whenCurrent: (actor, done) => this.whenCurrent(actor, done),
       health: () => this.health(),
       statistics: () => this.statistics(),
       log: this.#options.log,
@@ -169,6 +174,10 @@ export class Worker {
   /** Transactions that wait to be executed. */
   get queued(): number {
     return this.#pipeline.queued;
+  }
+
+  whenCurrent(actor: Actor, done: ReadCallback): void {
+    this.#reads.whenCurrent(actor, done);
   }
 
   role(): { readonly leader: boolean; readonly view: number } {
@@ -206,6 +215,7 @@ export class Worker {
         queuedBytes: this.#pipeline.queuedBytes,
         batchesInFlight: this.#chain.length,
         forwardedWaiting: this.#forwarding.waiting,
+        heldReads: this.#reads.held,
       },
       connections: this.#front.counts(),
     };
@@ -259,6 +269,9 @@ export class Worker {
         return;
       case 'forwardReply':
         this.#forwarding.replied(message);
+        return;
+      case 'readBarrierReply':
+        this.#reads.replied(message);
         return;
       default:
         this.#receiveRare(message);
@@ -382,5 +395,6 @@ export class Worker {
     this.#settlement.expire(before);
     this.#pipeline.expire(before);
     this.#forwarding.expire(before);
+    this.#reads.expire();
   }
 }

@@ -35,6 +35,8 @@ export interface FakeNodeOptions {
   readonly blocks?: readonly FakeBlock[];
   /** Follow this node: its committed blocks arrive here, requests are forwarded to it. */
   readonly follows?: FakeNode;
+  /** Decides when a read barrier of the worker is answered, and how; default: passed, next turn. */
+  readonly onReadBarrier?: (reply: (code?: string) => void) => void;
   readonly log?: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -179,8 +181,16 @@ export class FakeNode {
   #sent(message: FromWorker): boolean {
     if (this.#listener.take(message) || this.ledger.take(message)) return true;
     if (message.kind === 'forward') this.#forward(message);
+    else if (message.kind === 'readBarrier') this.#barrier(message.id);
     else if (message.kind === 'forwardedReply') this.ledger.reply(message);
     return true;
+  }
+
+  #barrier(id: number): void {
+    const { onReadBarrier = (reply) => setImmediate(reply) } = this.#options;
+    onReadBarrier((code) =>
+      this.worker.receive({ kind: 'readBarrierReply', id, ...(code && { code }) }),
+    );
   }
 
   #forward({ id, identity, request }: Extract<FromWorker, { kind: 'forward' }>): void {

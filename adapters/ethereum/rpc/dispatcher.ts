@@ -52,6 +52,25 @@ export function answerBody(
   return answerEntry(first, context).then((text) => ({ text }));
 }
 
+/** The same error to every call of a body that is not to be run; undefined when none wants one. */
+export function refusalOfBody(
+  body: string,
+  error: RpcError,
+  limits: RpcLimits,
+): string | undefined {
+  try {
+    const { batch, entries } = parseBody(body, limits);
+    const texts = entries.flatMap((entry) =>
+      entry.id === undefined ? [] : errorText(entry.id, 'refused' in entry ? entry.refused : error),
+    );
+    if (texts.length === 0) return undefined;
+    return batch ? `[${texts.join(',')}]` : texts[0];
+  } catch (failure) {
+    if (!(failure instanceof RpcError)) throw failure;
+    return errorText(null, failure);
+  }
+}
+
 const isSend = (entry: ParsedEntry): entry is RpcRequest =>
   'method' in entry && entry.method === sendMethod;
 

@@ -76,6 +76,7 @@ const numbersOfRefusals: ReadonlyMap<string, RpcErrorCode> = new Map([
   ['NODE_NOT_READY', 'RESOURCE_UNAVAILABLE'],
   ['NODE_STOPPING', 'RESOURCE_UNAVAILABLE'],
   ['LEADER_UNKNOWN', 'RESOURCE_UNAVAILABLE'],
+  ['READ_NOT_CONFIRMED', 'RESOURCE_UNAVAILABLE'],
   ['TRANSACTION_LOST', 'RESOURCE_UNAVAILABLE'],
   // It may still commit: neither refused nor accepted.
   ['TRANSACTION_UNKNOWN', 'TRANSACTION_UNDECIDED'],

@@ -1,7 +1,7 @@
 import type { Actor, AdapterHost, WebSocketLike } from '@concordat/worker-enclave';
 import type { ChainView, SubmittedTransaction } from '../chain-reader.ts';
-import { answerBody } from './dispatcher.ts';
-import { RpcError } from './errors.ts';
+import { answerBody, refusalOfBody } from './dispatcher.ts';
+import { RpcError, refusalToRpc } from './errors.ts';
 import type { FilterRegistry } from './filter-registry.ts';
 import { errorText } from './json-rpc.ts';
 import type { RpcLimits } from './limits.ts';
@@ -39,6 +39,10 @@ export function serveSocket(socket: WebSocketLike, service: SocketService): void
   socket.onClose = () => {
     open = false;
     subscriptions.close();
+  };
+  socket.onRefused = (data, _isBinary, refused) => {
+    if (data.length > limits.maxBodyBytes) socket.close(messageTooBig, 'message too large');
+    else send(refusalOfBody(data.toString('utf8'), refusalToRpc(refused), limits));
   };
   socket.onMessage = (data) => {
     if (data.length > limits.maxBodyBytes) {

@@ -304,6 +304,9 @@ export class StubHost implements AdapterHost<SubmittedTransaction> {
     const result = { hash, blockNumber: 3, index, status: 1 as const, gasUsed: 21_000 };
     this.submissions[index]!.done({ ok: true, result, transactionId: `2.${index + 1}`, height: 9 });
   }
+  whenCurrent(_actor: Actor, done: () => void): void {
+    process.nextTick(done);
+  }
   role() {
     return { leader: true, view: 2 };
   }

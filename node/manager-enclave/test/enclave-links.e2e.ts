@@ -49,6 +49,7 @@ async function workerPair(context: TestContext, verify: () => void = () => undef
     onGenesisBatch: nothing,
     onForward: nothing,
     onForwardedReply: nothing,
+    onReadBarrier: nothing,
     onLog: nothing,
     onClose: (error) => seen.closed.push(error),
   };

@@ -18,6 +18,8 @@ import type { NetworkIdentity, NodeContext } from '../node-context.ts';
 import { createNodeIdentity, type NodeIdentity } from '../node-identity.ts';
 import type { PeerIdentity } from '../peer-policy.ts';
 import { PeerRoster } from '../peer-roster.ts';
+import { ReadBarriers } from '../read-barriers.ts';
+import { ReadIndex } from '../read-index.ts';
 import { SealedRecords } from '../sealed-records.ts';
 import { SessionKeys } from '../session-keys.ts';
 import { StoredBlocks } from '../stored-blocks.ts';
@@ -127,6 +129,8 @@ export class TestNode implements NodeContext {
   governance: GovernanceDesk;
   joinDesk: JoinDesk | undefined;
   roster: PeerRoster | undefined;
+  readonly readBarriers: ReadBarriers;
+  #readIndex: ReadIndex | undefined;
   readonly #world: World;
   #driver: LedgerDriver | undefined;
   #queue: AdministrativeQueue | undefined;
@@ -152,6 +156,14 @@ export class TestNode implements NodeContext {
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
     this.feed.add(this.worker.asLink());
     this.governance = new GovernanceDesk(this);
+    this.readBarriers = new ReadBarriers({
+      self: nodeId,
+      leader: () => this.leader,
+      readIndex: () => this.#readIndex,
+      channel: world.channelOf(this),
+      committedHeight: () => this.log.committedHeight,
+      nowMs: () => performance.now(),
+    });
   }
 
   get control() {
@@ -220,13 +232,13 @@ export class TestNode implements NodeContext {
       },
     });
     const reactions = new LedgerReactions(this, {
-      onCommitted: () => undefined,
+      onCommitted: (height) => this.readBarriers.committed(height),
       onAnnouncement: (announcement) => this.announced.push(announcement),
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
         this.roster?.update(constitution, Date.now());
       },
-      onStanding: () => undefined,
+      onStanding: () => this.readBarriers.standingChanged(),
       onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
       onBroken: (error) => {
         this.broken = error;
@@ -234,6 +246,7 @@ export class TestNode implements NodeContext {
     });
     const { administration, log, sessionKeys } = this;
     const peers = this.#world.channelOf(this);
+    this.#readIndex = new ReadIndex((requestId) => this.driver.readIndex(requestId));
     this.#driver = new LedgerDriver({
       consensus,
       log,
@@ -241,6 +254,7 @@ export class TestNode implements NodeContext {
       stored: this.stored,
       peers,
       events: reactions,
+      reads: this.#readIndex,
     });
     this.#queue = new AdministrativeQueue({
       administration,
@@ -303,6 +317,7 @@ export class World {
       connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
+        if (kind === 'read-index') return Buffer.from(await other.readBarriers.answerPeer());
         if (kind !== 'administer') throw new Error(kind);
         return Buffer.from(await other.governance.executeForPeer(body));
       },
