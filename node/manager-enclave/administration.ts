@@ -21,12 +21,14 @@ import {
   configurationValue,
 } from './configuration-record.ts';
 import { sessionKeyTables } from './session-keys.ts';
+import { snapshotTables } from './snapshot-record.ts';
 
 const networkKeyTable = 'concordat.network-key';
 const openingTable = 'public:concordat.openings';
 
 const managerTables: readonly TableDeclaration[] = [
   ...sessionKeyTables,
+  ...snapshotTables,
   { name: configurationRow.table, kind: 'hash' },
   { name: networkKeyTable, kind: 'hash' },
   { name: openingTable, kind: 'hash' },

@@ -16,6 +16,17 @@ export interface RejoinRecord {
   readonly discardLedger?: boolean;
 }
 
+/** A snapshot on this host that this node can open. */
+export interface KeptSnapshot {
+  readonly height: number;
+  /** Hex, 32 bytes: digest of its manifest. */
+  readonly digest: string;
+  /** Number of chunks, the manifest included. */
+  readonly chunks: number;
+  /** Hex, 32 bytes: what its chunks are sealed with. Secret. */
+  readonly key: string;
+}
+
 /** Consensus's hard state as a resumption finds it. */
 export interface HardState {
   readonly view: number;
@@ -73,6 +84,17 @@ export class RecordKeeper {
   /** The hard state kept last. */
   async hardState(): Promise<HardState | undefined> {
     return this.#records.get<HardState>('hard-state');
+  }
+
+  /** Keeps the keys of the snapshots on this host, newest first. */
+  async keepSnapshots(snapshots: readonly KeptSnapshot[]): Promise<void> {
+    await this.#records.put('snapshots', { snapshots });
+  }
+
+  /** Snapshots this node can open, if its host still has them, newest first. */
+  async snapshots(): Promise<readonly KeptSnapshot[]> {
+    const record = await this.#records.get<{ snapshots: readonly KeptSnapshot[] }>('snapshots');
+    return record?.snapshots ?? [];
   }
 
   /** Leaves what the next launch rejoins with. */
