@@ -2,9 +2,29 @@ import { CodedError } from '@concordat/std';
 
 /**
  * Why a session key could not be had: the wrap is not for this network, epoch, recipient and key;
- * another key is known for the epoch; the key was forgotten.
+ * another key is known for the epoch; the key was forgotten. Why a part of the threshold scheme is
+ * refused: not an element or scalar of the group, not the declared form, not proved, given twice,
+ * too few, not making up the key it should.
  */
-export type KeysErrorCode = 'UNWRAP_FAILED' | 'INVALID_RECIPIENT' | 'EPOCH_CONFLICT' | 'FORGOTTEN';
+export type KeysErrorCode =
+  | 'UNWRAP_FAILED'
+  | 'INVALID_RECIPIENT'
+  | 'EPOCH_CONFLICT'
+  | 'FORGOTTEN'
+  | 'INVALID_ELEMENT'
+  | 'INVALID_SCALAR'
+  | 'MALFORMED'
+  | 'INVALID_CIPHERTEXT'
+  | 'INVALID_SHARE'
+  | 'DUPLICATE_SHARE'
+  | 'TOO_FEW_SHARES'
+  | 'INVALID_DEALING'
+  | 'INVALID_COMPLAINT'
+  | 'TOO_FEW_DEALINGS'
+  | 'RESHARE_DIFFERS'
+  | 'DUPLICATE_DEALING'
+  | 'INVALID_CONFIRMATION'
+  | 'CEREMONY_PHASE';
 
-/** The error of this room. Messages name epochs and recipients, never key bytes. */
+/** The error of this room. Messages name epochs, recipients and holders, never key bytes. */
 export class KeysError extends CodedError<KeysErrorCode> {}

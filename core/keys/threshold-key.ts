@@ -1,0 +1,161 @@
+import {
+  assert,
+  BinaryReader,
+  BinaryWriter,
+  DecodeError,
+  type Digest,
+  toDigest,
+} from '@concordat/std';
+import { type CeremonyTerms, ceremonyIdOf, dealersNeeded } from './ceremony-terms.ts';
+import { type Dealing, isValueDealt, openDealtValue } from './dealing.ts';
+import { KeysError } from './errors.ts';
+import { combinedCommitments, imageAt, lagrangeAtZero, maxHolders } from './polynomial.ts';
+import {
+  addScalars,
+  type Element,
+  groupBytes,
+  isIdentity,
+  multiplyScalars,
+  type Scalar,
+  sameEncoding,
+  scalarOf,
+  timesBase,
+  toElement,
+} from './ristretto.ts';
+
+/** The public side of a key of which nobody holds the private side (paper: shared network key). */
+export interface ThresholdKey {
+  /** Identity of the ceremony that made it; a resharing keeps it. */
+  readonly id: Digest;
+  /** Shares it takes to read something. */
+  readonly threshold: number;
+  /** Commitments to the polynomial all shares lie on; the first is the public key. */
+  readonly commitments: readonly Element[];
+  /** Indices of the holders, ascending. */
+  readonly holders: readonly number[];
+}
+
+/** What session keys are encrypted to. */
+export const publicKeyOf = ({ commitments }: ThresholdKey): Element => commitments[0] as Element;
+
+/** What a holder's decryption shares are checked against; undefined when there is no such holder. */
+export const verificationKeyOf = (key: ThresholdKey, index: number): Element | undefined =>
+  key.holders.includes(index) ? imageAt(key.commitments, index) : undefined;
+
+/** The dealings that make up the key: all good ones, or as many as the reshared key needs. */
+export function dealingsThatCount(
+  terms: CeremonyTerms,
+  good: readonly Dealing[],
+): readonly Dealing[] {
+  const inOrder = [...good].sort((a, b) => a.dealer - b.dealer);
+  return terms.reshares ? inOrder.slice(0, dealersNeeded(terms)) : inOrder;
+}
+
+/**
+ * The key that good dealings make.
+ * @throws KeysError TOO_FEW_DEALINGS; RESHARE_DIFFERS when the old key does not come out again;
+ *   INVALID_ELEMENT when dealings cancel each other out
+ */
+export function keyFrom(
+  terms: CeremonyTerms,
+  good: readonly Dealing[],
+  reshared?: ThresholdKey,
+): ThresholdKey {
+  const need = dealersNeeded(terms);
+  if (good.length < need) {
+    const why = `${good.length} good dealings of ${need}`;
+    throw new KeysError('TOO_FEW_DEALINGS', why, { have: good.length, need });
+  }
+  const commitments = combinedCommitments(weighted(terms, dealingsThatCount(terms, good)));
+  if (commitments.some(isIdentity)) {
+    throw new KeysError('INVALID_ELEMENT', 'the dealings cancel each other out');
+  }
+  if (reshared && !sameEncoding(commitments[0] as Element, publicKeyOf(reshared))) {
+    throw new KeysError('RESHARE_DIFFERS', 'the dealings do not make up the key they reshare');
+  }
+  const holders = terms.receivers.map(({ index }) => index).sort((a, b) => a - b);
+  return {
+    id: reshared?.id ?? ceremonyIdOf(terms),
+    threshold: terms.threshold,
+    commitments,
+    holders,
+  };
+}
+
+/** A receiver's share of the key, or which dealers it must complain about. */
+export type Received = { readonly secret: Scalar } | { readonly cheatedBy: readonly number[] };
+
+/**
+ * Adds up what a receiver was dealt and checks it: the sum first, which is cheap, and each dealing
+ * only if the sum does not fit. Dealings that cancel each other's errors do no harm.
+ */
+export function receiveShare(
+  terms: CeremonyTerms,
+  dealings: readonly Dealing[],
+  receiver: { readonly index: number; readonly decryptionKey: Scalar },
+): Received {
+  const counted = weighted(terms, dealings);
+  const values = counted.map(({ dealing }) => openDealtValue(terms, dealing, receiver));
+  if (values.every((value) => value !== undefined)) {
+    let secret = scalarOf(0);
+    for (const [at, value] of values.entries()) {
+      const { weight } = counted[at] as (typeof counted)[number];
+      secret = addScalars(secret, weight ? multiplyScalars(weight, value) : value);
+    }
+    const image = imageAt(combinedCommitments(counted), receiver.index);
+    if (sameEncoding(timesBase(secret), image)) return { secret };
+    secret.fill(0);
+  }
+  const cheatedBy: number[] = [];
+  for (const [at, { dealing }] of counted.entries()) {
+    const value = values[at];
+    if (!value || !isValueDealt(dealing, receiver.index, value)) cheatedBy.push(dealing.dealer);
+  }
+  return { cheatedBy };
+}
+
+function weighted({ reshares }: CeremonyTerms, dealings: readonly Dealing[]) {
+  const dealers = dealings.map(({ dealer }) => dealer);
+  assert(new Set(dealers).size === dealers.length, 'each dealer deals once');
+  return dealings.map((dealing) => ({
+    dealing,
+    commitments: dealing.commitments,
+    ...(reshares && { weight: lagrangeAtZero(dealing.dealer, dealers) }),
+  }));
+}
+
+/** u8 1, id, u8 threshold, commitments, u8 holders, an index each. */
+export function encodeThresholdKey({
+  id,
+  threshold,
+  commitments,
+  holders,
+}: ThresholdKey): Uint8Array {
+  const writer = new BinaryWriter().u8(1).raw(id).u8(threshold);
+  for (const commitment of commitments) writer.raw(commitment);
+  writer.u8(holders.length);
+  for (const holder of holders) writer.u8(holder);
+  return writer.take();
+}
+
+/** @throws KeysError MALFORMED, INVALID_ELEMENT */
+export function decodeThresholdKey(bytes: Uint8Array): ThresholdKey {
+  const malformed = (why: string): KeysError => new KeysError('MALFORMED', `threshold key: ${why}`);
+  try {
+    const reader = new BinaryReader(bytes);
+    if (reader.u8() !== 1) throw malformed('not of version 1');
+    const id = toDigest(Uint8Array.from(reader.raw(32)));
+    const threshold = reader.u8();
+    const commitments = Array.from({ length: threshold }, () => toElement(reader.raw(groupBytes)));
+    const holders = Array.from({ length: reader.u8() }, () => reader.u8());
+    reader.end();
+    const ascending = holders.every((holder, at) => holder > (holders[at - 1] ?? 0));
+    if (threshold < 1 || threshold > holders.length || holders.length > maxHolders || !ascending) {
+      throw malformed(`${threshold} of ${holders.length} holders`);
+    }
+    return { id, threshold, commitments, holders };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw malformed(error.message);
+  }
+}
