@@ -1,4 +1,4 @@
-import type { BinaryReader } from '@concordat/std';
+import { type BinaryReader, DecodeError } from '@concordat/std';
 import { readFlag } from './control.ts';
 import { unknownFrame } from './errors.ts';
 import type { EncodedFrame, FrameBuilder } from './frame-builder.ts';
@@ -25,14 +25,15 @@ export type SnapshotToWorker =
   /** Nobody wants the rest. Chunks on their way may still arrive. */
   | { readonly kind: 'snapshotCancel'; readonly request: number }
   /**
-   * The next chunk, counted from 0, of a state that replaces whatever the worker has: the first
-   * one stops its service, and `start` opens it again. After `last` the worker answers `ready`,
-   * preceded by `restoreRefused` when the chunks are no state; then it holds none.
+   * The next of so many chunks, counted from 0, of a state that replaces whatever the worker has:
+   * the first one stops its service, and `start` opens it again. After the last one the worker
+   * answers `ready`, preceded by `restoreRefused` when the chunks are no state; then it holds none.
    */
   | {
       readonly kind: 'restore';
       readonly index: number;
-      readonly last: boolean;
+      /** How many there are in all, at least 1. */
+      readonly chunks: number;
       readonly bytes: Uint8Array;
     };
 
@@ -81,7 +82,7 @@ export function writeSnapshotToWorker(
     case 'snapshotCancel':
       return frame.u32(message.request).finish();
     case 'restore':
-      return frame.u32(message.index).flag(message.last).bytes(message.bytes).finish();
+      return frame.u32(message.index).u32(message.chunks).bytes(message.bytes).finish();
   }
 }
 
@@ -100,8 +101,9 @@ export function readSnapshotToWorker(type: number, reader: BinaryReader): Snapsh
     case snapshotToWorker.snapshotCancel:
       return { kind: 'snapshotCancel', request: reader.u32() };
     case snapshotToWorker.restore: {
-      const [index, last] = [reader.u32(), readFlag(reader)];
-      return { kind: 'restore', index, last, bytes: readFilled(reader, maxSnapshotChunkBytes) };
+      const [index, chunks] = [reader.u32(), reader.u32()];
+      if (index >= chunks) throw new DecodeError('INVALID', `chunk ${index} of ${chunks}`);
+      return { kind: 'restore', index, chunks, bytes: readFilled(reader, maxSnapshotChunkBytes) };
     }
     default:
       throw unknownFrame(type);

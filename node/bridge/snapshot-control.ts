@@ -3,9 +3,11 @@ import { DecodeError } from '@concordat/std';
 import { unknownFrame } from './errors.ts';
 import type { EncodedFrame, FrameBuilder } from './frame-builder.ts';
 
-/** Largest chunk of a snapshot as it travels and is stored, in bytes: the largest value a block can
- * write, the chunk around it and its sealing. Chunks are about 1 MiB unless a value is larger. */
-export const maxSnapshotChunkBytes = 60 * 1024 * 1024;
+/**
+ * Largest chunk of a snapshot as it travels and is stored, in bytes. Chunks of state have 1 MiB
+ * and a few bytes of sealing; the first one, the manifest, grows by 32 bytes a chunk.
+ */
+export const maxSnapshotChunkBytes = 4 * 1024 * 1024;
 
 /** Largest page of the history that a host keeps, in bytes. */
 export const maxPageBytes = 1024 * 1024;

@@ -94,8 +94,8 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'snapshot', request: 1, height: 10_000, timeMs: 1_700_000_000_000 },
   { kind: 'snapshotTaken', request: 1, index: 3 },
   { kind: 'snapshotCancel', request: 1 },
-  { kind: 'restore', index: 0, last: false, bytes: long },
-  { kind: 'restore', index: 1, last: true, bytes: small },
+  { kind: 'restore', index: 0, chunks: 2, bytes: long },
+  { kind: 'restore', index: 1, chunks: 2, bytes: small },
   { kind: 'start' },
 ];
 

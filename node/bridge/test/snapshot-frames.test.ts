@@ -24,7 +24,7 @@ test('a snapshot chunk beyond its limit, or empty, is refused in every direction
   for (const bytes of [tooLong, Buffer.alloc(0)]) {
     const stored = { kind: 'snapshotChunk', request: 1, height: 1, index: 0, bytes } as const;
     const sent = { kind: 'snapshotChunk', request: 1, index: 0, last: true, bytes } as const;
-    const restored = { kind: 'restore', index: 0, last: true, bytes } as const;
+    const restored = { kind: 'restore', index: 0, chunks: 1, bytes } as const;
     assert.throws(() => decodeControlToHost(frameOf(encodeControlToHost(stored))), malformed);
     assert.throws(() => decodeChannelToManager(frameOf(encodeChannelToManager(sent))), malformed);
     assert.throws(() => decodeChannelToWorker(frameOf(encodeChannelToWorker(restored))), malformed);
@@ -32,6 +32,18 @@ test('a snapshot chunk beyond its limit, or empty, is refused in every direction
   const largest = tooLong.subarray(1);
   const whole = { kind: 'snapshotChunk', request: 1, height: 1, index: 0, bytes: largest } as const;
   assert.deepEqual(decodeControlToHost(frameOf(encodeControlToHost(whole))), whole);
+});
+
+test('a chunk to restore from beyond the number of chunks is refused', () => {
+  const bytes = Buffer.alloc(1);
+  for (const [index, chunks] of [
+    [0, 0],
+    [1, 1],
+    [7, 3],
+  ] as const) {
+    const frame = frameOf(encodeChannelToWorker({ kind: 'restore', index, chunks, bytes }));
+    assert.throws(() => decodeChannelToWorker(frame), malformed);
+  }
 });
 
 test('a page beyond its limit, or empty, is refused', () => {
