@@ -125,6 +125,13 @@ export const governanceErrors = {
     meaning: 'The policies would contradict each other.',
     remedy: 'Change both in one proposal so that they agree.',
   },
+  UNSAFE_QUORUMS: {
+    status: 400,
+    meaning:
+      'With that many voters (details.voters) two quorums might not meet: replication + election must exceed the voters, and so must twice election.',
+    remedy:
+      'Set replicationQuorum and electionQuorum in the same proposal so that they hold for the voters of now and those that are to join, or remove both policies to have majorities.',
+  },
   POLICY_NOT_SET: {
     status: 404,
     meaning: 'The policy to remove is not set, so its default holds already.',

@@ -41,6 +41,7 @@ export const governanceErrorCodes = [
   'LAST_MEMBER',
   'LAST_TRUSTED_NODE',
   'UNSATISFIABLE_VOTING_POLICY',
+  'UNSAFE_QUORUMS',
 ] as const;
 
 /** Why a constitution, a governance message, an action or a step of a node's life is refused. */

@@ -49,7 +49,7 @@ export {
   nodeTrusted,
 } from './node-life-cycle.ts';
 export { parseConstitution } from './parse-constitution.ts';
-export { defaultPolicy, type Policies, policyNames } from './policies.ts';
+export { defaultPolicy, type Policies, policyNames, type QuorumPolicy } from './policies.ts';
 export type {
   Proposal,
   ProposalState,
@@ -57,6 +57,7 @@ export type {
   Requirement,
   Vote,
 } from './proposal.ts';
+export { quorumSizesUnder } from './quorum-policies.ts';
 export { maxMessageAgeSeconds, maxMessageLeadSeconds, recentMessages } from './replay.ts';
 export {
   type GenesisFacts,

@@ -2,14 +2,16 @@ import type { ReadView } from '@concordat/kv';
 import { isMember, type NodeEntry } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { completePolicies, requireConsistentPolicies } from './policies.ts';
+import { requireSafeQuorums } from './quorum-policies.ts';
 import { readRow, readRows, tables } from './tables.ts';
 import { requireSatisfiable, type VotingPolicies } from './voting-policy.ts';
 
 /**
  * What holds of every network after every change: at least one member, voting policies that the
- * members can meet, policies that agree with each other, one address a node. A network that broke
- * one could never be governed again.
- * @throws GovernanceError LAST_MEMBER, UNSATISFIABLE_VOTING_POLICY, INVALID_POLICY, ADDRESS_TAKEN
+ * members can meet, policies that agree with each other, quorums that meet, one address a node. A
+ * network that broke one could never be governed again.
+ * @throws GovernanceError LAST_MEMBER, UNSATISFIABLE_VOTING_POLICY, INVALID_POLICY,
+ *   UNSAFE_QUORUMS, ADDRESS_TAKEN
  */
 export function requireLawful(view: ReadView): void {
   let members = 0;
@@ -20,7 +22,18 @@ export function requireLawful(view: ReadView): void {
   const votingPolicies = Object.fromEntries(readRows(view, tables.votingPolicies));
   requireSatisfiable(votingPolicies as unknown as VotingPolicies, members);
   requireConsistentPolicies(completePolicies((name) => readRow(view, tables.policies, name)));
+  requireQuorumsMeet(view);
   requireOwnAddresses(Array.from(readRows(view, tables.nodes), ([, node]) => node));
+}
+
+/**
+ * Refuses a change of the voters that the quorum policies do not allow for.
+ * @throws GovernanceError UNSAFE_QUORUMS
+ */
+export function requireQuorumsMeet(view: ReadView): void {
+  const policies = completePolicies((name) => readRow(view, tables.policies, name));
+  const nodes = Array.from(readRows(view, tables.nodes), ([, node]) => node);
+  requireSafeQuorums(policies, nodes);
 }
 
 /**

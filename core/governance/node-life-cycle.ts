@@ -4,7 +4,12 @@ import { assert, type NodeId, toHex } from '@concordat/std';
 import type { NodeEntry } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
-import { requireOwnAddresses, requireTrustedNode, trustedNodes } from './laws.ts';
+import {
+  requireOwnAddresses,
+  requireQuorumsMeet,
+  requireTrustedNode,
+  trustedNodes,
+} from './laws.ts';
 import { defaultPolicy } from './policies.ts';
 import { readRow, readRows, tables, writeRow } from './tables.ts';
 
@@ -64,7 +69,7 @@ export function nodeJoins(set: TransactionSet, joining: JoiningNode): NodeEntry 
 
 /**
  * Makes a node that caught up a full part of the network; its predecessor retires with it.
- * @throws GovernanceError NODE_NOT_FOUND, WRONG_NODE_STATUS
+ * @throws GovernanceError NODE_NOT_FOUND, WRONG_NODE_STATUS, UNSAFE_QUORUMS
  */
 export function nodeTrusted(set: TransactionSet, nodeId: NodeId): NodeEntry {
   return atomically(set, () => {
@@ -74,13 +79,14 @@ export function nodeTrusted(set: TransactionSet, nodeId: NodeId): NodeEntry {
     writeRow(set, tables.nodes, nodeId, entry);
     const predecessor = node.replaces && readRow(set, tables.nodes, node.replaces);
     if (predecessor && predecessor.status !== 'retired') retire(set, predecessor, 'replaced');
+    requireQuorumsMeet(set);
     return entry;
   });
 }
 
 /**
  * Retires a node that leaves in good order; one in its place may rejoin.
- * @throws GovernanceError NODE_NOT_FOUND, WRONG_NODE_STATUS, LAST_TRUSTED_NODE
+ * @throws GovernanceError NODE_NOT_FOUND, WRONG_NODE_STATUS, LAST_TRUSTED_NODE, UNSAFE_QUORUMS
  */
 export function nodeRetired(set: TransactionSet, nodeId: NodeId): NodeEntry {
   return atomically(set, () => {
@@ -89,6 +95,7 @@ export function nodeRetired(set: TransactionSet, nodeId: NodeId): NodeEntry {
     const trustedBefore = trustedNodes(set);
     const entry = retire(set, node, 'departed');
     requireTrustedNode(set, trustedBefore);
+    requireQuorumsMeet(set);
     return entry;
   });
 }

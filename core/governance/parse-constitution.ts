@@ -14,6 +14,7 @@ import {
 } from './manifests.ts';
 import { isSignedByOwner, readNode } from './node-entry.ts';
 import { readPolicies } from './policies.ts';
+import { requireSafeQuorums } from './quorum-policies.ts';
 import {
   readVotingPolicy,
   requireSatisfiable,
@@ -38,7 +39,7 @@ const properties = [
  * Reads a constitution from JSON, a text or a parsed value: checks every value, refuses unknown
  * properties, fills in defaults and sorts the lists, so the result has one digest.
  * @throws GovernanceError INVALID_CONSTITUTION with details.path; UNSATISFIABLE_VOTING_POLICY;
- *   INVALID_POLICY; ADDRESS_TAKEN; INVALID_JSON
+ *   INVALID_POLICY; UNSAFE_QUORUMS; ADDRESS_TAKEN; INVALID_JSON
  */
 export function parseConstitution(json: unknown): Constitution {
   const root = new Field(typeof json === 'string' ? parseText(json) : json, '', code);
@@ -66,6 +67,7 @@ export function parseConstitution(json: unknown): Constitution {
     ),
   };
   requireOwnAddresses(constitution.nodes);
+  requireSafeQuorums(constitution.policies, constitution.nodes);
   requireSatisfiable(constitution.votingPolicies, actors.filter(isMember).length);
   return constitution;
 }

@@ -1,3 +1,4 @@
+import { maxVoters } from '@concordat/consensus';
 import { GovernanceError } from './errors.ts';
 import type { Field } from './field.ts';
 
@@ -19,7 +20,18 @@ export interface Policies {
   readonly maxBlockBytes: number;
   /** Every node takes a snapshot at multiples of this height: 10-1,000,000,000, default 10,000; 0 = never. */
   readonly snapshotBlocks: number;
+  /** Voters that hold a block durably before it is final: 1-1,024 or default `majority`. */
+  readonly replicationQuorum: QuorumPolicy;
+  /** Voters that agree before a node leads: 1-1,024 or default `majority`. */
+  readonly electionQuorum: QuorumPolicy;
+  /** Whether the leader sends blocks to every node itself (default) or down a tree of nodes. */
+  readonly distribution: 'direct' | 'tree';
+  /** Nodes that the leader, or a node of the tree, passes blocks on to: 2-16, default 3. */
+  readonly distributionFanOut: number;
 }
+
+/** A number of voters, or as many as are more than half. */
+export type QuorumPolicy = 'majority' | number;
 
 type Reader<Value> = (field: Field) => Value;
 type PolicyTable = {
@@ -41,6 +53,12 @@ function readSnapshotBlocks(field: Field): number {
   return blocks;
 }
 
+const quorum: Reader<QuorumPolicy> = (field) => {
+  if (field.value === 'majority') return 'majority';
+  if (typeof field.value === 'string') field.fail('must be majority or a whole number');
+  return field.integer({ min: 1, max: maxVoters });
+};
+
 const policyTable: PolicyTable = {
   maxBatchTransactions: { initial: 100, read: whole(1, 100_000) },
   maxBatchDelayMs: { initial: 5, read: whole(0, 10_000) },
@@ -50,6 +68,10 @@ const policyTable: PolicyTable = {
   rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
   maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 50_331_648) },
   snapshotBlocks: { initial: 10_000, read: readSnapshotBlocks },
+  replicationQuorum: { initial: 'majority', read: quorum },
+  electionQuorum: { initial: 'majority', read: quorum },
+  distribution: { initial: 'direct', read: (field) => field.oneOf(['direct', 'tree']) },
+  distributionFanOut: { initial: 3, read: whole(2, 16) },
 };
 
 /** Names of the supported policies. */

@@ -19,7 +19,8 @@ export interface GenesisFacts {
 /**
  * Writes a parsed constitution as the first state of a network. Who wrote it is not recorded: the
  * member that starts a network has no extra privileges (paper: Bringing up the Network).
- * @throws GovernanceError LAST_MEMBER, UNSATISFIABLE_VOTING_POLICY, ADDRESS_TAKEN, INVALID_POLICY
+ * @throws GovernanceError LAST_MEMBER, UNSATISFIABLE_VOTING_POLICY, ADDRESS_TAKEN,
+ *   INVALID_POLICY, UNSAFE_QUORUMS
  */
 export function writeGenesis(
   set: TransactionSet,

@@ -1,5 +1,5 @@
 import { type Configuration, configurationFault, type QuorumSizes } from '@concordat/consensus';
-import type { Constitution } from '@concordat/governance';
+import { type Constitution, quorumSizesUnder } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
 import { fromUtf8, isHex64, toNodeId, utf8 } from '@concordat/std';
 
@@ -12,13 +12,14 @@ export const configurationRow = {
   key: 'current',
 } as const;
 
-/** Who orders blocks under a constitution: its trusted nodes, in a fixed order. */
+/** Who orders blocks under a constitution: its trusted nodes, in a fixed order, by its quorums. */
 export function configurationUnder(constitution: Constitution): Configuration {
   const voters = constitution.nodes
     .filter((node) => node.status === 'trusted')
     .map((node) => node.nodeId)
     .sort();
-  return { voters };
+  const quorums = quorumSizesUnder(constitution.policies, voters.length);
+  return quorums ? { voters, quorums } : { voters };
 }
 
 /** The bytes of the record. */

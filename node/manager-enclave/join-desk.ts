@@ -31,6 +31,8 @@ export class JoinDesk {
   readonly #entropy: (bytes: number) => Uint8Array;
   readonly #log: (event: string, fields: Record<string, unknown>) => void;
   #promoting = false;
+  /** Why the last promotion was refused: told once, not at every attempt. */
+  #notTrusted = '';
 
   constructor(parts: {
     readonly administration: Administration;
@@ -157,8 +159,12 @@ export class JoinDesk {
       })
       .then(
         () => this.#log('join.trusted', { joiner: ready.nodeId, replaces: ready.replaces }),
-        (error: unknown) =>
-          this.#log('join.not-trusted', { joiner: ready.nodeId, why: String(error) }),
+        (error: unknown) => {
+          const refusal = { joiner: ready.nodeId, why: String(error) };
+          if (this.#notTrusted === JSON.stringify(refusal)) return;
+          this.#notTrusted = JSON.stringify(refusal);
+          this.#log('join.not-trusted', refusal);
+        },
       )
       .finally(() => {
         this.#promoting = false;

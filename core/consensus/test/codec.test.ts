@@ -22,7 +22,12 @@ const messages: Message[] = [
     committed: height(5),
     round: 1,
     retire: true,
-    entries: [entry(2, 7), entry(3, 8, 'abc'), { ...entry(3, 9), payload: Buffer.alloc(0) }],
+    entries: [
+      entry(2, 7),
+      entry(3, 8, 'abc'),
+      { ...entry(3, 9), payload: Buffer.alloc(0) },
+      { ...entry(3, 10), configuration: among('abc', 1, 3) },
+    ],
   },
   response,
   { ...response, rejected: { previousHeight: height(6), estimate: at(3, 1) } },

@@ -25,7 +25,15 @@ test('every refusal code is in the catalogue of errors', () => {
 });
 
 test('every refusal code is met by a test of this room', () => {
-  const files = ['actions', 'constitution', 'messages', 'node-life-cycle', 'paper', 'voting'];
+  const files = [
+    'actions',
+    'constitution',
+    'messages',
+    'node-life-cycle',
+    'paper',
+    'quorum-policies',
+    'voting',
+  ];
   const sources = files.map((name) => {
     return readFileSync(new URL(`./${name}.test.ts`, import.meta.url), 'utf8');
   });

@@ -33,6 +33,10 @@ test('defaults are filled in and the result parses to itself', () => {
     rejoin: 'automatic',
     maxBlockBytes: 16_777_216,
     snapshotBlocks: 10_000,
+    replicationQuorum: 'majority',
+    electionQuorum: 'majority',
+    distribution: 'direct',
+    distributionFanOut: 3,
   });
   assert.deepEqual(constitution.keyHolders, []);
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
@@ -63,6 +67,12 @@ test('each wrong value is refused with the path that leads to it', () => {
     [{ votingPolicies: { default: { kind: 'dice' } } }, 'votingPolicies.default.kind'],
     [{ votingPolicies: { default: { kind: 'majority' }, coup: {} } }, 'votingPolicies.coup'],
     [{ policies: { maxBlockBytes: '1' } }, 'policies.maxBlockBytes'],
+    [{ policies: { replicationQuorum: 'all' } }, 'policies.replicationQuorum'],
+    [{ policies: { electionQuorum: 0 } }, 'policies.electionQuorum'],
+    [{ policies: { electionQuorum: 1.5 } }, 'policies.electionQuorum'],
+    [{ policies: { replicationQuorum: 1025 } }, 'policies.replicationQuorum'],
+    [{ policies: { distribution: 'gossip' } }, 'policies.distribution'],
+    [{ policies: { distributionFanOut: 1 } }, 'policies.distributionFanOut'],
     [{ policies: { speed: 11 } }, 'policies.speed'],
     [{ policies: { snapshotBlocks: 9 } }, 'policies.snapshotBlocks'],
     [{ policies: { snapshotBlocks: -1 } }, 'policies.snapshotBlocks'],
