@@ -34,4 +34,26 @@ export {
 } from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
 export { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+export {
+  type ChunkPlace,
+  chunkPlace,
+  chunksOf,
+  decodeManifest,
+  type ExpectedSnapshot,
+  encodeManifest,
+  maxConfigurationBytes,
+  maxSnapshotChunks,
+  requireChunk,
+  type SnapshotManifest,
+  type SnapshotSection,
+  snapshotChunkBytes,
+  snapshotChunks,
+  snapshotDigest,
+} from './snapshot.ts';
+export {
+  openChunk,
+  type SealedChunkPlace,
+  sealChunk,
+  sealedChunkExtraBytes,
+} from './snapshot-seal.ts';
 export { type ChainRequest, type VerifiedBlock, verifyChain } from './verify-chain.ts';
