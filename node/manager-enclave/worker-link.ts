@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
   type BatchTransaction,
@@ -68,7 +69,7 @@ export class WorkerLink {
   readonly index: number;
   readonly #events: WorkerEvents;
   readonly #attestation: WorkerAttestation;
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #attested = Promise.withResolvers<void>();
   readonly #streams = new Map<number, StreamEvents>();
   /** Streams that were asked to wait until the worker has room. */
@@ -87,10 +88,15 @@ export class WorkerLink {
     this.#attestation = attestation;
     this.#events = events;
     this.#attested.promise.catch(() => undefined);
-    this.#server = createServer(
+  }
+
+  /** Listens on the bridge socket and waits until the worker is connected and attested. */
+  async connect(path: string): Promise<void> {
+    const { key, certificate } = this.#attestation.credentials;
+    const server = createServer(
       {
-        key: attestation.credentials.key,
-        cert: attestation.credentials.certificate,
+        key,
+        cert: certificate,
         requestCert: true,
         // The worker's certificate is self-signed: its evidence binds the key.
         rejectUnauthorized: false,
@@ -98,14 +104,16 @@ export class WorkerLink {
       },
       (socket) => this.#accepted(socket),
     );
-    this.#server.on('tlsClientError', () => undefined);
+    this.#server = server;
+    server.on('tlsClientError', () => undefined);
+    server.listen(path);
+    await once(server, 'listening');
+    await this.attested;
   }
 
-  /** Listens on the bridge socket and waits until the worker is connected and attested. */
-  async connect(path: string): Promise<void> {
-    this.#server.listen(path);
-    await once(this.#server, 'listening');
-    await this.#attested.promise;
+  /** Resolves when the worker is connected and attested. */
+  get attested(): Promise<void> {
+    return this.#attested.promise;
   }
 
   #accepted(socket: TLSSocket): void {
@@ -115,7 +123,14 @@ export class WorkerLink {
       socket.destroy();
       return;
     }
-    const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' });
+    this.attach(socket, certificate.publicKey.export({ type: 'spki', format: 'der' }));
+  }
+
+  /**
+   * Takes the connection of a worker that has proved to hold this key (DER SPKI); its evidence is
+   * still to come.
+   */
+  attach(socket: Duplex, publicKey: Uint8Array): void {
     this.#connection = new FrameConnection(socket, {
       maxFrameBytes,
       highWaterBytes,
@@ -265,7 +280,7 @@ export class WorkerLink {
   /** Closes the channel and stops listening. */
   stop(): void {
     this.#connection?.close();
-    this.#server.close();
+    this.#server?.close();
   }
 }
 
