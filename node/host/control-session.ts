@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type ControlToEnclave,
   type ControlToHost,
@@ -37,7 +37,7 @@ export class ControlSession {
   protected readonly connection: FrameConnection;
   #onDrain: (() => void)[] = [];
 
-  constructor(socket: Socket, options: ControlSessionOptions) {
+  constructor(socket: Duplex, options: ControlSessionOptions) {
     this.options = options;
     this.connection = new FrameConnection(socket, {
       maxFrameBytes: maxControlFrameBytes,

@@ -1,6 +1,8 @@
 export { type HostConfig, loadConfig, parseConfig, type WorkerConfig } from './config.ts';
 export { HostError, type HostErrorCode } from './errors.ts';
+export { LedgerStore, type LedgerStoreOptions } from './ledger-store.ts';
 export { Log, type LogFields, type LogLevel } from './log.ts';
+export { ManagerSession, type ManagerSessionOptions } from './manager-session.ts';
 export {
   bundleName,
   type ImageManifest,
@@ -11,5 +13,6 @@ export {
   measureImage,
   measurementOf,
 } from './measurement.ts';
+export { RecordStore } from './record-store.ts';
 export { ValidatingNode } from './validating-node.ts';
 export { VirtualPlatform } from './virtual-platform.ts';

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ControlToHost, isListenerName } from '@concordat/bridge';
 import { ControlSession, type ControlSessionOptions } from './control-session.ts';
 import { diskError, HostError } from './errors.ts';
@@ -21,7 +21,7 @@ export class ManagerSession extends ControlSession {
   #reads: Promise<void> = Promise.resolve();
   #readsWaiting = 0;
 
-  constructor(socket: Socket, options: ManagerSessionOptions) {
+  constructor(socket: Duplex, options: ManagerSessionOptions) {
     super(socket, options);
     this.#options = options;
   }
