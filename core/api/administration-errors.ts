@@ -53,6 +53,33 @@ export const administrationErrors = {
     remedy: 'Try again, or ask another node.',
     retryable: true,
   },
+  BLOCK_NOT_HELD: {
+    status: 503,
+    meaning:
+      'The node began from a snapshot: it does not hold this earlier block yet, and no node it could ask gave it.',
+    remedy:
+      'Ask another node, or again once this one has fetched it: see backfill in GET /node/state.',
+    retryable: true,
+  },
+  SNAPSHOT_CORRUPT: {
+    status: 0,
+    meaning: 'A snapshot is not what was sealed here, or not what its digest names.',
+    remedy:
+      'None needed: it is dropped, and the node begins from an older one, from the ledger or from its peers. The log names reason and height; files that change by themselves are a reason to look at the disk.',
+  },
+  SNAPSHOT_MISSING: {
+    status: 0,
+    meaning:
+      'The ledger on the host begins after block 1, and no snapshot of its beginning is left.',
+    remedy: 'Restore the files, or start the node anew so that it gets a snapshot from the others.',
+  },
+  SNAPSHOT_UNPROVEN: {
+    status: 0,
+    meaning:
+      'The ledger does not have the digest of the snapshot this node was given: the state could be false.',
+    remedy:
+      'The node discards everything and joins again. If it happens twice, look for snapshot.differs in the logs of the others: a node has diverged.',
+  },
   LEDGER_CORRUPT: {
     status: 500,
     meaning: 'Ledger bytes the host handed over were altered, truncated or out of order.',

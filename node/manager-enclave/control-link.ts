@@ -107,16 +107,13 @@ export class ControlLink {
   }
 
   /** Stores a small sealed record durably. */
-  async putRecord(name: string, bytes: Uint8Array): Promise<void> {
-    const answer = await this.#request((request) => ({ kind: 'putRecord', request, name, bytes }));
-    if (answer.kind !== 'done') throw this.#unexpected(answer);
+  putRecord(name: string, bytes: Uint8Array): Promise<void> {
+    return this.#order((request) => ({ kind: 'putRecord', request, name, bytes }));
   }
 
   /** A record stored earlier, if the host still gives it back. */
-  async getRecord(name: string): Promise<Uint8Array | undefined> {
-    const answer = await this.#request((request) => ({ kind: 'getRecord', request, name }));
-    if (answer.kind !== 'record') throw this.#unexpected(answer);
-    return answer.bytes;
+  getRecord(name: string): Promise<Uint8Array | undefined> {
+    return this.#ask((request) => ({ kind: 'getRecord', request, name }));
   }
 
   /** Evidence of the platform over 32 bytes of report data. */
@@ -131,6 +128,64 @@ export class ControlLink {
     const answer = await this.#request((request) => ({ kind: 'sealingKey', request }));
     if (answer.kind !== 'sealing') throw this.#unexpected(answer);
     return answer.key;
+  }
+
+  /** Stores a page of the history durably. */
+  putPage(page: number, bytes: Uint8Array): Promise<void> {
+    return this.#order((request) => ({ kind: 'putPage', request, page, bytes }));
+  }
+
+  /** A page stored earlier, if the host still gives it back. */
+  getPage(page: number): Promise<Uint8Array | undefined> {
+    return this.#ask((request) => ({ kind: 'getPage', request, page }));
+  }
+
+  /** Begins to store the snapshot of a height. */
+  snapshotBegin(height: number): void {
+    this.#send({ kind: 'snapshotBegin', height });
+  }
+
+  /** Stores the next chunk, counted from 0, of a snapshot under way; resolves once it is on disk. */
+  snapshotChunk(height: number, index: number, bytes: Uint8Array): Promise<void> {
+    return this.#order((request) => ({ kind: 'snapshotChunk', request, height, index, bytes }));
+  }
+
+  /** The snapshot under way is whole with so many chunks; resolves once it would outlive a crash. */
+  snapshotFinish(height: number, chunks: number): Promise<void> {
+    return this.#order((request) => ({ kind: 'snapshotFinish', request, height, chunks }));
+  }
+
+  /** A chunk of a finished snapshot, if the host still gives it back. */
+  snapshotRead(height: number, index: number): Promise<Uint8Array | undefined> {
+    return this.#ask((request) => ({ kind: 'snapshotRead', request, height, index }));
+  }
+
+  /** Has the snapshot of a height forgotten. */
+  snapshotDrop(height: number): void {
+    this.#send({ kind: 'snapshotDrop', height });
+  }
+
+  /** Has the ledger go on after a height, whatever it holds; resolves once it would outlive a crash. */
+  ledgerBase(height: number): Promise<void> {
+    return this.#order((request) => ({ kind: 'ledgerBase', request, height }));
+  }
+
+  /** Hands over the first block missing below the ledger's base; `onEarlierSynced` follows. */
+  appendEarlier(height: number, block: Uint8Array): void {
+    this.#send({ kind: 'appendEarlier', height, block });
+  }
+
+  /** Asks for something to be done. @throws ManagerError HOST_FAULT */
+  async #order(message: (request: number) => ControlToHost): Promise<void> {
+    const answer = await this.#request(message);
+    if (answer.kind !== 'done') throw this.#unexpected(answer);
+  }
+
+  /** Asks for bytes the host may not have. @throws ManagerError HOST_FAULT */
+  async #ask(message: (request: number) => ControlToHost): Promise<Uint8Array | undefined> {
+    const answer = await this.#request(message);
+    if (answer.kind !== 'record') throw this.#unexpected(answer);
+    return answer.bytes;
   }
 
   #unexpected(answer: ControlToEnclave): ManagerError {

@@ -32,6 +32,7 @@ import { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
+import { WorkerStates } from './worker-states.ts';
 
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
@@ -66,6 +67,7 @@ export class Manager implements StandingNode {
   readonly lifeCycle: LifeCycle;
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
+  readonly states = new WorkerStates(this.feed);
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;

@@ -13,6 +13,7 @@ import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { WorkerFeed } from './worker-feed.ts';
+import type { WorkerStates } from './worker-states.ts';
 
 /** The network a manager belongs to, once known. */
 export interface NetworkIdentity {
@@ -31,6 +32,7 @@ export interface NodeContext {
   readonly verdict: Verdict;
   readonly administration: Administration;
   readonly feed: WorkerFeed;
+  readonly states: WorkerStates;
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;

@@ -93,7 +93,7 @@ export class WorkerDesk {
   }
 
   #events(link: () => WorkerPort): WorkerEvents {
-    const { control } = this.#context;
+    const { control, states } = this.#context;
     return {
       onBatch: (batch, transactions) => {
         // Executed on a state that has been taken back meanwhile: the worker drops it as well.
@@ -113,6 +113,7 @@ export class WorkerDesk {
         this.#readBarriers.ask((code) =>
           link().send({ kind: 'readBarrierReply', id, ...(code && { code }) }),
         ),
+      onSnapshot: (message) => states.received(link().index, message),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {
         const why = error?.message ?? 'it closed its channel';

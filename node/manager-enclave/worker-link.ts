@@ -8,6 +8,7 @@ import {
   decodeChannelToManager,
   encodeChannelToWorker,
   FrameConnection,
+  type SnapshotToManager,
 } from '@concordat/bridge';
 import { ManagerError } from './errors.ts';
 import { PresentIdentities } from './present-identities.ts';
@@ -44,6 +45,8 @@ export interface WorkerEvents {
     readonly height: number;
   }) => void;
   readonly onReadBarrier: (id: number) => void;
+  /** What it says of a snapshot that is taken of its state, or that it is to take up. */
+  readonly onSnapshot: (message: SnapshotToManager) => void;
   readonly onLog: (line: Uint8Array) => void;
   /** The worker is gone: the VN cannot go on without it. */
   readonly onClose: (error: Error | undefined) => void;
@@ -254,6 +257,11 @@ export class WorkerLink {
       case 'ready':
         this.#becameReady();
         return;
+      case 'snapshotChunk':
+      case 'snapshotRefused':
+      case 'restoreRefused':
+        this.#events.onSnapshot(message);
+        return;
       case 'log':
         this.#events.onLog(message.line);
         return;
@@ -289,4 +297,5 @@ const isAnsweredByReady = (message: ChannelToWorker): boolean =>
   message.kind === 'role' ||
   message.kind === 'rollback' ||
   message.kind === 'configure' ||
-  (message.kind === 'genesis' && message.last);
+  (message.kind === 'genesis' && message.last) ||
+  (message.kind === 'restore' && message.index === message.chunks - 1);

@@ -118,6 +118,8 @@ export class FakeLink {
     return this.serves;
   }
 
+  async settled(): Promise<void> {}
+
   asLink(): WorkerLink {
     return this as unknown as WorkerLink;
   }

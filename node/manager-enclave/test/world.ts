@@ -24,6 +24,7 @@ import { SealedRecords } from '../sealed-records.ts';
 import { SessionKeys } from '../session-keys.ts';
 import { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
+import { WorkerStates } from '../worker-states.ts';
 import {
   entropyOf,
   FakeLink,
@@ -111,6 +112,7 @@ export class TestNode implements NodeContext {
   readonly verdict = verdictOf(managerCode);
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
+  readonly states = new WorkerStates(this.feed);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
@@ -302,6 +304,8 @@ export class TestNode implements NodeContext {
 export class World {
   readonly nodes: TestNode[] = [];
   readonly cut = new Set<NodeId>();
+  /** Nodes that hear no consensus messages, while requests reach them. */
+  readonly deaf = new Set<NodeId>();
   /** Payload bytes consensus keeps in memory. */
   memoryBytes = 1 << 24;
   /** Changes messages on their way. */
@@ -354,7 +358,7 @@ export class World {
       const wire = this.#wire;
       this.#wire = [];
       for (const { from, to, bytes } of wire) {
-        if (this.cut.has(from) || this.cut.has(to)) continue;
+        if (this.cut.has(from) || this.cut.has(to) || this.deaf.has(to)) continue;
         const node = this.nodes.find(({ id }) => id === to);
         if (node?.takesPart) {
           node.driver.received(from, this.intercept ? this.intercept(bytes, to) : bytes);
