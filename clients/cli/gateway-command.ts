@@ -20,7 +20,7 @@ export const gatewayCommand: Command = {
   name: 'gateway',
   summary: 'offer a participant’s access as plain HTTP on this machine, for wallets and tools',
   usage:
-    '--directory sandbox | --listen 127.0.0.1:8545 --target host:port[,...] --network-certificate file --certificate file --key file',
+    '[--linearizable] --directory sandbox | --listen 127.0.0.1:8545 --target host:port[,...] --network-certificate file --certificate file --key file',
   options: {
     directory: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8545' },
@@ -28,6 +28,7 @@ export const gatewayCommand: Command = {
     'network-certificate': { type: 'string' },
     certificate: { type: 'string' },
     key: { type: 'string' },
+    linearizable: { type: 'boolean', default: false },
   },
   run: async (invocation) => {
     const { listen, targets, networkCertificate, files } = invocation.options.directory
@@ -38,6 +39,7 @@ export const gatewayCommand: Command = {
       targets,
       networkCertificate,
       identity: await readIdentity(files),
+      consistency: invocation.options.linearizable === true ? 'linearizable' : 'committed',
     });
     invocation.terminal.write(`gateway at ${gateway.url} for ${targets.join(', ')}\n`);
     await new Promise<void>((resolve) => {

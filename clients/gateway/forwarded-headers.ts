@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { type Consistency, consistencyHeader } from '@concordat/api';
 
 /** Headers of one connection, not of the message (RFC 9110, section 7.6.1). */
 const hopByHop: ReadonlySet<string> = new Set([
@@ -16,10 +17,13 @@ const hopByHop: ReadonlySet<string> = new Set([
 /** What concerns the browser and this machine only: a node has its own view of hosts and origins. */
 const localOnly: ReadonlySet<string> = new Set(['host', 'origin', 'referer', 'cookie', 'expect']);
 
-/** Headers a request is forwarded with. */
-export function requestHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+/** Headers a request is forwarded with; `consistency` where the request names none itself. */
+export function requestHeaders(
+  headers: IncomingHttpHeaders,
+  consistency: Consistency = 'committed',
+): OutgoingHttpHeaders {
   const named = namedByConnection(headers);
-  const forwarded: OutgoingHttpHeaders = {};
+  const forwarded = consistencyOf(headers, consistency);
   for (const [name, value] of Object.entries(headers)) {
     if (hopByHop.has(name) || localOnly.has(name) || named.has(name)) continue;
     if (name.startsWith('sec-') || name.startsWith('access-control-')) continue;
@@ -42,12 +46,25 @@ export function answerHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders
 }
 
 /** Headers a WebSocket handshake is forwarded with (RFC 6455, section 4.1). */
-export function handshakeHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const forwarded: OutgoingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket' };
+export function handshakeHeaders(
+  headers: IncomingHttpHeaders,
+  consistency: Consistency = 'committed',
+): OutgoingHttpHeaders {
+  const forwarded: OutgoingHttpHeaders = {
+    ...consistencyOf(headers, consistency),
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+  };
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith('sec-websocket-')) forwarded[name] = value;
   }
   return forwarded;
+}
+
+function consistencyOf(headers: IncomingHttpHeaders, other: Consistency): OutgoingHttpHeaders {
+  const asked = headers[consistencyHeader];
+  if (asked !== undefined) return { [consistencyHeader]: asked };
+  return other === 'committed' ? {} : { [consistencyHeader]: other };
 }
 
 const namedByConnection = ({ connection = '' }: IncomingHttpHeaders): ReadonlySet<string> =>

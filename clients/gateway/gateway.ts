@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Consistency } from '@concordat/api';
 import type { Identity } from '@concordat/sdk';
 import { DoorGuard, type DoorOptions, isPreflight } from './door-guard.ts';
 import { GatewayError } from './errors.ts';
@@ -26,6 +27,8 @@ export interface GatewayOptions extends DoorOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds until a node begins to answer; default 65,000. */
   readonly answerTimeoutMs?: number;
+  /** How fresh answers are to requests that do not say it themselves; default `committed`. */
+  readonly consistency?: Consistency;
   /** Told when another node is used. */
   readonly log?: GatewayLog;
 }
@@ -57,11 +60,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const connectTimeoutMs = options.connectTimeoutMs ?? 3_000;
   const pool = new TargetPool({ ...options, log: options.log ?? (() => {}) });
-  const times = { connectTimeoutMs, answerTimeoutMs: options.answerTimeoutMs ?? 65_000 };
-  const webSockets = new WebSocketRelay(pool, connectTimeoutMs);
+  const { answerTimeoutMs = 65_000, consistency = 'committed' } = options;
+  const relayed = { connectTimeoutMs, answerTimeoutMs, consistency };
+  const webSockets = new WebSocketRelay(pool, relayed);
   const server = createDoor({
     guard: new DoorGuard(options),
-    http: new HttpRelay(pool, times),
+    http: new HttpRelay(pool, relayed),
     webSockets,
   });
   server.maxConnections = options.maxConnections ?? 1_024;

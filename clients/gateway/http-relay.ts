@@ -5,15 +5,17 @@ import type {
   ServerResponse,
 } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { type ErrorCode, isErrorCode, parseErrorBody } from '@concordat/api';
+import { type Consistency, type ErrorCode, isErrorCode, parseErrorBody } from '@concordat/api';
 import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
 import { answerFailure, type Failure } from './failure-answer.ts';
 import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
 import { isSafe, RequestBody } from './request-body.ts';
 import type { TargetPool } from './target-pool.ts';
 
-/** Time limits of forwarded requests. */
-export interface RelayTimes {
+/** How requests are forwarded. */
+export interface RelayOptions {
+  /** For requests that do not say it themselves. */
+  readonly consistency: Consistency;
   /** Milliseconds to connect to a node, then the next one is asked. */
   readonly connectTimeoutMs: number;
   /** Milliseconds from the request to the head of its answer. */
@@ -39,11 +41,11 @@ type Attempt =
 /** Forwards one HTTP request to the first node that serves it. */
 export class HttpRelay {
   readonly #pool: TargetPool;
-  readonly #times: RelayTimes;
+  readonly #options: RelayOptions;
 
-  constructor(pool: TargetPool, times: RelayTimes) {
+  constructor(pool: TargetPool, options: RelayOptions) {
     this.#pool = pool;
-    this.#times = times;
+    this.#options = options;
   }
 
   /** @param headers to add to the answer, whatever it is */
@@ -89,11 +91,12 @@ export class HttpRelay {
     },
   ): Promise<Attempt> {
     const { method = 'GET', url: path = '/', headers } = request;
-    const upstream = target.start({ method, path, headers: requestHeaders(headers) });
+    const { consistency, connectTimeoutMs, answerTimeoutMs } = this.#options;
+    const forwarded = requestHeaders(headers, consistency);
+    const upstream = target.start({ method, path, headers: forwarded });
     let sent = false;
     const abandon = () => upstream.destroy();
     response.on('close', abandon);
-    const { connectTimeoutMs, answerTimeoutMs } = this.#times;
     const deadline = new Deadline(upstream, answerTimeoutMs);
     const attempt = new Promise<Attempt>((resolve) => {
       upstream.on('error', (cause) => {

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Consistency } from '@concordat/api';
 import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
 import { refuseUpgrade } from './failure-answer.ts';
 import { handshakeHeaders } from './forwarded-headers.ts';
@@ -19,11 +20,16 @@ const maxRefusalBytes = 64 * 1024;
 export class WebSocketRelay {
   readonly #pool: TargetPool;
   readonly #connectTimeoutMs: number;
+  readonly #consistency: Consistency;
   readonly #open = new Set<Duplex>();
 
-  constructor(pool: TargetPool, connectTimeoutMs: number) {
+  constructor(
+    pool: TargetPool,
+    options: { readonly connectTimeoutMs: number; readonly consistency: Consistency },
+  ) {
     this.#pool = pool;
-    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
+    this.#consistency = options.consistency;
   }
 
   /** Opens the same WebSocket at the first node that serves it, and connects the two. */
@@ -53,7 +59,8 @@ export class WebSocketRelay {
     client: Duplex,
   ): Promise<Opened | { readonly refusal: Buffer } | SdkError> {
     const { url: path = '/', headers } = request;
-    const upstream = target.startAlone({ path, headers: handshakeHeaders(headers) });
+    const forwarded = handshakeHeaders(headers, this.#consistency);
+    const upstream = target.startAlone({ path, headers: forwarded });
     const abandon = () => upstream.destroy();
     client.on('close', abandon);
     const timer = setTimeout(() => {

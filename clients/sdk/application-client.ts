@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { transactionIdHeader } from '@concordat/api';
+import { type Consistency, consistencyHeader, transactionIdHeader } from '@concordat/api';
 import type { AdminClient } from './admin-client.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { errorOfAnswer, parseJson, rpcError, SdkError } from './errors.ts';
@@ -11,6 +11,8 @@ export interface ApplicationClientOptions extends ConnectionOptions {
   readonly admin?: AdminClient;
   /** For safe reads. */
   readonly retry?: RetryPolicy;
+  /** How fresh safe reads and JSON-RPC calls are that do not say it; default `committed`. */
+  readonly consistency?: Consistency;
 }
 
 /** One application request. */
@@ -24,6 +26,8 @@ export interface ApplicationRequest {
   readonly body?: Uint8Array | string;
   /** Whether it may be sent twice; default for GET and HEAD. */
   readonly safe?: boolean;
+  /** How fresh the state is that it is answered from. */
+  readonly consistency?: Consistency;
   /** Milliseconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -46,6 +50,7 @@ export class ApplicationClient {
   readonly connection: Connection;
   readonly #admin: AdminClient | undefined;
   readonly #retry: RetryPolicy;
+  readonly #consistency: Consistency;
   #nextId = 1;
 
   /** @throws SdkError INVALID_ADDRESS, INVALID_NETWORK_CERTIFICATE */
@@ -53,6 +58,7 @@ export class ApplicationClient {
     this.connection = new Connection(options);
     this.#admin = options.admin;
     this.#retry = options.retry ?? {};
+    this.#consistency = options.consistency ?? 'committed';
   }
 
   /**
@@ -64,6 +70,8 @@ export class ApplicationClient {
     const { json, timeoutMs, signal } = request;
     const body = json === undefined ? request.body : JSON.stringify(json);
     const method = request.method ?? (body === undefined ? 'GET' : 'POST');
+    const safe = request.safe ?? (method === 'GET' || method === 'HEAD');
+    const consistency = request.consistency ?? (safe ? this.#consistency : 'committed');
     const send = async (): Promise<ApplicationAnswer> => {
       const {
         status,
@@ -74,6 +82,7 @@ export class ApplicationClient {
         path,
         headers: {
           ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...(consistency === 'linearizable' && { [consistencyHeader]: consistency }),
           ...request.headers,
         },
         ...(body !== undefined && { body }),
@@ -90,7 +99,6 @@ export class ApplicationClient {
         transactionId: typeof id === 'string' ? id : undefined,
       };
     };
-    const safe = request.safe ?? (method === 'GET' || method === 'HEAD');
     return safe ? retrying(send, this.#retry) : send();
   }
 
@@ -113,7 +121,8 @@ export class ApplicationClient {
    */
   async jsonRpc(method: string, params: readonly unknown[] = [], path = '/'): Promise<unknown> {
     const id = this.#nextId++;
-    const { json } = await this.request(path, { json: { jsonrpc: '2.0', id, method, params } });
+    const call = { jsonrpc: '2.0', id, method, params };
+    const { json } = await this.request(path, { json: call, consistency: this.#consistency });
     const answer = json as RpcAnswer | undefined;
     if (answer?.id !== id) throw notRpc();
     if (answer.error !== undefined) throw rpcError(answer.error);
@@ -139,7 +148,7 @@ export class ApplicationClient {
       method,
       params,
     }));
-    const { json } = await this.request(path, { json: batch });
+    const { json } = await this.request(path, { json: batch, consistency: this.#consistency });
     if (!Array.isArray(json)) {
       const { error } = (json ?? {}) as RpcAnswer;
       throw error === undefined ? notRpc() : rpcError(error);

@@ -81,6 +81,7 @@ const untouched: ReadonlySet<string> = new Set([
   'NOT_LEADER',
   'FORWARDING_FAILED',
   'OVERLOADED',
+  'READ_NOT_CONFIRMED',
   'TRANSACTION_LOST',
 ]);
 

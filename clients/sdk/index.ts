@@ -1,3 +1,4 @@
+export type { Consistency } from '@concordat/api';
 export { type EncryptionKey, importEncryptionKey } from '@concordat/crypto';
 export { type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '@concordat/ledger';
 export { type HostAndPort, parseAddress } from './address.ts';

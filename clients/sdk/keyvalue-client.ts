@@ -1,4 +1,4 @@
-import { type ErrorCode, isErrorCode } from '@concordat/api';
+import { type Consistency, type ErrorCode, isErrorCode } from '@concordat/api';
 import { BinaryReader, DecodeError } from '@concordat/std';
 import { SdkError } from './errors.ts';
 import { type FrameClient, type FrameClientOptions, openFrameClient } from './frame-client.ts';
@@ -9,6 +9,8 @@ export interface KeyValueOptions extends Omit<FrameClientOptions, 'path'> {
   readonly path?: string;
   /** Writes are answered after their commit (default), or once the leader executed them. */
   readonly wait?: 'commit' | 'local';
+  /** How fresh reads are that do not say it themselves; default `committed`. */
+  readonly consistency?: Consistency;
 }
 
 /** Gets the transaction id `view.seqno`; undefined when a delete found nothing, or after `local`. */
@@ -22,6 +24,8 @@ export type ReadCallback = (error: SdkError | undefined, value: Buffer | undefin
 
 const operations = { put: 1, get: 2, delete: 3 } as const;
 const waitLocal = 0x80;
+/** On a get: answered from a state as new as everything committed anywhere, or refused. */
+const linearizableBit = 0x40;
 const answers = { ok: 0, absent: 1, refused: 2 } as const;
 /** u8 operation | u16 key length. */
 const headBytes = 3;
@@ -35,11 +39,16 @@ const noValue = new Uint8Array(0);
 export class KeyValueClient {
   readonly frames: FrameClient;
   readonly #waitBit: number;
+  readonly #consistency: Consistency;
 
   /** Use {@link openKeyValueClient}, or this over a stream that is open already. */
-  constructor(frames: FrameClient, wait: 'commit' | 'local' = 'commit') {
+  constructor(
+    frames: FrameClient,
+    { wait, consistency }: Pick<KeyValueOptions, 'wait' | 'consistency'> = {},
+  ) {
     this.frames = frames;
     this.#waitBit = wait === 'local' ? waitLocal : 0;
+    this.#consistency = consistency ?? 'committed';
   }
 
   /** Gives a key a value. */
@@ -56,9 +65,10 @@ export class KeyValueClient {
     );
   }
 
-  /** Reads the committed value of a key, as the connected node has it. */
-  get(key: string, callback: ReadCallback): void {
-    this.#send(operations.get, { key, value: noValue }, (error, body) => {
+  /** Reads the value of a key: as the connected node knows it committed, or linearizably. */
+  get(key: string, callback: ReadCallback, consistency = this.#consistency): void {
+    const freshBit = consistency === 'linearizable' ? linearizableBit : 0;
+    this.#send(operations.get | freshBit, { key, value: noValue }, (error, body) => {
       if (error) callback(error, undefined);
       else if (body[0] === answers.ok) callback(undefined, body.subarray(1));
       else if (body[0] === answers.absent) callback(undefined, undefined);
@@ -75,8 +85,8 @@ export class KeyValueClient {
     delete: (key: string): Promise<string | undefined> =>
       asPromise((callback) => this.delete(key, callback)),
     /** Resolves with the value. @throws SdkError */
-    get: (key: string): Promise<Buffer | undefined> =>
-      asPromise((callback) => this.get(key, callback)),
+    get: (key: string, consistency?: Consistency): Promise<Buffer | undefined> =>
+      asPromise((callback) => this.get(key, callback, consistency)),
   } as const;
 
   #send(
@@ -143,6 +153,6 @@ const asPromise = <Result>(
 
 /** Opens a client of the key-value ledger. @throws SdkError */
 export const openKeyValueClient = async (options: KeyValueOptions): Promise<KeyValueClient> => {
-  const { wait, path = '/kv/stream', ...frames } = options;
-  return new KeyValueClient(await openFrameClient({ ...frames, path }), wait);
+  const { path = '/kv/stream' } = options;
+  return new KeyValueClient(await openFrameClient({ ...options, path }), options);
 };

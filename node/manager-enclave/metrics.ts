@@ -20,7 +20,7 @@ export function renderMetrics(node: NodeContext, connections: number): string {
 }
 
 function metricsOf(node: NodeContext, connections: number): Metric[] {
-  const { log, driver, administration, feed } = node;
+  const { log, driver, administration, feed, readBarriers } = node;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -34,6 +34,8 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     counter('ledger_blocks_sealed_total', 'Blocks sealed here as leader', driver.blocksSealed),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
     gauge('application_connections', 'Client connections open', connections),
+    counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),
+    counter('read_barriers_refused_total', 'Read barriers refused', readBarriers.counts.refused),
     gauge('worker_waiting_bytes', 'Bytes that wait for workers', waiting),
     gauge('process_resident_memory_bytes', 'Memory of the manager', memoryUsage().rss),
     counter('process_cpu_seconds_total', 'CPU time of the manager', (cpu.user + cpu.system) / 1e6),

@@ -9,6 +9,7 @@ import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PeerChannel } from './ports.ts';
+import type { ReadBarriers } from './read-barriers.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
@@ -36,6 +37,7 @@ export interface NodeContext {
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
+  readonly readBarriers: ReadBarriers;
   readonly channel: PeerChannel;
   readonly network: NetworkIdentity;
   readonly phase: Phase;

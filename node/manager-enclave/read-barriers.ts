@@ -130,13 +130,13 @@ export class ReadBarriers {
   /** Refuses what has waited too long; called at short intervals. */
   expire(): void {
     const before = this.#parts.nowMs() - deadlineMs;
-    for (const group of this.#groups) if (group.sinceMs <= before) this.#settle(group, group.why);
+    for (const group of this.#groups) if (group.sinceMs <= before) this.#giveUp(group);
   }
 
   /** Refuses everything that waits. */
   stop(): void {
     clearTimeout(this.#timer);
-    for (const group of this.#groups) this.#settle(group, group.why);
+    for (const group of this.#groups) this.#giveUp(group);
   }
 
   #attempt(group: Group): void {
@@ -190,6 +190,10 @@ export class ReadBarriers {
     const parked = this.#parked;
     this.#parked = [];
     for (const group of parked) this.#attempt(group);
+  }
+
+  #giveUp(group: Group): void {
+    this.#settle(group, this.#parts.leader() === undefined ? 'LEADER_UNKNOWN' : group.why);
   }
 
   #settle(group: Group, refusal?: BarrierRefusal): void {

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Forwards TCP connections and keeps every byte that passes, both ways. */
+/** Forwards TCP connections and keeps every byte that passes, both ways; may hold them back. */
 export class RecordingProxy {
   /** What it stands before, for messages. */
   readonly name: string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #recorded: Buffer[][] = [];
+  #held = false;
 
   private constructor(name: string, server: Server, targetPort: number) {
     this.name = name;
@@ -33,6 +34,15 @@ export class RecordingProxy {
     return this.#recorded.flat().reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Whether nothing passes; what comes meanwhile waits. */
+  set held(held: boolean) {
+    this.#held = held;
+    for (const socket of this.#sockets) {
+      if (held) socket.pause();
+      else socket.resume();
+    }
+  }
+
   #forward(client: Socket, targetPort: number): void {
     const node = connect({ host: '127.0.0.1', port: targetPort, allowHalfOpen: true });
     node.setNoDelay(true);
@@ -48,7 +58,10 @@ export class RecordingProxy {
       chunks.push(chunk);
       if (!to.write(chunk)) from.pause();
     });
-    to.on('drain', () => from.resume());
+    if (this.#held) from.pause();
+    to.on('drain', () => {
+      if (!this.#held) from.resume();
+    });
     from.on('end', () => to.end());
     from.on('error', () => to.destroy());
     from.on('close', () => {

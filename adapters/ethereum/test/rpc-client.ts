@@ -24,6 +24,7 @@ export class StubSocket implements WebSocketLike {
   readonly path: string;
   onMessage: (data: Buffer, isBinary: boolean) => void = () => {};
   onClose: () => void = () => {};
+  onRefused?: NonNullable<WebSocketLike['onRefused']>;
 
   constructor(path: string) {
     this.path = path;

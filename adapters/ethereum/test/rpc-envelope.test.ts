@@ -247,3 +247,34 @@ suite('JSON-RPC over HTTP', () => {
     assert.equal((await call('eth_unsubscribe', ['0x1'])).error?.code, -32601);
   });
 });
+
+suite('Calls on a WebSocket for linearizable reads', () => {
+  const refused = { ok: false as const, code: 'READ_NOT_CONFIRMED', message: 'no majority' };
+  const refuse = async (message: unknown): Promise<unknown[]> => {
+    const socket = stubServer().connect();
+    const text = typeof message === 'string' ? message : JSON.stringify(message);
+    socket.onRefused?.(Buffer.from(text), false, refused);
+    return socket.take();
+  };
+  const error = { code: -32002, message: 'no majority', data: { code: 'READ_NOT_CONFIRMED' } };
+  const call = { jsonrpc: '2.0', id: 7, method: 'eth_blockNumber' };
+
+  test('are each told why they are not answered', async () => {
+    assert.deepEqual(await refuse(call), [{ jsonrpc: '2.0', id: 7, error }]);
+    const batch = [call, { ...call, id: undefined }, { ...call, id: 'b' }];
+    assert.deepEqual(await refuse(batch), [
+      [
+        { jsonrpc: '2.0', id: 7, error },
+        { jsonrpc: '2.0', id: 'b', error },
+      ],
+    ]);
+    assert.deepEqual(await refuse({ ...call, id: undefined }), []);
+  });
+
+  test('hear of their own mistakes first', async () => {
+    const [answer] = (await refuse('{')) as [{ id: unknown; error: { code: number } }];
+    assert.deepEqual([answer.id, answer.error.code], [null, -32700]);
+    const [other] = (await refuse({ ...call, jsonrpc: '1' })) as [{ error: { code: number } }];
+    assert.equal(other.error.code, -32600);
+  });
+});

@@ -17,6 +17,7 @@ describe('binary requests', () => {
     assert.deepEqual(request, {
       operation: put,
       local: false,
+      linearizable: false,
       key: '\xc3\xa4',
       value: Buffer.of(9),
     });

@@ -4,19 +4,20 @@ import { after, test } from 'node:test';
 import { errorBody } from '@concordat/api';
 import { createFakeNode } from '@concordat/conformance';
 import { createKeyvalueAdapter } from '@concordat/keyvalue';
-import { ApplicationClient, SdkError } from '@concordat/sdk';
+import { ApplicationClient, type Consistency, SdkError } from '@concordat/sdk';
 import { FakeNetwork, startNode, startSplice } from './fake-network.ts';
 
 const network = new FakeNetwork();
 const open: { close(): unknown }[] = [];
 after(() => Promise.all(open.map((one) => one.close())));
 
-const clientOf = (address: string): ApplicationClient => {
+const clientOf = (address: string, consistency?: Consistency): ApplicationClient => {
   const client = new ApplicationClient({
     address,
     networkCertificate: network.certificate,
     identity: network.member,
     retry: { firstDelayMs: 1 },
+    ...(consistency && { consistency }),
   });
   open.push(client);
   return client;
@@ -143,4 +144,41 @@ test('a batch that is refused as a whole throws', async () => {
 test('waiting for a commit takes an administrative channel', async () => {
   const client = await asking((_, response) => void response.end());
   await assert.rejects(client.waitForCommit('1.1'), code('NO_ADMIN_CLIENT'));
+});
+
+test('linearizable reads carry the header, and one that is refused is tried again', async () => {
+  const outcomes: (string | undefined)[] = ['READ_NOT_CONFIRMED'];
+  let asked = 0;
+  const node = await createFakeNode([createKeyvalueAdapter()], {
+    onReadBarrier: (reply) => {
+      asked += 1;
+      setImmediate(reply, outcomes.shift());
+    },
+  });
+  const server = await startSplice(network, node.port);
+  open.push(server, node);
+  const fresh = clientOf(server.address, 'linearizable');
+  await fresh.request('/kv/a', { method: 'PUT', body: 'value' });
+  assert.equal(asked, 0);
+  assert.equal((await fresh.request('/kv/a')).body.toString(), 'value');
+  assert.equal(asked, 2);
+  await fresh.request('/kv/a', { consistency: 'committed' });
+  assert.equal(asked, 2);
+  await clientOf(server.address).request('/kv/a', { consistency: 'linearizable' });
+  assert.equal(asked, 3);
+});
+
+test('JSON-RPC calls are as fresh as the client asks', async () => {
+  const seen: (string | string[] | undefined)[] = [];
+  const server = await startNode({
+    network,
+    handle: (request, response) => {
+      seen.push(request.headers['concordat-consistency']);
+      response.end('{"jsonrpc":"2.0","id":1,"result":"0x1"}');
+    },
+  });
+  open.push(server);
+  await clientOf(server.address, 'linearizable').jsonRpc('eth_blockNumber');
+  await clientOf(server.address).jsonRpc('eth_blockNumber');
+  assert.deepEqual(seen, ['linearizable', undefined]);
 });

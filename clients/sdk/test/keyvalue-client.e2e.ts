@@ -71,3 +71,34 @@ test('the refusals of the ledger come with their codes', async () => {
     });
   }
 });
+
+test('linearizable reads are asked for by call or by client, and refused with a code', async () => {
+  const outcomes: (string | undefined)[] = [];
+  let asked = 0;
+  const fresh = await createFakeNode([createKeyvalueAdapter()], {
+    onReadBarrier: (reply) => {
+      asked += 1;
+      setImmediate(reply, outcomes.shift());
+    },
+  });
+  const splice = await startSplice(network, fresh.port);
+  const to = { ...options(), address: splice.address };
+  const byCall = await openKeyValueClient(to);
+  const byClient = await openKeyValueClient({ ...to, consistency: 'linearizable' });
+  await byCall.promises.put('a', Buffer.from('1'));
+  assert.equal(`${await byCall.promises.get('a')}`, '1');
+  assert.equal(`${await byClient.promises.get('a', 'committed')}`, '1');
+  assert.equal(asked, 0);
+  assert.equal(`${await byCall.promises.get('a', 'linearizable')}`, '1');
+  assert.equal(`${await byClient.promises.get('a')}`, '1');
+  assert.equal(asked, 2);
+  outcomes.push('READ_NOT_CONFIRMED');
+  await assert.rejects(byClient.promises.get('a'), (error: SdkError) => {
+    assert.equal(error.code, 'READ_NOT_CONFIRMED');
+    return true;
+  });
+  byCall.close();
+  byClient.close();
+  await splice.close();
+  await fresh.close();
+});
