@@ -15,7 +15,15 @@ export {
 } from './chunk.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { type BlockHeader, blockFlags, decodeHeader, headerBytes } from './header.ts';
+export {
+  decodeHistoryPage,
+  type HistoryPage,
+  historyPageBytes,
+  historyPageOf,
+} from './history-page.ts';
+export type { ViewStart } from './history-summary.ts';
 export { type HistoryMark, HistoryTree } from './history-tree.ts';
+export { type CompletedPage, LedgerIndex, neededPage } from './ledger-index.ts';
 export type { ProofStep } from './merkle.ts';
 export {
   type OpenedBlock,
@@ -56,4 +64,5 @@ export {
   sealChunk,
   sealedChunkExtraBytes,
 } from './snapshot-seal.ts';
+export { pageBlocks } from './tree-pages.ts';
 export { type ChainRequest, type VerifiedBlock, verifyChain } from './verify-chain.ts';

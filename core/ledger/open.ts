@@ -27,6 +27,8 @@ export interface OpenRequest {
   readonly previous: Digest;
   readonly expectedHeight: number;
   readonly expectedFirstSeqno: number;
+  /** View of the block before; 0 at height 1. */
+  readonly previousView: number;
   /** DER SPKI of a node that may lead; undefined when it may not. */
   readonly nodeKey: (leader: NodeId) => Uint8Array | undefined;
 }
@@ -54,8 +56,8 @@ export interface PublicPart {
 /**
  * Checks that a block is the next one and opens it: form, place in the chain, leader, AEAD, every
  * leaf, and the leader's signature over the history. The history is unchanged when it is refused.
- * @throws LedgerError MALFORMED, WRONG_HEIGHT, WRONG_SEQNO, BROKEN_CHAIN, UNKNOWN_LEADER,
- *   UNKNOWN_EPOCH, AUTHENTICATION_FAILED, WRONG_ROOT, BAD_SIGNATURE
+ * @throws LedgerError MALFORMED, WRONG_HEIGHT, WRONG_SEQNO, WRONG_VIEW, BROKEN_CHAIN,
+ *   UNKNOWN_LEADER, UNKNOWN_EPOCH, AUTHENTICATION_FAILED, WRONG_ROOT, BAD_SIGNATURE
  */
 export function openBlock(block: Uint8Array, request: OpenRequest): OpenedBlock {
   const { history } = request;
@@ -96,14 +98,17 @@ export function openPublicPart(block: Uint8Array): PublicPart {
 }
 
 /**
- * Checks height, seqno and chain.
- * @throws LedgerError WRONG_HEIGHT, WRONG_SEQNO, BROKEN_CHAIN
+ * Checks height, chain, seqno and view.
+ * @throws LedgerError WRONG_HEIGHT, WRONG_SEQNO, WRONG_VIEW, BROKEN_CHAIN
  */
 export function checkPlace(
   header: BlockHeader,
-  expected: Pick<OpenRequest, 'expectedHeight' | 'expectedFirstSeqno' | 'previous'>,
+  expected: Pick<
+    OpenRequest,
+    'expectedHeight' | 'expectedFirstSeqno' | 'previous' | 'previousView'
+  >,
 ): void {
-  const { expectedHeight, expectedFirstSeqno } = expected;
+  const { expectedHeight, expectedFirstSeqno, previousView } = expected;
   if (header.height !== expectedHeight) {
     throw refuse('WRONG_HEIGHT', header, `height ${header.height} where ${expectedHeight} is next`);
   }
@@ -113,6 +118,9 @@ export function checkPlace(
   if (header.firstSeqno !== expectedFirstSeqno) {
     const { firstSeqno } = header;
     throw refuse('WRONG_SEQNO', header, `seqno ${firstSeqno} where ${expectedFirstSeqno} is next`);
+  }
+  if (header.view < previousView) {
+    throw refuse('WRONG_VIEW', header, `view ${header.view} after view ${previousView}`);
   }
 }
 

@@ -110,6 +110,7 @@ export class Follower {
   readonly history = new HistoryTree();
   previous: Digest = toDigest(new Uint8Array(32));
   nextSeqno = 1;
+  view = 0;
   readonly #ledger: Ledger;
 
   constructor(ledger: Ledger) {
@@ -123,6 +124,7 @@ export class Follower {
       previous: this.previous,
       expectedHeight: this.history.size + 1,
       expectedFirstSeqno: this.nextSeqno,
+      previousView: this.view,
       nodeKey: (leader) =>
         leader === nodeIdOf(this.#ledger.nodeKey.publicKeySpki)
           ? this.#ledger.nodeKey.publicKeySpki
@@ -130,6 +132,7 @@ export class Follower {
     });
     this.previous = opened.headerHash;
     this.nextSeqno += opened.header.count;
+    this.view = opened.header.view;
     return opened;
   }
 }
