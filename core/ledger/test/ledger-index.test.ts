@@ -164,11 +164,10 @@ class Pair {
 }
 
 test('it answers as the whole tree does, over growth, rollback and commit across pages', () => {
-  for (let seed = 1; seed <= 4; seed++) {
+  for (let seed = 1; seed <= 2; seed++) {
     const random = seeded(seed);
     const pair = new Pair();
     while (pair.plain.blocks.length < pageBlocks * 9) {
-      const size = pair.plain.blocks.length;
       pair.grow(Math.floor(random() * 2500), random);
       const uncommitted = pair.plain.blocks.length - pair.committed;
       if (random() < 0.5) pair.truncate(pair.committed + Math.floor(random() * (uncommitted + 1)));
@@ -183,7 +182,6 @@ test('it answers as the whole tree does, over growth, rollback and commit across
         assert.deepEqual(pair.index.summary(pair.committed), summary);
         pair.check(random);
       }
-      assert.ok(size >= 0);
     }
     assert.ok(pair.loads > 10);
     const views = pair.index.viewStarts();
