@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes creations, renames and deletions in a directory durable. */
@@ -34,4 +34,15 @@ export async function replaceFile(
   }
   await rename(temporary, path);
   if (sync) await syncDirectory(dirname(path));
+}
+
+/** Cuts a file durably to its first bytes. */
+export async function cutFile(path: string, bytes: number): Promise<void> {
+  await truncate(path, bytes);
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

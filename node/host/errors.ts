@@ -17,6 +17,7 @@ export type HostErrorCode =
   | 'DISK_FULL'
   | 'DISK_ERROR'
   | 'INVALID_RECORD'
+  | 'INVALID_SNAPSHOT'
   | 'FORBIDDEN_FRAME'
   | 'BUSY';
 

@@ -17,7 +17,7 @@ import { Dialer } from './dialer.ts';
 import { EnclaveProcess } from './enclave-process.ts';
 import { HostError } from './errors.ts';
 import { Forwarder } from './forwarder.ts';
-import { LedgerStore } from './ledger-store.ts';
+import { closeStores, type LaunchStores, openStores } from './launch-stores.ts';
 import type { Log } from './log.ts';
 import { ManagerSession } from './manager-session.ts';
 import { type MeasuredImage, measureImage } from './measurement.ts';
@@ -59,7 +59,7 @@ export class Generation {
   #end!: (end: GenerationEnd) => void;
   #over = false;
   #closed = false;
-  #ledger: LedgerStore | undefined;
+  #stores: LaunchStores | undefined;
   #manager: ManagerSession | undefined;
   readonly #workers = new Map<number, ControlSession>();
   readonly #processes: EnclaveProcess[] = [];
@@ -88,7 +88,7 @@ export class Generation {
   async start(): Promise<void> {
     const { config, log, runtime } = this.#context;
     await clearSockets(config.bridgeDirectory);
-    this.#ledger = await this.#openLedger();
+    this.#stores = await this.#openStores();
     const manager = await measureImage(config.manager.image, runtime);
     checkRole(manager, 'manager');
     const workers: MeasuredImage[] = [];
@@ -132,15 +132,14 @@ export class Generation {
     this.#dialer?.close();
     for (const server of this.#servers) server.close();
     for (const session of [this.#manager, ...this.#workers.values()]) session?.close();
-    await this.#ledger?.close();
+    if (this.#stores) await closeStores(this.#stores);
   }
 
-  async #openLedger(): Promise<LedgerStore> {
+  #openStores(): Promise<LaunchStores> {
     const { config, log } = this.#context;
-    const ledger = await LedgerStore.open({
-      directory: `${config.dataDirectory}/ledger`,
-      chunkBytes: config.ledger.chunkBytes,
+    return openStores(config, log, {
       onSynced: (height) => this.#manager?.send({ kind: 'synced', height }),
+      onEarlierSynced: (height) => this.#manager?.send({ kind: 'earlierSynced', height }),
       onTruncated: (after) => {
         log.info('ledger.truncated', { after });
         this.#manager?.send({ kind: 'truncated', after });
@@ -151,9 +150,6 @@ export class Generation {
       },
       onDrain: () => this.#manager?.resume(),
     });
-    if (ledger.torn) log.warn('ledger.torn-tail-cut', { ...ledger.torn });
-    log.info('ledger.opened', { firstHeight: ledger.firstHeight, lastHeight: ledger.lastHeight });
-    return ledger;
   }
 
   async #openSockets(manager: MeasuredImage, workers: readonly MeasuredImage[]): Promise<void> {
@@ -231,7 +227,7 @@ export class Generation {
   #managerSession(socket: Socket, image: MeasuredImage): ManagerSession {
     return new ManagerSession(socket, {
       ...this.#sessionOptions('manager', image.measurement),
-      ledger: this.#ledger!,
+      ...this.#stores!,
       records: this.#context.records,
       onListening: (which) => {
         if (this.#announced.has(which)) return;
@@ -243,7 +239,7 @@ export class Generation {
 
   async #sendStart(session: ManagerSession): Promise<void> {
     const { config, restarts } = this.#context;
-    const ledger = this.#ledger!;
+    const { ledger, snapshots } = this.#stores!;
     try {
       const mode = ledger.lastHeight > 0 ? 'resume' : config.mode;
       const text = async (path: string | undefined) =>
@@ -266,9 +262,9 @@ export class Generation {
         peers: config.peers,
         ...(networkCertificatePem !== undefined && { networkCertificatePem }),
         lastHeight: ledger.lastHeight,
-        firstHeight: Math.max(1, ledger.firstHeight),
-        missing: [],
-        snapshots: [],
+        firstHeight: ledger.firstHeight,
+        missing: ledger.missing,
+        snapshots: snapshots.finished,
         tickMs: config.tickMs,
         workers: config.workers.map(({ adapters }, at) => ({
           index: at + 1,

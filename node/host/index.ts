@@ -13,6 +13,8 @@ export {
   measureImage,
   measurementOf,
 } from './measurement.ts';
+export { PageStore } from './page-store.ts';
 export { RecordStore } from './record-store.ts';
+export { SnapshotStore } from './snapshot-store.ts';
 export { ValidatingNode } from './validating-node.ts';
 export { VirtualPlatform } from './virtual-platform.ts';

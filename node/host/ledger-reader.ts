@@ -34,6 +34,8 @@ export async function* readBlocks(
   let left = maxBytes;
   while (height <= Math.min(to, source.last())) {
     const limit = Math.min(stepBytes, left);
+    // A range may begin below a gap and end there, as it may end before the newest block.
+    if (height > from && !isStored(source, height)) return;
     const blocks = await readStep(source, { from: height, to, maxBytes: limit });
     const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
     // The first block is returned whatever its size, later ones only within the limit.
@@ -48,8 +50,8 @@ export async function* readBlocks(
 async function readStep(source: ReadSource, range: ReadRange): Promise<readonly Uint8Array[]> {
   const waiting = readUnwritten(source, range);
   if (waiting.length > 0) return waiting;
-  const chunk = source.chunks().find(({ last }) => range.from <= last);
-  if (!chunk || range.from < chunk.first) {
+  const chunk = chunkOf(source, range.from);
+  if (!chunk) {
     throw new HostError('NOT_STORED', `height ${range.from} is not stored here`, {
       height: range.from,
     });
@@ -67,6 +69,12 @@ async function readStep(source: ReadSource, range: ReadRange): Promise<readonly 
     }
   }
 }
+
+const chunkOf = (source: ReadSource, height: number): Chunk | undefined =>
+  source.chunks().find(({ first, last }) => first <= height && height <= last);
+
+const isStored = (source: ReadSource, height: number): boolean =>
+  source.unwritten.has(height) || chunkOf(source, height) !== undefined;
 
 function readUnwritten(source: ReadSource, { from, to, maxBytes }: ReadRange): Uint8Array[] {
   const blocks: Uint8Array[] = [];

@@ -1,15 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { encodeChunkHeader, frameHeaderBytes, maxBlockBytes } from './chunk-format.ts';
-import { syncDirectory } from './durable-file.ts';
+import type { HeightRange } from '@concordat/bridge';
+import { maxBlockBytes } from './chunk-format.ts';
+import { ChunkWriter, type PlacedBlock } from './chunk-writer.ts';
+import { EarlierBlocks } from './earlier-blocks.ts';
 import { diskError, HostError } from './errors.ts';
-import {
-  type Chunk,
-  markCommitted,
-  newChunk,
-  recoverLedger,
-  truncateChunks,
-} from './ledger-directory.ts';
+import { LedgerLayout } from './ledger-layout.ts';
 import { readBlocks } from './ledger-reader.ts';
+import { type LedgerRecovery, recoverLedger } from './ledger-recovery.ts';
 
 /** Where and how a ledger is stored, and who is told. */
 export interface LedgerStoreOptions {
@@ -18,6 +14,8 @@ export interface LedgerStoreOptions {
   readonly chunkBytes?: number;
   readonly onSynced: (height: number) => void;
   readonly onTruncated: (after: number) => void;
+  /** Blocks below the base are durable up to this height. */
+  readonly onEarlierSynced?: (height: number) => void;
   /** The disk failed: nothing more is acknowledged until the store is opened anew. Called once. */
   readonly onFault: (fault: HostError) => void;
   /** Enough queued blocks have been written after `backlogged` was true. */
@@ -25,8 +23,9 @@ export interface LedgerStoreOptions {
 }
 
 type Operation =
-  | { readonly kind: 'append'; readonly height: number; readonly block: Uint8Array }
-  | { readonly kind: 'truncate'; readonly after: number };
+  | ({ readonly kind: 'append' } & PlacedBlock)
+  | { readonly kind: 'truncate'; readonly after: number }
+  | { readonly kind: 'base'; readonly height: number; readonly done: () => void };
 
 /** Counters of a store since it was opened. */
 export interface LedgerStats {
@@ -43,19 +42,17 @@ const highWaterBytes = 64 * 1024 * 1024;
  */
 export class LedgerStore {
   readonly stats: LedgerStats = { blocks: 0, bytes: 0, syncs: 0 };
-  /** What opening cut off, if anything. */
-  readonly torn:
-    | { readonly height: number; readonly bytes: number; readonly keptAs: string }
-    | undefined;
+  /** What opening found and did. */
+  readonly recovery: Pick<LedgerRecovery, 'torn' | 'unknown'>;
   readonly #options: LedgerStoreOptions;
-  readonly #chunkBytes: number;
   /**
    * Whether `synced` means "on the disk" (default), or only "given to the operating system", as a
    * constitution may have it.
    */
   durable = true;
-  #chunks: Chunk[];
-  #file: FileHandle | undefined;
+  readonly #writer: ChunkWriter;
+  readonly #earlier: EarlierBlocks;
+  readonly #layout: LedgerLayout;
   #queue: Operation[] = [];
   #queuedBytes = 0;
   /** Blocks taken but not yet written, by height. */
@@ -65,12 +62,15 @@ export class LedgerStore {
   #running: Promise<void> | undefined;
   #fault: HostError | undefined;
 
-  private constructor(options: LedgerStoreOptions, chunks: Chunk[], torn: LedgerStore['torn']) {
+  private constructor(options: LedgerStoreOptions, recovery: LedgerRecovery) {
     this.#options = options;
-    this.#chunkBytes = options.chunkBytes ?? 16 * 1024 * 1024;
-    this.#chunks = chunks;
-    this.#lastHeight = chunks.at(-1)?.last ?? 0;
-    this.torn = torn;
+    this.recovery = recovery;
+    const { directory } = options;
+    this.#layout = new LedgerLayout(directory, recovery.chunks, recovery.bases);
+    this.#lastHeight = this.#layout.last;
+    const chunkBytes = chunkBytesOf(options);
+    this.#writer = new ChunkWriter({ directory, chunkBytes, isDurable: () => this.durable });
+    this.#earlier = new EarlierBlocks({ directory, chunkBytes });
   }
 
   /**
@@ -79,27 +79,31 @@ export class LedgerStore {
    */
   static async open(options: LedgerStoreOptions): Promise<LedgerStore> {
     try {
-      const chunkBytes = options.chunkBytes ?? 16 * 1024 * 1024;
-      const { chunks, torn } = await recoverLedger(options.directory, chunkBytes);
-      return new LedgerStore(options, chunks, torn);
+      const recovery = await recoverLedger(options.directory, chunkBytesOf(options));
+      return new LedgerStore(options, recovery);
     } catch (error) {
       throw diskError(error, 'open the ledger');
     }
   }
 
-  /** Height of the newest block taken, synced or not; 0 when there is none. */
+  /** Height of the newest block taken, synced or not, or of the base above it; 0 for no ledger. */
   get lastHeight(): number {
     return this.#lastHeight;
   }
 
-  /** Height of the oldest block stored; 0 when there is none. */
+  /** The ledger is whole from here to `lastHeight`; one more than that when only a base is there. */
   get firstHeight(): number {
-    return this.#chunks[0]?.first ?? (this.#lastHeight > 0 ? 1 : 0);
+    return this.#layout.first;
+  }
+
+  /** Heights below the bases of which there is no block, lowest first. */
+  get missing(): readonly HeightRange[] {
+    return this.#layout.missing;
   }
 
   /** Whether so much is queued that the sender should be held back. */
   get backlogged(): boolean {
-    return this.#queuedBytes > highWaterBytes;
+    return this.#queuedBytes + this.#earlier.queuedBytes > highWaterBytes;
   }
 
   /** The failure that stopped this store, if any. */
@@ -112,16 +116,12 @@ export class LedgerStore {
    * @throws HostError OUT_OF_ORDER
    */
   append(height: number, block: Uint8Array): void {
-    if (height !== this.#lastHeight + 1 && !(this.#chunks.length === 0 && this.#lastHeight === 0)) {
+    if (height !== this.#lastHeight + 1 && this.#lastHeight > 0) {
       throw new HostError('OUT_OF_ORDER', `append of ${height} after ${this.#lastHeight}`, {
         height,
       });
     }
-    if (height < 1 || block.length === 0 || block.length > maxBlockBytes) {
-      throw new HostError('OUT_OF_ORDER', `append of ${block.length} bytes at ${height}`, {
-        height,
-      });
-    }
+    requireBlock(height, block);
     if (this.#fault) return;
     this.#lastHeight = height;
     this.#queuedBytes += block.length;
@@ -129,12 +129,44 @@ export class LedgerStore {
     this.#queue.push({ kind: 'append', height, block });
   }
 
+  /**
+   * Takes the first block missing below the bases, or the one after those taken already. It is
+   * written when nothing of the newer part waits. Call {@link kick} once after a burst.
+   * @throws HostError OUT_OF_ORDER
+   */
+  appendEarlier(height: number, block: Uint8Array): void {
+    requireBlock(height, block);
+    if (this.#fault) return;
+    this.#earlier.take(height, block, this.missing);
+    this.#unwritten.set(height, block);
+  }
+
   /** Drops every block above a height, after what was appended before. */
   truncate(after: number): void {
     if (this.#fault) return;
-    this.#lastHeight = Math.min(this.#lastHeight, after);
+    this.#cutAt(after);
     this.#queue.push({ kind: 'truncate', after });
     this.kick();
+  }
+
+  /**
+   * Lets the ledger go on after a height, whatever blocks it has; settles once it would outlive a
+   * crash, and never after a fault.
+   */
+  base(height: number): Promise<void> {
+    if (this.#fault) return Promise.reject(this.#fault);
+    if (height <= this.#lastHeight) this.#cutAt(height);
+    this.#lastHeight = height;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#queue.push({ kind: 'base', height, done: resolve });
+    this.kick();
+    return promise;
+  }
+
+  /** Forgets what waits to be written above a height. */
+  #cutAt(after: number): void {
+    this.#lastHeight = Math.min(this.#lastHeight, after);
+    for (const height of this.#earlier.dropAbove(after)) this.#unwritten.delete(height);
   }
 
   /** Learns that blocks up to a height are final; complete chunks below it get their last name. */
@@ -155,28 +187,23 @@ export class LedgerStore {
   }
 
   #owesWork(): boolean {
-    if (this.#queue.length > 0) return true;
-    const oldest = this.#oldestUncommitted();
+    if (this.#queue.length > 0 || this.#earlier.waiting) return true;
+    const oldest = this.#layout.oldestUncommitted;
     return oldest?.complete === true && oldest.last <= this.#committed;
-  }
-
-  #oldestUncommitted(): Chunk | undefined {
-    let oldest: Chunk | undefined;
-    for (let index = this.#chunks.length - 1; index >= 0; index--) {
-      if (this.#chunks[index]!.committed) break;
-      oldest = this.#chunks[index];
-    }
-    return oldest;
   }
 
   /**
    * Blocks from `from` on, in order, in steps of about `stepBytes`; ends early at `maxBytes` (but
-   * not before one block) or where the ledger ends.
+   * not before one block), at a gap or where the ledger ends.
    * @throws HostError NOT_STORED, LEDGER_DAMAGED, DISK_ERROR
    */
   read(from: number, to: number, maxBytes: number): AsyncGenerator<readonly Uint8Array[]> {
     return readBlocks(
-      { chunks: () => this.#chunks, unwritten: this.#unwritten, last: () => this.#lastHeight },
+      {
+        chunks: () => this.#layout.chunks,
+        unwritten: this.#unwritten,
+        last: () => this.#lastHeight,
+      },
       { from, to, maxBytes },
     );
   }
@@ -185,27 +212,31 @@ export class LedgerStore {
   async close(): Promise<void> {
     this.kick();
     while (this.#running) await this.#running;
-    await this.#file?.close();
-    this.#file = undefined;
+    await this.#writer.close();
+    await this.#earlier.close();
     this.#fault ??= new HostError('DISK_ERROR', 'the ledger store is closed');
   }
 
   async #run(): Promise<void> {
     try {
-      while (this.#queue.length > 0) {
-        const taken = this.#queue;
-        this.#queue = [];
-        await this.#carryOut(taken);
+      for (;;) {
+        if (this.#queue.length > 0) {
+          const taken = this.#queue;
+          this.#queue = [];
+          await this.#carryOut(taken);
+        } else if (this.#earlier.waiting) {
+          await this.#writeEarlier();
+        } else break;
       }
-      await this.#nameCommitted();
+      await this.#layout.nameCommitted(this.#committed);
     } catch (error) {
       this.#fail(diskError(error, 'write the ledger'));
     }
   }
 
-  /** Carries out operations in order, appends between two truncations as one round. */
+  /** Carries out operations in order, appends between two others as one round. */
   async #carryOut(operations: readonly Operation[]): Promise<void> {
-    let burst: { height: number; block: Uint8Array }[] = [];
+    let burst: PlacedBlock[] = [];
     for (const operation of operations) {
       if (operation.kind === 'append') {
         burst.push(operation);
@@ -213,102 +244,62 @@ export class LedgerStore {
       }
       await this.#writeBurst(burst);
       burst = [];
-      await this.#truncateNow(operation.after);
+      if (operation.kind === 'truncate') {
+        await this.#cutNow(operation.after, () => this.#layout.truncate(operation.after));
+        this.#options.onTruncated(operation.after);
+      } else {
+        await this.#cutNow(operation.height, () => this.#layout.goOnAfter(operation.height));
+        operation.done();
+      }
     }
     await this.#writeBurst(burst);
   }
 
-  async #writeBurst(burst: readonly { height: number; block: Uint8Array }[]): Promise<void> {
-    let at = 0;
-    while (at < burst.length) {
-      const chunk = await this.#growingChunk(burst[at]!.height);
-      const parts: Uint8Array[] = chunk.last < chunk.first ? [encodeChunkHeader(chunk.first)] : [];
-      const start = parts.length > 0 ? 0 : chunk.bytes;
-      const offsets: number[] = [];
-      let end = chunk.bytes;
-      const begin = at;
-      while (at < burst.length && (end < this.#chunkBytes || at === begin)) {
-        const { block } = burst[at++]!;
-        const length = Buffer.allocUnsafe(frameHeaderBytes);
-        length.writeUInt32BE(block.length);
-        parts.push(length, block);
-        offsets.push(end);
-        end += frameHeaderBytes + block.length;
-      }
-      await this.#writeDurably(parts, start, end);
-      this.#written(chunk, offsets, end, burst.slice(begin, at));
+  async #writeBurst(burst: readonly PlacedBlock[]): Promise<void> {
+    for (let at = 0; at < burst.length; ) {
+      const chunk = await this.#writer.write(
+        this.#layout.chunks,
+        at === 0 ? burst : burst.slice(at),
+      );
+      const written = burst.slice(at, at + chunk.last - burst[at]!.height + 1);
+      at += written.length;
+      this.#took(written, () => {
+        for (const { block } of written) this.#queuedBytes -= block.length;
+      });
+      this.#options.onSynced(chunk.last);
     }
   }
 
-  #written(
-    chunk: Chunk,
-    offsets: readonly number[],
-    end: number,
-    written: readonly { height: number; block: Uint8Array }[],
-  ): void {
-    const isNew = chunk.last < chunk.first;
-    for (const offset of offsets) chunk.offsets!.push(offset);
-    chunk.last += offsets.length;
-    this.stats.blocks += offsets.length;
-    this.stats.bytes += end - chunk.bytes;
-    chunk.bytes = end;
-    chunk.complete = end >= this.#chunkBytes;
-    if (isNew) this.#chunks.push(chunk);
+  async #writeEarlier(): Promise<void> {
+    const written = await this.#earlier.writeSome(this.#layout.chunks);
+    this.#took(written, () => this.#earlier.wrote(written));
+    const { height } = written.at(-1)!;
+    await this.#layout.join(height);
+    this.#options.onEarlierSynced?.(height);
+  }
+
+  #took(written: readonly PlacedBlock[], account: () => void): void {
+    this.#layout.changed();
     const wasBacklogged = this.backlogged;
+    account();
     for (const { height, block } of written) {
-      this.#queuedBytes -= block.length;
+      this.stats.blocks++;
+      this.stats.bytes += block.length;
       if (this.#unwritten.get(height) === block) this.#unwritten.delete(height);
     }
-    this.#options.onSynced(chunk.last);
+    this.stats.syncs++;
     if (wasBacklogged && !this.backlogged) this.#options.onDrain?.();
   }
 
-  /** The newest chunk when it can grow, else a new one, with its file open. */
-  async #growingChunk(height: number): Promise<Chunk> {
-    const newest = this.#chunks.at(-1);
-    if (newest && !newest.complete) {
-      this.#file ??= await open(newest.path, 'r+');
-      return newest;
-    }
-    await this.#file?.close();
-    this.#file = undefined;
-    const chunk = newChunk(this.#options.directory, height);
-    this.#file = await open(chunk.path, 'wx', 0o600);
-    if (this.durable) await syncDirectory(this.#options.directory);
-    return chunk;
-  }
-
-  async #writeDurably(parts: Uint8Array[], start: number, end: number): Promise<void> {
-    const file = this.#file!;
-    let position = start;
-    let rest = parts;
-    while (position < end) {
-      const { bytesWritten } = await file.writev(rest, position);
-      if (bytesWritten === 0) throw new HostError('DISK_ERROR', 'the disk took no bytes');
-      position += bytesWritten;
-      if (position < end) rest = dropBytes(rest, bytesWritten);
-    }
-    if (this.durable) await file.datasync();
-    this.stats.syncs++;
-  }
-
-  async #truncateNow(after: number): Promise<void> {
-    await this.#file?.close();
-    this.#file = undefined;
-    this.#chunks = await truncateChunks(this.#options.directory, this.#chunks, after);
+  /** Changes the files so that the ledger goes on after a height. */
+  async #cutNow(after: number, change: () => Promise<void>): Promise<void> {
+    await this.#writer.close();
+    await this.#earlier.close();
+    await change();
     for (const height of this.#unwritten.keys()) {
       if (height > this.#lastHeight) this.#unwritten.delete(height);
     }
     this.#committed = Math.min(this.#committed, after);
-    this.#options.onTruncated(after);
-  }
-
-  async #nameCommitted(): Promise<void> {
-    for (;;) {
-      const oldest = this.#oldestUncommitted();
-      if (!oldest?.complete || oldest.last > this.#committed) return;
-      await markCommitted(this.#options.directory, oldest);
-    }
   }
 
   #fail(fault: HostError): void {
@@ -316,21 +307,16 @@ export class LedgerStore {
     this.#fault = fault;
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#earlier.dropAbove(0);
     this.#unwritten.clear();
     this.#options.onFault(fault);
   }
 }
 
-/** What is left of a list of parts after its first bytes have been written. */
-export function dropBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  const rest: Uint8Array[] = [];
-  let drop = bytes;
-  for (const part of parts) {
-    if (drop >= part.length) drop -= part.length;
-    else {
-      rest.push(drop > 0 ? part.subarray(drop) : part);
-      drop = 0;
-    }
-  }
-  return rest;
+const chunkBytesOf = ({ chunkBytes }: LedgerStoreOptions): number => chunkBytes ?? 16 * 1024 * 1024;
+
+/** @throws HostError OUT_OF_ORDER */
+function requireBlock(height: number, block: Uint8Array): void {
+  if (height >= 1 && block.length > 0 && block.length <= maxBlockBytes) return;
+  throw new HostError('OUT_OF_ORDER', `append of ${block.length} bytes at ${height}`, { height });
 }

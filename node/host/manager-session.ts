@@ -1,25 +1,37 @@
 import type { Duplex } from 'node:stream';
 import { type ControlToHost, isListenerName } from '@concordat/bridge';
 import { ControlSession, type ControlSessionOptions } from './control-session.ts';
-import { diskError, HostError } from './errors.ts';
+import { diskError, HostError, type HostErrorCode } from './errors.ts';
 import type { LedgerStore } from './ledger-store.ts';
+import type { PageStore } from './page-store.ts';
 import type { RecordStore } from './record-store.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
 
 /** What a manager's control session needs beside what every enclave's does. */
 export interface ManagerSessionOptions extends ControlSessionOptions {
   readonly ledger: LedgerStore;
   readonly records: RecordStore;
+  readonly pages: PageStore;
+  readonly snapshots: SnapshotStore;
   /** The manager listens on this enclave socket from now on. */
   readonly onListening: (which: string) => void;
 }
 
 const maxReadsWaiting = 64;
+/** Failures after which nothing this host stores can be relied on. */
+const faults: ReadonlySet<HostErrorCode> = new Set(['DISK_FULL', 'DISK_ERROR', 'LEDGER_DAMAGED']);
 
-/** The host's end of the manager enclave's control socket: its ledger, records and listeners. */
+/** Answers that are given one after the other, so that they do not fill memory together. */
+interface Lane {
+  last: Promise<void>;
+  waiting: number;
+}
+
+/** The host's end of the manager enclave's control socket: what it stores, and its listeners. */
 export class ManagerSession extends ControlSession {
   readonly #options: ManagerSessionOptions;
-  #reads: Promise<void> = Promise.resolve();
-  #readsWaiting = 0;
+  readonly #blockReads: Lane = { last: Promise.resolve(), waiting: 0 };
+  readonly #otherReads: Lane = { last: Promise.resolve(), waiting: 0 };
 
   constructor(socket: Duplex, options: ManagerSessionOptions) {
     super(socket, options);
@@ -37,6 +49,9 @@ export class ManagerSession extends ControlSession {
       case 'append':
         ledger.append(message.height, message.block);
         break;
+      case 'appendEarlier':
+        ledger.appendEarlier(message.height, message.block);
+        break;
       case 'truncate':
         ledger.truncate(message.after);
         break;
@@ -46,15 +61,6 @@ export class ManagerSession extends ControlSession {
       case 'durability':
         ledger.durable = message.fsync;
         break;
-      case 'read':
-        this.#queueRead(message);
-        break;
-      case 'putRecord':
-        void this.#putRecord(message.request, message.name, message.bytes);
-        break;
-      case 'getRecord':
-        void this.#getRecord(message.request, message.name);
-        break;
       case 'sealingKey':
         this.#sealingKey(message.request);
         break;
@@ -63,6 +69,62 @@ export class ManagerSession extends ControlSession {
           throw new HostError('FORBIDDEN_FRAME', 'the manager announced an unknown listener');
         }
         onListening(message.which);
+        break;
+      default:
+        this.#receivedRequest(message);
+        break;
+    }
+  }
+
+  /** What is asked under a number and answered once. */
+  #receivedRequest(message: ControlToHost): void {
+    const { ledger, records, pages, snapshots } = this.#options;
+    switch (message.kind) {
+      case 'read':
+        this.#queue(this.#blockReads, message.request, () => this.#read(message));
+        break;
+      case 'getRecord':
+        this.#give(message.request, () => records.get(message.name));
+        break;
+      case 'getPage':
+        this.#give(message.request, () => pages.get(message.page));
+        break;
+      case 'snapshotRead':
+        this.#give(message.request, () => snapshots.read(message.height, message.index));
+        break;
+      case 'putRecord':
+        void this.#carryOut(message.request, () => records.put(message.name, message.bytes));
+        break;
+      case 'putPage':
+        void this.#carryOut(message.request, () => pages.put(message.page, message.bytes));
+        break;
+      case 'ledgerBase':
+        void this.#carryOut(message.request, () => ledger.base(message.height));
+        break;
+      default:
+        this.#receivedSnapshot(message);
+        break;
+    }
+  }
+
+  #receivedSnapshot(message: ControlToHost): void {
+    const { snapshots } = this.#options;
+    switch (message.kind) {
+      case 'snapshotBegin':
+        snapshots.begin(message.height).catch((error) => this.fault(error));
+        break;
+      case 'snapshotChunk': {
+        const { request, height, index, bytes } = message;
+        void this.#carryOut(request, () => snapshots.chunk(height, index, bytes));
+        break;
+      }
+      case 'snapshotFinish': {
+        const { request, height, chunks } = message;
+        void this.#carryOut(request, () => snapshots.finish(height, chunks));
+        break;
+      }
+      case 'snapshotDrop':
+        snapshots.drop(message.height).catch((error) => this.fault(error));
         break;
       default:
         super.received(message);
@@ -81,59 +143,51 @@ export class ManagerSession extends ControlSession {
     this.send({ kind: 'sealing', request, key: platform.sealingKey(measurement) });
   }
 
-  /** Reads are answered one after the other, so that their blocks do not fill memory together. */
-  #queueRead(read: Extract<ControlToHost, { kind: 'read' }>): void {
-    if (this.#readsWaiting >= maxReadsWaiting) {
-      this.send({ kind: 'done', request: read.request, error: 'BUSY: too many reads are waiting' });
+  #queue(lane: Lane, request: number, answer: () => Promise<void>): void {
+    if (lane.waiting >= maxReadsWaiting) {
+      this.send({ kind: 'done', request, error: 'BUSY: too many reads are waiting' });
       return;
     }
-    this.#readsWaiting++;
-    this.#reads = this.#reads.then(async () => {
-      await this.#read(read);
-      this.#readsWaiting--;
+    lane.waiting++;
+    lane.last = lane.last.then(async () => {
+      try {
+        if (!this.connection.socket.destroyed) await answer();
+      } catch (error) {
+        this.#failed(request, diskError(error, 'read'));
+      }
+      lane.waiting--;
     });
   }
 
-  async #read(read: Extract<ControlToHost, { kind: 'read' }>): Promise<void> {
-    const { request, from, to, maxBytes } = read;
-    try {
-      for await (const blocks of this.#options.ledger.read(from, to, maxBytes)) {
-        if (this.connection.socket.destroyed) return;
-        await this.sendPaced({ kind: 'entries', request, last: false, blocks });
-      }
-      this.send({ kind: 'entries', request, last: true, blocks: [] });
-    } catch (error) {
-      this.#failed(request, diskError(error, 'read the ledger'));
+  async #read({ request, from, to, maxBytes }: Extract<ControlToHost, { kind: 'read' }>) {
+    for await (const blocks of this.#options.ledger.read(from, to, maxBytes)) {
+      if (this.connection.socket.destroyed) return;
+      await this.sendPaced({ kind: 'entries', request, last: false, blocks });
     }
+    this.send({ kind: 'entries', request, last: true, blocks: [] });
   }
 
-  async #putRecord(request: number, name: string, bytes: Uint8Array): Promise<void> {
+  /** Answers with what is stored, or that there is nothing. */
+  #give(request: number, get: () => Promise<Uint8Array | undefined>): void {
+    this.#queue(this.#otherReads, request, async () => {
+      const bytes = await get();
+      const answer = { kind: 'record', request } as const;
+      await this.sendPaced(bytes === undefined ? answer : { ...answer, bytes });
+    });
+  }
+
+  async #carryOut(request: number, act: () => Promise<void>): Promise<void> {
     try {
-      await this.#options.records.put(name, bytes);
+      await act();
       this.send({ kind: 'done', request });
     } catch (error) {
-      this.#failed(request, diskError(error, 'store a record'));
-    }
-  }
-
-  async #getRecord(request: number, name: string): Promise<void> {
-    try {
-      const bytes = await this.#options.records.get(name);
-      this.send({ kind: 'record', request, ...(bytes === undefined ? {} : { bytes }) });
-    } catch (error) {
-      this.#failed(request, diskError(error, 'read a record'));
+      this.#failed(request, diskError(error, 'store'));
     }
   }
 
   #failed(request: number, error: HostError): void {
     this.send({ kind: 'done', request, error: `${error.code}: ${error.message}`.slice(0, 1000) });
-    if (
-      error.code === 'DISK_FULL' ||
-      error.code === 'DISK_ERROR' ||
-      error.code === 'LEDGER_DAMAGED'
-    ) {
-      this.fault(error);
-    }
+    if (faults.has(error.code)) this.fault(error);
   }
 
   /** Tells the manager and the operator that the host cannot keep its promises. */

@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { dropBytes, LedgerStore, type LedgerStoreOptions } from '../ledger-store.ts';
+import { dropBytes } from '../chunk-writer.ts';
+import { LedgerStore, type LedgerStoreOptions } from '../ledger-store.ts';
 
 const blockOf = (height: number, bytes = 100): Buffer => Buffer.alloc(bytes, height % 251);
 
@@ -179,7 +180,7 @@ test('a torn tail is cut off wherever the crash fell, reported and kept', async 
     const kept = Math.max(0, Math.floor((cut - 16) / 104));
     assert.equal(store.lastHeight, 10 + kept, `cut at ${cut}`);
     assert.deepEqual(await readAll(store, 1, 99), range(1, 10 + kept));
-    if (cut !== 16 && cut !== 0) assert.equal(store.torn?.height, 11 + kept);
+    if (cut !== 16 && cut !== 0) assert.equal(store.recovery.torn[0]?.height, 11 + kept);
     store.append(11 + kept, blockOf(11 + kept));
     await store.close();
     const again = await openStore(directory);
@@ -196,7 +197,7 @@ test('a tail of zero bytes counts as torn, a zero length before other bytes as d
   const path = join(directory, 'ledger_1.chunk');
   await appendFile(path, Buffer.alloc(3_000_000));
   const { store } = await openStore(directory);
-  assert.deepEqual([store.lastHeight, store.torn?.bytes], [5, 3_000_000]);
+  assert.deepEqual([store.lastHeight, store.recovery.torn[0]?.bytes], [5, 3_000_000]);
   await store.close();
   await appendFile(path, Buffer.concat([Buffer.alloc(50), Buffer.from([1])]));
   await assert.rejects(openStore(directory), {
