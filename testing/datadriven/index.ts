@@ -1,0 +1,5 @@
+export { DatadrivenError, type DatadrivenErrorCode } from './errors.ts';
+export { checkStory, differenceOf, type Execute, rewriteStory } from './run-story.ts';
+export { formatStory, parseStory, type Step, type Story } from './story.ts';
+export { createStoryTeller } from './story-commands.ts';
+export { tellStory } from './tell-stories.ts';
