@@ -9,9 +9,19 @@ import {
   type View,
   viewOf,
 } from '@concordat/std';
-import type { Configuration, Entry } from './consensus.ts';
-import type { Append, AppendResponse, LogPosition, Message, VoteRequest } from './message.ts';
+import type { Configuration, Entry, SnapshotPosition } from './consensus.ts';
+import type {
+  Append,
+  AppendResponse,
+  Install,
+  InstallRefusal,
+  InstallResponse,
+  LogPosition,
+  Message,
+  VoteRequest,
+} from './message.ts';
 import { maxVoters } from './quorum.ts';
+import { maxChunkBytes } from './snapshot-receive.ts';
 
 /** First byte of every message. */
 const formatVersion = 2;
@@ -24,7 +34,16 @@ const types = [
   'vote-request',
   'vote-response',
   'timeout-now',
+  'install',
+  'install-response',
 ] as const;
+/** By their number, from 1; 0 = not refused. */
+const installRefusals: readonly InstallRefusal[] = [
+  'OLD_SNAPSHOT',
+  'RESTORING',
+  'SNAPSHOT_MISMATCH',
+  'SNAPSHOT_REJECTED',
+];
 const writer = new BinaryWriter(4096);
 
 /**
@@ -49,6 +68,13 @@ export function encodeMessage(message: Message): Buffer[] {
       position(message.committed);
       break;
     case 'timeout-now':
+      break;
+    case 'install':
+      encodeSnapshotPosition(message.position);
+      writer.u32(message.index).u32(message.bytes.length);
+      return [writer.take(), viewOf(message.bytes)];
+    case 'install-response':
+      encodeInstallResponse(message);
       break;
   }
   return [writer.take()];
@@ -78,6 +104,17 @@ function encodeConfiguration({ voters, quorums }: Configuration): void {
   writer.u16(voters.length);
   for (const voter of voters) writer.raw(Buffer.from(voter, 'hex'));
   writer.u16(quorums?.replication ?? 0).u16(quorums?.election ?? 0);
+}
+
+function encodeSnapshotPosition(at: SnapshotPosition): void {
+  position(at);
+  encodeConfiguration(at.configuration);
+  writer.u64(at.configurationHeight).u32(at.chunks).raw(Buffer.from(at.digest, 'hex'));
+}
+
+function encodeInstallResponse({ digest, next, received, height, refused }: InstallResponse): void {
+  writer.raw(Buffer.from(digest, 'hex')).u32(next).u32(received).u64(height);
+  writer.u8(refused === undefined ? 0 : installRefusals.indexOf(refused) + 1);
 }
 
 function encodeAppendResponse(response: AppendResponse): void {
@@ -122,6 +159,10 @@ function decodeBody(reader: BinaryReader, type: Message['type'] | undefined, vie
     }
     case 'timeout-now':
       return { type, view };
+    case 'install':
+      return decodeInstall(reader, view);
+    case 'install-response':
+      return decodeInstallResponse(reader, view);
     default:
       throw new DecodeError('INVALID', 'unknown message type');
   }
@@ -169,6 +210,31 @@ function decodeVoteRequest(reader: BinaryReader, view: View): VoteRequest {
   const pre = readFlags(reader, 1) === 1;
   const last = readPosition(reader);
   return { type: 'vote-request', view, pre, last, committed: readPosition(reader) };
+}
+
+function decodeInstall(reader: BinaryReader, view: View): Install {
+  const at = readPosition(reader);
+  const configuration = readConfiguration(reader);
+  if (!configuration) throw new DecodeError('INVALID', 'a snapshot without a configuration');
+  const configurationHeight = readHeight(reader);
+  const chunks = reader.u32();
+  const digest = reader.raw(32).toString('hex');
+  const position = { ...at, configuration, configurationHeight, chunks, digest };
+  const index = reader.u32();
+  return { type: 'install', view, position, index, bytes: reader.bytes(maxChunkBytes) };
+}
+
+function decodeInstallResponse(reader: BinaryReader, view: View): InstallResponse {
+  const digest = reader.raw(32).toString('hex');
+  const next = reader.u32();
+  const received = reader.u32();
+  const height = readHeight(reader);
+  const response = { type: 'install-response', view, digest, next, received, height } as const;
+  const number = reader.u8();
+  if (number === 0) return response;
+  const refused = installRefusals[number - 1];
+  if (!refused) throw new DecodeError('INVALID', `unknown refusal ${number}`);
+  return { ...response, refused };
 }
 
 /** What a configuration must satisfy beyond its form is judged where the message is acted on. */

@@ -76,6 +76,14 @@ export class Configurations {
     return [...before].filter((node) => !this.#voters.has(node));
   }
 
+  /** Only this one counts from now on; answers the nodes that no longer vote at all. */
+  reset(placed: PlacedConfiguration): NodeId[] {
+    const before = this.#voters;
+    this.#active = [active(placed)];
+    this.#refresh();
+    return [...before].filter((node) => !this.#voters.has(node));
+  }
+
   /** Whether a quorum of this kind, of every active configuration, satisfies the predicate. */
   haveQuorum(kind: QuorumKind, agrees: (voter: NodeId) => boolean): boolean {
     for (const { configuration, sizes } of this.#active) {

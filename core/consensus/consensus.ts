@@ -44,7 +44,26 @@ export interface PlacedConfiguration {
   readonly configuration: Configuration;
 }
 
-/** What a node starts from: nothing at all, or a log on disk. */
+/**
+ * A snapshot: the state after the entry at `height`, in opaque chunks. Consensus carries the chunks
+ * and never looks into them.
+ */
+export interface SnapshotPosition {
+  /** Height of the last entry it covers, a committed one; from 1. */
+  readonly height: Height;
+  /** View of that entry. */
+  readonly view: View;
+  /** In force after that entry. */
+  readonly configuration: Configuration;
+  /** Height of the entry that named it; 0 = given with the genesis. */
+  readonly configurationHeight: Height;
+  /** Chunks it consists of, 1 to 2^20. */
+  readonly chunks: number;
+  /** Identifies the content, 64 lowercase hex digits: equal digests, equal chunks, whoever sends. */
+  readonly digest: string;
+}
+
+/** What a node starts from: nothing at all, a log on disk, or a snapshot and what follows it. */
 export interface InitialState {
   /** Highest view this node has taken part in; 0 = none. */
   readonly view: View;
@@ -62,7 +81,10 @@ export interface InitialState {
   readonly configurationHeight: Height;
   /** Configurations before it that are still active: needed when it is not known to be committed. */
   readonly earlierConfigurations?: readonly PlacedConfiguration[];
-  /** Where each view of the log starts, oldest first, beginning with the first entry. */
+  /**
+   * Where each view of the log starts, oldest first, beginning with the first entry. After a
+   * snapshot whose earlier views are not known it begins at the snapshot's height.
+   */
   readonly viewHistory: readonly ViewStart[];
 }
 
@@ -81,6 +103,11 @@ export interface RaftOptions {
   readonly maxInflightAppends: number;
   /** Payload bytes kept in memory. Committed, durable entries beyond it are fetched from the driver. */
   readonly maxMemoryBytes: number;
+  /**
+   * A peer that lacks more entries than this up to the offered snapshot's height is sent the
+   * snapshot. Without it a peer gets the snapshot only when the entries are not to be had.
+   */
+  readonly snapshotGap?: number;
   readonly initial: InitialState;
 }
 
@@ -108,6 +135,16 @@ export interface Status {
   /** Every configuration whose quorum is needed, oldest first. */
   readonly configurations: readonly Configuration[];
   readonly progress: ReadonlyMap<NodeId, PeerProgress>;
+  /** The snapshot this node can send. */
+  readonly offered?: SnapshotPosition;
+  /** The snapshot that is being received, and how far: chunks received, and stored by the driver. */
+  readonly receiving?: {
+    readonly position: SnapshotPosition;
+    readonly received: number;
+    readonly stored: number;
+    /** The driver has been asked to restore it and has not answered yet. */
+    readonly restoring: boolean;
+  };
   /** This node's removal is committed and a quorum of its successors knows: it may be switched off. */
   readonly retired: boolean;
 }
@@ -125,14 +162,29 @@ export type Proposed =
   | { readonly ok: true; readonly view: View; readonly height: Height }
   | { readonly ok: false; readonly code: ProposalRefusalCode };
 
-/** Why a message had no effect. The last three are never sent by an honest, healthy peer. */
+/**
+ * Why a message had no effect. Those from `MALFORMED` on are never earned by an honest, healthy
+ * peer.
+ */
 export type RefusalCode =
+  /** Of an earlier view than this node is in. */
   | 'STALE_VIEW'
+  /** An answer to nothing asked, or a demand of one who may not make it. */
   | 'UNEXPECTED'
+  /** Of a node that this one does not feed. */
   | 'UNKNOWN_PEER'
+  /** A snapshot that covers no more than is committed here, or is being received. */
+  | 'OLD_SNAPSHOT'
+  /** A snapshot while another one is being restored. */
+  | 'RESTORING'
+  /** Its parts contradict each other, or it exceeds a limit. */
   | 'MALFORMED'
+  /** Another node leads this view. */
   | 'SECOND_LEADER'
-  | 'CONFLICT';
+  /** Would change what is agreed. */
+  | 'CONFLICT'
+  /** One leader describes one snapshot in two ways. */
+  | 'SNAPSHOT_MISMATCH';
 
 /** The verdict on a message that was not acted on. */
 export interface Refusal {
@@ -171,6 +223,26 @@ export interface Effects {
     readonly from: Height;
     readonly maxBytes: number;
   }[];
+  /** Chunks of a snapshot that peers need: answer each with `provideChunk`. */
+  readonly chunkFetch: readonly {
+    readonly peer: NodeId;
+    readonly digest: string;
+    readonly index: number;
+  }[];
+  /**
+   * Chunks of a snapshot in order: store each, then call `chunkStored`. Index 0 begins a snapshot,
+   * or the same one anew: what was stored before is of no use.
+   */
+  readonly chunkReceived: readonly {
+    readonly position: SnapshotPosition;
+    readonly index: number;
+    readonly bytes: Uint8Array;
+  }[];
+  /**
+   * After `append`: every chunk is stored. Make the state they hold durably the one of this node,
+   * drop its log (no entry of which is owed to anyone), then call `restored` or `restoreFailed`.
+   */
+  readonly restore?: SnapshotPosition;
   /** Reads that are linearizable once state up to `height` is applied. */
   readonly reads: readonly { readonly requestId: string; readonly height: Height }[];
   /** Reads this node cannot answer: it does not lead, or no longer. */
@@ -208,6 +280,22 @@ export interface Consensus {
   removeLearner(peer: NodeId): void;
   /** Leader: hand over to a voter (default: the most advanced). False when none can take over. */
   transferLeadership(to?: NodeId): boolean;
+  /**
+   * This snapshot can be sent: a peer that lacks too much gets it. Replaces an offer of a lower
+   * height; what it covers must be committed here.
+   */
+  offerSnapshot(position: SnapshotPosition): void;
+  /** Answers `chunkFetch`; undefined = not to be had (now). Chunks have 1 byte to 4 MiB. */
+  provideChunk(peer: NodeId, digest: string, index: number, bytes: Uint8Array | undefined): void;
+  /** The driver has stored a chunk it got in `chunkReceived`. */
+  chunkStored(digest: string, index: number): void;
+  /**
+   * Answers `restore`: the state is that of the snapshot, durably. The log begins after it.
+   * `viewHistory`: where each view up to the snapshot started, if the snapshot says so.
+   */
+  restored(digest: string, known?: { readonly viewHistory: readonly ViewStart[] }): void;
+  /** A chunk, or the snapshot as a whole, does not hold: it is forgotten, and the leader told. */
+  restoreFailed(digest: string): void;
   /** Asks for a linearizable read; the answer is in `reads` or `failedReads`. */
   readIndex(requestId: string): void;
   /** Everything owed since the last call; undefined when nothing is. */

@@ -15,6 +15,10 @@ import {
 export function tickElection(state: RaftState): void {
   state.electionElapsed += 1;
   if (state.electionElapsed < state.electionTimeout) return;
+  if (state.restoring) {
+    resetElectionTimeout(state);
+    return;
+  }
   if (state.isVoter()) {
     startPreVote(state);
     return;
@@ -130,7 +134,7 @@ export function handleTimeoutNow(
 ): Refusal | undefined {
   if (message.view < state.view)
     return { code: 'STALE_VIEW', message: 'stale leadership transfer' };
-  if (message.view > state.view || state.leader !== from || !state.isVoter()) {
+  if (message.view > state.view || state.leader !== from || !state.isVoter() || state.restoring) {
     return { code: 'UNEXPECTED', message: 'leadership transfer from a node that does not lead us' };
   }
   campaign(state);

@@ -1,5 +1,5 @@
 import type { Height, NodeId } from '@concordat/std';
-import type { Refusal } from './consensus.ts';
+import type { Entry, Refusal } from './consensus.ts';
 import type { Append, AppendResponse, LogPosition } from './message.ts';
 import { configurationFault } from './quorum.ts';
 import { advanceCommit, becomeFollower, configurationChanged, type RaftState } from './state.ts';
@@ -29,6 +29,10 @@ export function handleAppend(state: RaftState, from: NodeId, append: Append): Re
       estimate: estimateAgreement(state, append.previous),
     };
     state.outbox.send(from, { ...response(state), rejected });
+    return undefined;
+  }
+  if (state.restoring) {
+    state.acknowledgementOwed = true;
     return undefined;
   }
   return accept(state, append);
@@ -65,10 +69,12 @@ function accept(state: RaftState, append: Append): Refusal | undefined {
         return { code: 'CONFLICT', message: `leader rewrites agreed height ${entry.height}` };
       }
       const after = (entry.height - 1) as Height;
+      if (entry.view < (log.viewAt(after) ?? 0)) return fallingView(entry);
       log.truncate(after);
       outbox.truncate(after);
       reconfigured = configurations.truncate(after) || reconfigured;
     }
+    if (entry.view < log.lastView) return fallingView(entry);
     log.append(entry);
     outbox.append(entry);
     added = true;
@@ -91,6 +97,12 @@ function accept(state: RaftState, append: Append): Refusal | undefined {
   if (!added) state.acknowledgementOwed = true;
   return undefined;
 }
+
+/** Below our commit height any position is taken for ours, so a leader's may be a false one. */
+const fallingView = ({ height, view }: Entry): Refusal => ({
+  code: 'CONFLICT',
+  message: `view falls to ${view} at height ${height}`,
+});
 
 function response(state: RaftState): AppendResponse {
   return {

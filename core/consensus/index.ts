@@ -15,12 +15,16 @@ export type {
   Refusal,
   RefusalCode,
   Role,
+  SnapshotPosition,
   Status,
   ViewStart,
 } from './consensus.ts';
 export type {
   Append,
   AppendResponse,
+  Install,
+  InstallRefusal,
+  InstallResponse,
   LogPosition,
   Message,
   TimeoutNow,
@@ -37,3 +41,4 @@ export {
   sameConfiguration,
 } from './quorum.ts';
 export { createRaft } from './raft.ts';
+export { maxChunkBytes, maxSnapshotChunks } from './snapshot-receive.ts';

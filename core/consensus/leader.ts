@@ -3,6 +3,7 @@ import type { Configuration, Entry, ProposalRefusalCode, Proposed } from './cons
 import { Progress } from './progress.ts';
 import { configurationFault, maxVoters } from './quorum.ts';
 import { confirmReads, startEarlyReads } from './reads.ts';
+import { tickInstall } from './snapshot-send.ts';
 import {
   advanceCommit,
   becomeFollower,
@@ -26,6 +27,7 @@ export function startLeading(state: RaftState): void {
   state.committedInView = false;
   state.committedByAll = 0 as Height;
   state.acknowledgementOwed = false;
+  state.reception = undefined;
   refreshPeers(state);
   state.outbox.changed();
 }
@@ -132,7 +134,10 @@ export function tickLeader(state: RaftState): void {
   state.heartbeatElapsed += 1;
   if (state.heartbeatElapsed >= options.heartbeatTicks) {
     state.heartbeatElapsed = 0;
-    for (const peer of progress.values()) peer.heartbeatDue = true;
+    for (const peer of progress.values()) {
+      peer.heartbeatDue = true;
+      if (peer.install) tickInstall(peer.install);
+    }
   }
   if (state.transferee !== undefined && now >= state.transferUntil) {
     state.transferee = undefined;

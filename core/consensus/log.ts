@@ -1,5 +1,5 @@
 import { assert, type Height, type View } from '@concordat/std';
-import type { Entry, InitialState } from './consensus.ts';
+import type { Entry, InitialState, SnapshotPosition, ViewStart } from './consensus.ts';
 import { ViewHistory } from './view-history.ts';
 
 /** Bookkeeping bytes an entry in memory is charged beside its payload. */
@@ -19,7 +19,7 @@ interface Cut {
  * No operation scans it.
  */
 export class Log {
-  readonly #views: ViewHistory;
+  #views: ViewHistory;
   readonly #maxMemoryBytes: number;
   /** Entries in memory: `#cache[#head]` is the one at `#cacheFirst`. */
   #cache: (Entry | undefined)[] = [];
@@ -121,6 +121,24 @@ export class Log {
     this.#persisted = durable;
     this.#cuts = this.#cuts.filter((cut) => cut.after > durable);
     return true;
+  }
+
+  /**
+   * Forgets every entry: the log begins after a snapshot that is durable. The views before it are
+   * those given, else only that of its last entry is known.
+   */
+  reset(position: SnapshotPosition, viewHistory: readonly ViewStart[] | undefined): void {
+    const { height, view } = position;
+    this.#views = new ViewHistory(viewHistory ?? [{ view, fromHeight: height }]);
+    assert(this.#views.lastView === view, 'view history ends with the snapshot');
+    assert(this.#views.lastStart <= height, 'view history ends with the snapshot');
+    this.#cache = [];
+    this.#head = 0;
+    this.#cacheFirst = (height + 1) as Height;
+    this.#cacheBytes = 0;
+    this.#last = height;
+    this.#persisted = height;
+    this.#cuts = [];
   }
 
   #beforeCut(height: Height, view: View): Height | undefined {

@@ -1,5 +1,5 @@
 import type { Height, View } from '@concordat/std';
-import type { Entry } from './consensus.ts';
+import type { Entry, SnapshotPosition } from './consensus.ts';
 
 /** A position of the log, identified as Raft does: two logs with it agree on everything before. */
 export interface LogPosition {
@@ -68,5 +68,45 @@ export interface TimeoutNow {
   readonly view: View;
 }
 
+/** Leader to peer: a chunk of a snapshot. Raft, figure 13, InstallSnapshot. */
+export interface Install {
+  readonly type: 'install';
+  readonly view: View;
+  readonly position: SnapshotPosition;
+  /** From 0; of no meaning without bytes. */
+  readonly index: number;
+  /** Empty: no chunk, but the question how far the receiver is. */
+  readonly bytes: Uint8Array;
+}
+
+/** Why a peer takes no chunk of a snapshot. */
+export type InstallRefusal =
+  | 'OLD_SNAPSHOT'
+  | 'RESTORING'
+  | 'SNAPSHOT_MISMATCH'
+  | 'SNAPSHOT_REJECTED';
+
+/** Answer to a question, to a chunk that came out of turn, and to each chunk once it is stored. */
+export interface InstallResponse {
+  readonly type: 'install-response';
+  readonly view: View;
+  /** Of the snapshot that was offered. */
+  readonly digest: string;
+  /** First chunk that is not stored yet; the number of chunks when all are. */
+  readonly next: number;
+  /** First chunk that has not arrived yet; at least `next`. */
+  readonly received: number;
+  /** The peer's commit height: the snapshot is in force once this is its height or more. */
+  readonly height: Height;
+  readonly refused?: InstallRefusal;
+}
+
 /** What validating nodes say to each other about consensus. */
-export type Message = Append | AppendResponse | VoteRequest | VoteResponse | TimeoutNow;
+export type Message =
+  | Append
+  | AppendResponse
+  | VoteRequest
+  | VoteResponse
+  | TimeoutNow
+  | Install
+  | InstallResponse;

@@ -1,6 +1,11 @@
 import type { Height, NodeId, View } from '@concordat/std';
-import type { Effects, Entry, Outgoing } from './consensus.ts';
+import type { Effects, Entry, Outgoing, SnapshotPosition } from './consensus.ts';
 import type { Message } from './message.ts';
+
+type Items<List> = List extends readonly (infer Item)[] ? Item : never;
+
+/** What is seldom owed at all: no list is made for it until it is. */
+const nothing: readonly never[] = Object.freeze([]);
 
 /** Collects what is owed to the outside until the driver takes it. */
 export class Outbox {
@@ -11,9 +16,12 @@ export class Outbox {
   #afterHardState: Outgoing[] = [];
   #committed: Height | undefined;
   #committedByAll: Height | undefined;
-  #fetch: { peer: NodeId; from: Height; maxBytes: number }[] = [];
-  #reads: { requestId: string; height: Height }[] = [];
-  #failedReads: string[] = [];
+  #fetch: Items<Effects['fetch']>[] | undefined;
+  #chunkFetch: Items<Effects['chunkFetch']>[] | undefined;
+  #chunkReceived: Items<Effects['chunkReceived']>[] | undefined;
+  #restore: SnapshotPosition | undefined;
+  #reads: Items<Effects['reads']>[] | undefined;
+  #failedReads: string[] | undefined;
   #changed = false;
   #owed = false;
 
@@ -59,16 +67,36 @@ export class Outbox {
   }
 
   fetch(peer: NodeId, from: Height, maxBytes: number): void {
+    this.#fetch ??= [];
     this.#fetch.push({ peer, from, maxBytes });
     this.#owed = true;
   }
 
+  chunkFetch(peer: NodeId, digest: string, index: number): void {
+    this.#chunkFetch ??= [];
+    this.#chunkFetch.push({ peer, digest, index });
+    this.#owed = true;
+  }
+
+  chunkReceived(position: SnapshotPosition, index: number, bytes: Uint8Array): void {
+    this.#chunkReceived ??= [];
+    this.#chunkReceived.push({ position, index, bytes });
+    this.#owed = true;
+  }
+
+  restore(position: SnapshotPosition): void {
+    this.#restore = position;
+    this.#owed = true;
+  }
+
   read(requestId: string, height: Height): void {
+    this.#reads ??= [];
     this.#reads.push({ requestId, height });
     this.#owed = true;
   }
 
   failRead(requestId: string): void {
+    this.#failedReads ??= [];
     this.#failedReads.push(requestId);
     this.#owed = true;
   }
@@ -88,9 +116,12 @@ export class Outbox {
       afterHardState: this.#afterHardState,
       ...(this.#committed !== undefined && { committed: this.#committed }),
       ...(this.#committedByAll !== undefined && { committedByAll: this.#committedByAll }),
-      fetch: this.#fetch,
-      reads: this.#reads,
-      failedReads: this.#failedReads,
+      fetch: this.#fetch ?? nothing,
+      chunkFetch: this.#chunkFetch ?? nothing,
+      chunkReceived: this.#chunkReceived ?? nothing,
+      ...(this.#restore && { restore: this.#restore }),
+      reads: this.#reads ?? nothing,
+      failedReads: this.#failedReads ?? nothing,
       changed: this.#changed,
     };
     this.#hardState = undefined;
@@ -100,9 +131,12 @@ export class Outbox {
     this.#afterHardState = [];
     this.#committed = undefined;
     this.#committedByAll = undefined;
-    this.#fetch = [];
-    this.#reads = [];
-    this.#failedReads = [];
+    this.#fetch = undefined;
+    this.#chunkFetch = undefined;
+    this.#chunkReceived = undefined;
+    this.#restore = undefined;
+    this.#reads = undefined;
+    this.#failedReads = undefined;
     this.#changed = false;
     this.#owed = false;
     return effects;

@@ -1,5 +1,6 @@
 import type { Height } from '@concordat/std';
 import type { PeerProgress } from './consensus.ts';
+import type { Sending } from './snapshot-send.ts';
 
 /**
  * What a leader knows and owes of one peer. While *probing* it has one append out and looks for
@@ -31,6 +32,10 @@ export class Progress implements PeerProgress {
   heardAt: number;
   /** Round with which a retiring peer was told that it may go; 0 = not yet. */
   retireRound = 0;
+  /** The snapshot on its way to the peer; meanwhile it gets no entries. */
+  install: Sending | undefined;
+  /** Tick before which no snapshot is tried again. */
+  installFrom = 0;
   /** Tails of the appends in flight, oldest first, from `#inflightHead`. */
   #inflight: Height[] = [];
   #inflightHead = 0;
@@ -76,12 +81,23 @@ export class Progress implements PeerProgress {
     if (previousHeight <= this.received) return false;
     if (this.probing && previousHeight !== this.next - 1) return false;
     this.next = Math.max(this.received + 1, Math.min(next, previousHeight)) as Height;
+    this.#probe();
+    return true;
+  }
+
+  /** The peer has what the snapshot covers, up to `height`: the search for agreement goes on there. */
+  installed(height: Height): void {
+    this.install = undefined;
+    if (this.next <= height) this.next = (height + 1) as Height;
+    this.#probe();
+  }
+
+  #probe(): void {
     this.probing = true;
     this.probeSent = false;
     this.fetching = false;
     this.#inflight = [];
     this.#inflightHead = 0;
-    return true;
   }
 
   #release(): void {

@@ -8,7 +8,9 @@ import type {
   Proposed,
   RaftOptions,
   Refusal,
+  SnapshotPosition,
   Status,
+  ViewStart,
 } from './consensus.ts';
 import {
   handleTimeoutNow,
@@ -28,7 +30,18 @@ import {
 import type { Message } from './message.ts';
 import { requestRead } from './reads.ts';
 import { handleAppendResponse, provide, replicate } from './replication.ts';
+import {
+  chunkStored,
+  handleInstall,
+  restored,
+  restoreFailed,
+  startRestoring,
+} from './snapshot-receive.ts';
+import { handleInstallResponse, offerSnapshot, provideChunk } from './snapshot-send.ts';
 import { RaftState } from './state.ts';
+
+/** Views a network cannot reach, one a microsecond for eight years: views to come stay countable. */
+const maxView = 2 ** 48;
 
 /**
  * Raft (Ongaro and Ousterhout 2014; thesis 2014) for nodes that never restart under one identity,
@@ -55,6 +68,7 @@ class Raft implements Consensus {
   step(from: NodeId, message: Message): Refusal | undefined {
     const state = this.#state;
     if (from === state.self) return { code: 'UNEXPECTED', message: 'a message of our own' };
+    if (message.view > maxView) return { code: 'MALFORMED', message: `view ${message.view}` };
     switch (message.type) {
       case 'append':
         return handleAppend(state, from, message);
@@ -66,6 +80,10 @@ class Raft implements Consensus {
         return handleVoteResponse(state, from, message);
       case 'timeout-now':
         return handleTimeoutNow(state, from, message);
+      case 'install':
+        return handleInstall(state, from, message);
+      case 'install-response':
+        return handleInstallResponse(state, from, message);
     }
   }
 
@@ -87,6 +105,26 @@ class Raft implements Consensus {
 
   provide(peer: NodeId, entries: readonly Entry[]): void {
     if (this.#state.role === 'leader') provide(this.#state, peer, entries);
+  }
+
+  offerSnapshot(position: SnapshotPosition): void {
+    offerSnapshot(this.#state, position);
+  }
+
+  provideChunk(peer: NodeId, digest: string, index: number, bytes: Uint8Array | undefined): void {
+    if (this.#state.role === 'leader') provideChunk(this.#state, peer, { digest, index, bytes });
+  }
+
+  chunkStored(digest: string, index: number): void {
+    chunkStored(this.#state, digest, index);
+  }
+
+  restored(digest: string, known?: { readonly viewHistory: readonly ViewStart[] }): void {
+    restored(this.#state, digest, known?.viewHistory);
+  }
+
+  restoreFailed(digest: string): void {
+    restoreFailed(this.#state, digest);
   }
 
   addLearner(peer: NodeId): void {
@@ -111,12 +149,16 @@ class Raft implements Consensus {
   takeEffects(): Effects | undefined {
     const state = this.#state;
     if (state.role === 'leader') replicate(state);
-    else sendOwedAcknowledgement(state);
+    else {
+      startRestoring(state);
+      sendOwedAcknowledgement(state);
+    }
     return state.outbox.take();
   }
 
   get status(): Status {
     const { role, view, leader, committed, log, configurations, progress, retired } = this.#state;
+    const { offered, reception } = this.#state;
     return {
       role,
       view,
@@ -126,6 +168,8 @@ class Raft implements Consensus {
       lastView: log.lastView,
       configurations: configurations.list,
       progress,
+      ...(offered && { offered }),
+      ...(reception && { receiving: reception }),
       retired,
     };
   }

@@ -9,6 +9,7 @@ import {
 import type { AppendResponse } from './message.ts';
 import type { Progress } from './progress.ts';
 import { confirmReads, openReadRound } from './reads.ts';
+import { driveInstall, isOvertaken, startInstall, wantsSnapshot } from './snapshot-send.ts';
 import { becomeFollower, type RaftState, successorsKnow } from './state.ts';
 
 /** Sends every peer what it lacks, as far as flow control allows. */
@@ -16,7 +17,8 @@ export function replicate(state: RaftState): void {
   openReadRound(state);
   const retire = state.retiring.size > 0 && successorsKnow(state);
   for (const [peer, progress] of state.progress) {
-    replicateTo(state, peer, progress);
+    if (!progress.install) replicateTo(state, peer, progress);
+    if (progress.install) driveInstall(state, peer, progress.install);
     if (retire && progress.retireRound === 0 && state.retiring.has(peer)) {
       state.round += 1;
       progress.retireRound = state.round;
@@ -30,6 +32,10 @@ export function replicate(state: RaftState): void {
 
 function replicateTo(state: RaftState, peer: NodeId, progress: Progress): void {
   const { log, options } = state;
+  if (wantsSnapshot(state, progress, 'at hand')) {
+    startInstall(state, progress);
+    return;
+  }
   for (;;) {
     if (progress.probing) {
       // While it is unanswered only heartbeats repeat it, empty: a slow peer is not buried.
@@ -63,7 +69,8 @@ export function provide(state: RaftState, peer: NodeId, entries: readonly Entry[
     height = (height + 1) as Height;
   }
   if (height === progress.next) {
-    progress.fetchFrom = state.now + state.options.heartbeatTicks;
+    if (wantsSnapshot(state, progress, 'missing')) startInstall(state, progress);
+    else progress.fetchFrom = state.now + state.options.heartbeatTicks;
     return;
   }
   const usable = height - progress.next;
@@ -120,6 +127,7 @@ export function handleAppendResponse(
   if (response.round > progress.round) progress.round = response.round;
   if (response.committed > progress.committed) progress.committed = response.committed;
 
+  if (isOvertaken(progress)) progress.install = undefined;
   if (response.rejected) backOff(state, progress, response.rejected);
   else {
     const matchBefore = progress.match;

@@ -1,11 +1,12 @@
 import { assert, type Height, type NodeId, type View } from '@concordat/std';
 import { Configurations } from './configurations.ts';
-import type { RaftOptions, Role } from './consensus.ts';
+import type { RaftOptions, Role, SnapshotPosition } from './consensus.ts';
 import { Log } from './log.ts';
 import type { LogPosition } from './message.ts';
 import { Outbox } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import { hasQuorum, quorumSizesOf } from './quorum.ts';
+import type { Reception } from './snapshot-receive.ts';
 
 /** A linearizable read that waits for a quorum to confirm the leader; round 0 = not asked yet. */
 export interface PendingRead {
@@ -47,6 +48,11 @@ export class RaftState {
   /** Follower: the leader's latest round of reads. */
   leaderRound = 0;
 
+  /** A snapshot on its way in. */
+  reception: Reception | undefined;
+  /** The newest snapshot this node can send. */
+  offered: SnapshotPosition | undefined;
+
   /** Candidate: who granted. */
   readonly votes = new Set<NodeId>();
 
@@ -79,6 +85,11 @@ export class RaftState {
     this.received = initial.committed;
     this.role = this.isVoter() ? 'follower' : 'learner';
     resetElectionTimeout(this);
+  }
+
+  /** The driver is replacing log and state: neither changes, nor decides anything, meanwhile. */
+  get restoring(): boolean {
+    return this.reception?.restoring === true;
   }
 
   /** Whether this node counts in some active configuration. */
@@ -145,6 +156,8 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
   if (state.received < height && state.role !== 'leader') state.received = height;
   state.outbox.committed(height);
   state.log.evict(height);
+  // What a snapshot covers and this node has by other ways, it need not be sent.
+  if (state.reception && state.reception.position.height <= height) state.reception = undefined;
   const removed = state.configurations.committed(height);
   if (!removed) return false;
   for (const node of removed) {
@@ -176,7 +189,8 @@ export function configurationChanged(state: RaftState): void {
  * from any survivor that has it.
  */
 export function learnCommit(state: RaftState, position: LogPosition): void {
-  if (state.role === 'leader' || position.height <= state.committed || position.view === 0) return;
+  if (state.role === 'leader' || state.restoring) return;
+  if (position.height <= state.committed || position.view === 0) return;
   if (state.log.viewAt(position.height) === position.view) advanceCommit(state, position.height);
 }
 

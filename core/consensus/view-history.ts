@@ -23,6 +23,11 @@ export class ViewHistory {
     return this.#views[this.#views.length - 1] ?? (0 as View);
   }
 
+  /** Height at which the newest run starts; 0 when there is none. */
+  get lastStart(): Height {
+    return this.#starts[this.#starts.length - 1] ?? (0 as Height);
+  }
+
   /** The entry at `height` has this view. Heights come in order, views never fall. */
   extend(height: Height, view: View): void {
     const last = this.#views.length - 1;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DecodeError } from '@concordat/std';
-import { decodeMessage, encodeMessage, type Message } from '../index.ts';
-import { among, entry, height, view } from './network.ts';
+import { decodeMessage, encodeMessage, type Message, maxChunkBytes } from '../index.ts';
+import { among, entry, height, snapshotAt, view } from './network.ts';
 
 const at = (h: number, v: number) => ({ height: height(h), view: view(v) });
 const response = {
@@ -12,6 +12,16 @@ const response = {
   match: height(4),
   received: height(5),
   committed: height(2),
+} as const;
+
+const position = snapshotAt({ height: 9, view: 2, chunks: 7 }, among('abc'), 8);
+const installed = {
+  type: 'install-response',
+  view: view(5),
+  digest: position.digest,
+  next: 2,
+  received: 3,
+  height: height(1),
 } as const;
 
 const messages: Message[] = [
@@ -34,6 +44,17 @@ const messages: Message[] = [
   { type: 'vote-request', view: view(2 ** 40), pre: true, last: at(9, 1), committed: at(1, 1) },
   { type: 'vote-response', view: view(4), pre: false, granted: true, committed: at(0, 0) },
   { type: 'timeout-now', view: view(4) },
+  { type: 'install', view: view(5), position, index: 6, bytes: Buffer.from('chunk') },
+  {
+    type: 'install',
+    view: view(5),
+    position: { ...position, configuration: among('abc', 1, 3) },
+    index: 0,
+    bytes: Buffer.alloc(0),
+  },
+  installed,
+  { ...installed, refused: 'OLD_SNAPSHOT' },
+  { ...installed, refused: 'SNAPSHOT_REJECTED' },
 ];
 
 const bytesOf = (message: Message): Buffer => Buffer.concat(encodeMessage(message));
@@ -83,4 +104,21 @@ test('counts beyond the limits are refused before anything is allocated for them
     entries: [{ ...entry(3, 7), configuration: among('aa') }],
   });
   assert.throws(() => decodeMessage(twice), { code: 'INVALID' });
+  const chunk = bytesOf({
+    type: 'install',
+    view: view(5),
+    position,
+    index: 6,
+    bytes: Buffer.alloc(1),
+  });
+  chunk.writeUInt32BE(maxChunkBytes + 1, chunk.length - 5);
+  assert.throws(() => decodeMessage(chunk), { code: 'TOO_LARGE' });
+  const nobody = bytesOf({
+    type: 'install',
+    view: view(5),
+    position: { ...position, configuration: among('') },
+    index: 0,
+    bytes: Buffer.alloc(0),
+  });
+  assert.throws(() => decodeMessage(nobody), DecodeError);
 });

@@ -9,6 +9,7 @@ import {
   type Message,
   type RaftOptions,
   type Refusal,
+  type SnapshotPosition,
 } from '../index.ts';
 
 /** Identity of the node with this one-letter hex name. */
@@ -50,11 +51,40 @@ export const options = (name: string, voters: string): RaftOptions => ({
   initial: empty(voters),
 });
 
+/** Chunks of the snapshot at a height: the same on every node, as their digest is. */
+export const chunkOf = (position: SnapshotPosition, index: number): Uint8Array =>
+  Buffer.from(`chunk ${index} of ${position.digest}`);
+
+/** A snapshot of so many chunks at a position of a log ordered by these voters. */
+export const snapshotAt = (
+  at: { height: number; view: number; chunks: number },
+  configuration: Configuration,
+  configurationHeight = 0,
+): SnapshotPosition => ({
+  height: height(at.height),
+  view: view(at.view),
+  configuration,
+  configurationHeight: height(configurationHeight),
+  chunks: at.chunks,
+  digest: `${at.view}${at.height.toString().padStart(9, '0')}`.padStart(64, '0'),
+});
+
 /** One machine, a log as its disk, and everything it did. */
 export class TestNode {
   readonly name: string;
   readonly raft: Consensus;
+  /** Entries after `base`. */
   readonly disk: Entry[] = [];
+  /** Height of the snapshot the log begins after. */
+  base = 0;
+  /** Snapshots it can send, by digest. */
+  readonly snapshots = new Map<string, SnapshotPosition>();
+  /** Chunks it was handed and has stored, by digest. */
+  readonly chunks = new Map<string, Uint8Array[]>();
+  readonly restored: SnapshotPosition[] = [];
+  /** Whether it stores chunks at once, and restores what is complete. */
+  storesChunks = true;
+  restores = true;
   readonly seen: Effects[] = [];
   readonly reads: string[] = [];
   readonly failedReads: string[] = [];
@@ -79,7 +109,9 @@ export class TestNode {
     for (let effects = this.raft.takeEffects(); effects; effects = this.raft.takeEffects()) {
       this.seen.push(effects);
       if (effects.hardState) this.votedFor = effects.hardState.votedFor;
-      if (effects.truncateAfter !== undefined) this.disk.length = effects.truncateAfter;
+      if (effects.truncateAfter !== undefined) {
+        this.disk.length = effects.truncateAfter - this.base;
+      }
       this.disk.push(...effects.append);
       if (effects.committed !== undefined) this.committed = effects.committed;
       if (effects.committedByAll !== undefined) this.committedByAll = effects.committedByAll;
@@ -90,8 +122,44 @@ export class TestNode {
       for (const { peer, from, maxBytes } of effects.fetch) {
         this.raft.provide(peer, this.#read(from, maxBytes));
       }
+      this.#carrySnapshots(effects);
     }
     return out;
+  }
+
+  #carrySnapshots({ chunkFetch, chunkReceived, restore }: Effects): void {
+    for (const { peer, digest, index } of chunkFetch) {
+      const position = this.snapshots.get(digest);
+      this.raft.provideChunk(peer, digest, index, position && chunkOf(position, index));
+    }
+    for (const { position, index, bytes } of chunkReceived) {
+      const stored = (index > 0 && this.chunks.get(position.digest)) || [];
+      this.chunks.set(position.digest, stored);
+      if (stored.length !== index) throw new Error(`chunk ${index} after ${stored.length}`);
+      stored.push(bytes);
+      if (this.storesChunks) this.raft.chunkStored(position.digest, index);
+    }
+    if (restore && this.restores) this.restore(restore);
+  }
+
+  /** Makes a snapshot's state its own; the log begins after it. */
+  restore(position: SnapshotPosition): void {
+    const expected = Array.from({ length: position.chunks }, (_, at) => chunkOf(position, at));
+    const stored = this.chunks.get(position.digest) ?? [];
+    if (Buffer.compare(Buffer.concat(stored), Buffer.concat(expected)) !== 0) {
+      throw new Error('restores other chunks than were offered');
+    }
+    this.disk.length = 0;
+    this.base = position.height;
+    this.committed = position.height;
+    this.restored.push(position);
+    this.raft.restored(position.digest);
+  }
+
+  /** Has this snapshot from now on. */
+  offer(position: SnapshotPosition): void {
+    this.snapshots.set(position.digest, position);
+    this.raft.offerSnapshot(position);
   }
 
   /** Everything handed to the disk so far is durable. */
@@ -109,7 +177,8 @@ export class TestNode {
   #read(from: Height, maxBytes: number): Entry[] {
     const entries: Entry[] = [];
     let bytes = 0;
-    for (const one of this.disk.slice(from - 1)) {
+    if (from <= this.base) return [];
+    for (const one of this.disk.slice(from - 1 - this.base)) {
       bytes += one.payload.length;
       if (entries.length > 0 && bytes > maxBytes) break;
       entries.push(one);
