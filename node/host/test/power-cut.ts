@@ -6,10 +6,8 @@ import { dirname, join } from 'node:path';
 
 // Lets the power fail before any one change of the disk, and forgets what was not synced.
 
-/** What a file operation meets once the power is off. */
-class PowerCut extends Error {
-  readonly code = 'EIO';
-}
+/** System code of what a file operation meets from the cut on. */
+export type CutCode = 'EIO' | 'ENOSPC';
 
 type Operation = (...args: never[]) => Promise<unknown>;
 
@@ -35,19 +33,21 @@ interface Undo {
 /** The changes between two syncs, and the number of changes until the power fails. */
 class Disk {
   left: number;
+  readonly #code: CutCode;
   readonly #handles = new Set<FileHandle>();
   readonly #paths = new Map<FileHandle, string>();
   /** Bytes of each file, by number, that would be there after a crash. */
   readonly #syncedBytes = new Map<number, number>();
   #undo: Undo[] = [];
 
-  constructor(directory: string, changes: number) {
+  constructor(directory: string, changes: number, code: CutCode) {
     this.left = changes;
+    this.#code = code;
     for (const file of filesBelow(directory)) this.#synced(file);
   }
 
   change(): void {
-    if (this.left === 0) throw new PowerCut('the power is off');
+    if (this.left === 0) throw Object.assign(new Error('the power is off'), { code: this.#code });
     this.left--;
   }
 
@@ -75,7 +75,9 @@ class Disk {
     const replaced = fs.existsSync(to) ? fs.readFileSync(to) : undefined;
     const run = () => {
       fs.renameSync(to, from);
-      if (replaced) fs.writeFileSync(to, replaced);
+      if (!replaced) return;
+      fs.writeFileSync(to, replaced);
+      this.#synced(to);
     };
     this.#undo.push({ path: dirname(to), run });
   }
@@ -170,6 +172,8 @@ export interface CutStory {
   readonly act: (directory: string) => Promise<void>;
   /** What must hold afterwards; `cut` names the case. */
   readonly check: (directory: string, cut: string) => Promise<void>;
+  /** Default `EIO`. */
+  readonly code?: CutCode;
 }
 
 /**
@@ -177,13 +181,18 @@ export interface CutStory {
  * everything kept that was written, and with everything lost that was not synced.
  * @returns how many changes it makes
  */
-export async function cutEverywhere({ prepare, act, check }: CutStory): Promise<number> {
+export async function cutEverywhere({
+  prepare,
+  act,
+  check,
+  code = 'EIO',
+}: CutStory): Promise<number> {
   for (let changes = 0; ; changes++) {
     for (const outcome of ['kept', 'lost'] as const) {
       const directory = await mkdtemp(join(tmpdir(), 'cut-'));
       try {
         await prepare(directory);
-        const current = new Disk(directory, changes);
+        const current = new Disk(directory, changes, code);
         disk = current;
         await act(directory);
         disk = undefined;
