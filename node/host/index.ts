@@ -1,5 +1,6 @@
 export { type HostConfig, loadConfig, parseConfig, type WorkerConfig } from './config.ts';
 export { HostError, type HostErrorCode } from './errors.ts';
+export { closeStores, type LaunchStores, openStores } from './launch-stores.ts';
 export { LedgerStore, type LedgerStoreOptions } from './ledger-store.ts';
 export { Log, type LogFields, type LogLevel } from './log.ts';
 export { ManagerSession, type ManagerSessionOptions } from './manager-session.ts';

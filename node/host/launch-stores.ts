@@ -19,7 +19,7 @@ export type LedgerEvents = Omit<LedgerStoreOptions, 'directory' | 'chunkBytes'>;
  * @throws HostError LEDGER_HOLE, LEDGER_OVERLAP, LEDGER_DAMAGED, DISK_FULL, DISK_ERROR
  */
 export async function openStores(
-  { dataDirectory, ledger: { chunkBytes } }: HostConfig,
+  { dataDirectory, ledger: { chunkBytes } }: Pick<HostConfig, 'dataDirectory' | 'ledger'>,
   log: Log,
   events: LedgerEvents,
 ): Promise<LaunchStores> {
