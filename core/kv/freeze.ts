@@ -113,13 +113,12 @@ export class Freeze implements FrozenState, SectionReader {
         left -= this.#writeValue(this.#value, left);
         continue;
       }
-      const pair = pairs.take();
-      if (pair === undefined) {
+      if (!pairs.next()) {
         this.#endTable();
         break;
       }
       this.#entriesLeft--;
-      left -= this.#writePair(pair.key, pair.value);
+      left -= this.#writePair(pairs.key, pairs.value);
     }
     return left;
   }
