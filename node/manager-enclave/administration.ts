@@ -7,6 +7,7 @@ import {
   readConstitution,
 } from '@concordat/governance';
 import {
+  type FrozenState,
   type ReadView,
   Store,
   type TableDeclaration,
@@ -18,7 +19,7 @@ import { fromHex, type Height, type NodeId, utf8 } from '@concordat/std';
 import {
   configurationRow,
   configurationUnder,
-  configurationValue,
+  writeConfiguration,
 } from './configuration-record.ts';
 import { sessionKeyTables } from './session-keys.ts';
 import { snapshotTables } from './snapshot-record.ts';
@@ -115,11 +116,7 @@ export class Administration {
       const result = body(set);
       const configuration = configurationUnder(readConstitution(set));
       const changed = !sameConfiguration(configuration, before);
-      if (changed) {
-        set
-          .table(configurationRow.table)
-          .set(configurationRow.key, configurationValue(configuration));
-      }
+      if (changed) writeConfiguration(set, { height, configuration });
       // A block whose transaction changed nothing else still records that its view was opened.
       set.table(openingTable).set('height', utf8(String(height)));
       const transactions = [set.takeWriteSet()];
@@ -145,6 +142,24 @@ export class Administration {
     this.#store.commit(height);
     this.#committed = undefined;
     return true;
+  }
+
+  /** Keeps the committed state of now, while later blocks change it. */
+  freeze(): FrozenState {
+    return this.#store.freeze();
+  }
+
+  /**
+   * Replaces the state by one from a snapshot, all of it committed.
+   * @throws KvError MALFORMED, UNKNOWN_TABLE: then it is empty; and what reading a chunk throws
+   */
+  async restore(chunks: number, read: (index: number) => Promise<Uint8Array>): Promise<void> {
+    this.#store.clear();
+    const writer = this.#store.restore(chunks);
+    for (let index = 0; index < chunks; index++) writer.chunk(await read(index));
+    writer.finish();
+    this.#committed = undefined;
+    this.#headMoved();
   }
 
   /** Takes back blocks above a height. */

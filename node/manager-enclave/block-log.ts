@@ -1,6 +1,9 @@
 import {
-  type HistoryMark,
-  HistoryTree,
+  type BlockHeader,
+  type CompletedPage,
+  type HistoryTree,
+  LedgerError,
+  LedgerIndex,
   type OpenedBlock,
   openBlock,
   type SealedBlock,
@@ -12,16 +15,17 @@ import {
   assert,
   type Digest,
   type Epoch,
+  equalBytes,
   type Height,
   type NodeId,
   type Seqno,
   toDigest,
+  toEpoch,
   toHeight,
   toSeqno,
   toView,
   type View,
 } from '@concordat/std';
-import { NumberColumn } from './growable.ts';
 
 /** What sealing a block needs beside its transactions. */
 export interface SealRequest {
@@ -42,103 +46,141 @@ export interface BlockLogKeys {
   sign(bytes: Uint8Array): Uint8Array;
 }
 
-interface TailBlock {
-  readonly before: HistoryMark;
+/** What is known of a block beyond the index while it is the newest committed one or above it. */
+interface BlockEnd {
   readonly headerHash: Digest;
+  readonly historyRoot: Digest;
+  readonly epoch: Epoch;
+  readonly timeMs: number;
+}
+
+/** The end of the committed ledger: what a snapshot says beside the states. */
+export interface CommittedEnd extends BlockEnd {
+  readonly height: Height;
+  readonly view: View;
+  readonly nextSeqno: Seqno;
+}
+
+/** Where a ledger goes on that is not read from its first block. */
+export interface LedgerBase {
+  /** The history summary at the block before the first one to come. */
+  readonly summary: Uint8Array;
+  readonly headerHash: Digest;
+  readonly historyRoot: Digest;
+  readonly epoch: Epoch;
 }
 
 const noBlock = toDigest(new Uint8Array(32));
+const nothing: BlockEnd = {
+  headerHash: noBlock,
+  historyRoot: noBlock,
+  epoch: toEpoch(0),
+  timeMs: 0,
+};
 
 /**
- * The ledger as the manager enclave holds it in memory: position, history tree, and for blocks
+ * The ledger as the manager enclave holds it in memory: index and history tree, and for blocks
  * not yet committed what is needed to take them back. It seals new blocks on the leader and opens
  * (decrypts and checks) received ones on followers; the bytes themselves live on the host.
  */
 export class BlockLog {
   readonly #keys: BlockLogKeys;
   readonly #self: NodeId;
-  readonly history = new HistoryTree();
-  readonly #firstSeqnos = new NumberColumn();
-  readonly #views = new NumberColumn();
-  readonly #tail = new Map<number, TailBlock>();
-  #nextSeqno = toSeqno(1);
-  #headerHash: Digest = noBlock;
-  #committed: { height: Height; headerHash: Digest } = { height: toHeight(0), headerHash: noBlock };
+  #index = new LedgerIndex();
+  readonly #tail = new Map<number, BlockEnd>();
+  #newest = nothing;
+  #committed = nothing;
+  /** Position sealed last, over whatever history: heights rise within a view, or the view has. */
+  #sealed = { view: 0, height: 0 };
 
   constructor(self: NodeId, keys: BlockLogKeys) {
     this.#self = self;
     this.#keys = keys;
   }
 
+  /** The tree over all block roots. */
+  get history(): HistoryTree {
+    return this.#index.history;
+  }
+
   /** Height of the newest block, 0 when there is none. */
   get lastHeight(): Height {
-    return toHeight(this.#views.length);
+    return this.#index.lastHeight;
   }
 
   /** View of the newest block, 0 when there is none. */
   get lastView(): View {
-    return toView(this.#views.at(this.#views.length - 1) ?? 0);
+    return this.#index.lastView;
   }
 
   /** Seqno of the newest transaction, 0 when there is none. */
   get lastSeqno(): Seqno {
-    return toSeqno(this.#nextSeqno - 1);
+    return toSeqno(this.#index.nextSeqno - 1);
   }
 
   /** Height of the newest committed block. */
   get committedHeight(): Height {
-    return this.#committed.height;
+    return this.#index.committedHeight;
   }
 
   /** View of the newest committed block, 0 when there is none. */
   get committedView(): View {
-    return toView(this.#views.at(this.#committed.height - 1) ?? 0);
+    return this.viewAt(this.committedHeight) ?? toView(0);
   }
 
   /** Seqno of the newest committed transaction. */
   get committedSeqno(): Seqno {
-    const next = this.#firstSeqnos.at(this.#committed.height);
-    return toSeqno((next ?? this.#nextSeqno) - 1);
+    return this.#index.committedSeqno;
+  }
+
+  /** The end of the committed ledger. */
+  get committedEnd(): CommittedEnd {
+    const { committedHeight: height, committedView: view, committedSeqno } = this;
+    return { ...this.#committed, height, view, nextSeqno: toSeqno(committedSeqno + 1) };
   }
 
   /** History root over all blocks, 32 zero bytes when there is none. */
   get root(): Digest {
-    return this.history.size === 0 ? noBlock : this.history.root();
+    return this.#newest.historyRoot;
   }
 
   /** View of the block at a height; undefined when there is none. */
   viewAt(height: number): View | undefined {
-    const view = this.#views.at(height - 1);
-    return view === undefined ? undefined : toView(view);
+    return this.#index.viewAt(height);
   }
 
-  /** First seqno of the block at a height; undefined when there is none. */
-  firstSeqnoAt(height: number): Seqno | undefined {
-    const seqno = this.#firstSeqnos.at(height - 1);
-    return seqno === undefined ? undefined : toSeqno(seqno);
+  /** View of the block with a transaction; undefined beyond the end. */
+  viewOfSeqno(seqno: number): View | undefined {
+    return this.#index.viewOfSeqno(seqno);
   }
 
-  /** The block that holds a transaction, and its position there; undefined beyond the end. */
+  /**
+   * The block that holds a transaction, and its position there; undefined beyond the end.
+   * @throws LedgerError PAGE_NEEDED
+   */
   locate(seqno: number): { height: Height; index: number } | undefined {
-    if (seqno < 1 || seqno >= this.#nextSeqno) return undefined;
-    const at = this.#firstSeqnos.lastNotAbove(seqno);
-    return { height: toHeight(at + 1), index: seqno - (this.#firstSeqnos.at(at) as number) };
+    return this.#index.locate(seqno);
   }
 
   /** Seals the next block and makes it the newest (still uncommitted). */
   seal(request: SealRequest): SealedBlock {
-    const before = this.history.mark();
+    const { view } = request;
+    const height = toHeight(this.lastHeight + 1);
+    const last = this.#sealed;
+    const rises = view > last.view || (view === last.view && height > last.height);
+    assert(rises, `a second block of view ${view} at height ${height}: its nonce would repeat`);
+    this.#sealed = { view, height };
     const sealed = sealBlock({
       ...request,
-      height: toHeight(this.lastHeight + 1),
-      firstSeqno: this.#nextSeqno,
+      height,
+      firstSeqno: this.#index.nextSeqno,
       epoch: request.sessionKey.epoch,
       leader: this.#self,
-      previous: this.#headerHash,
+      previous: this.#newest.headerHash,
       history: this.history,
       sign: this.#keys.sign,
     });
-    this.#append(before, sealed.header.count, request.view, sealed.headerHash);
+    this.#append(sealed.header, sealed);
     return sealed;
   }
 
@@ -147,64 +189,87 @@ export class BlockLog {
    * @throws LedgerError with the height and the reason when anything about it is wrong
    */
   open(bytes: Uint8Array): OpenedBlock {
-    const before = this.history.mark();
     const opened = openBlock(bytes, {
       sessionKey: (epoch) => this.#keys.sessionKey(epoch),
       nodeKey: (node) => this.#keys.nodeKey(node),
       history: this.history,
-      previous: this.#headerHash,
+      previous: this.#newest.headerHash,
       expectedHeight: toHeight(this.lastHeight + 1),
-      expectedFirstSeqno: this.#nextSeqno,
+      expectedFirstSeqno: this.#index.nextSeqno,
+      previousView: this.lastView,
     });
-    this.#append(before, opened.header.count, opened.header.view, opened.headerHash);
+    this.#append(opened.header, opened);
     return opened;
   }
 
-  #append(before: HistoryMark, count: number, view: View, headerHash: Digest): void {
-    this.#firstSeqnos.push(this.#nextSeqno);
-    this.#views.push(view);
-    this.#nextSeqno = toSeqno(this.#nextSeqno + count);
-    this.#headerHash = headerHash;
-    this.#tail.set(this.#views.length, { before, headerHash });
+  #append(
+    header: BlockHeader,
+    { headerHash, historyRoot }: Pick<BlockEnd, 'headerHash' | 'historyRoot'>,
+  ): void {
+    const { epoch, timeMs } = header;
+    this.#index.append(header);
+    this.#newest = { headerHash, historyRoot, epoch, timeMs };
+    this.#tail.set(header.height, this.#newest);
   }
 
   /** Takes back every block above a height. Committed blocks cannot be taken back. */
   truncate(after: Height): void {
-    assert(after >= this.#committed.height, `truncation to ${after} below the committed height`);
-    if (after >= this.lastHeight) return;
-    const first = this.#tail.get(after + 1);
-    assert(first, 'uncommitted blocks are kept until they commit');
-    this.history.restore(first.before);
-    for (let height = after + 1; height <= this.#views.length; height++) this.#tail.delete(height);
-    this.#nextSeqno = toSeqno(this.#firstSeqnos.at(after) as number);
-    this.#firstSeqnos.truncate(after);
-    this.#views.truncate(after);
-    this.#headerHash =
-      after === this.#committed.height
-        ? this.#committed.headerHash
-        : (this.#tail.get(after) as TailBlock).headerHash;
+    const last = this.lastHeight;
+    this.#index.truncate(after);
+    for (let height = after + 1; height <= last; height++) this.#tail.delete(height);
+    this.#newest = this.#tail.get(this.lastHeight) ?? this.#committed;
   }
 
   /** Marks every block up to a height as committed. */
   commit(height: Height): void {
-    const from = this.#committed.height;
+    const from = this.committedHeight;
     if (height <= from) return;
     const last = this.#tail.get(height);
     assert(last, `commit of block ${height} that is not in the log`);
-    this.#committed = { height, headerHash: last.headerHash };
+    this.#index.commit(height);
+    this.#committed = last;
     for (let each = from + 1; each <= height; each++) this.#tail.delete(each);
   }
 
   /** Where each view of the log begins, for consensus to resume from. */
   viewHistory(): { view: View; fromHeight: Height }[] {
-    const history: { view: View; fromHeight: Height }[] = [];
-    let last = -1;
-    for (let at = 0; at < this.#views.length; at++) {
-      const view = this.#views.at(at) as number;
-      if (view === last) continue;
-      history.push({ view: toView(view), fromHeight: toHeight(at + 1) });
-      last = view;
+    return this.#index
+      .viewStarts()
+      .map(({ view, fromHeight }) => ({ view: toView(view), fromHeight: toHeight(fromHeight) }));
+  }
+
+  /**
+   * The history summary of the committed ledger, equal on every node.
+   */
+  committedSummary(): Uint8Array {
+    return this.#index.summary(this.committedHeight);
+  }
+
+  /** Pages completed since it was last asked: they are to be kept by the host. */
+  takeCompletedPages(): CompletedPage[] {
+    return this.#index.takeCompletedPages();
+  }
+
+  /**
+   * Brings back a page of the history that was asked for.
+   * @throws LedgerError WRONG_PAGE, MALFORMED
+   */
+  loadPage(page: number, bytes: Uint8Array): void {
+    this.#index.loadPage(page, bytes);
+  }
+
+  /**
+   * Goes on from a state that is committed, whatever the log holds.
+   * @throws LedgerError MALFORMED; WRONG_ROOT when the summary is of another history
+   */
+  restore({ summary, ...end }: LedgerBase): void {
+    const index = LedgerIndex.fromSummary(summary);
+    if (!equalBytes(index.history.root(), end.historyRoot)) {
+      throw new LedgerError('WRONG_ROOT', 'the summary of the history has another root');
     }
-    return history;
+    this.#index = index;
+    this.#tail.clear();
+    this.#newest = { ...end, timeMs: 0 };
+    this.#committed = this.#newest;
   }
 }

@@ -1,7 +1,12 @@
-import { type Configuration, configurationFault, type QuorumSizes } from '@concordat/consensus';
+import {
+  type Configuration,
+  configurationFault,
+  type PlacedConfiguration,
+  type QuorumSizes,
+} from '@concordat/consensus';
 import { type Constitution, quorumSizesUnder } from '@concordat/governance';
-import { decodeWriteSet } from '@concordat/kv';
-import { fromUtf8, isHex64, toNodeId, utf8 } from '@concordat/std';
+import { decodeWriteSet, type ReadView, type TransactionSet } from '@concordat/kv';
+import { assert, fromUtf8, isHex64, toHeight, toNodeId, utf8 } from '@concordat/std';
 
 /**
  * Where the administrative ledger names the configuration in force, in public: a block that writes
@@ -10,6 +15,8 @@ import { fromUtf8, isHex64, toNodeId, utf8 } from '@concordat/std';
 export const configurationRow = {
   table: 'public:concordat.configuration',
   key: 'current',
+  /** Height of the block that wrote it, in decimal digits. */
+  sinceKey: 'since',
 } as const;
 
 /** Who orders blocks under a constitution: its trusted nodes, in a fixed order, by its quorums. */
@@ -22,9 +29,22 @@ export function configurationUnder(constitution: Constitution): Configuration {
   return quorums ? { voters, quorums } : { voters };
 }
 
-/** The bytes of the record. */
-export const configurationValue = ({ voters, quorums }: Configuration): Uint8Array =>
-  utf8(JSON.stringify({ voters, quorums }));
+/** Names the configuration that is in force from the block at a height on. */
+export function writeConfiguration(set: TransactionSet, placed: PlacedConfiguration): void {
+  const { voters, quorums } = placed.configuration;
+  const table = set.table(configurationRow.table);
+  table.set(configurationRow.key, utf8(JSON.stringify({ voters, quorums })));
+  table.set(configurationRow.sinceKey, utf8(String(placed.height)));
+}
+
+/** The configuration in force in a state that has its genesis. */
+export function configurationIn(view: ReadView): PlacedConfiguration {
+  const table = view.table(configurationRow.table);
+  const [value, since] = [table.get(configurationRow.key), table.get(configurationRow.sinceKey)];
+  const configuration = value && configurationOfValue(value);
+  assert(configuration && since, 'a state with its genesis has a configuration');
+  return { configuration, height: toHeight(Number(fromUtf8(since))) };
+}
 
 /**
  * The configuration a reconfiguration block puts in force, from its public write sets; undefined
@@ -34,14 +54,15 @@ export const configurationValue = ({ voters, quorums }: Configuration): Uint8Arr
 export function configurationOf(publicWrites: readonly Uint8Array[]): Configuration | undefined {
   for (const writes of publicWrites) {
     if (writes.length === 0) continue;
-    for (const { table, value } of decodeWriteSet(writes)) {
-      if (table === configurationRow.table && value) return configurationIn(value);
+    for (const { table, key, value } of decodeWriteSet(writes)) {
+      const isRow = table === configurationRow.table && key === configurationRow.key;
+      if (isRow && value) return configurationOfValue(value);
     }
   }
   return undefined;
 }
 
-function configurationIn(value: Uint8Array): Configuration | undefined {
+function configurationOfValue(value: Uint8Array): Configuration | undefined {
   try {
     return readConfiguration(JSON.parse(fromUtf8(value)));
   } catch {

@@ -304,11 +304,13 @@ export class LedgerDriver {
   }
 
   #commit(height: Height): void {
-    const from = toHeight(this.#log.committedHeight + 1);
-    if (height < from) return;
-    this.#log.commit(height);
-    this.#untoldCommitted = height;
-    this.#events.onCommitted(from, height);
+    while (this.#log.committedHeight < height) {
+      const from = toHeight(this.#log.committedHeight + 1);
+      const to = toHeight(Math.min(height, this.#events.nextStop(from)));
+      this.#log.commit(to);
+      this.#untoldCommitted = to;
+      this.#events.onCommitted(from, to);
+    }
   }
 
   async #fetch({ peer, from, maxBytes }: Effects['fetch'][number]): Promise<void> {

@@ -35,6 +35,8 @@ export interface LedgerEvents {
   onOpened(block: OpenedBlock): void;
   /** Blocks above this height are taken back. */
   onRollback(height: Height): void;
+  /** The next height from one on that `onCommitted` must end with; infinite when there is none. */
+  nextStop(from: number): number;
   /** Blocks `from`..`to` are committed. */
   onCommitted(from: Height, to: Height): void;
   /** Every voter knows blocks up to here as committed. */

@@ -100,12 +100,20 @@ export class LedgerReactions implements LedgerEvents {
     queue.rolledBack(height);
   }
 
+  nextStop(from: number): number {
+    return this.#context.snapshots.nextStop(from);
+  }
+
   onCommitted(from: Height, to: Height): void {
-    const { administration, feed, queue } = this.#context;
+    const { administration, feed, queue, pages, snapshots } = this.#context;
     const changed = administration.commit(to);
     feed.committed(from, to);
+    // Nothing may come between: this is the state after exactly these blocks.
+    snapshots.reached(to);
+    pages.keepCompleted();
     queue.committed(to);
     if (changed) {
+      snapshots.judge();
       this.#constitutionChanged(administration.committedConstitution);
       this.#announce(to);
     }

@@ -81,7 +81,7 @@ export async function replayLedger(
   node: NodeContext,
   { upTo, committed }: { readonly upTo: number; readonly committed: number },
 ): Promise<Replayed> {
-  const { log, administration, feed } = node;
+  const { log, administration, feed, pages } = node;
   const configurations: PlacedConfiguration[] = [];
   let sinceRest = 0;
   for await (const { block, height } of storedBlocks(node, upTo)) {
@@ -91,6 +91,7 @@ export async function replayLedger(
       log.commit(height);
       administration.commit(height);
       feed.committed(height, height);
+      pages.keepCompleted();
     }
     sinceRest += block.length;
     if (sinceRest > readBytes) {

@@ -6,12 +6,17 @@ import { type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
-import { BlockLog } from './block-log.ts';
+import type { Archive } from './archive.ts';
+import { ArchiveDesk } from './archive-desk.ts';
+import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
+import type { HeldBlocks } from './held-blocks.ts';
+import type { HistoryPages } from './history-pages.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
+import { createLedgerParts } from './ledger-parts.ts';
 import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
@@ -25,10 +30,12 @@ import type { PeerChannel } from './ports.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import { SessionKeys } from './session-keys.ts';
-import { StoredBlocks } from './stored-blocks.ts';
+import type { SnapshotDesk } from './snapshot-desk.ts';
+import type { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
@@ -71,6 +78,11 @@ export class Manager implements StandingNode {
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
+  readonly pages: HistoryPages;
+  readonly held: HeldBlocks;
+  readonly archive: Archive;
+  readonly snapshots: SnapshotDesk;
+  readonly refusals: RefusalCounts;
   readonly channel: PeerChannel;
   readonly forwarding: RequestForwarding;
   readonly readBarriers: ReadBarriers;
@@ -108,16 +120,14 @@ export class Manager implements StandingNode {
       onFailed: (code, message) => this.#failed(code, message),
     });
     this.sessionKeys = new SessionKeys(identity.nodeId, identity.encryption);
-    this.log = new BlockLog(identity.nodeId, {
-      sessionKey: (epoch) => this.sessionKeys.get(epoch),
-      nodeKey: (node) => this.peerDesk.nodeKey(node),
-      sign: (bytes) => identity.signing.sign(bytes),
-    });
-    this.stored = new StoredBlocks(control, {
-      history: this.log.history,
-      sessionKey: (epoch) => this.sessionKeys.get(epoch),
-      nodeCertificate: (node) => this.administration.node(node)?.certificate,
-    });
+    const ledger = createLedgerParts(this, (node) => this.peerDesk.nodeKey(node));
+    this.log = ledger.log;
+    this.stored = ledger.stored;
+    this.pages = ledger.pages;
+    this.held = ledger.held;
+    this.archive = ledger.archive;
+    this.snapshots = ledger.snapshots;
+    this.refusals = ledger.refusals;
     this.governance = new GovernanceDesk(this);
     this.doors = parts.ways.doors(this);
     this.peerDesk = new PeerDesk(this, {
@@ -126,6 +136,7 @@ export class Manager implements StandingNode {
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
       readIndex: () => this.readBarriers.answerPeer(),
+      archive: new ArchiveDesk(this),
     });
     this.channel = parts.ways.channel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
@@ -215,6 +226,7 @@ export class Manager implements StandingNode {
 
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
+    this.snapshots.stop();
     for (const timer of this.#timers) clearInterval(timer);
     this.control.log('manager.failed', { level: 'error', code, why: message });
     this.control.flush();
@@ -319,6 +331,7 @@ export class Manager implements StandingNode {
     this.doors.close();
     this.channel.stop();
     driver?.stop();
+    this.snapshots.stop();
     this.readBarriers.stop();
     if (driver && this.log.committedHeight > 0) {
       const kept = this.keeper.keepProgress(this.log.committedHeight).catch(() => undefined);

@@ -3,15 +3,20 @@ import type { ManagerStart } from '@concordat/bridge';
 import type { NodeId } from '@concordat/std';
 import type { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
+import type { Archive } from './archive.ts';
 import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
+import type { HeldBlocks } from './held-blocks.ts';
+import type { HistoryPages } from './history-pages.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PeerChannel } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
+import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { WorkerFeed } from './worker-feed.ts';
 import type { WorkerStates } from './worker-states.ts';
@@ -37,6 +42,15 @@ export interface NodeContext {
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
+  /** Pages of the history that are not in memory. */
+  readonly pages: HistoryPages;
+  /** Which blocks the host has. */
+  readonly held: HeldBlocks;
+  /** The past as other nodes have it. */
+  readonly archive: Archive;
+  /** Takes snapshots and gives them to others. */
+  readonly snapshots: SnapshotDesk;
+  readonly refusals: RefusalCounts;
   readonly readBarriers: ReadBarriers;
   readonly channel: PeerChannel;
   readonly network: NetworkIdentity;

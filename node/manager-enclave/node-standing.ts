@@ -39,12 +39,13 @@ export class NodeStanding {
 
   /** What is done about once a second. */
   takeStock(): void {
-    const { lifeCycle, leader, electionTimeoutMs, keeper, log } = this.#node;
+    const { lifeCycle, leader, electionTimeoutMs, keeper, log, snapshots } = this.#node;
     this.#node.publishStatus();
     const nowMs = Date.now();
     lifeCycle.hearsLeader(leader !== undefined, nowMs);
     lifeCycle.checkDisowned(leader !== undefined, nowMs);
     lifeCycle.checkNetworkLive(electionTimeoutMs, nowMs);
+    snapshots.judge();
     this.#keep(keeper.keepProgress(log.committedHeight));
   }
 

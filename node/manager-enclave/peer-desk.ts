@@ -1,5 +1,5 @@
 import type { Constitution } from '@concordat/governance';
-import { AssertionError, fromHex, type NodeId } from '@concordat/std';
+import { AssertionError, CodedError, fromHex, type NodeId } from '@concordat/std';
 import {
   type AdmittedPeer,
   type Judge,
@@ -7,6 +7,7 @@ import {
   reportDataFor,
   requireManifests,
 } from './admission.ts';
+import type { ArchiveDesk } from './archive-desk.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PresentPeer } from './peer-policy.ts';
@@ -21,6 +22,8 @@ export interface PeerRequests {
   administer(body: Buffer): Promise<Uint8Array>;
   /** The height of a linearizable read: u64. */
   readIndex(): Promise<Uint8Array>;
+  /** Blocks and pages of the past. */
+  readonly archive: Pick<ArchiveDesk, 'blocks' | 'page'>;
 }
 
 /** Refusals of one peer's messages by one code are told at most this often. */
@@ -90,7 +93,12 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
   }
 
   admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void {
-    this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
+    try {
+      this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
+    } catch (error) {
+      if (error instanceof CodedError) this.#context.refusals.add('channel', error.code);
+      throw error;
+    }
   }
 
   /** What this node knows when it judges another one. */
@@ -138,6 +146,8 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     this.#requireTrusted(session);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
+    if (kind === 'blocks') return this.#requests.archive.blocks(peer.nodeId, body);
+    if (kind === 'page') return this.#requests.archive.page(peer.nodeId, body);
     if (kind === 'read-index') return this.#requests.readIndex();
     throw new ManagerError('CHANNEL_FAILED', 'unknown request');
   }
@@ -161,6 +171,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
 
   /** Tells the log what a peer must not have sent, without letting it fill the log. */
   refusedMessage(peer: NodeId, code: string, why: string): void {
+    this.#context.refusals.add('consensus', code);
     const key = `${peer} ${code}`;
     const nowMs = Date.now();
     if (nowMs - (this.#told.get(key) ?? 0) < refusalLogIntervalMs) return;

@@ -15,32 +15,36 @@ export class ReceiptDesk {
   /** Where the transaction `view.seqno` stands. */
   status({ view, seqno }: { view: View; seqno: Seqno }): TransactionStatus {
     const { log } = this.#context;
-    const place = log.locate(seqno);
-    if (!place) {
+    const actual = log.viewOfSeqno(seqno);
+    if (actual === undefined) {
       // A committed ledger that has moved on to a later view will never hold it.
       return view < log.committedView && seqno > log.committedSeqno ? 'Invalid' : 'Unknown';
     }
-    const actual = log.viewAt(place.height);
-    const committed = place.height <= log.committedHeight;
+    const committed = seqno <= log.committedSeqno;
     if (actual === view) return committed ? 'Committed' : 'Pending';
     return committed ? 'Invalid' : 'Unknown';
   }
 
   /**
-   * The receipt of a committed transaction, from the stored block.
+   * The receipt of a committed transaction, from the stored block, or from another node's while
+   * this one's host does not have it yet.
    * @throws ManagerError TRANSACTION_NOT_FOUND, TRANSACTION_PENDING; LEDGER_CORRUPT with height and
-   *   reason when the host's copy of the block is damaged; SESSION_KEY_MISSING, HOST_FAULT
+   *   reason when the host's copy of the block is damaged; BLOCK_NOT_HELD, SESSION_KEY_MISSING,
+   *   HOST_FAULT
    */
   async receipt(id: { view: View; seqno: Seqno }): Promise<ReceiptJson> {
     const status = this.status(id);
     if (status === 'Pending' || status === 'Unknown') {
       throw new ManagerError('TRANSACTION_PENDING', `the transaction is ${status.toLowerCase()}`);
     }
-    const { log, stored } = this.#context;
-    const place = log.locate(id.seqno);
+    const { log, pages, stored, held, archive } = this.#context;
+    const place = await pages.answer(() => log.locate(id.seqno));
     if (status === 'Invalid' || !place) {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
-    return stored.receipt(place.height, id.seqno);
+    const { height } = place;
+    if (!held.has(height)) return archive.receipt(height, id.seqno);
+    const [block] = await stored.unchecked(height, height, 1);
+    return stored.prove(block as Uint8Array, height, id.seqno);
   }
 }

@@ -18,11 +18,15 @@ export interface RejoinRecord {
 
 /** A snapshot on this host that this node can open. */
 export interface KeptSnapshot {
+  /** 64 hex digits. */
+  readonly networkId: string;
   readonly height: number;
   /** Hex, 32 bytes: digest of its manifest. */
   readonly digest: string;
   /** Number of chunks, the manifest included. */
   readonly chunks: number;
+  /** Plaintext bytes of all chunks. */
+  readonly bytes: number;
   /** Hex, 32 bytes: what its chunks are sealed with. Secret. */
   readonly key: string;
 }

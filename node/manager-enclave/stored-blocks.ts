@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { buildReceipt, decodeHeader, type HistoryTree, type ReceiptJson } from '@concordat/ledger';
+import {
+  buildReceipt,
+  decodeHeader,
+  type HistoryTree,
+  neededPage,
+  type ReceiptJson,
+} from '@concordat/ledger';
 import { CodedError, type Epoch, type NodeId, type Seqno } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
@@ -10,7 +16,9 @@ export interface BlockSource {
 
 /** What a stored block is checked against. */
 export interface StoredBlockKeys {
-  readonly history: HistoryTree;
+  history(): HistoryTree;
+  /** Asks something of the history that may need pages which are not in memory. */
+  answer<Answer>(ask: () => Answer): Promise<Answer>;
   sessionKey(epoch: Epoch): { readonly epoch: Epoch; readonly key: Uint8Array } | undefined;
   /** PEM of the certificate the network issued to a node of the list. */
   nodeCertificate(node: NodeId): string | undefined;
@@ -34,29 +42,38 @@ export class StoredBlocks {
 
   /**
    * Blocks in order, as many as fit; at least the first.
-   * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT, SESSION_KEY_MISSING
+   * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT, SESSION_KEY_MISSING,
+   *   BLOCK_NOT_HELD when a page of the history cannot be had
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
-    const blocks = await this.#source.read(from, to, maxBytes);
-    if (blocks.length === 0) throw corrupt(from, 'the host no longer has the block', 'MISSING');
+    const blocks = await this.unchecked(from, to, maxBytes);
     for (let at = 0; at < blocks.length; at++) {
-      this.#prove(blocks[at] as Uint8Array, from + at);
+      await this.prove(blocks[at] as Uint8Array, from + at);
       if (at % checkedBlocksPerTurn === checkedBlocksPerTurn - 1) await nextTurn();
     }
     return blocks;
   }
 
   /**
-   * The receipt of a transaction in the block at this height.
-   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT, SESSION_KEY_MISSING
+   * Blocks in order as the host has them, at least the first: not checked.
+   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT
    */
-  async receipt(height: number, seqno: Seqno): Promise<ReceiptJson> {
-    const [block] = await this.#source.read(height, height, 1);
-    if (!block) throw corrupt(height, 'the host no longer has the block', 'MISSING');
-    return this.#prove(block, height, seqno);
+  async unchecked(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
+    const blocks = await this.#source.read(from, to, maxBytes);
+    if (blocks.length > 0) return blocks;
+    throw corrupt(from, 'the host no longer has the block', 'MISSING');
   }
 
-  /** A receipt proves the whole block: root, place in the history, and its leader's signature. */
+  /**
+   * Checks that a block, from wherever, is the one at this height, by making a receipt of one of
+   * its transactions (the first by default): that proves the whole block, its place in the history
+   * and its leader's signature.
+   * @throws ManagerError LEDGER_CORRUPT, SESSION_KEY_MISSING, BLOCK_NOT_HELD
+   */
+  prove(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
+    return this.#keys.answer(() => this.#prove(block, height, seqno));
+  }
+
   #prove(block: Uint8Array, height: number, seqno?: Seqno): ReceiptJson {
     try {
       const header = decodeHeader(block);
@@ -66,12 +83,12 @@ export class StoredBlocks {
       return buildReceipt({
         block,
         seqno: seqno ?? header.firstSeqno,
-        history: this.#keys.history,
+        history: this.#keys.history(),
         sessionKey: (epoch) => this.#sessionKey(epoch),
         nodeCertificatePem: this.#certificate(header.leader, height),
       });
     } catch (error) {
-      throw damaged(error, height);
+      throw neededPage(error) === undefined ? damaged(error, height) : error;
     }
   }
 

@@ -38,17 +38,16 @@ export class WorkerStates {
   }
 
   /**
-   * Has every worker keep the state of a height. Call it in the turn in which the workers were
-   * told that exactly the blocks up to it are committed.
-   * @param block its height, and the time in its header
+   * Has every worker keep the state after a block, given with the time in its header. Call it in
+   * the turn in which the workers were told that exactly the blocks up to it are committed.
    */
-  freeze(block: { readonly height: number; readonly timeMs: number }): FrozenWorkers {
+  freeze({ height, timeMs }: { readonly height: number; readonly timeMs: number }): FrozenWorkers {
     const request = this.#nextRequest;
     this.#nextRequest = (request % 0xffff_fffe) + 1;
     const links = [...this.#workers.links].sort((a, b) => a.index - b.index);
     for (const link of links) {
       this.#incoming.set(`${link.index} ${request}`, new Incoming(link, request));
-      link.send({ kind: 'snapshot', request, ...block });
+      link.send({ kind: 'snapshot', request, height, timeMs });
     }
     return {
       sources: links.map(({ index }) => index),

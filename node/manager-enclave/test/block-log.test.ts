@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toEpoch, toHeight, toView } from '@concordat/std';
 import { BlockLog } from '../block-log.ts';
-import { NumberColumn } from '../growable.ts';
 import { createNodeIdentity } from '../node-identity.ts';
 import { batch, entropyOf } from './fixture.ts';
 
@@ -96,15 +95,55 @@ test('a block that is flipped, cut, extended, repeated or out of order changes n
   assert.throws(() => log.open(first), { code: 'WRONG_HEIGHT' });
 });
 
-test('a column of numbers grows, shrinks and is searched', () => {
-  const column = new NumberColumn();
-  for (let value = 0; value < 5000; value++) column.push(value * 2);
-  assert.equal(column.length, 5000);
-  assert.equal(column.at(4999), 9998);
-  assert.equal(column.at(-1), undefined);
-  assert.equal(column.at(5000), undefined);
-  assert.equal(column.lastNotAbove(7), 3);
-  assert.equal(column.lastNotAbove(-1), -1);
-  column.truncate(2);
-  assert.equal(column.at(2), undefined);
+const baseOf = (log: BlockLog) => {
+  const { headerHash, historyRoot, epoch } = log.committedEnd;
+  return { summary: log.committedSummary(), headerHash, historyRoot, epoch };
+};
+
+test('a log goes on from the summary of another, and both stay the same', () => {
+  const leader = newLog();
+  for (const texts of [['a'], ['b', 'c'], ['d', 'e', 'f']]) leader.seal(sealing(1, ...texts));
+  leader.commit(toHeight(2));
+  const follower = newLog();
+  follower.seal(sealing(1, 'of no use'));
+  follower.restore(baseOf(leader));
+  assert.equal(follower.lastHeight, 2);
+  assert.equal(follower.committedHeight, 2);
+  assert.equal(follower.committedSeqno, 3);
+  assert.deepEqual(follower.root, leader.committedEnd.historyRoot);
+  leader.truncate(toHeight(2));
+  for (const texts of [['x'], ['y', 'z']]) follower.open(leader.seal(sealing(2, ...texts)).bytes);
+  assert.deepEqual(follower.root, leader.root);
+  assert.deepEqual(follower.viewHistory(), leader.viewHistory());
+  assert.deepEqual(follower.locate(6), { height: 4, index: 1 });
+});
+
+test('a log does not go on from a summary of another history, nor from none', () => {
+  const leader = newLog();
+  leader.seal(sealing(1, 'a'));
+  leader.commit(toHeight(1));
+  const base = baseOf(leader);
+  const other = newLog();
+  other.seal(sealing(1, 'b'));
+  other.commit(toHeight(1));
+  const log = newLog();
+  log.seal(sealing(1, 'own'));
+  const { root } = log;
+  const { historyRoot } = baseOf(other);
+  assert.throws(() => log.restore({ ...base, historyRoot }), { code: 'WRONG_ROOT' });
+  const summary = base.summary.subarray(0, -1);
+  assert.throws(() => log.restore({ ...base, summary }), { code: 'MALFORMED' });
+  assert.deepEqual(log.root, root);
+});
+
+test('a position sealed before a log went on from a snapshot is not sealed again', () => {
+  const other = newLog();
+  other.seal(sealing(1, 'a'));
+  other.commit(toHeight(1));
+  const log = newLog();
+  log.seal(sealing(1, 'x'));
+  log.seal(sealing(1, 'y'));
+  log.restore(baseOf(other));
+  assert.throws(() => log.seal(sealing(1, 'z')), { name: 'AssertionError' });
+  assert.equal(log.seal(sealing(2, 'z')).header.height, 2);
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
-import type { ManagerStart } from '@concordat/bridge';
+import type { ManagerStart, SnapshotToManager } from '@concordat/bridge';
 import {
   actorIdOf,
   createSigningKey,
@@ -104,6 +104,10 @@ export class FakeLink {
   readonly sent: { kind: string; [field: string]: unknown }[] = [];
   waitingBytes = 0;
   serves = true;
+  /** Hears the worker's chunks; without it the worker takes no snapshots. */
+  onSnapshot: ((message: SnapshotToManager) => void) | undefined;
+  /** How its state differs from what it should be. */
+  astray = '';
 
   constructor(index: number) {
     this.index = index;
@@ -111,7 +115,17 @@ export class FakeLink {
 
   send(message: { kind: string }): boolean {
     this.sent.push({ ...message });
+    const { request, height } = message as { request?: number; height?: number };
+    if (message.kind === 'snapshot' && this.onSnapshot) {
+      const chunk = { request: request as number, index: 0, last: true, bytes: this.state(height) };
+      queueMicrotask(() => this.onSnapshot?.({ kind: 'snapshotChunk', ...chunk }));
+    }
     return true;
+  }
+
+  /** What this worker holds after the block at a height. */
+  state(height: number | undefined): Uint8Array {
+    return utf8(`state after block ${height}${this.astray}`);
   }
 
   served(): boolean {

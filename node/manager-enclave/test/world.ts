@@ -8,10 +8,16 @@ import { Administration } from '../administration.ts';
 import { AdministrativeQueue } from '../administrative-queue.ts';
 import { unknownNetwork } from '../admission.ts';
 import type { Announcement } from '../announcement.ts';
-import { BlockLog } from '../block-log.ts';
+import type { Archive } from '../archive.ts';
+import { ArchiveDesk } from '../archive-desk.ts';
+import type { BlockLog } from '../block-log.ts';
+import { ManagerError } from '../errors.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
+import type { HeldBlocks } from '../held-blocks.ts';
+import type { HistoryPages } from '../history-pages.ts';
 import { JoinDesk } from '../join-desk.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
+import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
 import type { PeerTarget } from '../node-channel.ts';
 import type { NetworkIdentity, NodeContext } from '../node-context.ts';
@@ -20,9 +26,11 @@ import type { PeerIdentity } from '../peer-policy.ts';
 import { PeerRoster } from '../peer-roster.ts';
 import { ReadBarriers } from '../read-barriers.ts';
 import { ReadIndex } from '../read-index.ts';
+import type { RefusalCounts } from '../refusal-counts.ts';
 import { SealedRecords } from '../sealed-records.ts';
 import { SessionKeys } from '../session-keys.ts';
-import { StoredBlocks } from '../stored-blocks.ts';
+import type { SnapshotDesk } from '../snapshot-desk.ts';
+import type { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
 import { WorkerStates } from '../worker-states.ts';
 import {
@@ -47,6 +55,10 @@ export class FakeHost {
   /** Changes what is read back. */
   tamper: ((blocks: Uint8Array[], from: number) => Uint8Array[]) | undefined;
   committedHeight = 0;
+  readonly pages = new Map<number, Uint8Array>();
+  /** Chunks of finished snapshots by height; a test may change them. */
+  readonly snapshots = new Map<number, Uint8Array[]>();
+  readonly #unfinished = new Map<number, Uint8Array[]>();
   readonly #owed: (() => void)[] = [];
   readonly #node: TestNode;
 
@@ -70,7 +82,9 @@ export class FakeHost {
   }
 
   async read(from: number, to: number): Promise<Uint8Array[]> {
-    const blocks = this.blocks.slice(from - 1, to);
+    const missing = this.blocks.findIndex((block, at) => at >= from - 1 && !block);
+    if (missing === from - 1) throw new ManagerError('HOST_FAULT', 'NOT_STORED');
+    const blocks = this.blocks.slice(from - 1, missing < 0 ? to : Math.min(to, missing));
     return this.tamper ? this.tamper(blocks, from) : blocks;
   }
 
@@ -88,6 +102,51 @@ export class FakeHost {
 
   log(event: string, fields: Record<string, unknown> = {}): void {
     this.logged.push({ event, ...fields });
+  }
+
+  async putPage(page: number, bytes: Uint8Array): Promise<void> {
+    this.pages.set(page, bytes);
+  }
+
+  async getPage(page: number): Promise<Uint8Array | undefined> {
+    return this.pages.get(page);
+  }
+
+  snapshotBegin(height: number): void {
+    this.#unfinished.set(height, []);
+  }
+
+  async snapshotChunk(height: number, index: number, bytes: Uint8Array): Promise<void> {
+    const chunks = this.#unfinished.get(height);
+    if (chunks?.length !== index) throw new ManagerError('HOST_FAULT', `chunk ${index} of none`);
+    chunks.push(bytes);
+  }
+
+  async snapshotFinish(height: number, count: number): Promise<void> {
+    const chunks = this.#unfinished.get(height);
+    if (chunks?.length !== count) throw new ManagerError('HOST_FAULT', 'not so many chunks');
+    this.#unfinished.delete(height);
+    this.snapshots.set(height, chunks);
+    const [oldest] = [...this.snapshots.keys()].sort((a, b) => a - b);
+    if (this.snapshots.size > 2) this.snapshots.delete(oldest as number);
+  }
+
+  async snapshotRead(height: number, index: number): Promise<Uint8Array | undefined> {
+    return this.snapshots.get(height)?.[index];
+  }
+
+  snapshotDrop(height: number): void {
+    this.snapshots.delete(height);
+    this.#unfinished.delete(height);
+  }
+
+  async ledgerBase(height: number): Promise<void> {
+    this.blocks.length = height;
+  }
+
+  appendEarlier(height: number, block: Uint8Array): void {
+    if (this.blocks[height - 1]) throw new Error(`block ${height} is there already`);
+    this.blocks[height - 1] = block;
   }
 
   status(): void {}
@@ -117,6 +176,12 @@ export class TestNode implements NodeContext {
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
+  readonly pages: HistoryPages;
+  readonly held: HeldBlocks;
+  readonly archive: Archive;
+  readonly snapshots: SnapshotDesk;
+  readonly refusals: RefusalCounts;
+  readonly archiveDesk = new ArchiveDesk(this);
   readonly records: SealedRecords;
   readonly announced: Announcement[] = [];
   readonly refusedPeers: string[] = [];
@@ -143,20 +208,19 @@ export class TestNode implements NodeContext {
     this.start = startOf(n, owner, genesis);
     this.identity = createNodeIdentity(entropyOf(`node ${n}`), Date.now());
     this.host = new FakeHost(this);
-    const { nodeId, encryption, signing } = this.identity;
+    const { nodeId, encryption } = this.identity;
     this.sessionKeys = new SessionKeys(nodeId, encryption);
-    this.log = new BlockLog(nodeId, {
-      sessionKey: (epoch) => this.sessionKeys.get(epoch),
-      nodeKey: (node) => this.nodeKey(node),
-      sign: (bytes) => signing.sign(bytes),
-    });
-    this.stored = new StoredBlocks(this.host, {
-      history: this.log.history,
-      sessionKey: (epoch) => this.sessionKeys.get(epoch),
-      nodeCertificate: (node) => this.administration.node(node)?.certificate,
-    });
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
+    const ledger = createLedgerParts(this, (node) => this.nodeKey(node));
+    this.log = ledger.log;
+    this.stored = ledger.stored;
+    this.pages = ledger.pages;
+    this.held = ledger.held;
+    this.archive = ledger.archive;
+    this.snapshots = ledger.snapshots;
+    this.refusals = ledger.refusals;
     this.feed.add(this.worker.asLink());
+    this.worker.onSnapshot = (message) => this.states.received(1, message);
     this.governance = new GovernanceDesk(this);
     this.readBarriers = new ReadBarriers({
       self: nodeId,
@@ -322,6 +386,8 @@ export class World {
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
         if (kind === 'read-index') return Buffer.from(await other.readBarriers.answerPeer());
+        if (kind === 'blocks') return Buffer.from(await other.archiveDesk.blocks(node.id, body));
+        if (kind === 'page') return Buffer.from(await other.archiveDesk.page(node.id, body));
         if (kind !== 'administer') throw new Error(kind);
         return Buffer.from(await other.governance.executeForPeer(body));
       },

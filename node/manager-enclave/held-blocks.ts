@@ -1,0 +1,46 @@
+import type { HeightRange } from '@concordat/bridge';
+import { assert } from '@concordat/std';
+
+/** Which committed blocks this node's host has not got yet, as far as this node knows. */
+export class HeldBlocks {
+  #missing: HeightRange[];
+
+  /** @param missing what the host says it lacks below its ledger's base, lowest first */
+  constructor(missing: readonly HeightRange[] = []) {
+    this.#missing = [...missing];
+  }
+
+  /** Whether the host has the block, if it is committed here at all. */
+  has(height: number): boolean {
+    return !this.#missing.some(({ from, to }) => from <= height && height <= to);
+  }
+
+  /** The last height up to which the host has every block from this one on; below it when none. */
+  wholeFrom(height: number): number {
+    const gap = this.#missing.find(({ to }) => to >= height);
+    return gap ? gap.from - 1 : Number.POSITIVE_INFINITY;
+  }
+
+  /** The lowest blocks that are missing; undefined when nothing is. */
+  get next(): HeightRange | undefined {
+    return this.#missing[0];
+  }
+
+  /** How many blocks are missing. */
+  get missing(): number {
+    return this.#missing.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  }
+
+  /** The first missing block has been stored. */
+  got(height: number): void {
+    const [first, ...others] = this.#missing;
+    assert(first?.from === height, `block ${height} is not the first one missing`);
+    const rest = height === first.to ? [] : [{ from: height + 1, to: first.to }];
+    this.#missing = [...rest, ...others];
+  }
+
+  /** The ledger goes on after a height; it was whole up to another, or further. */
+  goesOnAfter(height: number, wholeTo: number): void {
+    if (wholeTo < height) this.#missing.push({ from: wholeTo + 1, to: height });
+  }
+}

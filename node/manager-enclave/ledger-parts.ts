@@ -1,0 +1,65 @@
+import { Archive } from './archive.ts';
+import { BlockLog } from './block-log.ts';
+import { entropy } from './enclave-sources.ts';
+import { HeldBlocks } from './held-blocks.ts';
+import { HistoryPages } from './history-pages.ts';
+import type { NodeContext } from './node-context.ts';
+import { RecordKeeper } from './record-keeper.ts';
+import { RefusalCounts } from './refusal-counts.ts';
+import { SnapshotDesk } from './snapshot-desk.ts';
+import { type StoredBlockKeys, StoredBlocks } from './stored-blocks.ts';
+
+/** What a node has of its ledger: in memory, on its host, and through others. */
+export type LedgerParts = Pick<
+  NodeContext,
+  'log' | 'stored' | 'pages' | 'held' | 'archive' | 'snapshots' | 'refusals'
+>;
+
+/** Makes them. The node may still be under construction: nothing of it is asked before it is used. */
+export function createLedgerParts(
+  node: NodeContext,
+  nodeKey: (nodeId: NodeContext['identity']['nodeId']) => Uint8Array | undefined,
+): LedgerParts {
+  const { control, identity, administration, start } = node;
+  const sessionKey: StoredBlockKeys['sessionKey'] = (epoch) => node.sessionKeys.get(epoch);
+  const tell = (event: string, fields: Record<string, unknown>): void => control.log(event, fields);
+  const refusals = new RefusalCounts();
+  const archive = new Archive(node, refusals);
+  const log = new BlockLog(identity.nodeId, {
+    sessionKey,
+    nodeKey,
+    sign: (bytes) => identity.signing.sign(bytes),
+  });
+  const pages = new HistoryPages({
+    log,
+    sources: {
+      putPage: (page, bytes) => control.putPage(page, bytes),
+      getPage: (page) => control.getPage(page),
+      otherPages: (page) => archive.pages(page),
+    },
+    refusals,
+    tell,
+  });
+  const stored = new StoredBlocks(control, {
+    history: () => log.history,
+    answer: (ask) => pages.answer(ask),
+    sessionKey,
+    nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
+  });
+  const snapshots = new SnapshotDesk({
+    host: control,
+    keeper: new RecordKeeper(node.records),
+    administration,
+    log,
+    states: node.states,
+    networkId: () => node.network.id,
+    entropy,
+    serves: () => node.phase === 'running',
+    leads: () => node.takesPart && node.driver.leads,
+    administer: (body) => node.queue.administer(body),
+    onUsable: () => undefined,
+    tell,
+    nowMs: () => performance.now(),
+  });
+  return { log, stored, pages, held: new HeldBlocks(start.missing), archive, snapshots, refusals };
+}
