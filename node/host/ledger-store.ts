@@ -25,7 +25,7 @@ export interface LedgerStoreOptions {
 type Operation =
   | ({ readonly kind: 'append' } & PlacedBlock)
   | { readonly kind: 'truncate'; readonly after: number }
-  | { readonly kind: 'base'; readonly height: number; readonly done: () => void };
+  | { readonly kind: 'base'; readonly height: number; readonly done: PromiseWithResolvers<void> };
 
 /** Counters of a store since it was opened. */
 export interface LedgerStats {
@@ -55,6 +55,8 @@ export class LedgerStore {
   readonly #layout: LedgerLayout;
   #queue: Operation[] = [];
   #queuedBytes = 0;
+  /** Bases under way. */
+  readonly #asked = new Set<PromiseWithResolvers<void>>();
   /** Blocks taken but not yet written, by height. */
   readonly #unwritten = new Map<number, Uint8Array>();
   #lastHeight: number;
@@ -151,16 +153,17 @@ export class LedgerStore {
 
   /**
    * Lets the ledger go on after a height, whatever blocks it has; settles once it would outlive a
-   * crash, and never after a fault.
+   * crash. @throws HostError DISK_FULL, DISK_ERROR
    */
   base(height: number): Promise<void> {
     if (this.#fault) return Promise.reject(this.#fault);
     if (height <= this.#lastHeight) this.#cutAt(height);
     this.#lastHeight = height;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#queue.push({ kind: 'base', height, done: resolve });
+    const done = Promise.withResolvers<void>();
+    this.#asked.add(done);
+    this.#queue.push({ kind: 'base', height, done });
     this.kick();
-    return promise;
+    return done.promise;
   }
 
   /** Forgets what waits to be written above a height. */
@@ -249,7 +252,8 @@ export class LedgerStore {
         this.#options.onTruncated(operation.after);
       } else {
         await this.#cutNow(operation.height, () => this.#layout.goOnAfter(operation.height));
-        operation.done();
+        this.#asked.delete(operation.done);
+        operation.done.resolve();
       }
     }
     await this.#writeBurst(burst);
@@ -310,6 +314,8 @@ export class LedgerStore {
     this.#earlier.dropAbove(0);
     this.#unwritten.clear();
     this.#options.onFault(fault);
+    for (const asked of this.#asked) asked.reject(fault);
+    this.#asked.clear();
   }
 }
 

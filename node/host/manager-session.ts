@@ -32,6 +32,7 @@ export class ManagerSession extends ControlSession {
   readonly #options: ManagerSessionOptions;
   readonly #blockReads: Lane = { last: Promise.resolve(), waiting: 0 };
   readonly #otherReads: Lane = { last: Promise.resolve(), waiting: 0 };
+  #fault: HostError | undefined;
 
   constructor(socket: Duplex, options: ManagerSessionOptions) {
     super(socket, options);
@@ -190,8 +191,10 @@ export class ManagerSession extends ControlSession {
     if (faults.has(error.code)) this.fault(error);
   }
 
-  /** Tells the manager and the operator that the host cannot keep its promises. */
+  /** Tells the manager and the operator, once, that the host cannot keep its promises. */
   fault(error: HostError): void {
+    if (this.#fault === error) return;
+    this.#fault = error;
     const message = error.message.slice(0, 1000);
     this.#options.log.error('host.fault', { code: error.code, message, ...error.details });
     this.send({ kind: 'hostFault', code: error.code, message });
