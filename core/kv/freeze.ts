@@ -24,8 +24,9 @@ export interface SectionReader {
    * Does some work and hands out the chunks it finished, in order; often none. Each chunk has
    * {@link sectionChunkBytes} bytes, the last one fewer. Two stores with the same contents give
    * the same chunks, whatever was written and deleted before.
-   * @param budgetEntries about how many pairs to handle: a pair is handled twice, in 0.2 to 1 µs
-   *   each, one of many bytes counts as several; 1 ms of sorting may come on top
+   * @param budgetEntries about how many pairs to handle; one of many bytes counts as several.
+   *   Measured with a million pairs of 84 bytes: 1.2 µs a pair in all, and with a budget of 1,000
+   *   calls of 0.5 ms, one in a hundred of 1.2 ms
    * @returns undefined once everything was handed out; the freeze is released then
    * @throws KvError FREEZE_RELEASED when it was released before
    */

@@ -34,7 +34,7 @@ function keysOf(sessionKey: SessionKey): DerivedKeys {
 export const sealingKeyOf = (sessionKey: SessionKey): Uint8Array => keysOf(sessionKey).sealing;
 
 /** What a nonce is for: its last byte. No two uses of a sealing key share one. */
-export const nonceDomains = { block: 1, snapshot: 2 } as const;
+export const nonceDomains = { block: 1 } as const;
 
 /**
  * The 12-byte nonce height(6) ‖ view(5) ‖ domain(1). No view has two leaders and no leader seals

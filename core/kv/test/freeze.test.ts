@@ -229,6 +229,27 @@ test('a step does not do more for a large value than for many small ones', () =>
   assert.equal(most, 1);
 });
 
+test('docs/format/snapshot.md: the worked example has these bytes', () => {
+  const store = new Store([
+    { name: 'public:log', kind: 'ordered' },
+    { name: 'app/kv', kind: 'hash' },
+  ]);
+  const set = store.begin(1);
+  set.table('public:log').set('1', Buffer.of(0, 7));
+  set.table('app/kv').set('b', Buffer.alloc(0));
+  set.table('app/kv').set('a', bytes('hello'));
+  set.takeWriteSet();
+  set.finish();
+  store.commit(1);
+  const section = Buffer.concat(sectionOf(store));
+  const expected = '0102066170702f6b760201610568656c6c6f0162000a7075626c69633a6c6f67010131020007';
+  assert.equal(section.toString('hex'), expected);
+  assert.equal(
+    createHash('sha256').update(section).digest('hex'),
+    'b5a003e913880bbb637b6a3349e95a0bb35ee78dabb74322618346dca2144078',
+  );
+});
+
 test('an empty store has a section too', () => {
   const chunks = sectionOf(new Store(declarations));
   assert.deepEqual(chunks, [Buffer.of(1, 0)]);
