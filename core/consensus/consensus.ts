@@ -281,6 +281,12 @@ export interface Consensus {
   /** Leader: hand over to a voter (default: the most advanced). False when none can take over. */
   transferLeadership(to?: NodeId): boolean;
   /**
+   * The connection to a peer broke, as it does when the peer's process ends. A hint about time and
+   * nothing else: when that peer leads and stays silent for a heartbeat, this node asks for votes,
+   * or lets others ask, without waiting for an election timeout.
+   */
+  connectionLost(peer: NodeId): void;
+  /**
    * This snapshot can be sent: a peer that lacks too much gets it. Replaces an offer of a lower
    * height; what it covers must be committed here.
    */

@@ -31,6 +31,23 @@ export function tickElection(state: RaftState): void {
   state.outbox.changed();
 }
 
+/**
+ * The connection to this peer broke. If it leads and was alive, a heartbeat would come by another
+ * one; after that the voters ask in the order of their ids, a heartbeat apart, so that two of them
+ * do not halve the votes. A pre-vote that the others refuse, because they hear the leader, changes
+ * nothing.
+ */
+export function leaderMayBeGone(state: RaftState, peer: NodeId): void {
+  if (state.role !== 'follower' || state.leader !== peer || state.leaderLost) return;
+  state.leaderLost = true;
+  let turn = 1;
+  for (const voter of state.configurations.voters) {
+    if (voter !== peer && voter < state.self) turn += 1;
+  }
+  const silence = state.electionElapsed + turn * state.options.heartbeatTicks + 1;
+  state.electionTimeout = Math.min(state.electionTimeout, silence);
+}
+
 /** Asks whether a campaign could succeed, without entering a new view (thesis, 9.6). */
 function startPreVote(state: RaftState): void {
   resetElectionTimeout(state);
@@ -151,8 +168,9 @@ function voteResponse(
 /** A pre-vote changes nothing here. It is refused while a leader is heard, so nobody disturbs it. */
 function wouldVote(state: RaftState, request: VoteRequest): boolean {
   if (request.view <= state.view || state.role === 'leader') return false;
-  const hearsLeader =
-    state.leader !== undefined && state.electionElapsed < state.options.electionTicks;
+  const { electionTicks, heartbeatTicks } = state.options;
+  const patience = state.leaderLost ? heartbeatTicks : electionTicks;
+  const hearsLeader = state.leader !== undefined && state.electionElapsed < patience;
   return !hearsLeader && isUpToDate(state, request.last);
 }
 

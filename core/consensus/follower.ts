@@ -2,7 +2,13 @@ import type { Height, NodeId } from '@concordat/std';
 import type { Entry, Refusal } from './consensus.ts';
 import type { Append, AppendResponse, LogPosition } from './message.ts';
 import { configurationFault } from './quorum.ts';
-import { advanceCommit, becomeFollower, configurationChanged, type RaftState } from './state.ts';
+import {
+  advanceCommit,
+  becomeFollower,
+  configurationChanged,
+  heardLeader,
+  type RaftState,
+} from './state.ts';
 
 /** Handles an append of a leader. Raft, figure 2, receiver implementation. */
 export function handleAppend(state: RaftState, from: NodeId, append: Append): Refusal | undefined {
@@ -20,7 +26,7 @@ export function handleAppend(state: RaftState, from: NodeId, append: Append): Re
     }
   }
   if (append.view > state.view || state.leader !== from) becomeFollower(state, append.view, from);
-  state.electionElapsed = 0;
+  heardLeader(state);
   if (append.round > state.leaderRound) state.leaderRound = append.round;
 
   if (!holds(state, append.previous)) {

@@ -16,6 +16,7 @@ import {
   handleTimeoutNow,
   handleVoteRequest,
   handleVoteResponse,
+  leaderMayBeGone,
   tickElection,
 } from './election.ts';
 import { acknowledgeDurable, handleAppend, sendOwedAcknowledgement } from './follower.ts';
@@ -140,6 +141,10 @@ class Raft implements Consensus {
 
   transferLeadership(to?: NodeId): boolean {
     return startTransfer(this.#state, to);
+  }
+
+  connectionLost(peer: NodeId): void {
+    leaderMayBeGone(this.#state, peer);
   }
 
   readIndex(requestId: string): void {

@@ -40,6 +40,8 @@ export class RaftState {
   /** Ticks since the leader was heard, a vote granted or a campaign begun. */
   electionElapsed = 0;
   electionTimeout = 0;
+  /** The connection to the leader broke and it has not been heard since. */
+  leaderLost = false;
   /** Follower: agrees with the leader of this view up to here. */
   received: Height;
   /** Follower: durable agreement last acknowledged. */
@@ -102,7 +104,14 @@ export class RaftState {
 export function resetElectionTimeout(state: RaftState): void {
   const { electionTicks, random } = state.options;
   state.electionElapsed = 0;
+  state.leaderLost = false;
   state.electionTimeout = electionTicks + Math.floor(random() * electionTicks);
+}
+
+/** The leader was heard: its silence counts anew, and that a connection broke says nothing more. */
+export function heardLeader(state: RaftState): void {
+  if (state.leaderLost) resetElectionTimeout(state);
+  else state.electionElapsed = 0;
 }
 
 /** Last position this node knows as committed. */

@@ -203,6 +203,11 @@ export class LedgerDriver {
     return done;
   }
 
+  /** The connection kept to a peer broke; see {@link Consensus}. */
+  connectionLost(peer: NodeId): void {
+    if (!this.#stopped) this.#consensus.connectionLost(peer);
+  }
+
   /** Asks for a linearizable read; see {@link Consensus}. The answer goes to `reads`. */
   readIndex(requestId: string): void {
     if (this.#stopped) {

@@ -105,6 +105,7 @@ export class NodeStanding {
       ...(reason && { code, why: reason.message }),
     });
     lifeCycle.channelChanged(peer, { up, code, nowMs: Date.now() });
+    if (!up && this.#node.takesPart) this.#node.driver.connectionLost(peer);
     // A refusal says more than that one waits: who operates the node must see it.
     if (lifeCycle.phase === 'resuming' && reason && code && !passing.has(code)) {
       lifeCycle.enter('resuming', `${code}: ${reason.message}`);

@@ -313,6 +313,7 @@ export class Worker {
       if (leader) this.#pipeline.interrupt();
       else this.#pipeline.follow();
       if (leader) this.#lead();
+      else this.#forwarding.unpark();
       this.log('worker.role', { leader, view });
     }
     this.#ready();
