@@ -2,7 +2,13 @@ import { assert, type Height, isHex64, type NodeId, type View } from '@concordat
 import type { Refusal, SnapshotPosition, ViewStart } from './consensus.ts';
 import type { Install, InstallRefusal } from './message.ts';
 import { configurationFault, sameConfiguration } from './quorum.ts';
-import { becomeFollower, configurationChanged, learnCommit, type RaftState } from './state.ts';
+import {
+  becomeFollower,
+  configurationChanged,
+  heardLeader,
+  learnCommit,
+  type RaftState,
+} from './state.ts';
 
 /** Most bytes of one chunk. */
 export const maxChunkBytes = 4 * 1024 * 1024;
@@ -45,7 +51,7 @@ export function handleInstall(
     }
   }
   if (view > state.view || state.leader !== from) becomeFollower(state, view, from);
-  state.electionElapsed = 0;
+  heardLeader(state);
   const refused = outdated(state, position) ?? admit(state, install);
   if (refused) {
     answer(state, from, { digest: position.digest, refused: refused.code });
