@@ -39,6 +39,8 @@ export interface ChannelCredentials {
 
 const retryFirstMs = 100;
 const retryMaxMs = 2_000;
+/** Between two probes of each connection kept. */
+const probeMs = 1_500;
 /** Consensus messages are dropped, and sent again by consensus, beyond this. */
 const maxWaitingBytes = 128 * 1024 * 1024;
 /** Inbound connections at once: a network of hundreds of nodes, and bounded memory. */
@@ -64,6 +66,7 @@ export class NodeChannel {
   readonly #reported = new Map<NodeId, string>();
   readonly #onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   #credentials: ChannelCredentials;
+  readonly #probing: NodeJS.Timeout;
   #stopped = false;
 
   constructor(options: NodeChannelOptions) {
@@ -85,6 +88,10 @@ export class NodeChannel {
     this.#server = createServer(this.#serverOptions(), (socket) => this.#accepted(socket));
     this.#server.maxConnections = maxInbound;
     this.#server.on('tlsClientError', () => undefined);
+    this.#probing = setInterval(() => {
+      for (const session of this.#outbound.values()) session.probe();
+    }, probeMs);
+    this.#probing.unref();
   }
 
   /** Opens the bridge socket the host connects peers to. */
@@ -278,6 +285,7 @@ export class NodeChannel {
   /** Closes every connection and stops listening. */
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#probing);
     for (const nodeId of [...this.#targets.keys()]) this.#forget(nodeId);
     for (const session of this.#inbound) session.close();
     this.#server.close();

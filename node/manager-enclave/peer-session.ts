@@ -14,6 +14,9 @@ const frameType = {
   consensus: 10,
   request: 11,
   response: 12,
+  /** Asks for a `pong`; without a body, like it. */
+  ping: 13,
+  pong: 14,
 } as const;
 
 const handshakeTimeoutMs = 10_000;
@@ -25,6 +28,12 @@ const refusalTimeoutMs = 2_000;
 const maxOpenRequests = { peer: 8_192, resumer: 8_192, joiner: 4 } as const;
 /** A peer that does not read its answers is cut off beyond this. */
 const maxUnreadBytes = 192 * 1024 * 1024;
+
+/**
+ * Probes in a row without a sign of life after which a connection is given up, and how many while
+ * bytes of ours still wait to leave: a probe stands in line behind them.
+ */
+const maxSilentProbes = { idle: 4, sending: 20 } as const;
 
 /** Which end of the connection a session is. */
 export interface PeerSessionOptions {
@@ -52,6 +61,8 @@ export class PeerSession implements PresentPeer {
   #accepted = { mine: false, theirs: false };
   #handshakeBytes = 0;
   #openRequests = 0;
+  /** Probes sent since the peer was heard last. */
+  #silentProbes = 0;
   #refusal: CodedError | undefined;
   #closed = false;
 
@@ -121,6 +132,22 @@ export class PeerSession implements PresentPeer {
     return answer;
   }
 
+  /**
+   * Asks for a sign of life, and gives the connection up when several in a row brought none. TCP
+   * alone would hold on to a dead way for a quarter of an hour, and take minutes to find out that
+   * one that was cut is whole again.
+   */
+  probe(): void {
+    if (!this.established) return;
+    const { idle, sending } = maxSilentProbes;
+    if (this.#silentProbes >= (this.waitingBytes > 0 ? sending : idle)) {
+      this.#connection.close(new ManagerError('CHANNEL_FAILED', 'the peer gives no sign of life'));
+      return;
+    }
+    this.#silentProbes += 1;
+    this.#connection.send(frameBuilder.begin(frameType.ping).finish());
+  }
+
   /** Tells the peer why it is not wanted (any more) and closes. */
   refuse(code: string, message: string): void {
     if (this.#refusal || this.#closed) return;
@@ -152,10 +179,13 @@ export class PeerSession implements PresentPeer {
 
   #received(type: number, body: Buffer): void {
     if (this.#refusal) return;
+    this.#silentProbes = 0;
     if (this.established) {
       if (type === frameType.consensus) this.#policy.onConsensus(this, body);
       else if (type === frameType.request) this.#answer(body);
       else if (type === frameType.response) this.#requests.settle(body);
+      else if (type === frameType.ping) this.#pong();
+      else if (type === frameType.pong) return;
       else this.#receivedRefusal(type, body);
       return;
     }
@@ -163,6 +193,16 @@ export class PeerSession implements PresentPeer {
     else if (type === frameType.proof && this.#theirs && !this.#accepted.mine) this.#judge(body);
     else if (type === frameType.accepted && !this.#accepted.theirs) this.#accept('theirs');
     else this.#receivedRefusal(type, body);
+  }
+
+  #pong(): void {
+    this.#connection.send(frameBuilder.begin(frameType.pong).finish());
+    this.#requireReader();
+  }
+
+  #requireReader(): void {
+    if (this.waitingBytes <= maxUnreadBytes) return;
+    this.#connection.close(new ManagerError('CHANNEL_FAILED', 'the peer does not read'));
   }
 
   #receivedRefusal(type: number, body: Buffer): void {
@@ -250,8 +290,7 @@ export class PeerSession implements PresentPeer {
   #respond(id: number, ok: boolean, reply: Uint8Array): void {
     const frame = frameBuilder.begin(frameType.response).u32(id).flag(ok).raw(reply);
     this.#connection.send(frame.finish());
-    if (this.waitingBytes <= maxUnreadBytes) return;
-    this.#connection.close(new ManagerError('CHANNEL_FAILED', 'the peer does not read'));
+    this.#requireReader();
   }
 
   #reason(error: Error | undefined): Error {

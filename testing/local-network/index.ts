@@ -1,8 +1,12 @@
 export { LocalNetworkError, type LocalNetworkErrorCode } from './errors.ts';
+export { FaultRun } from './fault-run.ts';
 export { type GuestOptions, guestNode } from './guest-node.ts';
+export { HistoryLoad, type HistoryLoadOptions } from './history-load.ts';
 export { type Images, measurementOfImage, modifiedImage } from './images.ts';
+export { type Links, separate } from './links.ts';
 export { freePort, LocalNetwork, type LocalNetworkOptions } from './local-network.ts';
 export { LocalNode, type LocalNodeFiles, type LogQuestion, type Part } from './local-node.ts';
+export { NamespaceLinks } from './namespace-links.ts';
 export type { LogLine } from './node-log.ts';
 export {
   type Finding,
@@ -14,6 +18,7 @@ export {
   searchMemory,
 } from './plaintext-search.ts';
 export { isAlive } from './processes.ts';
+export { ProxyLinks } from './proxy-links.ts';
 export { RecordingProxy } from './recording-proxy.ts';
 export { type Wait, waitUntil } from './waiting.ts';
 export { WriteLoad, type WriteLoadOptions } from './write-load.ts';

@@ -20,6 +20,7 @@ import {
   verifyLedger,
 } from '@concordat/sdk';
 import { copyImages, type Images } from './images.ts';
+import type { Links } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { adoptListed } from './processes.ts';
 import { RecordingProxy } from './recording-proxy.ts';
@@ -33,6 +34,8 @@ export interface LocalNetworkOptions {
   readonly policies?: SandboxOptions['policies'];
   /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
   readonly record?: boolean;
+  /** What connects the nodes, made for their names; default the loopback interface. */
+  readonly links?: (nodes: readonly string[]) => Links;
 }
 
 /** Elections are quick, so that tests do not wait for silence. */
@@ -49,6 +52,7 @@ export class LocalNetwork {
   /** Everything that crosses a port goes through one of these; empty unless asked for. */
   readonly proxies: readonly RecordingProxy[];
   readonly directory: string;
+  readonly #links: Links | undefined;
   readonly #guests: LocalNode[] = [];
 
   private constructor(parts: {
@@ -56,11 +60,13 @@ export class LocalNetwork {
     readonly images: Images;
     readonly proxies: readonly RecordingProxy[];
     readonly directory: string;
+    readonly links: Links | undefined;
   }) {
     this.sandbox = parts.sandbox;
     this.images = parts.images;
     this.proxies = parts.proxies;
     this.directory = parts.directory;
+    this.#links = parts.links;
     const { layout } = parts.sandbox;
     this.nodes = parts.sandbox.nodes.map(
       ({ name, organisation, ports }) =>
@@ -68,6 +74,7 @@ export class LocalNetwork {
           name,
           organisation,
           ports,
+          ...placeOf(name, parts.links),
           configFile: layout.nodeConfig(name),
           logFile: layout.nodeLog(name),
           dataDirectory: layout.nodeData(name),
@@ -79,16 +86,21 @@ export class LocalNetwork {
   static async start(options: LocalNetworkOptions = {}): Promise<LocalNetwork> {
     const directory = mkdtempSync(join(tmpdir(), 'concordat-net-'));
     const adjusted: { images?: Images; hidden: Map<number, number> } = { hidden: new Map() };
+    const { nodes: count = 3 } = options;
+    const links = options.links?.(Array.from({ length: count }, (_, at) => `vn${at + 1}`));
     const sandbox = await Sandbox.open(join(directory, 'sandbox'), {
-      nodes: options.nodes ?? 3,
+      nodes: count,
       fresh: true,
       basePort: basePort(),
       policies: { ...quickElections, ...options.policies },
       adjustConfig: (config) => adjust(config, adjusted),
+      ...(links && { hostOf: links.hostOf, launcherOf: links.launcherOf }),
     });
     adjusted.images = await copyImages(join(directory, 'images'), sandbox.record.measurements);
     const proxies = options.record ? await openProxies(sandbox.nodes, adjusted.hidden) : [];
-    const network = new LocalNetwork({ sandbox, images: adjusted.images, proxies, directory });
+    if (links?.hidesNodePorts) await hideNodePorts(sandbox.nodes, links, adjusted.hidden);
+    const parts = { sandbox, images: adjusted.images, proxies, directory, links };
+    const network = new LocalNetwork(parts);
     adoptListed(sandbox.layout.processes);
     try {
       await sandbox.up();
@@ -97,6 +109,7 @@ export class LocalNetwork {
       throw error;
     }
     for (const node of network.nodes) node.takeOver(sandbox.hostPid(node.name) as number);
+    links?.attend?.(network.nodes);
     return network;
   }
 
@@ -189,12 +202,15 @@ export class LocalNetwork {
   }
 
   /** Framed stream to the key-value ledger of a node, by default as the front office. */
-  async keyvalue(node: LocalNode, actor: string = frontOffice): Promise<KeyValueClient> {
+  async keyvalue(
+    node: LocalNode,
+    { actor = frontOffice, timeoutMs = 10_000 }: { actor?: string; timeoutMs?: number } = {},
+  ): Promise<KeyValueClient> {
     return openKeyValueClient({
-      address: `127.0.0.1:${node.ports.application}`,
+      address: `${node.host}:${node.ports.application}`,
       networkCertificate: this.certificate,
       identity: await this.identity(actor),
-      timeoutMs: 10_000,
+      timeoutMs,
     });
   }
 
@@ -223,6 +239,7 @@ export class LocalNetwork {
     await Promise.all([...this.#guests, ...this.nodes].map((node) => node.kill()));
     await this.sandbox.down();
     for (const proxy of this.proxies) proxy.close();
+    this.#links?.close();
     if (!process.env.CONCORDAT_KEEP) rmSync(this.directory, { recursive: true, force: true });
   }
 }
@@ -254,6 +271,21 @@ function adjust(
       advertise: listen,
     })),
   };
+}
+
+const placeOf = (node: string, links: Links | undefined) =>
+  links && { host: links.hostOf(node), launcher: links.launcherOf(node) };
+
+async function hideNodePorts(
+  nodes: readonly SandboxNode[],
+  links: Links,
+  hidden: Map<number, number>,
+): Promise<void> {
+  for (const { name, ports } of nodes) {
+    const behind = await freePort();
+    hidden.set(ports.node, behind);
+    await links.forward?.({ name, port: ports.node, hidden: behind });
+  }
 }
 
 async function openProxies(

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeConfig, NodeStatus } from '@concordat/cli';
 import { parseChunkName } from '@concordat/ledger';
@@ -16,6 +16,10 @@ export interface LocalNodeFiles {
   /** Name of the actor that runs it. */
   readonly organisation: string;
   readonly ports: { readonly node: number; readonly admin: number; readonly application: number };
+  /** IPv4 address it listens on; default 127.0.0.1. */
+  readonly host?: string;
+  /** Command its host is started by; default none. */
+  readonly launcher?: readonly string[];
   /** Configuration of its host. */
   readonly configFile: string;
   readonly logFile: string;
@@ -27,6 +31,8 @@ export class LocalNode {
   readonly name: string;
   readonly organisation: string;
   readonly ports: LocalNodeFiles['ports'];
+  /** IPv4 address it listens on. */
+  readonly host: string;
   readonly dataDirectory: string;
   readonly #files: LocalNodeFiles;
   #hostPid: number | undefined;
@@ -37,6 +43,7 @@ export class LocalNode {
     this.name = files.name;
     this.organisation = files.organisation;
     this.ports = files.ports;
+    this.host = files.host ?? '127.0.0.1';
     this.dataDirectory = files.dataDirectory;
   }
 
@@ -49,6 +56,11 @@ export class LocalNode {
   /** What its host is configured with. */
   get config(): NodeConfig {
     return JSON.parse(readFileSync(this.#files.configFile, 'utf8')) as NodeConfig;
+  }
+
+  /** Changes what its host is configured with from the next start on. */
+  configure(config: unknown): void {
+    writeFileSync(this.#files.configFile, JSON.stringify(config));
   }
 
   /** Directory of its chunk files. */
@@ -86,7 +98,8 @@ export class LocalNode {
   /** Starts its host; does not wait for anything. */
   start(): void {
     this.#startedMs = Date.now();
-    this.#hostPid = spawnHost(this.#files.configFile, this.#files.logFile);
+    const { configFile, logFile, launcher } = this.#files;
+    this.#hostPid = spawnHost(configFile, logFile, launcher);
   }
 
   /** Ends it in good order and waits for the end of all its processes. */

@@ -44,10 +44,16 @@ function pidsIn(file: string): number[] {
 }
 
 /** Starts the host of a validating node; its output is appended to a log file. */
-export function spawnHost(configFile: string, logFile: string): number {
+export function spawnHost(
+  configFile: string,
+  logFile: string,
+  launcher: readonly string[] = [],
+): number {
   const log = openSync(logFile, 'a');
   try {
-    const child = spawn(process.execPath, [hostMain, '--config', configFile], {
+    const host = [process.execPath, hostMain, '--config', configFile];
+    const [command, ...args] = [...launcher, ...host] as [string, ...string[]];
+    const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', log, log],
     });

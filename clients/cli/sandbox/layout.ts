@@ -9,7 +9,12 @@ export interface SandboxNode {
   /** Name of the organisation that runs it. */
   readonly organisation: string;
   readonly ports: { readonly node: number; readonly admin: number; readonly application: number };
+  /** IPv4 address it listens on; default {@link loopback}. */
+  readonly host?: string;
 }
+
+/** Where the nodes of a sandbox listen that are not placed elsewhere. */
+export const loopback = '127.0.0.1';
 
 /** What a sandbox remembers between starts. */
 export interface SandboxRecord {

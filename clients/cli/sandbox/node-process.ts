@@ -36,12 +36,19 @@ const pollMs = 25;
 
 /**
  * Starts a node's host as a process group of its own, so that a Ctrl-C at the terminal reaches
- * this program first. The host, not this program, launches the enclaves.
+ * this program first. The host, not this program, launches the enclaves. A launcher, if there is
+ * one, becomes the host and keeps its process id.
  */
-export function spawnHost(layout: SandboxLayout, node: SandboxNode): number {
+export function spawnHost(
+  layout: SandboxLayout,
+  node: SandboxNode,
+  launcher: readonly string[] = [],
+): number {
   const log = openSync(layout.nodeLog(node.name), 'a');
   try {
-    const child = spawn(process.execPath, [hostMain, '--config', layout.nodeConfig(node.name)], {
+    const host = [process.execPath, hostMain, '--config', layout.nodeConfig(node.name)];
+    const [command, ...args] = [...launcher, ...host] as [string, ...string[]];
+    const child = spawn(command, args, {
       detached: true,
       stdio: ['ignore', log, log],
     });

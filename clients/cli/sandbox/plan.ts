@@ -2,7 +2,7 @@ import type { Constitution } from '@concordat/governance';
 import type { Identity } from '@concordat/sdk';
 import { toHex } from '@concordat/std';
 import type { ImageMeasurement } from './images.ts';
-import type { SandboxLayout, SandboxNode } from './layout.ts';
+import { loopback, type SandboxLayout, type SandboxNode } from './layout.ts';
 
 /** Chain id of a sandbox's Ethereum chain. */
 export const sandboxChainId = 20_170_810;
@@ -88,6 +88,7 @@ export function genesisConstitution(
 /** Configuration of one node's host. */
 export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: SandboxNode) {
   const [first] = plan.nodes as [SandboxNode];
+  const { host = loopback } = node;
   const begins = node.name === first.name;
   const genesis = {
     mode: 'genesis',
@@ -100,7 +101,7 @@ export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: Sandb
     networkCertificateFile: layout.networkCertificate,
     peers: plan.nodes
       .filter(({ name }) => name !== node.name)
-      .map(({ ports }) => `127.0.0.1:${ports.node}`),
+      .map(({ host = loopback, ports }) => `${host}:${ports.node}`),
   };
   return {
     version: 1,
@@ -108,11 +109,11 @@ export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: Sandb
     ...(begins ? genesis : join),
     dataDirectory: layout.nodeData(node.name),
     listen: {
-      node: `127.0.0.1:${node.ports.node}`,
-      admin: `127.0.0.1:${node.ports.admin}`,
+      node: `${host}:${node.ports.node}`,
+      admin: `${host}:${node.ports.admin}`,
     },
     manager: { image: layout.image('manager') },
-    workers: [{ image: layout.image('worker'), listen: `127.0.0.1:${node.ports.application}` }],
+    workers: [{ image: layout.image('worker'), listen: `${host}:${node.ports.application}` }],
   };
 }
 

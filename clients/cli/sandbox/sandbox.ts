@@ -12,7 +12,7 @@ import {
 } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
 import { buildImages, type ImageMeasurement, imageDirectory } from './images.ts';
-import { SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
+import { loopback, SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
 import { newNodes } from './new-nodes.ts';
 import {
   isRunning,
@@ -58,6 +58,10 @@ export interface SandboxOptions {
   readonly basePort?: number;
   /** Last word on what a new node's host is configured with; default as it is. */
   readonly adjustConfig?: (config: NodeConfig, node: SandboxNode) => unknown;
+  /** IPv4 address a node listens on, by its name; default the loopback address. */
+  readonly hostOf?: (node: string) => string;
+  /** Command that a node's host is started by, by its name; default none. It must become the host. */
+  readonly launcherOf?: (node: string) => readonly string[];
 }
 
 /** An application or a front end uses this identity: it transacts and cannot vote. */
@@ -332,7 +336,7 @@ export class Sandbox {
   async #start(node: SandboxNode): Promise<number> {
     if (this.#signal?.aborted) throw new CliError('INTERRUPTED', 'interrupted');
     const startedMs = Date.now();
-    const pid = spawnHost(this.layout, node);
+    const pid = spawnHost(this.layout, node, this.#options.launcherOf?.(node.name));
     this.#hosts.set(node.name, pid);
     await this.adopt(node.name, pid);
     return startedMs;
@@ -406,7 +410,7 @@ export class Sandbox {
   /** Administrative channel of a node as an actor. */
   async admin(node: string, actor: string): Promise<AdminClient> {
     return new AdminClient({
-      address: `127.0.0.1:${this.node(node).ports.admin}`,
+      address: this.#address(node, 'admin'),
       networkCertificate: this.networkCertificate,
       identity: await this.identity(actor),
     });
@@ -415,10 +419,15 @@ export class Sandbox {
   /** Application channel of a node as an actor. */
   async application(node: string, actor: string): Promise<ApplicationClient> {
     return new ApplicationClient({
-      address: `127.0.0.1:${this.node(node).ports.application}`,
+      address: this.#address(node, 'application'),
       networkCertificate: this.networkCertificate,
       identity: await this.identity(actor),
     });
+  }
+
+  #address(name: string, port: keyof SandboxNode['ports']): string {
+    const { host = loopback, ports } = this.node(name);
+    return `${host}:${ports[port]}`;
   }
 
   async #save(record: SandboxRecord): Promise<void> {

@@ -110,6 +110,39 @@ test('large messages may follow the handshake at once', async () => {
   here.close();
 });
 
+test('a peer that answers probes stays, however often it is probed', async () => {
+  const { here, there, called } = await sessions();
+  for (let round = 0; round < 10; round++) {
+    here.probe();
+    await here.request('echo', utf8('x'), 1_000);
+  }
+  for (let round = 0; round < 4; round++) {
+    here.probe();
+    await pause(20);
+  }
+  assert.ok(here.established && there.established);
+  assert.deepEqual(called.consensus, [], 'a probe is nothing to who is above');
+  here.close();
+});
+
+test('a peer that falls silent is given up after a few probes', async () => {
+  const [client, server] = await tlsPair(alice, bob);
+  const dialling = policyOf();
+  const there = new PeerSession(server, policyOf().policy, { side: 'accepted' });
+  const here = new PeerSession(client, dialling.policy, { side: 'dialled' });
+  await Promise.all([here.ready, there.ready]);
+  // As behind a way that is cut: bytes leave, and nothing comes.
+  client.pause();
+  for (let probes = 0; probes < 5; probes++) {
+    assert.ok(here.established, `given up after ${probes} probes`);
+    here.probe();
+    await pause(5);
+  }
+  assert.equal(here.established, false);
+  assert.match((await ended(dialling.seen)).message, /no sign of life/);
+  there.close();
+});
+
 test('who is refused learns the code, and who refuses proves nothing', async () => {
   const called = policyOf('peer', {
     admit: () => {
