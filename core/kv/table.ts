@@ -1,5 +1,6 @@
 import BTreeModule from 'sorted-btree';
 import { KvError } from './errors.ts';
+import { KeyMap, type ReadKeyMap } from './key-map.ts';
 
 /** A key: a binary (latin1) string, one character of code 0-255 a byte, at most 65,535. */
 export type Key = string;
@@ -90,9 +91,9 @@ export class Table {
   readonly isPublic: boolean;
   /** Undefined for a hash table. */
   readonly order: TableOrder | undefined;
-  readonly base: ReadonlyMap<Key, Uint8Array>;
+  readonly base: ReadKeyMap<Uint8Array>;
   readonly head: ReadonlyMap<Key, Entry>;
-  readonly #base = new Map<Key, Uint8Array>();
+  readonly #base = new KeyMap<Uint8Array>();
   readonly #head = new Map<Key, Entry>();
   #watchers: readonly BaseWatcher[] = noWatchers;
 
