@@ -1,4 +1,6 @@
 import type { Height, NodeId, View } from '@concordat/std';
+import type { Distribution } from './distribution.ts';
+import type { Effects } from './effects.ts';
 import type { Message } from './message.ts';
 
 /** How many voters of one configuration make a quorum: each 1 to their number. */
@@ -108,6 +110,8 @@ export interface RaftOptions {
    * snapshot. Without it a peer gets the snapshot only when the entries are not to be had.
    */
   readonly snapshotGap?: number;
+  /** How appends reach the peers; default `directDistribution`. */
+  readonly distribution?: Distribution;
   readonly initial: InitialState;
 }
 
@@ -192,65 +196,6 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** A message and its receiver. */
-export interface Outgoing {
-  readonly to: NodeId;
-  readonly message: Message;
-}
-
-/**
- * What the driver owes, in this order. A driver may persist asynchronously as long as it persists
- * effects in the order they were taken; `messages` never wait.
- */
-export interface Effects {
-  /** 1. Persist before any `afterHardState` of these or later effects is sent. */
-  readonly hardState?: { readonly view: View; readonly votedFor?: NodeId };
-  /** 2. Drop the log entries above this height before appending. */
-  readonly truncateAfter?: Height;
-  /** 3. Persist in order, then call `persisted` with the last. Replication goes on meanwhile. */
-  readonly append: readonly Entry[];
-  /** Owed nothing: send at once. */
-  readonly messages: readonly Outgoing[];
-  /** Votes and requests for votes: send once every hard state so far is durable. */
-  readonly afterHardState: readonly Outgoing[];
-  /** Entries up to here are newly committed. */
-  readonly committed?: Height;
-  /** Leader only: every voter has reported the commit up to here (the paper's latency definition). */
-  readonly committedByAll?: Height;
-  /** Older entries a peer needs that are no longer in memory: answer with `provide`. */
-  readonly fetch: readonly {
-    readonly peer: NodeId;
-    readonly from: Height;
-    readonly maxBytes: number;
-  }[];
-  /** Chunks of a snapshot that peers need: answer each with `provideChunk`. */
-  readonly chunkFetch: readonly {
-    readonly peer: NodeId;
-    readonly digest: string;
-    readonly index: number;
-  }[];
-  /**
-   * Chunks of a snapshot in order: store each, then call `chunkStored`. Index 0 begins a snapshot,
-   * or the same one anew: what was stored before is of no use.
-   */
-  readonly chunkReceived: readonly {
-    readonly position: SnapshotPosition;
-    readonly index: number;
-    readonly bytes: Uint8Array;
-  }[];
-  /**
-   * After `append`: every chunk is stored. Make the state they hold durably the one of this node,
-   * drop its log (no entry of which is owed to anyone), then call `restored` or `restoreFailed`.
-   */
-  readonly restore?: SnapshotPosition;
-  /** Reads that are linearizable once state up to `height` is applied. */
-  readonly reads: readonly { readonly requestId: string; readonly height: Height }[];
-  /** Reads this node cannot answer: it does not lead, or no longer. */
-  readonly failedReads: readonly string[];
-  /** Role, view, leader, configuration or retirement changed: look at `status`. */
-  readonly changed: boolean;
-}
-
 /**
  * A consensus algorithm as the driver sees it: no clock, socket, file or entropy inside. Every
  * method is synchronous; whatever is owed to the outside collects until `takeEffects`.
@@ -302,6 +247,8 @@ export interface Consensus {
   restored(digest: string, known?: { readonly viewHistory: readonly ViewStart[] }): void;
   /** A chunk, or the snapshot as a whole, does not hold: it is forgotten, and the leader told. */
   restoreFailed(digest: string): void;
+  /** From the next append on, appends reach the peers in this way. */
+  distributeBy(distribution: Distribution): void;
   /** Asks for a linearizable read; the answer is in `reads` or `failedReads`. */
   readIndex(requestId: string): void;
   /** Everything owed since the last call; undefined when nothing is. */

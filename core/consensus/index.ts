@@ -1,11 +1,8 @@
-export { decodeMessage, encodeMessage } from './codec.ts';
 export type {
   Configuration,
   Consensus,
-  Effects,
   Entry,
   InitialState,
-  Outgoing,
   PeerProgress,
   PlacedConfiguration,
   ProposalRefusalCode,
@@ -19,6 +16,15 @@ export type {
   Status,
   ViewStart,
 } from './consensus.ts';
+export { decodeMessage } from './decode-message.ts';
+export {
+  type Branch,
+  type Distribution,
+  directDistribution,
+  treeDistribution,
+} from './distribution.ts';
+export type { Effects, Outgoing } from './effects.ts';
+export { encodeMessage } from './encode-message.ts';
 export type {
   Append,
   AppendResponse,
@@ -27,6 +33,7 @@ export type {
   InstallResponse,
   LogPosition,
   Message,
+  Relay,
   TimeoutNow,
   VoteRequest,
   VoteResponse,

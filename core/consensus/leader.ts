@@ -1,4 +1,5 @@
 import { assert, type Height, type NodeId } from '@concordat/std';
+import { tickRelays } from './broadcast.ts';
 import type { Configuration, Entry, ProposalRefusalCode, Proposed } from './consensus.ts';
 import { Progress } from './progress.ts';
 import { configurationFault, maxVoters } from './quorum.ts';
@@ -143,6 +144,7 @@ export function tickLeader(state: RaftState): void {
     state.transferee = undefined;
     state.outbox.changed();
   }
+  tickRelays(state);
   tickRetirement(state);
   confirmReads(state);
 }

@@ -1,4 +1,4 @@
-import type { Height, View } from '@concordat/std';
+import type { Height, NodeId, View } from '@concordat/std';
 import type { Entry, SnapshotPosition } from './consensus.ts';
 
 /** A position of the log, identified as Raft does: two logs with it agree on everything before. */
@@ -68,6 +68,18 @@ export interface TimeoutNow {
   readonly view: View;
 }
 
+/** An append on its way down a tree of peers, from the leader or from one of them. */
+export interface Relay {
+  readonly type: 'relay';
+  /** That of the append. */
+  readonly view: View;
+  /** Who made the append: it is acknowledged to this node directly. */
+  readonly leader: NodeId;
+  /** Peers the receiver passes it on to, at most 1,024. */
+  readonly targets: readonly NodeId[];
+  readonly append: Append;
+}
+
 /** Leader to peer: a chunk of a snapshot. Raft, figure 13, InstallSnapshot. */
 export interface Install {
   readonly type: 'install';
@@ -109,4 +121,5 @@ export type Message =
   | VoteResponse
   | TimeoutNow
   | Install
-  | InstallResponse;
+  | InstallResponse
+  | Relay;

@@ -1,5 +1,6 @@
 import type { Height, NodeId, View } from '@concordat/std';
-import type { Effects, Entry, Outgoing, SnapshotPosition } from './consensus.ts';
+import type { Entry, SnapshotPosition } from './consensus.ts';
+import type { Effects, Outgoing } from './effects.ts';
 import type { Message } from './message.ts';
 
 type Items<List> = List extends readonly (infer Item)[] ? Item : never;

@@ -1,4 +1,4 @@
-import type { Height } from '@concordat/std';
+import type { Height, NodeId } from '@concordat/std';
 import type { PeerProgress } from './consensus.ts';
 import type { Sending } from './snapshot-send.ts';
 
@@ -36,6 +36,10 @@ export class Progress implements PeerProgress {
   install: Sending | undefined;
   /** Tick before which no snapshot is tried again. */
   installFrom = 0;
+  /** The peer through which the last append went, when it did not go directly. */
+  via: NodeId | undefined;
+  /** Tick before which nothing goes through this peer to others, nor through others to it. */
+  relayFrom = 0;
   /** Tails of the appends in flight, oldest first, from `#inflightHead`. */
   #inflight: Height[] = [];
   #inflightHead = 0;

@@ -2,7 +2,6 @@ import type { Height, NodeId, View } from '@concordat/std';
 import type {
   Configuration,
   Consensus,
-  Effects,
   Entry,
   ProposalRefusalCode,
   Proposed,
@@ -12,6 +11,8 @@ import type {
   Status,
   ViewStart,
 } from './consensus.ts';
+import type { Distribution } from './distribution.ts';
+import type { Effects } from './effects.ts';
 import {
   handleTimeoutNow,
   handleVoteRequest,
@@ -30,6 +31,7 @@ import {
 } from './leader.ts';
 import type { Message } from './message.ts';
 import { requestRead } from './reads.ts';
+import { handleRelay } from './relay.ts';
 import { handleAppendResponse, provide, replicate } from './replication.ts';
 import {
   chunkStored,
@@ -85,6 +87,8 @@ class Raft implements Consensus {
         return handleInstall(state, from, message);
       case 'install-response':
         return handleInstallResponse(state, from, message);
+      case 'relay':
+        return handleRelay(state, from, message);
     }
   }
 
@@ -145,6 +149,10 @@ class Raft implements Consensus {
 
   connectionLost(peer: NodeId): void {
     leaderMayBeGone(this.#state, peer);
+  }
+
+  distributeBy(distribution: Distribution): void {
+    this.#state.distribution = distribution;
   }
 
   readIndex(requestId: string): void {

@@ -1,4 +1,6 @@
-import type { Height, NodeId, View } from '@concordat/std';
+import type { Height, NodeId } from '@concordat/std';
+import { appendOf } from './append-of.ts';
+import { distribute } from './broadcast.ts';
 import type { Entry, Refusal } from './consensus.ts';
 import {
   commitWhatIsDurable,
@@ -9,12 +11,14 @@ import {
 import type { AppendResponse } from './message.ts';
 import type { Progress } from './progress.ts';
 import { confirmReads, openReadRound } from './reads.ts';
+
 import { driveInstall, isOvertaken, startInstall, wantsSnapshot } from './snapshot-send.ts';
 import { becomeFollower, type RaftState, successorsKnow } from './state.ts';
 
 /** Sends every peer what it lacks, as far as flow control allows. */
 export function replicate(state: RaftState): void {
   openReadRound(state);
+  distribute(state);
   const retire = state.retiring.size > 0 && successorsKnow(state);
   for (const [peer, progress] of state.progress) {
     if (!progress.install) replicateTo(state, peer, progress);
@@ -83,22 +87,12 @@ function sendAppend(
   progress: Progress,
   entries: readonly Entry[],
 ): void {
-  const height = (progress.next - 1) as Height;
-  const tail = (height + entries.length) as Height;
-  const view = state.log.viewAt(height) ?? (0 as View);
-  const { committed, round } = state;
-  const retire = progress.retireRound > 0;
-  state.outbox.send(to, {
-    type: 'append',
-    view: state.view,
-    previous: { height, view },
-    committed,
-    round,
-    retire,
-    entries,
-  });
+  const append = appendOf(state, progress.next, entries, progress.retireRound > 0);
+  state.outbox.send(to, append);
+  const tail = (append.previous.height + entries.length) as Height;
+  progress.via = undefined;
   progress.heartbeatDue = false;
-  progress.toldCommitted = Math.min(committed, tail) as Height;
+  progress.toldCommitted = Math.min(append.committed, tail) as Height;
   if (entries.length > 0 || progress.probing) progress.sent(tail);
 }
 

@@ -1,6 +1,7 @@
 import { assert, type Height, type NodeId, type View } from '@concordat/std';
 import { Configurations } from './configurations.ts';
 import type { RaftOptions, Role, SnapshotPosition } from './consensus.ts';
+import { type Distribution, directDistribution } from './distribution.ts';
 import { Log } from './log.ts';
 import type { LogPosition } from './message.ts';
 import { Outbox } from './outbox.ts';
@@ -22,6 +23,7 @@ export class RaftState {
   readonly log: Log;
   readonly configurations: Configurations;
   readonly outbox = new Outbox();
+  distribution: Distribution;
   /** Ticks since the machine was made. */
   now = 0;
   view: View;
@@ -79,6 +81,7 @@ export class RaftState {
     assert(initial.view >= initial.lastView, 'the view is at least that of the log');
     this.options = options;
     this.self = options.self;
+    this.distribution = options.distribution ?? directDistribution;
     this.log = new Log(initial, options.maxMemoryBytes);
     this.configurations = new Configurations(initial);
     this.view = initial.view;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DecodeError } from '@concordat/std';
 import { decodeMessage, encodeMessage, type Message, maxChunkBytes } from '../index.ts';
-import { among, entry, height, snapshotAt, view } from './network.ts';
+import { among, entry, height, id, ids, snapshotAt, view } from './network.ts';
 
 const at = (h: number, v: number) => ({ height: height(h), view: view(v) });
 const response = {
@@ -24,20 +24,30 @@ const installed = {
   height: height(1),
 } as const;
 
+const append = {
+  type: 'append',
+  view: view(3),
+  previous: at(6, 2),
+  committed: height(5),
+  round: 1,
+  retire: true,
+  entries: [
+    entry(2, 7),
+    entry(3, 8, 'abc'),
+    { ...entry(3, 9), payload: Buffer.alloc(0) },
+    { ...entry(3, 10), configuration: among('abc', 1, 3) },
+  ],
+} as const satisfies Message;
+
 const messages: Message[] = [
+  append,
+  { type: 'relay', view: view(3), leader: id('a'), targets: ids('bc'), append },
   {
-    type: 'append',
+    type: 'relay',
     view: view(3),
-    previous: at(6, 2),
-    committed: height(5),
-    round: 1,
-    retire: true,
-    entries: [
-      entry(2, 7),
-      entry(3, 8, 'abc'),
-      { ...entry(3, 9), payload: Buffer.alloc(0) },
-      { ...entry(3, 10), configuration: among('abc', 1, 3) },
-    ],
+    leader: id('a'),
+    targets: [],
+    append: { ...append, entries: [] },
   },
   response,
   { ...response, rejected: { previousHeight: height(6), estimate: at(3, 1) } },
@@ -65,8 +75,7 @@ test('every message survives the wire', () => {
 
 test('payloads are handed over as they are, not copied, in either direction', () => {
   const one = { ...entry(1, 1), payload: Buffer.from('payload') };
-  const [append] = messages;
-  const parts = encodeMessage({ ...(append as Message & { type: 'append' }), entries: [one] });
+  const parts = encodeMessage({ ...append, entries: [one] });
   assert.equal(parts[1]?.buffer, one.payload.buffer);
   const bytes = Buffer.concat(parts);
   const decoded = decodeMessage(bytes) as Message & { type: 'append' };
@@ -95,12 +104,11 @@ test('truncated, extended and flipped messages are refused or differ, and never 
 });
 
 test('counts beyond the limits are refused before anything is allocated for them', () => {
-  const [append] = messages;
-  const bytes = bytesOf({ ...(append as Message & { type: 'append' }), entries: [] });
+  const bytes = bytesOf({ ...append, entries: [] });
   bytes.writeUInt32BE(0xffff_ffff, bytes.length - 4);
   assert.throws(() => decodeMessage(bytes), { code: 'TOO_LARGE' });
   const twice = bytesOf({
-    ...(append as Message & { type: 'append' }),
+    ...append,
     entries: [{ ...entry(3, 7), configuration: among('aa') }],
   });
   assert.throws(() => decodeMessage(twice), { code: 'INVALID' });

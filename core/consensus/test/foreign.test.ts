@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DecodeError } from '@concordat/std';
 import {
+  type Append,
   decodeMessage,
+  directDistribution,
   type Entry,
   encodeMessage,
   type Message,
   type SnapshotPosition,
+  treeDistribution,
 } from '../index.ts';
 import {
   among,
@@ -15,6 +18,7 @@ import {
   entry,
   height,
   id,
+  ids,
   options,
   payload,
   snapshotAt,
@@ -90,26 +94,33 @@ function anyPosition(draw: Draw): SnapshotPosition {
   };
 }
 
+function anyAppend(draw: Draw): Append {
+  const previous = at(draw);
+  const entries = Array.from({ length: draw.below(4) }, (_, n) =>
+    anyEntry(draw, previous.height + n + 1),
+  );
+  return {
+    type: 'append',
+    view: anyView(draw),
+    previous,
+    committed: anyHeight(draw),
+    round: number(draw),
+    retire: draw.chance(20),
+    entries,
+  };
+}
+
 function anyMessage(draw: Draw): Message {
   const sent = anyView(draw);
   const committed = at(draw);
-  switch (draw.below(7)) {
-    case 0: {
-      const previous = at(draw);
-      const entries = Array.from({ length: draw.below(4) }, (_, n) =>
-        anyEntry(draw, previous.height + n + 1),
-      );
-      const round = number(draw);
-      const retire = draw.chance(20);
-      return {
-        type: 'append',
-        view: sent,
-        previous,
-        committed: anyHeight(draw),
-        round,
-        retire,
-        entries,
-      };
+  switch (draw.below(8)) {
+    case 0:
+      return anyAppend(draw);
+    case 7: {
+      const append = anyAppend(draw);
+      const inView = draw.chance(90) ? append.view : sent;
+      const targets = ids(draw.of(['', 'd', 'de', 'ade', 'bb', 'cdef']));
+      return { type: 'relay', view: inView, leader: id(draw.of([...'abcd'])), targets, append };
     }
     case 1: {
       const [match, received] = [anyHeight(draw), anyHeight(draw)];
@@ -164,6 +175,7 @@ function someNode(draw: Draw): TestNode {
     random: () => draw.below(1000) / 1000,
     maxMemoryBytes: draw.of([1, 1 << 20]),
     snapshotGap: draw.below(4),
+    distribution: draw.of([directDistribution, treeDistribution(2)]),
     initial: {
       ...empty('abc'),
       view: view(2),
@@ -232,7 +244,8 @@ test('no sequence of messages, however wrong, makes a machine throw', () => {
     for (let step = 0; step < 120; step += 1) {
       draw.view = node.status.view;
       const message = anyMessage(draw);
-      const refusal = node.step(draw.of([...'abcdef']), message);
+      const leader = node.status.leader?.[0] ?? 'b';
+      const refusal = node.step(draw.chance(40) ? leader : draw.of([...'abcdef']), message);
       if (refusal) codes.set(refusal.code, (codes.get(refusal.code) ?? 0) + 1);
       roles.add(node.status.role);
       live(node, draw);

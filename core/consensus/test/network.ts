@@ -6,6 +6,7 @@ import {
   type Effects,
   type Entry,
   type InitialState,
+  type Install,
   type Message,
   type RaftOptions,
   type Refusal,
@@ -255,3 +256,30 @@ export class TestNetwork {
     this.delivers = () => true;
   }
 }
+
+/** A leader with `entries` committed entries in view 1 that keeps next to none in memory. */
+export function established(names: string, entries: number, change = {}): [TestNetwork, TestNode] {
+  const network = new TestNetwork(names, { maxMemoryBytes: 1, ...change });
+  const a = network.elect('a');
+  while (a.status.lastHeight < entries) {
+    a.raft.propose(payload(`${a.status.lastHeight + 1}`));
+    network.settle();
+  }
+  network.run(2);
+  return [network, a];
+}
+
+/** Forgets the entries up to a height, as a driver does that keeps a snapshot instead. */
+export function prune(node: TestNode, upTo: number): void {
+  node.disk.splice(0, upTo - node.base);
+  node.base = upTo;
+}
+
+/** The message that brings one chunk. */
+export const install = (position: SnapshotPosition, index: number, inView = 1): Install => ({
+  type: 'install',
+  view: view(inView),
+  position,
+  index,
+  bytes: chunkOf(position, index),
+});

@@ -1,133 +1,29 @@
 import {
   BinaryReader,
-  BinaryWriter,
   DecodeError,
   type Height,
   type NodeId,
   toHeight,
   toView,
   type View,
-  viewOf,
 } from '@concordat/std';
-import type { Configuration, Entry, SnapshotPosition } from './consensus.ts';
+import type { Configuration, Entry } from './consensus.ts';
 import type {
   Append,
   AppendResponse,
   Install,
-  InstallRefusal,
   InstallResponse,
   LogPosition,
   Message,
+  Relay,
   VoteRequest,
 } from './message.ts';
+import { formatVersion, installRefusals, messageTypes } from './message-numbers.ts';
 import { maxVoters } from './quorum.ts';
 import { maxChunkBytes } from './snapshot-receive.ts';
 
-/** First byte of every message. */
-const formatVersion = 2;
 /** Most entries of one append. */
 const maxEntries = 65_536;
-
-const types = [
-  'append',
-  'append-response',
-  'vote-request',
-  'vote-response',
-  'timeout-now',
-  'install',
-  'install-response',
-] as const;
-/** By their number, from 1; 0 = not refused. */
-const installRefusals: readonly InstallRefusal[] = [
-  'OLD_SNAPSHOT',
-  'RESTORING',
-  'SNAPSHOT_MISMATCH',
-  'SNAPSHOT_REJECTED',
-];
-const writer = new BinaryWriter(4096);
-
-/**
- * Bytes of a message as parts to be written one after the other: one part with everything but the
- * payloads, then each payload as it is, not copied. Format: docs/format/consensus-messages.md.
- */
-export function encodeMessage(message: Message): Buffer[] {
-  writer.u8(formatVersion).u8(types.indexOf(message.type)).u64(message.view);
-  switch (message.type) {
-    case 'append':
-      return encodeAppend(message);
-    case 'append-response':
-      encodeAppendResponse(message);
-      break;
-    case 'vote-request':
-      writer.u8(message.pre ? 1 : 0);
-      position(message.last);
-      position(message.committed);
-      break;
-    case 'vote-response':
-      writer.u8((message.pre ? 1 : 0) | (message.granted ? 2 : 0));
-      position(message.committed);
-      break;
-    case 'timeout-now':
-      break;
-    case 'install':
-      encodeSnapshotPosition(message.position);
-      writer.u32(message.index).u32(message.bytes.length);
-      return [writer.take(), viewOf(message.bytes)];
-    case 'install-response':
-      encodeInstallResponse(message);
-      break;
-  }
-  return [writer.take()];
-}
-
-function encodeAppend(append: Append): Buffer[] {
-  position(append.previous);
-  writer
-    .u64(append.committed)
-    .u64(append.round)
-    .u8(append.retire ? 1 : 0);
-  writer.u32(append.entries.length);
-  const parts: Buffer[] = [Buffer.alloc(0)];
-  for (const entry of append.entries) {
-    // Heights follow from the position before; the view, a configuration and the length travel.
-    writer.u64(entry.view);
-    if (entry.configuration) encodeConfiguration(entry.configuration);
-    else writer.u16(0);
-    writer.u32(entry.payload.length);
-    if (entry.payload.length > 0) parts.push(viewOf(entry.payload));
-  }
-  parts[0] = writer.take();
-  return parts;
-}
-
-function encodeConfiguration({ voters, quorums }: Configuration): void {
-  writer.u16(voters.length);
-  for (const voter of voters) writer.raw(Buffer.from(voter, 'hex'));
-  writer.u16(quorums?.replication ?? 0).u16(quorums?.election ?? 0);
-}
-
-function encodeSnapshotPosition(at: SnapshotPosition): void {
-  position(at);
-  encodeConfiguration(at.configuration);
-  writer.u64(at.configurationHeight).u32(at.chunks).raw(Buffer.from(at.digest, 'hex'));
-}
-
-function encodeInstallResponse({ digest, next, received, height, refused }: InstallResponse): void {
-  writer.raw(Buffer.from(digest, 'hex')).u32(next).u32(received).u64(height);
-  writer.u8(refused === undefined ? 0 : installRefusals.indexOf(refused) + 1);
-}
-
-function encodeAppendResponse(response: AppendResponse): void {
-  writer.u64(response.round).u64(response.match).u64(response.received).u64(response.committed);
-  writer.u8(response.rejected ? 1 : 0);
-  if (!response.rejected) return;
-  writer.u64(response.rejected.previousHeight);
-  position(response.rejected.estimate);
-}
-
-function position(at: LogPosition): void {
-  writer.u64(at.height).u64(at.view);
-}
 
 /**
  * Reads the joined bytes of one message. Payloads are views into the input.
@@ -137,7 +33,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const reader = new BinaryReader(bytes);
   const version = reader.u8();
   if (version !== formatVersion) throw new DecodeError('INVALID', `message version ${version}`);
-  const type = types[reader.u8()];
+  const type = messageTypes[reader.u8()];
   const view = readView(reader);
   const message = decodeBody(reader, type, view);
   reader.end();
@@ -163,6 +59,8 @@ function decodeBody(reader: BinaryReader, type: Message['type'] | undefined, vie
       return decodeInstall(reader, view);
     case 'install-response':
       return decodeInstallResponse(reader, view);
+    case 'relay':
+      return decodeRelay(reader, view);
     default:
       throw new DecodeError('INVALID', 'unknown message type');
   }
@@ -212,6 +110,14 @@ function decodeVoteRequest(reader: BinaryReader, view: View): VoteRequest {
   return { type: 'vote-request', view, pre, last, committed: readPosition(reader) };
 }
 
+function decodeRelay(reader: BinaryReader, view: View): Relay {
+  const [leader] = readNodes(reader, 1) as [NodeId];
+  const count = reader.u16();
+  if (count > maxVoters) throw new DecodeError('TOO_LARGE', `relay to ${count} nodes`);
+  const targets = readNodes(reader, count);
+  return { type: 'relay', view, leader, targets, append: decodeAppend(reader, view) };
+}
+
 function decodeInstall(reader: BinaryReader, view: View): Install {
   const at = readPosition(reader);
   const configuration = readConfiguration(reader);
@@ -242,13 +148,19 @@ function readConfiguration(reader: BinaryReader): Configuration | undefined {
   const count = reader.u16();
   if (count === 0) return undefined;
   if (count > maxVoters) throw new DecodeError('TOO_LARGE', `${count} voters`);
-  const voters: NodeId[] = [];
-  for (let at = 0; at < count; at += 1) voters.push(reader.raw(32).toString('hex') as NodeId);
-  if (new Set(voters).size !== count) throw new DecodeError('INVALID', 'a voter is named twice');
+  const voters = readNodes(reader, count);
   const replication = reader.u16();
   const election = reader.u16();
   if (replication === 0 && election === 0) return { voters };
   return { voters, quorums: { replication, election } };
+}
+
+/** So many identities, none twice. */
+function readNodes(reader: BinaryReader, count: number): NodeId[] {
+  const nodes: NodeId[] = [];
+  for (let at = 0; at < count; at += 1) nodes.push(reader.raw(32).toString('hex') as NodeId);
+  if (new Set(nodes).size !== count) throw new DecodeError('INVALID', 'a node is named twice');
+  return nodes;
 }
 
 function readFlags(reader: BinaryReader, known: number): number {
