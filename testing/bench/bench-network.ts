@@ -28,6 +28,8 @@ export interface BenchNetworkOptions {
   readonly adapters: Readonly<Record<string, unknown>>;
   /** Genesis data by adapter id. */
   readonly genesisData?: Readonly<Record<string, Uint8Array>>;
+  /** Validating nodes; default 3. */
+  readonly nodes?: number;
   /** Transactions of one batch; default 100, the paper's. */
   readonly batch?: number;
   /** Kept when given; else a temporary directory that is removed at the end. */
@@ -37,7 +39,7 @@ export interface BenchNetworkOptions {
 }
 
 /** Another measurement beside this one takes other ports; below the system's own. */
-const firstPort = 20_000 + (process.pid % 1_000) * 12;
+const firstPort = 20_000 + (process.pid % 700) * 16;
 
 /** Figures of every process, by `vn1 host`, `vn1 manager`, `vn1 worker` and so on. */
 export type NetworkFigures = Readonly<Record<string, ProcessFigures>>;
@@ -62,7 +64,7 @@ export interface WorkerStats {
   readonly buckets: { readonly commit: Buckets; readonly commitOnAll: Buckets };
 }
 
-/** Three validating nodes of three processes each, every one real, for measuring. */
+/** Validating nodes of three processes each, every one real, for measuring. */
 export class BenchNetwork {
   readonly sandbox: Sandbox;
   readonly #directory: string;
@@ -88,7 +90,7 @@ export class BenchNetwork {
       const sandbox = await Sandbox.open(
         directory,
         {
-          nodes: 3,
+          nodes: options.nodes ?? 3,
           fresh: true,
           name: 'Measured consortium',
           adapters: options.adapters,
@@ -125,10 +127,10 @@ export class BenchNetwork {
     return sandbox.application((await sandbox.leader()).name, frontOffice);
   }
 
-  /** A framed stream to the leader's key-value ledger as the front office. */
-  async keyValueClient(): Promise<KeyValueClient> {
+  /** A framed stream to a node's key-value ledger as the front office; default the leader's. */
+  async keyValueClient(node?: SandboxNode): Promise<KeyValueClient> {
     const { sandbox } = this;
-    const { ports } = await sandbox.leader();
+    const { ports } = node ?? (await sandbox.leader());
     return openKeyValueClient({
       address: `127.0.0.1:${ports.application}`,
       networkCertificate: sandbox.networkCertificate,
@@ -136,7 +138,7 @@ export class BenchNetwork {
     });
   }
 
-  /** Processor time and peak memory of the nine processes so far; the leader's node comes first. */
+  /** Processor time and peak memory of each process so far; the leader's node comes first. */
   figures(): NetworkFigures {
     const figures: Record<string, ProcessFigures> = {};
     for (const node of this.sandbox.nodes) {

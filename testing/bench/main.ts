@@ -1,42 +1,80 @@
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { stopAllNetworks } from './bench-network.ts';
+import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
 import { loadAverage } from './process-figures.ts';
 import { renderSection } from './report.ts';
+import {
+  type ConsensusPart,
+  consensusParts,
+  consensusSection,
+} from './sections/consensus-section.ts';
 import { keyValueSection } from './sections/key-value-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
 import { transferSection } from './sections/transfer-section.ts';
 
-const sections: Readonly<Record<string, (options: SectionOptions) => Promise<Section>>> = {
-  mainnet: mainnetSection,
-  tokens: (options) => transferSection('token', options),
-  transfers: (options) => transferSection('plain', options),
-  keyvalue: keyValueSection,
+/** What a section found, for programs and for people. */
+interface Measured {
+  readonly figures: unknown;
+  readonly text: string;
+}
+
+interface RunOptions extends SectionOptions {
+  /** Parts of the consensus section. */
+  readonly parts: readonly ConsensusPart[];
+}
+
+const told =
+  (measure: (options: SectionOptions) => Promise<Section>) =>
+  async (options: RunOptions): Promise<Measured> => {
+    const figures = await measure(options);
+    return { figures, text: renderSection(figures) };
+  };
+
+const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measured>>> = {
+  mainnet: told(mainnetSection),
+  tokens: told((options) => transferSection('token', options)),
+  transfers: told((options) => transferSection('plain', options)),
+  keyvalue: told(keyValueSection),
+  consensus: async (options) => {
+    const figures = await consensusSection(options, options.parts);
+    return { figures, text: renderConsensus(figures) };
+  },
 };
+const names = Object.keys(sections);
 
-const usage = `npm run bench -- [--only ${Object.keys(sections).join(',')}] [--rounds 3] [--no-peers] [--json]
+const usage = `npm run bench -- [section ...] [--rounds 3] [--quick] [--no-peers] [--json]
+  sections: ${names.join(' ')} (default all); --only takes them with commas
+  --parts ${consensusParts.join(',')}: parts of the section consensus
+  --quick: one round and less of everything, for a look rather than a figure
 
-  Measures real networks of three validating nodes on this machine (nine processes, mutual TLS,
+  Measures real networks of validating nodes on this machine (three processes each, mutual TLS,
   encryption, fsync), beside peers started in the same run. Read the ratios: the rates are those
   of this machine and of whatever else it is doing.
 `;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
-      only: { type: 'string', default: Object.keys(sections).join(',') },
-      rounds: { type: 'string', default: '3' },
+      only: { type: 'string', default: names.join(',') },
+      parts: { type: 'string', default: consensusParts.join(',') },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       'no-peers': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const names = values.only.split(',');
-  const rounds = Number(values.rounds);
-  const strange = names.filter((name) => !Object.hasOwn(sections, name));
-  if (values.help || strange.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  const asked = positionals.length > 0 ? positionals : values.only.split(',');
+  const parts = values.parts.split(',') as ConsensusPart[];
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  const known =
+    asked.every((name) => names.includes(name)) &&
+    parts.every((part) => consensusParts.includes(part));
+  if (values.help || !known || !Number.isInteger(rounds) || rounds < 1) {
     process.stdout.write(usage);
     process.exitCode = values.help ? 0 : 2;
     return;
@@ -51,17 +89,19 @@ async function main(): Promise<void> {
   if (!values.json) {
     process.stdout.write(`${machine}\nload average ${startedLoad} at the start\n`);
   }
-  const done: Section[] = [];
-  for (const name of names) {
-    const section = await (sections[name] as (typeof sections)[string])({
+  const done: unknown[] = [];
+  for (const name of asked) {
+    const { figures, text } = await (sections[name] as (typeof sections)[string])({
       rounds,
       withPeers: !values['no-peers'],
+      quick: values.quick,
+      parts,
       say: (text) => {
         process.stderr.write(`  … ${text}\n`);
       },
     });
-    done.push(section);
-    if (!values.json) process.stdout.write(renderSection(section));
+    done.push(figures);
+    if (!values.json) process.stdout.write(text);
   }
   if (values.json) {
     process.stdout.write(

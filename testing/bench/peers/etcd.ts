@@ -10,20 +10,27 @@ const program = '/usr/bin/etcd';
 /** Whether Debian's etcd is installed. */
 export const etcdIsInstalled = (): boolean => existsSync(program);
 
+/** What is asked of etcd: a method of `etcdserverpb.KV` and its message in a gRPC frame. */
+interface Call {
+  readonly path: string;
+  readonly message: Buffer;
+}
+
 /**
- * Three etcd members on the loopback, without TLS, with fsync as they come. The client speaks
- * etcd's own gRPC (etcdserverpb.KV/Put) over HTTP/2, with messages encoded here.
+ * etcd members on the loopback, without TLS, with fsync as they come. The client speaks etcd's own
+ * gRPC (`etcdserverpb.KV`) over HTTP/2, with messages encoded here.
  */
 export class EtcdCluster {
   readonly #members: PeerProcess[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'concordat-etcd-'));
-  #sessions: ClientHttp2Session[] = [];
+  #leader: ClientHttp2Session[] = [];
+  #follower: ClientHttp2Session[] = [];
 
-  /** Starts the members and connects to their leader. */
-  static async start(): Promise<EtcdCluster> {
+  /** Starts so many members and connects to their leader and, from two on, to a follower. */
+  static async start(members = 3): Promise<EtcdCluster> {
     const cluster = new EtcdCluster();
     try {
-      await cluster.#start();
+      await cluster.#start(members);
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -31,9 +38,9 @@ export class EtcdCluster {
     }
   }
 
-  async #start(): Promise<void> {
+  async #start(members: number): Promise<void> {
     const ports: { client: number; peer: number }[] = [];
-    for (let at = 0; at < 3; at++) ports.push({ client: await freePort(), peer: await freePort() });
+    while (ports.length < members) ports.push({ client: await freePort(), peer: await freePort() });
     const initial = ports.map(({ peer }, at) => `m${at}=http://127.0.0.1:${peer}`).join(',');
     for (const [at, { client, peer }] of ports.entries()) {
       const args = [
@@ -52,18 +59,38 @@ export class EtcdCluster {
       leader = await leaderPort(ports.map(({ client }) => client));
       return leader !== undefined;
     });
-    // Several connections, since one shares its flow-control window among all requests.
-    this.#sessions = Array.from({ length: 4 }, () => connect(`http://127.0.0.1:${leader}`));
+    this.#leader = sessionsTo(leader as number);
+    const other = ports.find(({ client }) => client !== leader);
+    if (other) this.#follower = sessionsTo(other.client);
   }
 
-  /** A put over gRPC, committed when answered. */
+  /** A put over gRPC at the leader, committed when answered. */
   get put(): Put {
+    return this.#calls(this.#leader, (key, value) => ({
+      path: '/etcdserverpb.KV/Put',
+      message: putMessage(key, value),
+    }));
+  }
+
+  /** A linearizable read (etcd's default) over gRPC, in the place of a put. */
+  reads(at: 'leader' | 'follower'): Put {
+    return this.#calls(at === 'leader' ? this.#leader : this.#follower, (key) => ({
+      path: '/etcdserverpb.KV/Range',
+      message: rangeMessage(key),
+    }));
+  }
+
+  #calls(
+    sessions: readonly ClientHttp2Session[],
+    callOf: (key: string, value: Uint8Array) => Call,
+  ): Put {
     let turn = 0;
     return (key, value, done) => {
-      const session = this.#sessions[turn++ % this.#sessions.length] as ClientHttp2Session;
+      const session = sessions[turn++ % sessions.length] as ClientHttp2Session;
+      const { path, message } = callOf(key, value);
       const stream = session.request({
         ':method': 'POST',
-        ':path': '/etcdserverpb.KV/Put',
+        ':path': path,
         'content-type': 'application/grpc',
         te: 'trailers',
       });
@@ -76,18 +103,18 @@ export class EtcdCluster {
         done(status === '0' ? undefined : new Error(`etcd answered gRPC status ${status}`));
       });
       stream.resume();
-      stream.end(putMessage(key, value));
+      stream.end(message);
     };
   }
 
-  /** Processor microseconds of the three members so far. */
+  /** Processor microseconds of the members so far. */
   cpuMicros(): number {
     return this.#members.reduce((sum, member) => sum + member.figures().cpuMicros, 0);
   }
 
   /** Ends everything and removes its files. */
   async stop(): Promise<void> {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of [...this.#leader, ...this.#follower]) session.destroy();
     await Promise.all(this.#members.map((member) => member.stop()));
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -109,17 +136,26 @@ async function leaderPort(ports: readonly number[]): Promise<number | undefined>
   return undefined;
 }
 
+/** Several connections, since one shares its flow-control window among all requests. */
+const sessionsTo = (port: number): ClientHttp2Session[] =>
+  Array.from({ length: 4 }, () => connect(`http://127.0.0.1:${port}`));
+
 /**
  * etcdserverpb.PutRequest {1: key, 2: value} in a gRPC frame: u8 0 (not compressed) | u32 length.
  */
 export function putMessage(key: string, value: Uint8Array): Buffer {
-  const keyBytes = Buffer.from(key);
-  const body = Buffer.concat([
-    Buffer.from([0x0a, ...varint(keyBytes.length)]),
-    keyBytes,
-    Buffer.from([0x12, ...varint(value.length)]),
-    value,
-  ]);
+  return grpcFrame(field(1, Buffer.from(key)), field(2, value));
+}
+
+/** etcdserverpb.RangeRequest {1: key}: the value of one key, linearizably. */
+export const rangeMessage = (key: string): Buffer => grpcFrame(field(1, Buffer.from(key)));
+
+/** A length-delimited field of protocol buffers. */
+const field = (number: number, bytes: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from([(number << 3) | 2, ...varint(bytes.length)]), bytes]);
+
+function grpcFrame(...fields: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(fields);
   const frame = Buffer.alloc(5);
   frame.writeUInt32BE(body.length, 1);
   return Buffer.concat([frame, body]);

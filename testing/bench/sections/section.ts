@@ -34,6 +34,8 @@ export interface Section {
 export interface SectionOptions {
   readonly rounds: number;
   readonly withPeers: boolean;
+  /** A short run: fewer of everything, for a look rather than a figure. */
+  readonly quick: boolean;
   /** Hears what is being done. */
   readonly say: (text: string) => void;
 }

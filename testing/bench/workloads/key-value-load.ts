@@ -25,6 +25,13 @@ export const putsOf =
     client.put(key, value, (error) => done(error));
   };
 
+/** Linearizable reads of such a client, each in the place of a put. */
+export const linearizableReadsOf =
+  (client: KeyValueClient): Put =>
+  (key, _value, done) => {
+    client.get(key, (error) => done(error), 'linearizable');
+  };
+
 /** Keeps so many writes in flight until all are committed. @throws Error the first refusal */
 export function runWrites(
   put: Put,
