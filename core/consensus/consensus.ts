@@ -249,8 +249,11 @@ export interface Consensus {
   restoreFailed(digest: string): void;
   /** From the next append on, appends reach the peers in this way. */
   distributeBy(distribution: Distribution): void;
-  /** Asks for a linearizable read; the answer is in `reads` or `failedReads`. */
-  readIndex(requestId: string): void;
+  /**
+   * Asks for a linearizable read; the answer is in `reads` or `failedReads`. False, and no answer
+   * to this question, when a read of the same id still waits.
+   */
+  readIndex(requestId: string): boolean;
   /** Everything owed since the last call; undefined when nothing is. */
   takeEffects(): Effects | undefined;
   readonly status: Status;

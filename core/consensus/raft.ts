@@ -155,8 +155,8 @@ class Raft implements Consensus {
     this.#state.distribution = distribution;
   }
 
-  readIndex(requestId: string): void {
-    requestRead(this.#state, requestId);
+  readIndex(requestId: string): boolean {
+    return requestRead(this.#state, requestId);
   }
 
   takeEffects(): Effects | undefined {

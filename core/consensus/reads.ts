@@ -8,16 +8,20 @@ const maxPendingReads = 65_536;
  * confirmed, after now, that this node still leads; and only when an entry of its own view is
  * committed, because before that its commit height may lag behind what its predecessors answered.
  */
-export function requestRead(state: RaftState, requestId: string): void {
-  const waiting = state.reads.length + state.earlyReads.length;
-  if (state.role !== 'leader' || waiting >= maxPendingReads) {
+export function requestRead(state: RaftState, requestId: string): boolean {
+  // Two reads of one id would be taken for one, and the later answered at the height of the earlier.
+  if (state.waitingReads.has(requestId)) return false;
+  if (state.role !== 'leader' || state.waitingReads.size >= maxPendingReads) {
     state.outbox.failRead(requestId);
-    return;
+    return true;
   }
-  if (!state.committedInView) {
-    state.earlyReads.push(requestId);
-    return;
-  }
+  state.waitingReads.add(requestId);
+  if (state.committedInView) startRead(state, requestId);
+  else state.earlyReads.push(requestId);
+  return true;
+}
+
+function startRead(state: RaftState, requestId: string): void {
   state.reads.push({ requestId, height: state.committed, round: 0 });
   if (quorumAlone(state)) confirmReads(state);
 }
@@ -25,7 +29,7 @@ export function requestRead(state: RaftState, requestId: string): void {
 /** The first entry of the own view is committed: the reads that waited for it start. */
 export function startEarlyReads(state: RaftState): void {
   const waiting = state.earlyReads.splice(0);
-  for (const requestId of waiting) requestRead(state, requestId);
+  for (const requestId of waiting) startRead(state, requestId);
 }
 
 /** Opens one round of confirmation for all reads that have none yet. */
@@ -54,6 +58,7 @@ export function confirmReads(state: RaftState): void {
       break;
     }
     state.outbox.read(read.requestId, read.height);
+    state.waitingReads.delete(read.requestId);
     answered += 1;
   }
   if (answered > 0) state.reads.splice(0, answered);

@@ -72,6 +72,8 @@ export class RaftState {
   /** Leader: reads that wait for `committedInView`. */
   readonly earlyReads: string[] = [];
   readonly reads: PendingRead[] = [];
+  /** Leader: ids of the reads in both lists. */
+  readonly waitingReads = new Set<string>();
 
   constructor(options: RaftOptions) {
     const { initial } = options;
@@ -151,8 +153,8 @@ export function enterView(state: RaftState, view: View, votedFor: NodeId | undef
 
 function stopLeading(state: RaftState): void {
   if (!state.isVoter() && successorsKnow(state)) state.retired = true;
-  for (const requestId of state.earlyReads) state.outbox.failRead(requestId);
-  for (const read of state.reads) state.outbox.failRead(read.requestId);
+  for (const requestId of state.waitingReads) state.outbox.failRead(requestId);
+  state.waitingReads.clear();
   state.earlyReads.length = 0;
   state.reads.length = 0;
   state.progress.clear();

@@ -59,3 +59,22 @@ test('a single node answers a read alone', () => {
   node.work();
   assert.deepEqual(node.reads, ['early@1', 'late@1']);
 });
+
+test('an id is not used again while its read waits, and free once that is answered or failed', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  network.isolate('a');
+  assert.equal(a.raft.readIndex('r1'), true);
+  assert.equal(a.raft.readIndex('r1'), false);
+  network.settle();
+  network.heal();
+  network.run(3);
+  assert.deepEqual([a.reads, a.failedReads], [['r1@1'], []], 'one question, one answer');
+  assert.equal(a.raft.readIndex('r1'), true);
+  network.isolate('a');
+  network.run(40);
+  assert.deepEqual(a.failedReads, ['r1']);
+  assert.equal(a.raft.readIndex('r1'), true);
+  network.settle();
+  assert.deepEqual(a.failedReads, ['r1', 'r1']);
+});

@@ -119,6 +119,45 @@ test('a long divergence is bridged in a round trip a view, not an entry', () => 
   assert.ok(network.delivered < 60, `${network.delivered} messages`);
 });
 
+test('logs that differ in many views agree after at most a round trip a view', () => {
+  // Both share height 1; then a has entries of the odd views, b of the even ones, three each.
+  const runs = (first: number) =>
+    Array.from({ length: 20 }, (_, at) => ({
+      view: view(at === 0 ? 1 : first + 2 * at),
+      fromHeight: height(at === 0 ? 1 : 3 * at - 1),
+    }));
+  const started = (name: string, first: number) => {
+    const viewHistory = runs(first);
+    const lastView = viewHistory[viewHistory.length - 1]?.view ?? view(0);
+    const initial = {
+      ...empty('ab'),
+      view: lastView,
+      lastView,
+      lastHeight: height(58),
+      viewHistory,
+    };
+    const node = network.add(name, 'ab', { initial });
+    for (let at = 1; at <= 58; at += 1) {
+      const of = viewHistory.findLast(({ fromHeight }) => fromHeight <= at)?.view ?? 0;
+      node.disk.push(entry(of, at));
+    }
+    return node;
+  };
+  const network = new TestNetwork('');
+  const a = started('a', 3);
+  const b = started('b', 2);
+  let refused = 0;
+  network.delivers = (_, __, message) => {
+    if (message.type === 'append-response' && message.rejected) refused += 1;
+    return true;
+  };
+  network.elect('a');
+  network.settle();
+  assert.deepEqual(b.disk, a.disk);
+  assert.equal(b.committed, 59);
+  assert.ok(refused <= 20, `${refused} refusals`);
+});
+
 test('entries that are no longer in memory are fetched from the driver', () => {
   const network = new TestNetwork('ab', { maxMemoryBytes: 2000, maxAppendBytes: 400 });
   const a = network.elect('a');
