@@ -36,6 +36,31 @@ export async function replaceFile(
   if (sync) await syncDirectory(dirname(path));
 }
 
+const rewriteBytes = 1024 * 1024;
+
+/**
+ * Makes what a file reads as durable, by writing it once more. A sync alone would not do: after one
+ * that failed, Linux takes the pages that never reached the disk for clean.
+ */
+export async function rewriteFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const buffer = Buffer.allocUnsafe(rewriteBytes);
+    for (let at = 0; ; ) {
+      const { bytesRead } = await file.read(buffer, 0, rewriteBytes, at);
+      if (bytesRead === 0) break;
+      for (let written = 0; written < bytesRead; ) {
+        const rest = bytesRead - written;
+        written += (await file.write(buffer, written, rest, at + written)).bytesWritten;
+      }
+      at += bytesRead;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Cuts a file durably to its first bytes. */
 export async function cutFile(path: string, bytes: number): Promise<void> {
   await truncate(path, bytes);

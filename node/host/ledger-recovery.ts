@@ -2,7 +2,7 @@ import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChunkName, formatChunkName, parseChunkName } from './chunk-format.ts';
 import type { ChunkScan } from './chunk-scan.ts';
-import { cutFile, syncDirectory } from './durable-file.ts';
+import { cutFile, rewriteFile, syncDirectory } from './durable-file.ts';
 import { HostError } from './errors.ts';
 import { gapBelow, parseBaseName, removeBase } from './ledger-bases.ts';
 import { type Chunk, scanFile } from './ledger-directory.ts';
@@ -101,6 +101,9 @@ async function recoverChunk(file: OpenChunkFile): Promise<Chunk | undefined> {
     torn.push(await cutTail(directory, name.first, path, scan));
   }
   if (scan.offsets.length === 0) return undefined;
+  // Its last blocks may only ever have been in memory: a host that was killed had not synced them,
+  // or a sync had failed. Whoever is told of them takes them for durable.
+  if (next === undefined) await rewriteFile(path);
   const last = name.first + scan.offsets.length - 1;
   return {
     first: name.first,
