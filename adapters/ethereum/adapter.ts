@@ -4,6 +4,7 @@ import {
   type Actor,
   AdapterError,
   type AdapterHost,
+  type AdapterMemory,
   type Admitted,
   type BatchEnvironment,
   type BatchSet,
@@ -26,6 +27,7 @@ import type { EngineFactory } from './engine.ts';
 import { engines } from './engines.ts';
 import { EthereumError } from './errors.ts';
 import { writeGenesis } from './genesis.ts';
+import { LedgerPlaces } from './ledger-places.ts';
 import { hashKey } from './open-block.ts';
 import { accountKey, tableSource } from './state-source.ts';
 import { ethereumTables, tableNames } from './tables.ts';
@@ -62,6 +64,7 @@ export class EthereumAdapter
   #config: EthereumConfig | undefined;
   #chains = new Map<string, MadeChain>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
+  readonly #ledgerPlaces = new LedgerPlaces();
 
   constructor({ endpoints, engine }: EthereumAdapterOptions = {}) {
     this.#engine = engine;
@@ -89,7 +92,8 @@ export class EthereumAdapter
   #make(config: ChainConfig): MadeChain {
     const makeEngine = this.#engine ?? engines[config.engine];
     const chain = new Chain(config, makeEngine, () => this.#requireHost().timeMs());
-    const view = new TableChainView(chain, makeEngine, () => this.#requireHost());
+    const host = () => this.#requireHost();
+    const view = new TableChainView({ chain, makeEngine, host, ledgerPlaces: this.#ledgerPlaces });
     if (this.#host !== undefined) view.start();
     return { chain, view };
   }
@@ -217,7 +221,23 @@ export class EthereumAdapter
   }
 
   committed(batch: CommittedBatch, view: ReadView): void {
-    for (const chain of this.#chains.values()) chain.view.committed(batch, view);
+    this.#ledgerPlaces.learn(batch, view);
+    for (const chain of this.#chains.values()) chain.view.committed(view);
+  }
+
+  freezeMemory(): AdapterMemory {
+    return this.#ledgerPlaces.freeze();
+  }
+
+  restored(memory: Uint8Array, view: ReadView): void {
+    try {
+      this.#ledgerPlaces.restore(memory, view);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      throw new AdapterError('INVALID_MEMORY', error.message);
+    }
+    // Nobody is told of the blocks in between: clients begin anew on new connections.
+    if (this.#host !== undefined) for (const chain of this.#chains.values()) chain.view.start();
   }
 
   headReset(): void {

@@ -277,7 +277,7 @@ export interface ChainView {
   transactionByIndex(block: BlockReference, index: number): TransactionView | undefined;
   /**
    * `view.seqno` of the transaction's leaf in the ledger, to ask for its receipt there. Undefined
-   * for one that is unknown, or was committed before this node started.
+   * for one that is unknown.
    */
   transactionId(hash: Uint8Array): string | undefined;
   receiptByHash(hash: Uint8Array): ReceiptView | undefined;

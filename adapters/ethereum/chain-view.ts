@@ -1,6 +1,6 @@
 import type { ReadView } from '@concordat/kv';
 import { BinaryWriter, emptyBytes, equalBytes, toLatin1 } from '@concordat/std';
-import type { Actor, AdapterHost, CommittedBatch } from '@concordat/worker-enclave';
+import type { Actor, AdapterHost } from '@concordat/worker-enclave';
 import { bloomBytes } from './block.ts';
 import type { Chain } from './chain.ts';
 import type {
@@ -22,7 +22,7 @@ import type {
 import { emptyCodeHash, emptyCodeKey, toBigInt, toWord } from './crypto.ts';
 import type { EngineFactory } from './engine.ts';
 import { EthereumError } from './errors.ts';
-import { LedgerPlaces } from './ledger-places.ts';
+import type { LedgerPlaces } from './ledger-places.ts';
 import { blockMayMatch, logMatches } from './log-search.ts';
 import { hashKey } from './open-block.ts';
 import { orderedTrieRoot } from './ordered-trie.ts';
@@ -67,11 +67,20 @@ export class TableChainView implements ChainView {
   readonly #host: () => AdapterHost;
   readonly #listeners = new Set<HeadListener>();
   readonly #space: string;
-  /** Of normal chains by block number, of replays by transaction index. */
-  readonly #ledgerPlaces = new LedgerPlaces();
+  readonly #ledgerPlaces: LedgerPlaces;
   #told: HeadRecord | undefined;
 
-  constructor(chain: Chain, makeEngine: EngineFactory, host: () => AdapterHost) {
+  constructor({
+    chain,
+    makeEngine,
+    host,
+    ledgerPlaces,
+  }: {
+    readonly chain: Chain;
+    readonly makeEngine: EngineFactory;
+    readonly host: () => AdapterHost;
+    readonly ledgerPlaces: LedgerPlaces;
+  }) {
     const { config } = chain;
     this.name = config.name;
     this.chainId = config.chainId;
@@ -82,6 +91,7 @@ export class TableChainView implements ChainView {
     this.#chain = chain;
     this.#makeEngine = makeEngine;
     this.#host = host;
+    this.#ledgerPlaces = ledgerPlaces;
     this.#space = config.space;
     if (config.replay !== undefined) this.replayProgress = () => this.#progress();
   }
@@ -208,8 +218,7 @@ export class TableChainView implements ChainView {
 
   transactionId(hash: Uint8Array): string | undefined {
     const place = this.#place(this.#view, hash);
-    if (place === undefined) return undefined;
-    return this.#ledgerPlaces.transactionId(this.replay ? place.index : place.number, place.leaf);
+    return place && this.#ledgerPlaces.transactionId(this.#space, place);
   }
 
   transactionByHash(hash: Uint8Array): TransactionView | undefined {
@@ -443,17 +452,15 @@ export class TableChainView implements ChainView {
     this.#told = this.#chain.head(this.#view);
   }
 
-  /** Learns what a committed batch added, and tells the listeners. */
-  committed(batch: CommittedBatch, view: ReadView): void {
+  /** Tells the listeners what a committed batch added. */
+  committed(view: ReadView): void {
     const head = this.#chain.head(view);
     const told = this.#told;
     this.#told = head;
     if (head === undefined) return;
     const first = this.replay ? (told?.transactions ?? 0) : (told?.number ?? -1) + 1;
     const end = this.replay ? head.transactions : head.number + 1;
-    if (first === end) return;
-    this.#ledgerPlaces.add(first, batch);
-    if (this.#listeners.size === 0) return;
+    if (first === end || this.#listeners.size === 0) return;
     if (this.replay) this.#tell(view, this.#headNumber(view), first);
     else for (let number = first; number < end; number++) this.#tell(view, number, 0);
   }

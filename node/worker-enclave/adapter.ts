@@ -1,8 +1,12 @@
 import type { ReadView, TableDeclaration, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
 
-/** Why an adapter cannot work with what the constitution or the genesis data says. */
-export type AdapterErrorCode = 'INVALID_CONFIGURATION' | 'INVALID_GENESIS' | 'CONTRACT_BROKEN';
+/** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
+export type AdapterErrorCode =
+  | 'INVALID_CONFIGURATION'
+  | 'INVALID_GENESIS'
+  | 'INVALID_MEMORY'
+  | 'CONTRACT_BROKEN';
 
 /** An adapter that cannot be configured or started, or that broke a rule of the contract. */
 export class AdapterError extends CodedError<AdapterErrorCode> {}
@@ -211,6 +215,17 @@ export type EndpointDeclaration<Result = unknown> =
   | StreamEndpoint<Result>;
 
 /**
+ * What an adapter has learned beside its tables, as it was when it was frozen. Read step by step
+ * while the adapter goes on learning.
+ */
+export interface AdapterMemory {
+  /** Length of all parts together, in bytes. */
+  readonly bytes: number;
+  /** The bytes in parts, each made in about a millisecond. Called once. */
+  parts(): Iterable<Uint8Array>;
+}
+
+/**
  * A ledger protocol or application that runs in the worker enclave (M25). It never touches disk,
  * network, or another adapter's tables; all that it writes goes through the set it is given.
  */
@@ -262,10 +277,25 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   seal?(set: BatchSet, outcomes: readonly Outcome<Result>[], env: BatchEnvironment): void;
   /**
    * On every node, once for each committed block of this worker, in order, whichever adapter of
-   * the worker it is of; those that were replayed come before `start`. `view` is the committed
-   * state of exactly that block. Publish events here.
+   * the worker it is of; those that were replayed come before `start`, those a snapshot stands for
+   * never come. `view` is the committed state of exactly that block. Publish events here.
    */
   committed?(info: CommittedBatch, view: ReadView): void;
+  /**
+   * Freezes what the adapter keeps beside its tables and could not make from them again, for a
+   * snapshot. It follows from the committed blocks alone, whatever the configuration was, so that
+   * its bytes are the same on every node. Called right after `committed` of the snapshot's last
+   * block, between any two of its blocks; costs next to nothing. Without it nothing is kept.
+   */
+  freezeMemory?(): AdapterMemory;
+  /**
+   * The committed tables were replaced by those of a snapshot: make anew, or drop, what was made
+   * from the old ones. `memory` is what `freezeMemory` gave then; it is empty, as the tables are,
+   * when the snapshot turned out to be none. Before `start` or later; the blocks after it follow
+   * by `committed`, those before it never do. Connections of clients have been closed.
+   * @throws AdapterError INVALID_MEMORY when `memory` is not its own: the snapshot is refused
+   */
+  restored?(memory: Uint8Array, view: ReadView): void;
   /** The speculative head changed by another way than this adapter's execution: drop caches of it. */
   headReset?(): void;
   /** A result as bytes, to travel from the leader to the follower that was asked; default JSON. */

@@ -128,6 +128,11 @@ export class Front {
     };
   }
 
+  /** Ends every connection; new ones may come. */
+  dropAll(): void {
+    for (const { socket } of [...this.#connections.values()]) socket.destroy();
+  }
+
   close(): void {
     this.#http.close();
     for (const { socket } of this.#connections.values()) socket.destroy();

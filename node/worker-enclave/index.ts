@@ -4,6 +4,7 @@ export {
   AdapterError,
   type AdapterErrorCode,
   type AdapterHost,
+  type AdapterMemory,
   type Admitted,
   type BatchEnvironment,
   type BatchSet,

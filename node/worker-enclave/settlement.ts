@@ -1,6 +1,6 @@
 import type { AppliedBlock } from '@concordat/bridge';
 import { formatTransactionId } from '@concordat/std';
-import type { CommittedBatch } from './adapter.ts';
+import type { CommittedBatch, Refused } from './adapter.ts';
 import { CommitGauge } from './commit-gauge.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Intake } from './intake.ts';
@@ -95,6 +95,23 @@ export class Settlement {
     return dropped.length;
   }
 
+  /** Forgets every block: a snapshot, in which some of them may be, takes their place. */
+  forget(): void {
+    const { chain, pipeline } = this.#options;
+    pipeline.interrupt();
+    const dropped = chain.rollback(0);
+    pipeline.orphan(dropped.filter((flight) => flight.height === 0));
+    const unknown = refusal('TRANSACTION_UNKNOWN', 'the node took up a snapshot meanwhile');
+    for (const flight of dropped) if (flight.height > 0) this.#end(flight, unknown);
+    this.#committedHeight = 0;
+  }
+
+  /** The committed state is that of a snapshot. */
+  restored(height: number): void {
+    this.#committedHeight = height;
+    this.#options.forwarding.committed(height);
+  }
+
   /** Drops batches on their way to a manager that will refuse them: it waits for a `ready`. */
   dropUnsealed(): void {
     const { chain, pipeline, isServing } = this.#options;
@@ -143,12 +160,15 @@ export class Settlement {
   }
 
   #lose(flight: Flight): void {
-    const { stats, intake } = this.#options;
-    const lost = refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again');
-    for (const submission of flight.submissions) {
-      stats.lost += 1;
-      intake.answer(submission, lost);
-    }
+    this.#options.stats.lost += flight.submissions.length;
+    this.#end(
+      flight,
+      refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again'),
+    );
+  }
+
+  #end(flight: Flight, answer: Refused): void {
+    for (const submission of flight.submissions) this.#options.intake.answer(submission, answer);
     for (const tell of flight.riders) tell();
   }
 

@@ -22,7 +22,9 @@ import {
 import { Pipeline } from './pipeline.ts';
 import { type ReadCallback, ReadGate } from './read-gate.ts';
 import { Settlement } from './settlement.ts';
+import { SnapshotMaker } from './snapshot-maker.ts';
 import { SpeculativeChain } from './speculative-chain.ts';
+import { StateRestorer } from './state-restorer.ts';
 import { Stats } from './stats.ts';
 import type { Lane } from './submission.ts';
 
@@ -42,12 +44,14 @@ export interface WorkerOptions {
 
 const sweepMs = 1_000;
 const zeroNode = '0'.repeat(64);
+/** Of why a snapshot was refused, in characters: at most 1,024 bytes on the wire. */
+const maxReasonLength = 256;
 
 /**
  * One worker enclave without its sockets: what the manager says goes in through `receive`, what
  * the worker says goes out through `send`. It answers `ready` when it has acted on `configure`, on
- * an adapter's last `genesis` frame, on `role`, on `rollback`, and on the `refused` of a batch it
- * still had: a batch that arrives before that `ready` was executed on a state that is gone, and the
+ * an adapter's last `genesis` frame, on `role`, on `rollback`, on the last `restore` frame, and on
+ * the `refused` of a batch it still had: a batch that arrives before that `ready` was executed on a state that is gone, and the
  * manager refuses it.
  */
 export class Worker {
@@ -64,12 +68,17 @@ export class Worker {
   readonly #reads: ReadGate;
   readonly #front: Front;
   readonly #settlement: Settlement;
+  readonly #snapshots: SnapshotMaker;
+  readonly #restorer: StateRestorer;
   readonly #sweep: NodeJS.Timeout;
   #policy: BatchPolicy = defaultBatchPolicy;
   #nodeId = zeroNode;
   #leader = false;
   #view = 0;
+  /** Clients are served. */
   #started = false;
+  /** The adapters have been started: that happens once. */
+  #adaptersStarted = false;
   #timeMs = 0;
   #genesisParts: Uint8Array[] = [];
   #genesisBytes = 0;
@@ -136,6 +145,9 @@ export class Worker {
     this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = this.#createFront(accounts);
+    const committedHeight = () => this.#settlement.committedHeight;
+    this.#snapshots = new SnapshotMaker({ store, lanes, committedHeight, send, nowMs, log });
+    this.#restorer = this.#createRestorer();
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
   }
 
@@ -153,6 +165,25 @@ export class Worker {
       health: () => this.health(),
       statistics: () => this.statistics(),
       log: this.#options.log,
+    });
+  }
+
+  #createRestorer(): StateRestorer {
+    return new StateRestorer({
+      store: this.#store,
+      lanes: this.#lanes,
+      began: () => this.#stopService(),
+      restored: ({ height, timeMs }) => {
+        this.#timeMs = Math.max(this.#timeMs, timeMs);
+        this.#settlement.restored(height);
+        this.log('worker.restored', { height });
+      },
+      refused: (code, message) => {
+        this.log('worker.restore-refused', { code });
+        const reason = message.slice(0, maxReasonLength);
+        this.#options.send({ kind: 'restoreRefused', code, message: reason });
+      },
+      ended: () => this.#ready(),
     });
   }
 
@@ -224,6 +255,7 @@ export class Worker {
   /** The manager takes frames again after `send` returned false. */
   drained(): void {
     this.#front.drained();
+    this.#snapshots.drained();
   }
 
   /** Ends every connection and timer. */
@@ -231,6 +263,7 @@ export class Worker {
     clearInterval(this.#sweep);
     this.#front.close();
     this.#pipeline.stop();
+    this.#snapshots.stop();
     this.#forwarding.stop();
   }
 
@@ -297,6 +330,14 @@ export class Worker {
         return;
       case 'start':
         this.#start();
+        return;
+      case 'restore':
+        this.#restorer.receive(message);
+        return;
+      case 'snapshot':
+      case 'snapshotTaken':
+      case 'snapshotCancel':
+        this.#snapshots.receive(message);
         return;
       default:
         throw new WorkerError('PROTOCOL', `unexpected frame ${message.kind}`);
@@ -373,11 +414,24 @@ export class Worker {
     if (this.#started) return;
     this.#chain.adoptUnsealed();
     this.#started = true;
-    this.#lanes.forEach((lane, at) => {
-      lane.adapter.start?.(this.#hosts[at] as LaneHost);
-    });
+    if (!this.#adaptersStarted) {
+      this.#adaptersStarted = true;
+      this.#lanes.forEach((lane, at) => {
+        lane.adapter.start?.(this.#hosts[at] as LaneHost);
+      });
+    }
     this.log('worker.started', { committedHeight: this.#settlement.committedHeight });
     if (this.#leader) this.#lead();
+  }
+
+  /** The state is about to be replaced: nothing of it, and nothing in between, may be seen. */
+  #stopService(): void {
+    if (this.#leader) throw new WorkerError('PROTOCOL', 'a leader is not given another state');
+    this.#snapshots.abandon();
+    this.#settlement.forget();
+    this.#started = false;
+    this.#front.dropAll();
+    this.#store.clear();
   }
 
   #ready(): void {

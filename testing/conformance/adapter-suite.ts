@@ -1,73 +1,21 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
-import {
-  type Actor,
-  AdapterError,
-  type CommittedBatch,
-  type LedgerAdapter,
-} from '@concordat/worker-enclave';
-import { createFakeNode, type FakeNode, type FakeNodeOptions } from './fake-node.ts';
+import { describe, it } from 'node:test';
+import { AdapterError, type CommittedBatch, type LedgerAdapter } from '@concordat/worker-enclave';
+import { snapshotTests } from './adapter-snapshots.ts';
 import { mutations } from './mutations.ts';
-
-/** An adapter with requests that show what it does. */
-export interface AdapterSamples {
-  readonly name: string;
-  /** A new, unconfigured adapter. */
-  readonly create: () => LedgerAdapter;
-  readonly config?: unknown;
-  readonly invalidConfigs: readonly unknown[];
-  readonly genesisData?: Uint8Array;
-  readonly actor?: Actor;
-  /** At least three requests, all kept when executed in this order on the genesis state. */
-  readonly kept: readonly Uint8Array[];
-  /** Requests that are refused or dropped on the genesis state and after all of `kept`. */
-  readonly dropped: readonly Uint8Array[];
-}
-
-const timeMs = 1_750_000_000_000;
+import { type AdapterSamples, commitEach, execute, startNode } from './suite-node.ts';
 
 /** Registers the tests that every adapter passes (DESIGN 10), under the adapter's name. */
 export function adapterSuite(samples: AdapterSamples): void {
   assert.ok(samples.kept.length >= 3, 'the suite needs three requests that are kept');
+  assert.ok(samples.queries.length >= 1, 'the suite needs a query');
   describe(`the adapter contract: ${samples.name}`, () => {
     declarationTests(samples);
     commitTests(samples);
     refusalTests(samples);
     replicationTests(samples);
+    snapshotTests(samples);
   });
-}
-
-async function startNode(
-  t: TestContext,
-  samples: AdapterSamples,
-  { adapter = samples.create(), ...options }: FakeNodeOptions & { adapter?: LedgerAdapter } = {},
-): Promise<FakeNode> {
-  const { config, genesisData, actor } = samples;
-  const node = await createFakeNode(adapter, {
-    config,
-    ...(genesisData === undefined ? {} : { genesisData }),
-    ...(actor === undefined ? {} : { actor }),
-    timeMs: () => timeMs,
-    random: (bytes) => new Uint8Array(bytes).fill(7),
-    ...options,
-  });
-  t.after(() => node.close());
-  return node;
-}
-
-/** Submits everything at once, waits until it is executed, and leaves the answers pending. */
-async function execute(node: FakeNode, requests: readonly Uint8Array[]) {
-  const answers = requests.map((raw) => node.submit(raw));
-  await node.settled();
-  return answers;
-}
-
-/** Submits one by one, each committed before the next: one block each. */
-async function commitEach(node: FakeNode, requests: readonly Uint8Array[]): Promise<void> {
-  for (const raw of requests) {
-    const answer = await node.submit(raw);
-    assert.ok(answer.ok, JSON.stringify(answer));
-  }
 }
 
 function declarationTests(samples: AdapterSamples): void {

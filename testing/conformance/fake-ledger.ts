@@ -10,7 +10,22 @@ type Applied = Extract<ToWorker, { kind: 'applied' }>['blocks'][number];
 /** A block of the fake ledger: what would be sealed, in plaintext. */
 export type FakeBlock = Omit<Applied, 'speculative'>;
 
+/** The state of a worker as a snapshot holds it. */
+export interface FakeSnapshot {
+  readonly height: number;
+  readonly chunks: readonly Uint8Array[];
+}
+
 type Batch = Extract<FromWorker, { kind: 'batch' | 'genesisBatch' }>;
+type ChunkFrame = Extract<FromWorker, { kind: 'snapshotChunk' }>;
+
+/** A snapshot on its way. */
+interface Taking {
+  readonly chunks: Uint8Array[];
+  readonly done: (chunks: readonly Uint8Array[]) => void;
+  readonly refuse: (error: Error) => void;
+}
+
 type Ordered = Batch | Extract<FromWorker, { kind: 'ready' }>;
 type Reply = Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>;
 
@@ -37,6 +52,10 @@ export class FakeLedger {
   #committed = 0;
   #nextSeqno = 1;
   #nextForward = 1;
+  #nextSnapshot = 1;
+  readonly #snapshots = new Map<number, Taking>();
+  /** Why the last restore was refused, if it was. */
+  #restoreRefused: string | undefined;
 
   constructor(options: {
     readonly deliver: (message: ToWorker) => void;
@@ -66,6 +85,16 @@ export class FakeLedger {
   /** Takes a frame of the worker if it concerns the ledger. */
   take(message: FromWorker): boolean {
     const { kind } = message;
+    if (kind === 'snapshotChunk' || kind === 'snapshotRefused') {
+      const taking = this.#snapshots.get(message.request);
+      if (message.kind === 'snapshotRefused') taking?.refuse(new Error(message.code));
+      else if (taking !== undefined) this.#chunk(message, taking);
+      return true;
+    }
+    if (kind === 'restoreRefused') {
+      this.#restoreRefused = message.code;
+      return true;
+    }
     if (kind !== 'batch' && kind !== 'genesisBatch' && kind !== 'ready') return false;
     this.#inbox.push(message);
     if (!this.#scheduled && !this.hold) {
@@ -124,6 +153,44 @@ export class FakeLedger {
   applySpeculatively(block: FakeBlock): void {
     this.#append(block);
     this.#deliver({ kind: 'applied', blocks: [{ ...block, speculative: true }] });
+  }
+
+  /** Has the worker freeze its committed state and gathers what it sends. */
+  takeSnapshot(): Promise<FakeSnapshot> {
+    const request = this.#nextSnapshot++;
+    const height = this.#committed;
+    const timeMs = this.blocks[height - 1]?.timeMs ?? 0;
+    return new Promise((resolve, refuse) => {
+      const done = (chunks: readonly Uint8Array[]) => resolve({ height, chunks });
+      this.#snapshots.set(request, { chunks: [], done, refuse });
+      this.#deliver({ kind: 'snapshot', request, height, timeMs });
+    });
+  }
+
+  #chunk({ request, index, last, bytes }: ChunkFrame, { chunks, done }: Taking): void {
+    chunks.push(Uint8Array.from(bytes));
+    setImmediate(() => this.#deliver({ kind: 'snapshotTaken', request, index }));
+    if (!last) return;
+    this.#snapshots.delete(request);
+    done(chunks);
+  }
+
+  /**
+   * Replaces the worker's state; `start` opens its service again.
+   * @param past the ledger up to the snapshot's height
+   * @returns why the worker refused, if it did
+   */
+  restore({ height, chunks }: FakeSnapshot, past: readonly FakeBlock[]): string | undefined {
+    this.#restoreRefused = undefined;
+    chunks.forEach((bytes, index) => {
+      const frame = { kind: 'restore', index, chunks: chunks.length, bytes } as const;
+      if (index === chunks.length - 1) this.deliverAndAwait(frame);
+      else this.#deliver(frame);
+    });
+    this.blocks.length = 0;
+    for (const block of past.slice(0, height)) this.#append(block);
+    this.#committed = this.blocks.length;
+    return this.#restoreRefused;
   }
 
   /** From now on every commit here reaches that ledger too. */

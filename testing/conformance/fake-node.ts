@@ -11,7 +11,13 @@ import {
   type WorkerLimits,
 } from '@concordat/worker-enclave';
 import { createFakeActor } from './fake-actor.ts';
-import { type FakeBlock, FakeLedger, type FromWorker, type ToWorker } from './fake-ledger.ts';
+import {
+  type FakeBlock,
+  FakeLedger,
+  type FakeSnapshot,
+  type FromWorker,
+  type ToWorker,
+} from './fake-ledger.ts';
 import { FakeListener } from './fake-listener.ts';
 import { dumpTables } from './table-dump.ts';
 
@@ -33,6 +39,8 @@ export interface FakeNodeOptions {
   readonly random?: (bytes: number) => Uint8Array;
   /** Begin as a follower with these committed blocks instead of making the genesis state. */
   readonly blocks?: readonly FakeBlock[];
+  /** Begin as a follower with this state, taken on another node; its blocks are `blocks`. */
+  readonly snapshot?: FakeSnapshot;
   /** Follow this node: its committed blocks arrive here, requests are forwarded to it. */
   readonly follows?: FakeNode;
   /** Decides when a read barrier of the worker is answered, and how; default: passed, next turn. */
@@ -86,11 +94,15 @@ export class FakeNode {
 
   /** Configures the worker, makes or replays the state, starts it and opens the default port. */
   async start(): Promise<void> {
-    const { policies = {}, genesisData, blocks, follows } = this.#options;
+    const { policies = {}, genesisData, blocks, follows, snapshot } = this.#options;
     this.configure(policies);
     const past = blocks ?? follows?.ledger.committedBlocks;
     if (past === undefined) this.#makeGenesis(genesisData);
-    else this.ledger.replay(past);
+    else if (snapshot === undefined) this.ledger.replay(past);
+    else {
+      assert(this.ledger.restore(snapshot, past) === undefined, 'the snapshot was refused');
+      this.ledger.replay(past.slice(snapshot.height));
+    }
     if (past === undefined) this.ledger.role(true);
     this.worker.receive({ kind: 'start' });
     follows?.ledger.feed(this.ledger);

@@ -1,5 +1,6 @@
-export { type AdapterSamples, adapterSuite } from './adapter-suite.ts';
+export { adapterSuite } from './adapter-suite.ts';
 export { createFakeActor } from './fake-actor.ts';
-export { type FakeBlock, FakeLedger } from './fake-ledger.ts';
+export { type FakeBlock, FakeLedger, type FakeSnapshot } from './fake-ledger.ts';
 export { createFakeNode, FakeNode, type FakeNodeOptions } from './fake-node.ts';
+export type { AdapterSamples, SampleQuery } from './suite-node.ts';
 export { dumpTables, type TableDump } from './table-dump.ts';

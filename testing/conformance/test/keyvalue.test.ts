@@ -23,4 +23,7 @@ adapterSuite({
     encodeRequest(put, 'large', new Uint8Array(1_001)),
     encodeRequest(9, 'fruit'),
   ],
+  queries: ['/kv/fruit', '/kv/second', '/kv/none', '/kv', '/kv?limit=1', '/kv?prefix=f'].map(
+    (path) => ({ method: 'GET', path }),
+  ),
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fromUtf8, utf8 } from '@concordat/std';
 import {
   AdapterError,
+  type AdapterMemory,
   type Admitted,
   type BatchSet,
   type LedgerAdapter,
@@ -15,11 +16,13 @@ const table = 'toy/words';
 /**
  * Commands as text: `set k v`, `slow k v` (asynchronous), `drop k` (writes, then is dropped),
  * `throw`, `hang`, `leak` (ends no transaction), `steal` (another's table), `big n` (n bytes).
+ * Beside its table it remembers where each block began in the ledger, for `GET /words`.
  */
 export function createToyAdapter(): LedgerAdapter<Command, string> & {
   readonly executions: (readonly Command[])[];
 } {
   const executions: (readonly Command[])[] = [];
+  let places: string[] = [];
   return {
     id: 'toy',
     executions,
@@ -48,6 +51,16 @@ export function createToyAdapter(): LedgerAdapter<Command, string> & {
           const answer = await host.submit(body, actor);
           const status = answer.ok ? 200 : 409;
           return { status, body: JSON.stringify(answer) };
+        },
+      },
+      {
+        kind: 'http',
+        path: '/words',
+        methods: ['GET'],
+        handle: (_request, _actor, host) => {
+          const words = [...host.committed().table(table).entries()];
+          const texts = words.map(([word, value]) => `${word}=${fromUtf8(value)}`);
+          return { status: 200, body: JSON.stringify({ places, texts }) };
         },
       },
       {
@@ -85,6 +98,19 @@ export function createToyAdapter(): LedgerAdapter<Command, string> & {
         .filter(Boolean)) {
         open().table(table).set(word, utf8('genesis'));
         yield;
+      }
+    },
+    committed: ({ view, firstSeqno }) => {
+      places.push(`${view}.${firstSeqno}`);
+    },
+    freezeMemory: (): AdapterMemory => {
+      const bytes = utf8(places.join(' '));
+      return { bytes: bytes.length, parts: () => [bytes] };
+    },
+    restored: (memory) => {
+      places = fromUtf8(memory).split(' ').filter(Boolean);
+      if (!places.every((place) => /^\d+\.\d+$/.test(place))) {
+        throw new AdapterError('INVALID_MEMORY', 'toys remember places');
       }
     },
     admit: (raw, actor) => {

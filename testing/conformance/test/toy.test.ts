@@ -9,4 +9,5 @@ adapterSuite({
   genesisData: utf8('one two three'),
   kept: [utf8('set one 1'), utf8('slow two 2'), utf8('set four 4'), utf8('set one 5')],
   dropped: [utf8('drop one'), utf8('nonsense'), utf8('')],
+  queries: [{ method: 'GET', path: '/words' }],
 });
