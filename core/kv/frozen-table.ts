@@ -29,8 +29,8 @@ export class FrozenTable {
   }
 
   /** Keeps what a key holds, which is about to change. */
-  keep(key: Key, value: Uint8Array | undefined): void {
-    if (!this.#old.has(key)) this.#old.set(key, value);
+  changing(key: Key): void {
+    if (!this.#old.has(key)) this.#old.set(key, this.#table.base.get(key));
   }
 
   /**

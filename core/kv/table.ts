@@ -78,9 +78,9 @@ export interface TableOrder {
   readonly inserted: KeyOrder;
 }
 
-/** Hears what a key of a base holds before it changes. */
+/** Hears of every key of a base that is about to change. */
 export interface BaseWatcher {
-  keep(key: Key, value: Uint8Array | undefined): void;
+  changing(key: Key): void;
 }
 
 const noWatchers: readonly BaseWatcher[] = [];
@@ -151,7 +151,7 @@ export class Table {
   /** Puts a value where commit ends: into the base. */
   fold(key: Key, value: Uint8Array | undefined): void {
     if (this.#watchers.length > 0) {
-      for (const watcher of this.#watchers) watcher.keep(key, this.#base.get(key));
+      for (const watcher of this.#watchers) watcher.changing(key);
     }
     const before = this.#base.size;
     if (value === undefined) this.#base.delete(key);

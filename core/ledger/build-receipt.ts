@@ -26,7 +26,7 @@ export interface ReceiptRequest {
  * every committed transaction has one at once. A receipt that is returned verifies.
  * @throws LedgerError MALFORMED, NO_SUCH_TRANSACTION, UNKNOWN_EPOCH, AUTHENTICATION_FAILED,
  *   WRONG_ROOT (not the block of this history), UNKNOWN_LEADER (another node's certificate),
- *   BAD_SIGNATURE
+ *   BAD_SIGNATURE, PAGE_NEEDED (the block is an old one: load the page and ask again)
  */
 export function buildReceipt(request: ReceiptRequest): ReceiptJson {
   const { seqno, history, nodeCertificatePem, serviceEndorsements } = request;
