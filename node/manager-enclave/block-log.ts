@@ -65,6 +65,9 @@ export interface CommittedEnd extends BlockEnd {
 export interface LedgerBase {
   /** The history summary at the block before the first one to come. */
   readonly summary: Uint8Array;
+  readonly height: Height;
+  readonly view: View;
+  readonly nextSeqno: Seqno;
   readonly headerHash: Digest;
   readonly historyRoot: Digest;
   readonly epoch: Epoch;
@@ -260,16 +263,21 @@ export class BlockLog {
 
   /**
    * Goes on from a state that is committed, whatever the log holds.
-   * @throws LedgerError MALFORMED; WRONG_ROOT when the summary is of another history
+   * @throws LedgerError MALFORMED; WRONG_ROOT, WRONG_HEIGHT when the summary is of another history
    */
-  restore({ summary, ...end }: LedgerBase): void {
-    const index = LedgerIndex.fromSummary(summary);
-    if (!equalBytes(index.history.root(), end.historyRoot)) {
+  restore(base: LedgerBase): void {
+    const { headerHash, historyRoot, epoch } = base;
+    const index = LedgerIndex.fromSummary(base.summary);
+    if (!equalBytes(index.history.root(), historyRoot)) {
       throw new LedgerError('WRONG_ROOT', 'the summary of the history has another root');
+    }
+    const { lastHeight, lastView, nextSeqno } = index;
+    if (lastHeight !== base.height || lastView !== base.view || nextSeqno !== base.nextSeqno) {
+      throw new LedgerError('WRONG_HEIGHT', 'the summary of the history ends elsewhere');
     }
     this.#index = index;
     this.#tail.clear();
-    this.#newest = { ...end, timeMs: 0 };
+    this.#newest = { headerHash, historyRoot, epoch, timeMs: 0 };
     this.#committed = this.#newest;
   }
 }

@@ -39,6 +39,13 @@ export class HeldBlocks {
     this.#missing = [...rest, ...others];
   }
 
+  /** Every block above a height was dropped. */
+  cutAfter(height: number): void {
+    this.#missing = this.#missing.flatMap(({ from, to }) =>
+      from > height ? [] : [{ from, to: Math.min(to, height) }],
+    );
+  }
+
   /** The ledger goes on after a height; it was whole up to another, or further. */
   goesOnAfter(height: number, wholeTo: number): void {
     if (wholeTo < height) this.#missing.push({ from: wholeTo + 1, to: height });

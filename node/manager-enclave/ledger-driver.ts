@@ -1,20 +1,13 @@
 import {
-  type Configuration,
   type Consensus,
   decodeMessage,
   type Effects,
   type Entry,
   encodeMessage,
+  type SnapshotPosition,
 } from '@concordat/consensus';
-import type { SessionKey, TransactionRecord } from '@concordat/ledger';
-import {
-  assert,
-  CodedError,
-  DecodeError,
-  type Height,
-  type NodeId,
-  toHeight,
-} from '@concordat/std';
+import type { TransactionRecord } from '@concordat/ledger';
+import { CodedError, DecodeError, type Height, type NodeId, toHeight } from '@concordat/std';
 import { entriesFor } from './block-feed.ts';
 import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
@@ -27,13 +20,9 @@ import type {
   Placed,
 } from './ledger-duties.ts';
 import { requireAgreement } from './log-entry.ts';
+import { type PlacementOptions, Sealing } from './sealing.ts';
+import { type SnapshotDuties, SnapshotTraffic } from './snapshot-traffic.ts';
 import { damaged } from './stored-blocks.ts';
-
-/**
- * Write-set bytes of one block, so that its message fits the frames of the node channel (64 MiB):
- * a block that could not travel would stop the network.
- */
-const maxPlacedBytes = 56 * 1024 * 1024;
 
 /**
  * Carries out what consensus decides: seals and opens blocks, keeps disk and peers supplied, and
@@ -47,12 +36,12 @@ export class LedgerDriver {
   readonly #peers: LedgerPeers;
   readonly #events: LedgerEvents;
   readonly #reads: LedgerReads;
+  readonly #sealing: Sealing;
+  readonly #traffic: SnapshotTraffic;
   #hardStateSaved: Promise<void> = Promise.resolve();
   #truncationsPending = 0;
   #working = false;
   #stopped = false;
-  #lastTimeMs = 0;
-  #blocksSealed = 0;
   /** A block waits to be written: it starts now, while all else may share the turn's one write. */
   #blockWaits = false;
   /** Committed height the host has not been told; it only names files by it. */
@@ -66,6 +55,7 @@ export class LedgerDriver {
     readonly peers: LedgerPeers;
     readonly events: LedgerEvents;
     readonly reads: LedgerReads;
+    readonly snapshots: SnapshotDuties;
   }) {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
@@ -74,6 +64,21 @@ export class LedgerDriver {
     this.#peers = parts.peers;
     this.#events = parts.events;
     this.#reads = parts.reads;
+    this.#sealing = new Sealing(parts);
+    this.#traffic = new SnapshotTraffic({
+      consensus: parts.consensus,
+      duties: parts.snapshots,
+      turn: (answer) => {
+        if (this.#stopped) return;
+        answer();
+        this.#work();
+      },
+      broken: (error) => {
+        if (this.#stopped) return;
+        this.stop();
+        this.#events.onBroken(error);
+      },
+    });
   }
 
   /** The consensus machine's state. */
@@ -83,7 +88,7 @@ export class LedgerDriver {
 
   /** Blocks this node sealed as leader since it started. */
   get blocksSealed(): number {
-    return this.#blocksSealed;
+    return this.#sealing.blocksSealed;
   }
 
   /** Whether this node leads and may seal blocks. */
@@ -108,33 +113,12 @@ export class LedgerDriver {
   place(
     source: number,
     transactions: readonly TransactionRecord[],
-    options: { readonly configuration?: Configuration; readonly sessionKey?: SessionKey } = {},
+    options: PlacementOptions = {},
   ): Placed {
-    const { configuration, sessionKey } = options;
     if (this.#stopped) return { ok: false, code: 'NOT_LEADER' };
-    // Asked before sealing: one position of one view is sealed once, or its nonce would repeat.
-    const code = this.#consensus.proposalRefusal(configuration);
-    if (code !== undefined) return { ok: false, code };
-    if (bytesOf(transactions) > maxPlacedBytes) return { ok: false, code: 'PAYLOAD_TOO_LARGE' };
-    const { view } = this.#consensus.status;
-    this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#events.nowMs());
-    const sealed = this.#log.seal({
-      view,
-      timeMs: this.#lastTimeMs,
-      source,
-      flags: configuration ? 1 : 0,
-      transactions,
-      sessionKey: sessionKey ?? this.#events.sessionKey(),
-    });
-    const proposed = this.#consensus.propose(sealed.bytes, configuration);
-    assert(
-      proposed.ok && proposed.height === sealed.header.height,
-      'log and consensus agree on the next position',
-    );
-    this.#blocksSealed += 1;
-    this.#work();
-    const { height, firstSeqno, timeMs } = sealed.header;
-    return { ok: true, view, height, firstSeqno, timeMs };
+    const placed = this.#sealing.place(source, transactions, options);
+    if (placed.ok) this.#work();
+    return placed;
   }
 
   /** A consensus message of an authenticated peer; {@link flush} ends a burst of them. */
@@ -192,6 +176,13 @@ export class LedgerDriver {
   /** See {@link Consensus}. */
   removeLearner(peer: NodeId): void {
     this.#consensus.removeLearner(peer);
+    this.#work();
+  }
+
+  /** A snapshot of this node can be given to peers that lack too much. */
+  offerSnapshot(position: SnapshotPosition): void {
+    if (this.#stopped) return;
+    this.#consensus.offerSnapshot(position);
     this.#work();
   }
 
@@ -260,6 +251,8 @@ export class LedgerDriver {
     for (const { requestId, height } of effects.reads) this.#reads.confirmed(requestId, height);
     for (const requestId of effects.failedReads) this.#reads.failed(requestId);
     for (const request of effects.fetch) void this.#fetch(request);
+    if (effects.restore) this.#dropTail();
+    this.#traffic.carryOut(effects);
     if (effects.changed) {
       const { role, view, leader } = this.#consensus.status;
       this.#events.onRole(role, view, leader);
@@ -283,8 +276,21 @@ export class LedgerDriver {
   #truncate(after: Height): void {
     this.#log.truncate(after);
     this.#events.onRollback(after);
+    this.#truncateDisk(after);
+  }
+
+  #truncateDisk(after: Height): void {
     this.#truncationsPending += 1;
     this.#disk.truncate(after);
+  }
+
+  /**
+   * The state is about to be replaced. What of the log is not final may be final elsewhere: nobody
+   * is told that it was lost.
+   */
+  #dropTail(): void {
+    const { committedHeight, lastHeight } = this.#log;
+    if (lastHeight > committedHeight) this.#truncateDisk(committedHeight);
   }
 
   #append(entry: Entry): void {
@@ -330,12 +336,4 @@ export class LedgerDriver {
     this.#consensus.provide(peer, entries);
     this.#work();
   }
-}
-
-function bytesOf(transactions: readonly TransactionRecord[]): number {
-  let bytes = 0;
-  for (const { publicWrites, privateWrites } of transactions) {
-    bytes += publicWrites.length + privateWrites.length + 16;
-  }
-  return bytes;
 }

@@ -1,3 +1,4 @@
+import type { NodeId } from '@concordat/std';
 import { Archive } from './archive.ts';
 import { BlockLog } from './block-log.ts';
 import { entropy } from './enclave-sources.ts';
@@ -15,11 +16,18 @@ export type LedgerParts = Pick<
   'log' | 'stored' | 'pages' | 'held' | 'archive' | 'snapshots' | 'refusals'
 >;
 
+/** What they ask of the node, and tell it. */
+export interface LedgerQuestions {
+  /** DER SPKI of a node's key. */
+  nodeKey(nodeId: NodeId): Uint8Array | undefined;
+  /** The ledger has confirmed the snapshot this node was given. */
+  onProven(): void;
+  /** It says otherwise. */
+  onUnproven(height: number): void;
+}
+
 /** Makes them. The node may still be under construction: nothing of it is asked before it is used. */
-export function createLedgerParts(
-  node: NodeContext,
-  nodeKey: (nodeId: NodeContext['identity']['nodeId']) => Uint8Array | undefined,
-): LedgerParts {
+export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): LedgerParts {
   const { control, identity, administration, start } = node;
   const sessionKey: StoredBlockKeys['sessionKey'] = (epoch) => node.sessionKeys.get(epoch);
   const tell = (event: string, fields: Record<string, unknown>): void => control.log(event, fields);
@@ -27,7 +35,7 @@ export function createLedgerParts(
   const archive = new Archive(node, refusals);
   const log = new BlockLog(identity.nodeId, {
     sessionKey,
-    nodeKey,
+    nodeKey: asked.nodeKey,
     sign: (bytes) => identity.signing.sign(bytes),
   });
   const pages = new HistoryPages({
@@ -57,7 +65,11 @@ export function createLedgerParts(
     serves: () => node.phase === 'running',
     leads: () => node.takesPart && node.driver.leads,
     administer: (body) => node.queue.administer(body),
-    onUsable: () => undefined,
+    onUsable: (position) => {
+      if (node.takesPart) node.driver.offerSnapshot(position);
+    },
+    onProven: asked.onProven,
+    onUnproven: asked.onUnproven,
     tell,
     nowMs: () => performance.now(),
   });

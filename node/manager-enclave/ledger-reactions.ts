@@ -1,7 +1,7 @@
 import type { Role } from '@concordat/consensus';
 import type { Constitution } from '@concordat/governance';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
-import { CodedError, type Height, type NodeId, utf8, type View } from '@concordat/std';
+import { CodedError, type Height, type NodeId, toHeight, utf8, type View } from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
@@ -11,6 +11,8 @@ import type { NodeContext } from './node-context.ts';
 export interface LedgerConsequences {
   /** Blocks up to a height are final. */
   onCommitted(height: Height): void;
+  /** The state is about to be replaced by that of a snapshot at this height. */
+  onRestoring(height: number): void;
   /** Tells those who watch the administrative channel. */
   onAnnouncement(announcement: Announcement): void;
   /** The committed constitution changed and lists this node. */
@@ -156,6 +158,16 @@ export class LedgerReactions implements LedgerEvents {
     const json = utf8(JSON.stringify({ leaderNode: leader }));
     for (const link of feed.links) link.send({ kind: 'role', leader: leads, view, json });
     this.#consequences.onStanding();
+  }
+
+  /** The state of this node is that of a snapshot. */
+  restored(height: number): void {
+    const { administration, queue, sessionKeys } = this.#context;
+    this.#announcements.clear();
+    sessionKeys.rolledBack(administration.head);
+    queue.committed(toHeight(height));
+    this.#constitutionChanged(administration.committedConstitution);
+    this.#consequences.onCommitted(toHeight(height));
   }
 
   /** Only an entry of its own view lets a leader commit what earlier leaders left. */

@@ -19,15 +19,22 @@ export interface Replayed {
   readonly earlier: readonly PlacedConfiguration[];
 }
 
+/** Which part of a ledger is read back; both heights inclusive. */
+export interface LedgerPart {
+  /** Default 1. */
+  readonly from?: number;
+  readonly upTo: number;
+}
+
 /**
- * Blocks `1`..`upTo` as the host gives them, one after the other.
+ * Blocks of a ledger as the host gives them, one after the other.
  * @throws ManagerError LEDGER_CORRUPT when one is missing, HOST_FAULT
  */
 async function* storedBlocks(
   { control }: NodeContext,
-  upTo: number,
+  { from: first = 1, upTo }: LedgerPart,
 ): AsyncGenerator<{ block: Uint8Array; height: Height }> {
-  for (let from = 1; from <= upTo; ) {
+  for (let from = first; from <= upTo; ) {
     const blocks = await control.read(from, upTo, readBytes);
     if (blocks.length === 0) throw corrupt(from, 'the host does not have it', 'MISSING');
     for (const block of blocks) {
@@ -42,8 +49,8 @@ async function* storedBlocks(
  * What a forged block could teach is a key that opens nothing.
  * @throws ManagerError LEDGER_CORRUPT
  */
-export async function learnSessionKeys(node: NodeContext, upTo: number): Promise<void> {
-  for await (const { block, height } of storedBlocks(node, upTo)) {
+export async function learnSessionKeys(node: NodeContext, part: LedgerPart): Promise<void> {
+  for await (const { block, height } of storedBlocks(node, part)) {
     claims(height, () => {
       if (decodeHeader(block).source > 0) return;
       node.sessionKeys.learnFromWrites(openPublicPart(block).publicWrites);
@@ -57,7 +64,7 @@ export async function learnSessionKeys(node: NodeContext, upTo: number): Promise
  * @throws ManagerError LEDGER_CORRUPT
  */
 export async function claimedGenesis(node: NodeContext) {
-  for await (const { block, height } of storedBlocks(node, 1)) {
+  for await (const { block, height } of storedBlocks(node, { upTo: 1 })) {
     return claims(height, () => {
       const genesis = new Administration();
       const writeSets = openPublicPart(block).publicWrites.map((publicWrites) => ({
@@ -72,19 +79,28 @@ export async function claimedGenesis(node: NodeContext) {
   throw corrupt(1, 'the host does not have it', 'MISSING');
 }
 
+/** What to replay, and how. */
+export interface Replay {
+  readonly upTo: number;
+  /** Blocks above stay speculative. */
+  readonly committed: number;
+  /** What the state at hand is of, when it is not the first block that comes next. */
+  readonly base?: { readonly height: number; readonly configuration: PlacedConfiguration };
+}
+
 /**
- * Opens every block, checks it, and rebuilds both states; blocks above `committed` stay
- * speculative.
+ * Opens every block, checks it, and brings both states forward.
  * @throws ManagerError LEDGER_CORRUPT with height and reason
  */
 export async function replayLedger(
   node: NodeContext,
-  { upTo, committed }: { readonly upTo: number; readonly committed: number },
+  { upTo, committed, base }: Replay,
 ): Promise<Replayed> {
   const { log, administration, feed, pages } = node;
-  const configurations: PlacedConfiguration[] = [];
+  const configurations: PlacedConfiguration[] = base ? [base.configuration] : [];
+  const part = { from: (base?.height ?? 0) + 1, upTo };
   let sinceRest = 0;
-  for await (const { block, height } of storedBlocks(node, upTo)) {
+  for await (const { block, height } of storedBlocks(node, part)) {
     const configuration = holds(height, () => openOne(node, block, height));
     if (configuration) configurations.push({ height, configuration });
     if (height <= committed) {

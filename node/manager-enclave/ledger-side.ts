@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createRaft, type InitialState } from '@concordat/consensus';
 import type { Policies } from '@concordat/governance';
 import { AdministrativeQueue } from './administrative-queue.ts';
+import { CatchUp } from './catch-up.ts';
 import { entropy } from './enclave-sources.ts';
 import { JoinDesk } from './join-desk.ts';
 import { LedgerDriver } from './ledger-driver.ts';
@@ -37,11 +38,18 @@ export function createLedgerSide(
     maxAppendBytes,
     maxInflightAppends: 256,
     maxMemoryBytes: payloadCacheBytes,
+    snapshotGap: policies.snapshotBlocks,
     initial,
   });
   const readIndex: ReadIndex = new ReadIndex((requestId) => driver.readIndex(requestId));
+  const snapshots = new CatchUp(node, {
+    onRestoring: (height) => consequences.onRestoring(height),
+    onRestored: (height) => events.restored(height),
+  });
   const parts = { consensus, log, disk: control, stored, peers: channel, events };
-  const driver = new LedgerDriver({ ...parts, reads: readIndex });
+  const driver = new LedgerDriver({ ...parts, reads: readIndex, snapshots });
+  const offered = node.snapshots.newestUsable;
+  if (offered) driver.offerSnapshot(offered);
   const queue = new AdministrativeQueue({
     administration,
     driver,

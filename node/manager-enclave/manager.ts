@@ -120,7 +120,11 @@ export class Manager implements StandingNode {
       onFailed: (code, message) => this.#failed(code, message),
     });
     this.sessionKeys = new SessionKeys(identity.nodeId, identity.encryption);
-    const ledger = createLedgerParts(this, (node) => this.peerDesk.nodeKey(node));
+    const ledger = createLedgerParts(this, {
+      nodeKey: (node) => this.peerDesk.nodeKey(node),
+      onProven: () => this.#standing.proven(),
+      onUnproven: (height) => this.#standing.unproven(height),
+    });
     this.log = ledger.log;
     this.stored = ledger.stored;
     this.pages = ledger.pages;
@@ -269,6 +273,7 @@ export class Manager implements StandingNode {
         this.readBarriers.committed(height);
         this.#standing.committed(height);
       },
+      onRestoring: (height) => this.#standing.restoring(height),
       onAnnouncement: (announcement) => this.doors.notify(announcement),
       onConstitution: (constitution) => this.#standing.constitutionChanged(constitution),
       onStanding: () => {

@@ -5,6 +5,7 @@ import type { LifeCycle } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { RecordKeeper } from './record-keeper.ts';
+import { discarding } from './rejoining.ts';
 import type { Doors } from './ways.ts';
 import type { WorkerDesk } from './worker-desk.ts';
 
@@ -32,6 +33,8 @@ export interface StandingNode extends NodeContext {
 /** What the network says of this node, and what the node does about it. */
 export class NodeStanding {
   readonly #node: StandingNode;
+  /** It served before its state was replaced. */
+  #served = false;
 
   constructor(node: StandingNode) {
     this.#node = node;
@@ -61,6 +64,31 @@ export class NodeStanding {
     const { phase, resumedView, log, lifeCycle } = this.#node;
     const resuming = phase === 'resuming' && resumedView > 0;
     if (resuming && (log.viewAt(height) ?? 0) > resumedView) lifeCycle.isLive();
+  }
+
+  /** The state of this node is about to be replaced by that of a snapshot: it serves nobody. */
+  restoring(height: number): void {
+    const { lifeCycle } = this.#node;
+    this.#served ||= lifeCycle.phase === 'running';
+    lifeCycle.enter('learning', `taking up the snapshot of block ${height}`);
+  }
+
+  /** The ledger has confirmed that snapshot: a node that served goes on to. */
+  proven(): void {
+    if (!this.#served) return;
+    this.#served = false;
+    for (const link of this.#node.feed.links) link.send({ kind: 'start' });
+    this.#node.lifeCycle.enter('running');
+  }
+
+  /** The ledger contradicts it: nothing of this node's state is of use. */
+  unproven(height: number): void {
+    const { lifeCycle } = this.#node;
+    const why = `the ledger has another digest of the snapshot ${height} than this node was given`;
+    discarding(this.#node, why).then(
+      (reason) => lifeCycle.fail(reason),
+      (error: Error) => lifeCycle.fail(error),
+    );
   }
 
   /** A committed change of the constitution takes effect on this node, now and completely. */

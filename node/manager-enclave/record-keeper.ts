@@ -27,6 +27,8 @@ export interface KeptSnapshot {
   readonly chunks: number;
   /** Plaintext bytes of all chunks. */
   readonly bytes: number;
+  /** Another node gave it, and the ledger has not confirmed it yet. */
+  readonly given?: boolean;
   /** Hex, 32 bytes: what its chunks are sealed with. Secret. */
   readonly key: string;
 }

@@ -202,6 +202,17 @@ export class SessionKeys {
     }
   }
 
+  /**
+   * Takes up every key a state has wrapped to this node.
+   * @throws KeysError UNWRAP_FAILED
+   */
+  learnFromState(view: ReadView): void {
+    for (const [key, wrapped] of view.table(wrapsTable).entries()) {
+      const [epoch, name] = key.split('/');
+      if (name === this.#owner) this.learn(toEpoch(Number(epoch)), wrapped);
+    }
+  }
+
   /** Wrapped keys of every epoch for a recipient, hex by epoch, as a join reply carries them. */
   wrapsFor(view: ReadView, recipient: string): Record<string, string> {
     const wraps: Record<string, string> = {};

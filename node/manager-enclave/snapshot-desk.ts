@@ -28,6 +28,10 @@ export interface SnapshotDeskParts {
   readonly administer: (body: (set: TransactionSet) => void) => Promise<unknown>;
   /** A snapshot of this node may be given to others. */
   readonly onUsable: (position: SnapshotPosition) => void;
+  /** The ledger has confirmed the snapshot this node was given. */
+  readonly onProven: () => void;
+  /** The ledger says otherwise than the snapshot this node was given. */
+  readonly onUnproven: (height: number) => void;
   readonly tell: (event: string, fields: Record<string, unknown>) => void;
   readonly nowMs: () => number;
 }
@@ -36,7 +40,10 @@ export interface SnapshotDeskParts {
 interface Copy {
   readonly stored: StoredSnapshot;
   readonly position: SnapshotPosition;
+  /** The ledger has confirmed it. */
   usable: boolean;
+  /** Another node gave it, and what this node holds came of it. */
+  given: boolean;
 }
 
 /** As many as the host keeps. */
@@ -53,6 +60,8 @@ export class SnapshotDesk {
   #copies: Copy[] = [];
   #taking: SnapshotTaking | undefined;
   #recording = false;
+  /** Height of a given snapshot that the ledger contradicts. */
+  #disproved: number | undefined;
   #stopped = false;
 
   constructor(parts: SnapshotDeskParts) {
@@ -62,6 +71,16 @@ export class SnapshotDesk {
   /** Height of the newest snapshot on the host; 0 when there is none. */
   get newestHeight(): number {
     return this.#copies[0]?.position.height ?? 0;
+  }
+
+  /** Height of a snapshot another node gave that the ledger has not confirmed; undefined when none. */
+  get unproven(): number | undefined {
+    return this.#disproved ?? this.#copies.find(({ given }) => given)?.position.height;
+  }
+
+  /** The newest snapshot that may be given to others. */
+  get newestUsable(): SnapshotPosition | undefined {
+    return this.#copies.find(({ usable }) => usable)?.position;
   }
 
   /** The next height from this one on at which the committed state must be seen; may be infinite. */
@@ -105,7 +124,7 @@ export class SnapshotDesk {
       if (this.#stopped) return;
       const { chunks, digest, bytes } = stored.kept;
       tell('snapshot.taken', { height, digest, chunks, bytes, ms: Math.round(nowMs() - sinceMs) });
-      await this.adopt(stored);
+      await this.adopt(stored, 'own');
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (this.#stopped) return;
@@ -121,17 +140,18 @@ export class SnapshotDesk {
    * node sent it. The host keeps the newest two, and so does the record of their keys.
    * @throws ManagerError SNAPSHOT_CORRUPT, HOST_FAULT
    */
-  async adopt(stored: StoredSnapshot): Promise<void> {
+  async adopt(stored: StoredSnapshot, from: 'own' | 'given'): Promise<void> {
     const position = positionOf(stored.manifest, stored.kept.digest);
     const others = this.#copies.filter((copy) => copy.position.height !== position.height);
-    this.#copies = [...others, { stored, position, usable: false }]
+    this.#copies = [...others, { stored, position, usable: false, given: from === 'given' }]
       .sort((a, b) => b.position.height - a.position.height)
       .slice(0, keptCopies);
     await this.#keepKeys();
   }
 
   #keepKeys(): Promise<void> {
-    return this.#parts.keeper.keepSnapshots(this.#copies.map(({ stored }) => stored.kept));
+    const kept = this.#copies.map(({ stored, given }) => ({ ...stored.kept, given }));
+    return this.#parts.keeper.keepSnapshots(kept);
   }
 
   /** Compares what is on the host with what the ledger says; called whenever that may differ. */
@@ -151,8 +171,15 @@ export class SnapshotDesk {
   #becameUsable(copy: Copy): void {
     copy.usable = true;
     const { height, digest } = copy.position;
-    this.#parts.tell('snapshot.usable', { height, digest });
-    this.#parts.onUsable(copy.position);
+    const { tell, onUsable, onProven } = this.#parts;
+    tell('snapshot.usable', { height, digest });
+    onUsable(copy.position);
+    if (!copy.given) return;
+    copy.given = false;
+    this.#keepKeys().then(onProven, (error: unknown) => {
+      tell('node.record-not-kept', { level: 'warn', why: String(error) });
+      onProven();
+    });
   }
 
   /** One of the two nodes holds another state: nothing worse can be found out about them. */
@@ -165,14 +192,26 @@ export class SnapshotDesk {
       recorded: recorded.digest,
       why: 'the state of this node and that of the node that recorded the snapshot are not the same',
     });
-    this.drop(height).catch(() => undefined);
+    void this.drop(height);
+    if (!copy.given) return;
+    this.#disproved = height;
+    this.#parts.onUnproven(height);
   }
 
   /** Forgets a snapshot: it is not what it should be. */
   async drop(height: number): Promise<void> {
+    const { host, tell } = this.#parts;
     this.#copies = this.#copies.filter(({ position }) => position.height !== height);
-    this.#parts.host.snapshotDrop(height);
-    await this.#keepKeys();
+    host.snapshotDrop(height);
+    await this.#keepKeys().catch((error: unknown) => {
+      tell('node.record-not-kept', { level: 'warn', why: String(error) });
+    });
+  }
+
+  /** Forgets the snapshot with this digest, if there is one. */
+  async dropDigest(digest: string): Promise<void> {
+    const copy = this.#copies.find(({ position }) => position.digest === digest);
+    if (copy) await this.drop(copy.position.height);
   }
 
   /** The leader records the newest snapshot that nobody has recorded yet. */

@@ -14,6 +14,8 @@ import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
 import type { DialledPeer } from './ports.ts';
 import type { RejoinRecord } from './record-keeper.ts';
+import { requireProven } from './rejoining.ts';
+import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
 
 const retryMs = 500;
 const joinTimeoutMs = 30_000;
@@ -21,8 +23,9 @@ const joinTimeoutMs = 30_000;
 /**
  * Joins a network (paper, "Adding a New Member or Participant"): asks until admitted, checks the
  * network in turn, then catches up as a learner until the leader makes it a voter. A restarted VN
- * keeps of its local ledger what was final, once it has opened and checked it again.
- * @throws ManagerError INVALID_START, LEDGER_CORRUPT
+ * keeps its newest snapshot, and of its local ledger what was final, once it has opened and checked
+ * it again.
+ * @throws ManagerError INVALID_START, LEDGER_CORRUPT, SNAPSHOT_CORRUPT, SNAPSHOT_UNPROVEN
  */
 export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promise<void> {
   const { start, channel, peerDesk, lifeCycle, keeper, workers, identity } = manager;
@@ -51,7 +54,7 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
   await connected;
   workers.configure(constitution);
   lifeCycle.enter('learning', 'catching up with the ledger');
-  const replayed = await replayKept(manager, kept, next);
+  const replayed = await bringBack(manager, kept, next);
   const { log } = manager;
   manager.startConsensus(
     {
@@ -69,26 +72,52 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
     .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
     .map(({ nodeId, address }) => ({ nodeId, address }));
   await lifeCycle.trusted;
+  await requireProven(manager);
   await manager.sealIdentity();
   await keeper.clearRejoin();
   await manager.serve();
 }
 
-/** Cuts the local ledger to what was final when this VN stopped; answers its height. */
-async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined): Promise<number> {
-  const { start, keeper } = manager;
-  const final = rejoin && !rejoin.discardLedger ? await keeper.progress() : 0;
-  const kept = Math.min(final, start.lastHeight);
-  await keeper.keepProgress(kept);
-  if (start.lastHeight > kept) await manager.truncateLedger(kept);
-  return kept;
+/** What a launch has of the network it rejoins: a snapshot, blocks, both or neither. */
+interface Kept {
+  readonly base?: StartBase;
+  /** The ledger is kept up to here. */
+  readonly upTo: number;
 }
 
-/** Opens what was kept. A part that does not hold is thrown away by the next launch. */
-async function replayKept(manager: Manager, kept: number, next: RejoinRecord) {
-  if (kept === 0) return undefined;
+/** Cuts the local ledger to what was final when this VN stopped. */
+async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined): Promise<Kept> {
+  const { start, keeper, control, held } = manager;
+  const isKept = rejoin && !rejoin.discardLedger;
+  if (!isKept) await dropSnapshots(manager);
+  const base = isKept ? await findStartBase(manager) : undefined;
+  const final = isKept ? Math.max(await keeper.progress(), base?.height ?? 0) : 0;
+  // Without a snapshot to begin from, a ledger that lacks its first blocks is of no use.
+  const usable = base || start.firstHeight === 1 ? final : 0;
+  const upTo = Math.min(usable, start.lastHeight);
+  if (isKept && upTo === 0 && start.lastHeight > 0) {
+    control.log('ledger.not-kept', { level: 'warn', firstHeight: start.firstHeight });
+  }
+  await keeper.keepProgress(Math.max(upTo, base?.height ?? 0));
+  if (start.lastHeight > upTo) {
+    held.cutAfter(upTo);
+    await manager.truncateLedger(upTo);
+  }
+  return { upTo, ...(base && { base }) };
+}
+
+async function dropSnapshots({ start, keeper, control }: Manager): Promise<void> {
+  for (const { height } of start.snapshots) control.snapshotDrop(height);
+  if (start.snapshots.length > 0) await keeper.keepSnapshots([]);
+}
+
+/** Takes up what was kept. Blocks that do not hold are thrown away by the next launch. */
+async function bringBack(manager: Manager, { base, upTo }: Kept, next: RejoinRecord) {
+  if (base) await beginFrom(manager, base, upTo);
+  const committed = Math.max(upTo, base?.height ?? 0);
+  if (committed === 0) return undefined;
   try {
-    return await replayLedger(manager, { upTo: kept, committed: kept });
+    return await replayLedger(manager, { upTo, committed, ...(base && { base }) });
   } catch (error) {
     if (error instanceof CodedError)
       await manager.keeper.keepRejoin({ ...next, discardLedger: true });

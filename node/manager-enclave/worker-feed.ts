@@ -52,6 +52,12 @@ export class WorkerFeed {
     this.#held.clear();
   }
 
+  /** The state of every worker is replaced: nothing is on its way to any. */
+  reset(): void {
+    this.#held.clear();
+    this.#given.clear();
+  }
+
   /** Blocks above a height are taken back. */
   rollback(height: Height): void {
     for (const held of this.#held.keys()) if (held > height) this.#held.delete(held);

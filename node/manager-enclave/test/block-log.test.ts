@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toEpoch, toHeight, toView } from '@concordat/std';
+import { toEpoch, toHeight, toSeqno, toView } from '@concordat/std';
 import { BlockLog } from '../block-log.ts';
 import { createNodeIdentity } from '../node-identity.ts';
 import { batch, entropyOf } from './fixture.ts';
@@ -96,8 +96,7 @@ test('a block that is flipped, cut, extended, repeated or out of order changes n
 });
 
 const baseOf = (log: BlockLog) => {
-  const { headerHash, historyRoot, epoch } = log.committedEnd;
-  return { summary: log.committedSummary(), headerHash, historyRoot, epoch };
+  return { summary: log.committedSummary(), ...log.committedEnd };
 };
 
 test('a log goes on from the summary of another, and both stay the same', () => {
@@ -131,6 +130,9 @@ test('a log does not go on from a summary of another history, nor from none', ()
   const { root } = log;
   const { historyRoot } = baseOf(other);
   assert.throws(() => log.restore({ ...base, historyRoot }), { code: 'WRONG_ROOT' });
+  for (const wrong of [{ height: toHeight(2) }, { view: toView(2) }, { nextSeqno: toSeqno(3) }]) {
+    assert.throws(() => log.restore({ ...base, ...wrong }), { code: 'WRONG_HEIGHT' });
+  }
   const summary = base.summary.subarray(0, -1);
   assert.throws(() => log.restore({ ...base, summary }), { code: 'MALFORMED' });
   assert.deepEqual(log.root, root);

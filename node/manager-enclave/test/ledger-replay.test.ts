@@ -41,7 +41,7 @@ function relaunch(of: TestNode, n: number, blocks: readonly Uint8Array[]): TestN
 
 async function resume(node: TestNode, committed: number) {
   const upTo = node.host.blocks.length;
-  await learnSessionKeys(node, upTo);
+  await learnSessionKeys(node, { upTo });
   node.given = await claimedGenesis(node);
   return replayLedger(node, { upTo, committed });
 }
@@ -132,7 +132,7 @@ test('a whole ledger of another network, though wrapped to this node, is refused
 test('a ledger that begins with another genesis under the same keys is refused as WRONG_NETWORK', async () => {
   const { first } = await newNetwork([organisation('ours')]);
   const node = relaunch(first, 1, first.host.blocks);
-  await learnSessionKeys(node, 1);
+  await learnSessionKeys(node, { upTo: 1 });
   node.given = await claimedGenesis(node);
   const other = { ...first.network, id: 'ab'.repeat(32) };
   node.network = other;

@@ -93,7 +93,7 @@ export const startOf = (n: number, owner: Organisation, genesis?: unknown): Mana
   missing: [],
   snapshots: [],
   tickMs: 10,
-  workers: [],
+  workers: [{ index: 1, adapters: [] }],
   genesisData: [],
   restarts: 0,
 });

@@ -11,6 +11,7 @@ import type { Announcement } from '../announcement.ts';
 import type { Archive } from '../archive.ts';
 import { ArchiveDesk } from '../archive-desk.ts';
 import type { BlockLog } from '../block-log.ts';
+import { CatchUp } from '../catch-up.ts';
 import { ManagerError } from '../errors.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
 import type { HeldBlocks } from '../held-blocks.ts';
@@ -181,6 +182,10 @@ export class TestNode implements NodeContext {
   readonly archive: Archive;
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
+  /** Heights of snapshots this node's state was replaced by. */
+  readonly restored: number[] = [];
+  /** What the ledger said of snapshots this node was given. */
+  readonly proofs: ('proven' | number)[] = [];
   readonly archiveDesk = new ArchiveDesk(this);
   readonly records: SealedRecords;
   readonly announced: Announcement[] = [];
@@ -211,7 +216,11 @@ export class TestNode implements NodeContext {
     const { nodeId, encryption } = this.identity;
     this.sessionKeys = new SessionKeys(nodeId, encryption);
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
-    const ledger = createLedgerParts(this, (node) => this.nodeKey(node));
+    const ledger = createLedgerParts(this, {
+      nodeKey: (node) => this.nodeKey(node),
+      onProven: () => this.proofs.push('proven'),
+      onUnproven: (height) => this.proofs.push(height),
+    });
     this.log = ledger.log;
     this.stored = ledger.stored;
     this.pages = ledger.pages;
@@ -287,6 +296,7 @@ export class TestNode implements NodeContext {
       maxAppendBytes: 1 << 20,
       maxInflightAppends: 64,
       maxMemoryBytes: this.#world.memoryBytes,
+      snapshotGap: this.#world.snapshotGap,
       initial: {
         view: toView(0),
         lastHeight: toHeight(0),
@@ -299,6 +309,7 @@ export class TestNode implements NodeContext {
     });
     const reactions = new LedgerReactions(this, {
       onCommitted: (height) => this.readBarriers.committed(height),
+      onRestoring: () => undefined,
       onAnnouncement: (announcement) => this.announced.push(announcement),
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
@@ -321,7 +332,13 @@ export class TestNode implements NodeContext {
       peers,
       events: reactions,
       reads: this.#readIndex,
+      snapshots: new CatchUp(this, {
+        onRestoring: (height) => this.restored.push(height),
+        onRestored: (height) => reactions.restored(height),
+      }),
     });
+    const offered = this.snapshots.newestUsable;
+    if (offered) this.#driver.offerSnapshot(offered);
     this.#queue = new AdministrativeQueue({
       administration,
       driver: this.#driver,
@@ -372,6 +389,8 @@ export class World {
   readonly deaf = new Set<NodeId>();
   /** Payload bytes consensus keeps in memory. */
   memoryBytes = 1 << 24;
+  /** Blocks a node may lack before it is sent a snapshot. */
+  snapshotGap = Number.POSITIVE_INFINITY;
   /** Changes messages on their way. */
   intercept: ((bytes: Buffer, to: NodeId) => Buffer) | undefined;
   #wire: { from: NodeId; to: NodeId; bytes: Buffer }[] = [];

@@ -1,0 +1,55 @@
+import { networkInfo } from '@concordat/governance';
+import type { SnapshotManifest } from '@concordat/ledger';
+import { CodedError, concatBytes } from '@concordat/std';
+import { ManagerError } from './errors.ts';
+import type { NodeContext } from './node-context.ts';
+import { firstChunkOf, type StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
+
+/**
+ * Makes the state of a snapshot on the host the one of this node: governance, every worker, and
+ * what is known of all blocks before. Each chunk is checked as it is read. A failure leaves a node
+ * that has no state and cannot go on.
+ * @throws ManagerError SNAPSHOT_CORRUPT with height and reason; HOST_FAULT
+ */
+export async function restoreState(node: NodeContext, stored: StoredSnapshot): Promise<void> {
+  const { manifest } = stored;
+  try {
+    requireSameWorkers(node, manifest);
+    for (const { source, chunks } of manifest.sections) {
+      const first = firstChunkOf(manifest, source);
+      const read = (index: number): Promise<Uint8Array> => stored.chunk(first + index);
+      if (source === 0) await node.administration.restore(chunks.length, read);
+      else await node.states.restore(source, chunks.length, read);
+    }
+    node.log.restore({ ...manifest, summary: await summaryOf(stored) });
+    requireSameNetwork(node, manifest);
+    node.sessionKeys.learnFromState(node.administration.committedState);
+  } catch (error) {
+    if (!(error instanceof CodedError) || error instanceof ManagerError) throw error;
+    throw snapshotCorrupt(manifest.height, error.code, error.message);
+  }
+}
+
+async function summaryOf(stored: StoredSnapshot): Promise<Uint8Array> {
+  const { manifest } = stored;
+  const first = firstChunkOf(manifest, 'history');
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; at < manifest.history.length; at++) chunks.push(await stored.chunk(first + at));
+  return concatBytes(...chunks);
+}
+
+/** A state of a worker that is not there would be lost, one that is missing be empty. */
+function requireSameWorkers({ start }: NodeContext, { height, sections }: SnapshotManifest): void {
+  const here = start.workers.map(({ index }) => index).sort((a, b) => a - b);
+  const there = sections.map(({ source }) => source).filter((source) => source > 0);
+  if (here.join() === there.join()) return;
+  const why = `it is of the workers ${there.join(', ')}; here are ${here.join(', ')}`;
+  throw snapshotCorrupt(height, 'WRONG_WORKERS', why);
+}
+
+function requireSameNetwork(node: NodeContext, { height }: SnapshotManifest): void {
+  const { administration, network } = node;
+  const named = administration.isCommitted && networkInfo(administration.committedState).networkId;
+  if (named === network.id) return;
+  throw snapshotCorrupt(height, 'WRONG_NETWORK', 'its state is of another network');
+}
