@@ -70,6 +70,18 @@ export const snapshotAt = (
   digest: `${at.view}${at.height.toString().padStart(9, '0')}`.padStart(64, '0'),
 });
 
+let build: (raftOptions: RaftOptions) => Consensus = createRaft;
+
+/** Runs something with another build of the machine in every new {@link TestNode}. */
+export function withBuild(other: typeof createRaft, body: () => void): void {
+  build = other;
+  try {
+    body();
+  } finally {
+    build = createRaft;
+  }
+}
+
 /** One machine, a log as its disk, and everything it did. */
 export class TestNode {
   readonly name: string;
@@ -97,7 +109,7 @@ export class TestNode {
 
   constructor(name: string, raftOptions: RaftOptions) {
     this.name = name;
-    this.raft = createRaft(raftOptions);
+    this.raft = build(raftOptions);
   }
 
   get status() {
