@@ -85,6 +85,23 @@ test('rolling back across pages forgets and relearns them', () => {
   }
 });
 
+test('growing and the root need no page that is whole, and taking back the last block neither', () => {
+  const [whole, lean] = [new HistoryTree(), new HistoryTree()];
+  for (let n = 0; n < 4096 * 3 + 3; n++) {
+    for (const tree of [whole, lean]) tree.append(toDigest(leaf(n)));
+    if (n % 4096 > 4090 || n % 4096 < 4) {
+      const { size } = lean;
+      lean.append(toDigest(leaf(-1)));
+      lean.restore({ size });
+      assert.deepEqual(lean.rootBranch(), whole.rootBranch());
+    }
+    lean.releaseBefore(Math.floor(lean.size / 4096));
+  }
+  assert.throws(() => lean.leaf(4095), { name: 'LedgerError', code: 'PAGE_NEEDED' });
+  assert.throws(() => lean.restore({ size: 4096 * 3 - 1 }), { name: 'AssertionError' });
+  assert.deepEqual(lean.proof(4096 * 3 + 1, lean.size), whole.proof(4096 * 3 + 1, whole.size));
+});
+
 test('marks and proofs beyond the end are bugs', () => {
   const tree = new HistoryTree();
   assert.throws(() => tree.root(), { name: 'AssertionError' });
