@@ -10,12 +10,13 @@ import { DatadrivenError, type DatadrivenErrorCode } from './errors.ts';
 
 const fault = (code: DatadrivenErrorCode, why: string) => new DatadrivenError(code, why);
 
-/** Identity of the node with a one-letter name: the letter's code, 32 times. */
-export const idOf = (name: string): NodeId => toNodeId(name.charCodeAt(0).toString(16).repeat(32));
+/** Identity of a node by its name (at most 31 bytes): the name's bytes, then zeros. */
+export const idOf = (name: string): NodeId =>
+  toNodeId(Buffer.from(name).toString('hex').padEnd(64, '0'));
 
-/** One-letter name of a node's identity. */
+/** Name of a node by its identity. */
 export const nameOf = (id: NodeId): string =>
-  String.fromCharCode(Number.parseInt(id.slice(0, 2), 16));
+  Buffer.from(id.replace(/(00)+$/, ''), 'hex').toString('utf8');
 
 /**
  * A word of one-letter node names, none twice.
