@@ -109,22 +109,28 @@ export class Outbox {
 
   take(): Effects | undefined {
     if (!this.#owed) return undefined;
-    const effects: Effects = {
-      ...(this.#hardState && { hardState: this.#hardState }),
-      ...(this.#truncateAfter !== undefined && { truncateAfter: this.#truncateAfter }),
+    // Made in one shape and then added to: this runs several times for each block.
+    const effects: { -readonly [Name in keyof Effects]: Effects[Name] } = {
       append: this.#append,
       messages: this.#messages,
       afterHardState: this.#afterHardState,
-      ...(this.#committed !== undefined && { committed: this.#committed }),
-      ...(this.#committedByAll !== undefined && { committedByAll: this.#committedByAll }),
       fetch: this.#fetch ?? nothing,
       chunkFetch: this.#chunkFetch ?? nothing,
       chunkReceived: this.#chunkReceived ?? nothing,
-      ...(this.#restore && { restore: this.#restore }),
       reads: this.#reads ?? nothing,
       failedReads: this.#failedReads ?? nothing,
       changed: this.#changed,
     };
+    if (this.#hardState) effects.hardState = this.#hardState;
+    if (this.#truncateAfter !== undefined) effects.truncateAfter = this.#truncateAfter;
+    if (this.#committed !== undefined) effects.committed = this.#committed;
+    if (this.#committedByAll !== undefined) effects.committedByAll = this.#committedByAll;
+    if (this.#restore) effects.restore = this.#restore;
+    this.#reset();
+    return effects;
+  }
+
+  #reset(): void {
     this.#hardState = undefined;
     this.#truncateAfter = undefined;
     this.#append = [];
@@ -140,6 +146,5 @@ export class Outbox {
     this.#failedReads = undefined;
     this.#changed = false;
     this.#owed = false;
-    return effects;
   }
 }
