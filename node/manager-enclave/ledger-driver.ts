@@ -1,5 +1,6 @@
 import {
   type Consensus,
+  type Distribution,
   decodeMessage,
   type Effects,
   type Entry,
@@ -184,6 +185,11 @@ export class LedgerDriver {
     if (this.#stopped) return;
     this.#consensus.offerSnapshot(position);
     this.#work();
+  }
+
+  /** See {@link Consensus}. */
+  distributeBy(distribution: Distribution): void {
+    this.#consensus.distributeBy(distribution);
   }
 
   /** Hands leadership over, if another voter can take it. */

@@ -3,6 +3,7 @@ import type { Constitution } from '@concordat/governance';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
 import { CodedError, type Height, type NodeId, toHeight, utf8, type View } from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
+import { distributionUnder } from './distribution-policy.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
 import type { NodeContext } from './node-context.ts';
@@ -132,7 +133,9 @@ export class LedgerReactions implements LedgerEvents {
 
   /** A newcomer replays history: what the node list said long ago is nothing to act on. */
   #constitutionChanged(constitution: Constitution): void {
-    const { nodeId } = this.#context.identity;
+    const { driver, identity } = this.#context;
+    driver.distributeBy(distributionUnder(constitution.policies));
+    const { nodeId } = identity;
     const own = constitution.nodes.find((node) => node.nodeId === nodeId);
     if (own && own.status !== 'admitted') this.#consequences.onConstitution(constitution);
   }

@@ -3,6 +3,7 @@ import { createRaft, type InitialState } from '@concordat/consensus';
 import type { Policies } from '@concordat/governance';
 import { AdministrativeQueue } from './administrative-queue.ts';
 import { CatchUp } from './catch-up.ts';
+import { distributionUnder } from './distribution-policy.ts';
 import { entropy } from './enclave-sources.ts';
 import { JoinDesk } from './join-desk.ts';
 import { LedgerDriver } from './ledger-driver.ts';
@@ -39,6 +40,7 @@ export function createLedgerSide(
     maxInflightAppends: 256,
     maxMemoryBytes: payloadCacheBytes,
     snapshotGap: policies.snapshotBlocks,
+    distribution: distributionUnder(policies),
     initial,
   });
   const readIndex: ReadIndex = new ReadIndex((requestId) => driver.readIndex(requestId));
