@@ -53,6 +53,10 @@ export interface NodeState {
   readonly lastHeight: number;
   readonly committedHeight: number;
   readonly committedSeqno: number;
+  /** Height of the newest snapshot on its host; 0 = none. */
+  readonly snapshotHeight: number;
+  /** While its host lacks earlier blocks: how many, and the height of the first. */
+  readonly backfill?: { readonly missing: number; readonly from: number };
   readonly epoch: number;
   /** Hex, 32 bytes each. */
   readonly measurement: string;

@@ -20,6 +20,7 @@ import type { ReceiptJson } from '@concordat/ledger';
 import { formatTransactionId, type Seqno, type View } from '@concordat/std';
 import type { Phase } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
+import { backfillOf } from './node-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
 import { currentEpoch } from './session-keys.ts';
 
@@ -83,7 +84,7 @@ function ready(node: NodeContext): Health {
 
 function nodeState(node: NodeContext): NodeState {
   const { role, view, leader, lastHeight } = node.driver.status;
-  const { log, administration, identity, verdict, start, feed } = node;
+  const { log, administration, identity, verdict, start, feed, snapshots } = node;
   const attested = new Set([...feed.links].map(({ index }) => index));
   return {
     nodeId: identity.nodeId,
@@ -95,6 +96,8 @@ function nodeState(node: NodeContext): NodeState {
     lastHeight,
     committedHeight: log.committedHeight,
     committedSeqno: log.committedSeqno,
+    snapshotHeight: snapshots.newestHeight,
+    ...backfillOf(node),
     epoch: currentEpoch(administration.committedState),
     measurement: verdict.measurement,
     platform: verdict.platform,

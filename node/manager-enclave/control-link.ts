@@ -17,7 +17,7 @@ export interface ControlEvents {
   /** A truncation asked for earlier has been carried out. */
   readonly onTruncated: (after: number) => void;
   /** Every block handed over as an earlier one, up to this height, is durable. */
-  readonly onEarlierSynced?: (height: number) => void;
+  readonly onEarlierSynced: (height: number) => void;
   readonly onGenesisData: (adapterId: string, part: Uint8Array, last: boolean) => void;
   readonly onShutdown: () => void;
   readonly onFault: (code: string, message: string) => void;
@@ -217,7 +217,7 @@ export class ControlLink {
         this.#events.onTruncated(message.after);
         return;
       case 'earlierSynced':
-        this.#events.onEarlierSynced?.(message.height);
+        this.#events.onEarlierSynced(message.height);
         return;
       case 'start':
         this.#events.onStart(message.json);

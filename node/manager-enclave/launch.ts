@@ -52,6 +52,7 @@ export class Launch {
       onStart: (json) => this.#start(decodeManagerStart(json)),
       onSynced: (height) => this.#manager?.synced(height),
       onTruncated: () => this.#manager?.truncated(),
+      onEarlierSynced: (height) => this.#manager?.backfill.synced(height),
       onGenesisData: (adapterId, part, last) => this.#genesisPart(adapterId, part, last),
       onShutdown: options.onShutdown,
       onFault: (code, message) => {

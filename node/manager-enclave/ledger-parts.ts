@@ -1,7 +1,8 @@
 import type { NodeId } from '@concordat/std';
 import { Archive } from './archive.ts';
+import { Backfill } from './backfill.ts';
 import { BlockLog } from './block-log.ts';
-import { entropy } from './enclave-sources.ts';
+import { entropy, pause } from './enclave-sources.ts';
 import { HeldBlocks } from './held-blocks.ts';
 import { HistoryPages } from './history-pages.ts';
 import type { NodeContext } from './node-context.ts';
@@ -13,7 +14,7 @@ import { type StoredBlockKeys, StoredBlocks } from './stored-blocks.ts';
 /** What a node has of its ledger: in memory, on its host, and through others. */
 export type LedgerParts = Pick<
   NodeContext,
-  'log' | 'stored' | 'pages' | 'held' | 'archive' | 'snapshots' | 'refusals'
+  'log' | 'stored' | 'pages' | 'held' | 'archive' | 'backfill' | 'snapshots' | 'refusals'
 >;
 
 /** What they ask of the node, and tell it. */
@@ -73,5 +74,8 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     tell,
     nowMs: () => performance.now(),
   });
-  return { log, stored, pages, held: new HeldBlocks(start.missing), archive, snapshots, refusals };
+  const held = new HeldBlocks(start.missing);
+  const nowMs = (): number => performance.now();
+  const backfill = new Backfill({ held, archive, stored, host: control, tell, pause, nowMs });
+  return { log, stored, pages, held, archive, backfill, snapshots, refusals };
 }

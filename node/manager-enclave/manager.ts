@@ -2,12 +2,13 @@ import type { Verdict } from '@concordat/attestation';
 import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
 import type { InitialState } from '@concordat/consensus';
 import { defaultPolicy, type Policies } from '@concordat/governance';
-import { type NodeId, utf8 } from '@concordat/std';
+import { type Height, type NodeId, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
 import type { Archive } from './archive.ts';
 import { ArchiveDesk } from './archive-desk.ts';
+import type { Backfill } from './backfill.ts';
 import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import { pause } from './enclave-sources.ts';
@@ -45,6 +46,8 @@ const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
 /** How long an orderly end waits for the host. */
 const lastRecordMs = 2_000;
+/** How long an ending leader waits for another one to take over and decide what is in flight. */
+const handOverMs = 1_000;
 
 /** What a manager is made of. */
 export interface ManagerParts {
@@ -81,6 +84,7 @@ export class Manager implements StandingNode {
   readonly pages: HistoryPages;
   readonly held: HeldBlocks;
   readonly archive: Archive;
+  readonly backfill: Backfill;
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
   readonly channel: PeerChannel;
@@ -130,6 +134,7 @@ export class Manager implements StandingNode {
     this.pages = ledger.pages;
     this.held = ledger.held;
     this.archive = ledger.archive;
+    this.backfill = ledger.backfill;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
     this.governance = new GovernanceDesk(this);
@@ -147,6 +152,7 @@ export class Manager implements StandingNode {
       credentials: this.credentials,
       policy: this.peerDesk,
       onChange: (peer, up, reason) => this.#standing.channelChanged(peer, up, reason),
+      onRefused: (_peer, code) => this.refusals.add('channel', code),
     });
     this.forwarding = new RequestForwarding({
       channel: this.channel,
@@ -231,6 +237,7 @@ export class Manager implements StandingNode {
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
     this.snapshots.stop();
+    this.backfill.stop();
     for (const timer of this.#timers) clearInterval(timer);
     this.control.log('manager.failed', { level: 'error', code, why: message });
     this.control.flush();
@@ -303,6 +310,7 @@ export class Manager implements StandingNode {
       receipts,
     });
     this.lifeCycle.enter('running');
+    this.backfill.start();
   }
 
   /** Drops blocks above a height from the host's ledger before this node takes part. */
@@ -325,18 +333,23 @@ export class Manager implements StandingNode {
     this.#side?.driver.synced(height);
   }
 
+  /** Another node leads and has decided what this one sealed last: clients have their answers. */
+  async #handedOver(driver: LedgerDriver, sealed: Height): Promise<void> {
+    const inFlight = () => driver.leads || this.log.committedHeight < sealed;
+    for (let waited = 0; inFlight() && waited < handOverMs; waited += 20) await pause(20);
+  }
+
   /** Hands over leadership, remembers how far it got, and ends. */
   async shutdown(): Promise<void> {
     this.control.log('node.stopping');
     const driver = this.#side?.driver;
-    if (driver?.transferLeadership()) {
-      for (let waited = 0; driver.leads && waited < 1_000; waited += 20) await pause(20);
-    }
+    if (driver?.transferLeadership()) await this.#handedOver(driver, this.log.lastHeight);
     for (const timer of this.#timers) clearInterval(timer);
     this.doors.close();
     this.channel.stop();
     driver?.stop();
     this.snapshots.stop();
+    this.backfill.stop();
     this.readBarriers.stop();
     if (driver && this.log.committedHeight > 0) {
       const kept = this.keeper.keepProgress(this.log.committedHeight).catch(() => undefined);

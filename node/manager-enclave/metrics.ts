@@ -9,18 +9,45 @@ interface Metric {
   readonly value: number;
 }
 
-/** The manager's figures as Prometheus text (version 0.0.4). */
-export function renderMetrics(node: NodeContext, connections: number): string {
-  return metricsOf(node, connections)
-    .map(
-      ({ name, help, kind, value }) =>
-        `# HELP concordat_${name} ${help}\n# TYPE concordat_${name} ${kind}\nconcordat_${name} ${value}\n`,
-    )
-    .join('');
+/** A metric with one value for each kind of thing. */
+interface LabelledMetric extends Omit<Metric, 'value'> {
+  readonly values: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
 }
 
+/** The manager's figures as Prometheus text (version 0.0.4). */
+export function renderMetrics(node: NodeContext, connections: number): string {
+  const plain = metricsOf(node, connections).map(({ value, ...metric }) => ({
+    ...metric,
+    values: [{ labels: {}, value }],
+  }));
+  return [...plain, refusalsOf(node)].map(textOf).join('');
+}
+
+function textOf({ name, help, kind, values }: LabelledMetric): string {
+  const lines = values.map(
+    ({ labels, value }) => `concordat_${name}${labelText(labels)} ${value}\n`,
+  );
+  return `# HELP concordat_${name} ${help}\n# TYPE concordat_${name} ${kind}\n${lines.join('')}`;
+}
+
+/** Codes and kinds are words of this program: nothing in them needs escaping. */
+function labelText(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+const refusalsOf = ({ refusals }: NodeContext): LabelledMetric => ({
+  name: 'refusals_total',
+  help: 'Messages, connections, chunks, blocks and pages of others that were refused',
+  kind: 'counter',
+  values: [...refusals].map(({ what, code, count }) => ({ labels: { what, code }, value: count })),
+});
+
 function metricsOf(node: NodeContext, connections: number): Metric[] {
-  const { log, driver, administration, feed, readBarriers } = node;
+  const { log, driver, administration, feed, readBarriers, snapshots, held } = node;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -32,6 +59,8 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     gauge('ledger_committed_height', 'Newest committed block', log.committedHeight),
     gauge('ledger_committed_seqno', 'Newest committed transaction', log.committedSeqno),
     counter('ledger_blocks_sealed_total', 'Blocks sealed here as leader', driver.blocksSealed),
+    gauge('snapshot_height', 'Newest snapshot on the host', snapshots.newestHeight),
+    gauge('backfill_missing_blocks', 'Earlier blocks the host lacks', held.missing),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
     gauge('application_connections', 'Client connections open', connections),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),

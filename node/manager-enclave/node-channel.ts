@@ -21,6 +21,8 @@ export interface NodeChannelOptions {
   readonly policy: Omit<PeerPolicy, 'onClosed' | 'onEstablished'>;
   /** A target came up, or is down for this reason. */
   readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
+  /** A connection that came from a peer ended by what it sent, or was refused for what it is. */
+  readonly onRefused: (peer: NodeId, code: string) => void;
 }
 
 /** Sockets of the bridge directory that the node channel uses. */
@@ -65,6 +67,7 @@ export class NodeChannel {
   /** Code of the last failure told for a target. */
   readonly #reported = new Map<NodeId, string>();
   readonly #onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
+  readonly #onRefused: (peer: NodeId, code: string) => void;
   #credentials: ChannelCredentials;
   readonly #probing: NodeJS.Timeout;
   #stopped = false;
@@ -73,6 +76,7 @@ export class NodeChannel {
     this.#paths = options.paths;
     this.#credentials = options.credentials;
     this.#onChange = options.onChange;
+    this.#onRefused = options.onRefused;
     const { policy } = options;
     this.#policy = {
       challenge: () => policy.challenge(),
@@ -274,8 +278,12 @@ export class NodeChannel {
   }
 
   #sessionClosed(session: PeerSession, error: Error): void {
-    if (this.#inbound.delete(session)) return;
-    const nodeId = session.peer.nodeId;
+    const { nodeId } = session.peer;
+    if (this.#inbound.delete(session)) {
+      const isOurs = error instanceof CodedError && !error.details.orderly && !error.details.byPeer;
+      if (isOurs) this.#onRefused(nodeId, error.code);
+      return;
+    }
     if (this.#outbound.get(nodeId) !== session) return;
     this.#outbound.delete(nodeId);
     this.#onChange(nodeId, false, error);

@@ -4,6 +4,7 @@ import type { NodeId } from '@concordat/std';
 import type { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { Archive } from './archive.ts';
+import type { Backfill } from './backfill.ts';
 import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import type { HeldBlocks } from './held-blocks.ts';
@@ -48,6 +49,8 @@ export interface NodeContext {
   readonly held: HeldBlocks;
   /** The past as other nodes have it. */
   readonly archive: Archive;
+  /** Brings the blocks the host lacks. */
+  readonly backfill: Backfill;
   /** Takes snapshots and gives them to others. */
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;

@@ -79,6 +79,7 @@ export class NodeStanding {
     this.#served = false;
     for (const link of this.#node.feed.links) link.send({ kind: 'start' });
     this.#node.lifeCycle.enter('running');
+    this.#node.backfill.start();
   }
 
   /** The ledger contradicts it: nothing of this node's state is of use. */

@@ -21,6 +21,18 @@ export function statusOf(node: NodeContext, reason: string | undefined) {
       leader: status.leader,
       height: status.lastHeight,
       committedHeight: status.committed,
+      snapshotHeight: node.snapshots.newestHeight,
+      ...backfillOf(node),
     }),
   };
+}
+
+/** How much of the past this node's host lacks; nothing when it has all of it. */
+export function backfillOf({ held }: NodeContext): { backfill?: Backfilled } {
+  return held.next ? { backfill: { missing: held.missing, from: held.next.from } } : {};
+}
+
+interface Backfilled {
+  readonly missing: number;
+  readonly from: number;
 }

@@ -1,5 +1,5 @@
 import type { Constitution } from '@concordat/governance';
-import { AssertionError, CodedError, fromHex, type NodeId } from '@concordat/std';
+import { AssertionError, fromHex, type NodeId } from '@concordat/std';
 import {
   type AdmittedPeer,
   type Judge,
@@ -93,12 +93,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
   }
 
   admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void {
-    try {
-      this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
-    } catch (error) {
-      if (error instanceof CodedError) this.#context.refusals.add('channel', error.code);
-      throw error;
-    }
+    this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
   }
 
   /** What this node knows when it judges another one. */

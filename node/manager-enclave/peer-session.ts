@@ -210,7 +210,7 @@ export class PeerSession implements PresentPeer {
       throw new ManagerError('CHANNEL_FAILED', `unexpected frame of type ${type}`);
     }
     const reader = new BinaryReader(body);
-    this.#refusal = new CodedError(reader.text(64), reader.text(1024 * 4));
+    this.#refusal = new CodedError(reader.text(64), reader.text(1024 * 4), { byPeer: true });
     this.#connection.close();
   }
 
@@ -295,7 +295,9 @@ export class PeerSession implements PresentPeer {
 
   #reason(error: Error | undefined): Error {
     return (
-      this.#refusal ?? error ?? new ManagerError('CHANNEL_FAILED', 'the node channel is closed')
+      this.#refusal ??
+      error ??
+      new ManagerError('CHANNEL_FAILED', 'the node channel is closed', { orderly: true })
     );
   }
 

@@ -4,13 +4,15 @@ export type Judged = 'channel' | 'consensus' | 'snapshot' | 'block' | 'page';
 /** Pairs of what and code that are counted apart; codes are this node's own words, so few. */
 const maxKinds = 256;
 
+const isCode = /^[A-Z][A-Z0-9_]{0,63}$/;
+
 /** How often something of others was refused, by what it was and why: for metrics. */
 export class RefusalCounts {
   readonly #counts = new Map<string, number>();
 
   /** Counts one refusal. */
   add(what: Judged, code: string): void {
-    const kind = `${what} ${code}`;
+    const kind = `${what} ${isCode.test(code) ? code : 'OTHER'}`;
     const known = this.#counts.get(kind);
     if (known === undefined && this.#counts.size >= maxKinds) return;
     this.#counts.set(kind, (known ?? 0) + 1);

@@ -172,6 +172,7 @@ async function hostPair(context: TestContext) {
     onTruncated: nothing,
     onGenesisData: nothing,
     onShutdown: nothing,
+    onEarlierSynced: nothing,
     onFault: () => {
       seen.faults += 1;
     },

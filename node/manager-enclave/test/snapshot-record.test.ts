@@ -54,9 +54,11 @@ test('refusals are counted by what was refused and why, and new kinds do not pil
   counts.add('consensus', 'STALE_VIEW');
   counts.add('snapshot', 'MALFORMED');
   counts.add('consensus', 'STALE_VIEW');
+  counts.add('channel', 'X"} 1\nforged{a="b');
   assert.deepEqual(
     [...counts],
     [
+      { what: 'channel', code: 'OTHER', count: 1 },
       { what: 'consensus', code: 'STALE_VIEW', count: 2 },
       { what: 'snapshot', code: 'MALFORMED', count: 1 },
     ],

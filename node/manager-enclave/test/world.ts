@@ -10,6 +10,7 @@ import { unknownNetwork } from '../admission.ts';
 import type { Announcement } from '../announcement.ts';
 import type { Archive } from '../archive.ts';
 import { ArchiveDesk } from '../archive-desk.ts';
+import type { Backfill } from '../backfill.ts';
 import type { BlockLog } from '../block-log.ts';
 import { CatchUp } from '../catch-up.ts';
 import { ManagerError } from '../errors.ts';
@@ -148,6 +149,7 @@ export class FakeHost {
   appendEarlier(height: number, block: Uint8Array): void {
     if (this.blocks[height - 1]) throw new Error(`block ${height} is there already`);
     this.blocks[height - 1] = block;
+    this.#owed.push(() => this.#node.backfill.synced(height));
   }
 
   status(): void {}
@@ -180,6 +182,7 @@ export class TestNode implements NodeContext {
   readonly pages: HistoryPages;
   readonly held: HeldBlocks;
   readonly archive: Archive;
+  readonly backfill: Backfill;
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
   /** Heights of snapshots this node's state was replaced by. */
@@ -226,6 +229,7 @@ export class TestNode implements NodeContext {
     this.pages = ledger.pages;
     this.held = ledger.held;
     this.archive = ledger.archive;
+    this.backfill = ledger.backfill;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
     this.feed.add(this.worker.asLink());
