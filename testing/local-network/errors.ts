@@ -5,9 +5,15 @@ import { CodedError } from '@concordat/std';
  * - `TIMEOUT`: what was waited for did not come; the message says what came instead.
  * - `NO_PROCESS`: the process meant is not running.
  * - `COMMAND_FAILED`: a command of the machine (ip, mount, ...) failed; the message is what it said.
+ * - `NOT_ADMITTED`: the members did not let a node in.
  * - `IMAGES_UNSTABLE`: the enclave images were built anew while they were copied.
  */
-export type LocalNetworkErrorCode = 'TIMEOUT' | 'NO_PROCESS' | 'COMMAND_FAILED' | 'IMAGES_UNSTABLE';
+export type LocalNetworkErrorCode =
+  | 'TIMEOUT'
+  | 'NO_PROCESS'
+  | 'COMMAND_FAILED'
+  | 'NOT_ADMITTED'
+  | 'IMAGES_UNSTABLE';
 
 /** The error of this room. */
 export class LocalNetworkError extends CodedError<LocalNetworkErrorCode> {}

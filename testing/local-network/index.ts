@@ -3,9 +3,11 @@ export { FaultRun } from './fault-run.ts';
 export { type GuestOptions, guestNode } from './guest-node.ts';
 export { HistoryLoad, type HistoryLoadOptions } from './history-load.ts';
 export { type Images, measurementOfImage, modifiedImage } from './images.ts';
+export { InjectedFault } from './injected-fault.ts';
 export { type Links, separate } from './links.ts';
 export { freePort, LocalNetwork, type LocalNetworkOptions } from './local-network.ts';
 export { LocalNode, type LocalNodeFiles, type LogQuestion, type Part } from './local-node.ts';
+export { LoopDisk } from './loop-disk.ts';
 export { NamespaceLinks } from './namespace-links.ts';
 export type { LogLine } from './node-log.ts';
 export {
@@ -20,5 +22,6 @@ export {
 export { isAlive } from './processes.ts';
 export { ProxyLinks } from './proxy-links.ts';
 export { RecordingProxy } from './recording-proxy.ts';
+export { replaceNode } from './replacement.ts';
 export { type Wait, waitUntil } from './waiting.ts';
 export { WriteLoad, type WriteLoadOptions } from './write-load.ts';

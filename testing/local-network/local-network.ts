@@ -34,6 +34,8 @@ export interface LocalNetworkOptions {
   readonly policies?: SandboxOptions['policies'];
   /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
   readonly record?: boolean;
+  /** Prepares a node's data directory before anything is started. */
+  readonly prepareData?: (node: string, dataDirectory: string) => void;
   /** What connects the nodes, made for their names; default the loopback interface. */
   readonly links?: (nodes: readonly string[]) => Links;
 }
@@ -54,6 +56,7 @@ export class LocalNetwork {
   readonly directory: string;
   readonly #links: Links | undefined;
   readonly #guests: LocalNode[] = [];
+  readonly #atEnd: (() => void)[] = [];
 
   private constructor(parts: {
     readonly sandbox: Sandbox;
@@ -103,6 +106,9 @@ export class LocalNetwork {
     const network = new LocalNetwork(parts);
     adoptListed(sandbox.layout.processes);
     try {
+      for (const { name, dataDirectory } of network.nodes) {
+        options.prepareData?.(name, dataDirectory);
+      }
       await sandbox.up();
     } catch (error) {
       await network.end();
@@ -229,6 +235,11 @@ export class LocalNetwork {
     });
   }
 
+  /** Has something done at the end, when every process has ended and before the directory goes. */
+  atEnd(act: () => void): void {
+    this.#atEnd.push(act);
+  }
+
   /** Takes a node that is not of the sandbox along: it is ended with the network. */
   addGuest(node: LocalNode): void {
     this.#guests.push(node);
@@ -238,6 +249,7 @@ export class LocalNetwork {
   async end(): Promise<void> {
     await Promise.all([...this.#guests, ...this.nodes].map((node) => node.kill()));
     await this.sandbox.down();
+    for (const act of this.#atEnd) act();
     for (const proxy of this.proxies) proxy.close();
     this.#links?.close();
     if (!process.env.CONCORDAT_KEEP) rmSync(this.directory, { recursive: true, force: true });

@@ -26,6 +26,9 @@ export interface LocalNodeFiles {
   readonly dataDirectory: string;
 }
 
+/** What a host says when it cannot launch its enclaves: the first time, and later. */
+const refusals: ReadonlySet<string> = new Set(['host.refused', 'enclaves.launch-failed']);
+
 /** One validating node of three real processes, as its operator sees it. */
 export class LocalNode {
   readonly name: string;
@@ -166,7 +169,9 @@ export class LocalNode {
   refused(timeoutMs = 30_000): Promise<string> {
     const ask = (): string | undefined => {
       if (this.status?.phase === 'failed') return this.status.reason;
-      const line = this.log('host.refused').findLast(({ time }) => this.#isOfThisStart(time));
+      const line = this.log().findLast(
+        ({ event, time }) => refusals.has(event) && this.#isOfThisStart(time),
+      );
       return line && `${line.code}: ${line.message}`;
     };
     const seen = () => this.status?.phase;

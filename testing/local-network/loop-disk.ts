@@ -1,0 +1,93 @@
+import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCommand, run, undoLater } from './commands.ts';
+
+/** Room left free when a disk is filled, in bytes: less than a block of a load. */
+const leftFree = 0;
+
+/**
+ * A small disk of its own: an ext4 file system in a file, mounted where a node keeps its data. It
+ * can be filled up, and its power can be cut, which loses all that was not synced. Needs root,
+ * loop devices, e2fsprogs and xfsprogs (for `xfs_io`, which works on ext4 as well).
+ */
+export class LoopDisk {
+  /** Where it is mounted. */
+  readonly directory: string;
+  readonly #image: string;
+  readonly #unmount: () => void;
+
+  /** Why this machine cannot do it; undefined when it can. */
+  static get missing(): string | undefined {
+    if (process.platform !== 'linux') return 'loop devices exist on Linux only';
+    if (process.getuid?.() !== 0) return 'mounting needs root';
+    if (!existsSync('/dev/loop-control')) return 'there are no loop devices';
+    if (!hasCommand('mkfs.ext4', '-V')) return 'mkfs.ext4 is missing: install e2fsprogs';
+    if (!hasCommand('xfs_io', '-V')) return 'xfs_io is missing: install xfsprogs';
+    return undefined;
+  }
+
+  /** Makes a disk and mounts it. @throws LocalNetworkError COMMAND_FAILED */
+  constructor(directory: string, { mebibytes }: { readonly mebibytes: number }) {
+    this.directory = directory;
+    this.#image = `${directory}.disk`;
+    mkdirSync(directory, { recursive: true });
+    run('truncate', '--size', `${mebibytes}M`, this.#image);
+    run('mkfs.ext4', '-q', '-F', '-m', '0', this.#image);
+    this.#mount();
+    this.#unmount = undoLater(() => run('umount', '--lazy', this.directory));
+  }
+
+  #mount(): void {
+    run('mount', '-o', 'loop', this.#image, this.directory);
+  }
+
+  /** Bytes free. */
+  get free(): number {
+    const { bavail, bsize } = statfsSync(this.directory);
+    return bavail * bsize;
+  }
+
+  /** Takes all the room there is, by a file beside the others. */
+  fill(): void {
+    // In steps: what the file system says is free is not all to be had in one piece.
+    for (let at = 0; this.free > leftFree && at < 100; at += 1) {
+      try {
+        writeFileSync(this.#ballast(at), Buffer.alloc(Math.min(this.free, 1024 * 1024 * 8)));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        if (this.free < 4_096) break;
+      }
+    }
+  }
+
+  /** Gives the room back. */
+  empty(): void {
+    for (let at = 0; at < 100; at += 1) rmSync(this.#ballast(at), { force: true });
+  }
+
+  #ballast(at: number): string {
+    return join(this.directory, `ballast-${at}`);
+  }
+
+  /** Brings everything written so far to the disk. */
+  sync(): void {
+    run('sync', '--file-system', this.directory);
+  }
+
+  /** From now on nothing reaches the disk, and what had not been synced never did. */
+  cutPower(): void {
+    run('xfs_io', '-x', '-c', 'shutdown', this.directory);
+  }
+
+  /** Mounts it again after the power was cut; nothing may have a file of it open. */
+  restorePower(): void {
+    run('umount', this.directory);
+    this.#mount();
+  }
+
+  /** Unmounts it and removes it. */
+  close(): void {
+    this.#unmount();
+    rmSync(this.#image, { force: true });
+  }
+}
