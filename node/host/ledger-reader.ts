@@ -51,24 +51,22 @@ async function readStep(source: ReadSource, range: ReadRange): Promise<readonly 
   const waiting = readUnwritten(source, range);
   if (waiting.length > 0) return waiting;
   const chunk = chunkOf(source, range.from);
-  if (!chunk) {
-    throw new HostError('NOT_STORED', `height ${range.from} is not stored here`, {
-      height: range.from,
-    });
-  }
-  try {
-    return await readFromChunk(source, chunk, range);
-  } catch (error) {
-    // The chunk got its committed name between looking it up and opening it.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw diskError(error, 'read the ledger');
+  if (!chunk) throw notStored(range.from);
+  // It may get its committed name between looking it up and opening it.
+  for (let attempt = 0; attempt < 2; attempt++) {
     try {
       return await readFromChunk(source, chunk, range);
-    } catch (again) {
-      throw diskError(again, 'read the ledger');
+    } catch (error) {
+      const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!isGone) throw diskError(error, 'read the ledger');
     }
   }
+  // A chunk that was moved to an archive meanwhile.
+  throw notStored(range.from);
 }
+
+const notStored = (height: number): HostError =>
+  new HostError('NOT_STORED', `height ${height} is not stored here`, { height });
 
 const chunkOf = (source: ReadSource, height: number): Chunk | undefined =>
   source.chunks().find(({ first, last }) => first <= height && height <= last);

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dropBytes } from '../chunk-writer.ts';
 import { LedgerStore, type LedgerStoreOptions } from '../ledger-store.ts';
 
@@ -254,6 +255,23 @@ test('old chunks may be archived away; reading them is a named refusal', async (
   await assert.rejects(readAll(store, 1, 25), { code: 'NOT_STORED' });
   assert.deepEqual(await readAll(store, 11, 25), range(11, 25));
   await store.close();
+});
+
+test('a chunk that is archived away under a running store reads as not stored, and is no fault', async (context) => {
+  const directory = await temporary(context);
+  await fill(directory, 25);
+  const { store, events } = await openStore(directory);
+  let faults = 0;
+  events.on('fault', () => faults++);
+  store.committed(25);
+  const oldest = 'ledger_1-10.committed.chunk';
+  while (!(await readdir(directory)).includes(oldest)) await sleep(1);
+  await rm(join(directory, oldest));
+  await assert.rejects(readAll(store, 3, 25), { code: 'NOT_STORED' });
+  assert.deepEqual(await readAll(store, 21, 25), range(21, 25));
+  store.append(26, blockOf(26));
+  await store.close();
+  assert.equal(faults, 0);
 });
 
 test('a disk that fails is reported once and nothing is acknowledged any more', async (context) => {
