@@ -26,6 +26,7 @@ export function tickElection(state: RaftState): void {
   resetElectionTimeout(state);
   // Not a campaign: a leader that gets this from a removed node tells it that it may go.
   if (state.removed && !state.retired) requestVotes(state, true);
+  else if (!state.retired && state.committed > 0) tellWhatIsCommitted(state);
   if (state.leader === undefined) return;
   state.leader = undefined;
   state.outbox.changed();
@@ -90,6 +91,17 @@ function requestVotes(state: RaftState, pre: boolean): void {
   }
 }
 
+/**
+ * A learner that hears no leader may be the last to know that a reconfiguration is committed, and
+ * with it that voters who are gone are needed no longer: a refusal nobody asked for tells it.
+ */
+function tellWhatIsCommitted(state: RaftState): void {
+  const answer = { view: 0 as View, pre: true, granted: false };
+  for (const voter of state.configurations.voters) {
+    state.outbox.send(voter, voteResponse(state, answer));
+  }
+}
+
 /** Handles a request for a vote. Learners and retiring nodes answer as well: candidates may count them. */
 export function handleVoteRequest(state: RaftState, from: NodeId, request: VoteRequest): undefined {
   learnCommit(state, request.committed);
@@ -131,6 +143,7 @@ export function handleVoteResponse(
   }
   const asked = (response.pre ? state.view + 1 : state.view) as View;
   const role = response.pre ? 'pre-candidate' : 'candidate';
+  if (response.view === 0 && !response.granted && state.role !== role) return undefined;
   if (state.role !== role || (response.granted && response.view !== asked)) {
     return { code: 'UNEXPECTED', message: `vote response to a ${state.role}` };
   }

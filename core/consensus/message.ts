@@ -54,7 +54,7 @@ export interface VoteRequest {
 /** Voter to candidate. */
 export interface VoteResponse {
   readonly type: 'vote-response';
-  /** The view asked for when granted, else the voter's own. */
+  /** The view asked for when granted, else the voter's own; 0 from a learner that was not asked. */
   readonly view: View;
   readonly pre: boolean;
   readonly granted: boolean;

@@ -102,3 +102,37 @@ test('a stale or foreign request to take over is refused', () => {
   assert.equal(b.status.role, 'follower');
   assert.equal(b.committed, height(1));
 });
+
+test('a learner that knows of a commit frees its successor from voters who are gone', () => {
+  const network = new TestNetwork('a');
+  for (const name of 'bc') network.add(name, 'a');
+  const a = network.elect('a');
+  for (const name of 'bc') a.raft.addLearner(id(name));
+  network.run(3);
+  // b holds the change and acknowledges it; only c hears that it is committed before a dies.
+  network.delivers = (from, to, message) =>
+    !(to === 'b' && message.type === 'append' && message.committed >= 2) && from !== 'c';
+  a.raft.propose(payload('to b'), among('b'));
+  network.run(2);
+  assert.equal(network.node('c').committed, 2);
+  network.delivers = (from, to) => from !== 'a' && to !== 'a';
+  const b = network.node('b');
+  assert.deepEqual(b.status.configurations, [among('a'), among('b')]);
+  network.run(60);
+  assert.deepEqual(b.status.configurations, [among('b')]);
+  assert.equal(b.status.role, 'leader');
+});
+
+test('what a learner tells unasked disturbs nobody', () => {
+  const network = new TestNetwork('abc');
+  network.add('d', 'abc');
+  const a = network.elect('a');
+  a.raft.addLearner(id('d'));
+  network.run(3);
+  for (const node of network.nodes.values()) node.refusals.length = 0;
+  network.delivers = (_, to) => to !== 'd';
+  network.run(100);
+  assert.equal(a.status.role, 'leader');
+  assert.equal(a.status.view, 1);
+  for (const node of network.nodes.values()) assert.deepEqual(node.refusals, []);
+});
