@@ -1,9 +1,12 @@
-import type { Entry, LogPosition, Message } from '@concordat/consensus';
+import type { Append, Entry, LogPosition, Message } from '@concordat/consensus';
 import { type Height, toHeight, toView, type View } from '@concordat/std';
 import { type Arguments, numberOf } from './command-line.ts';
 import { DatadrivenError } from './errors.ts';
+import { idOf, parseNames } from './names.ts';
 import type { Command } from './story-commands.ts';
+import type { StoryNetwork } from './story-network.ts';
 import { configurationOf } from './story-settings.ts';
+import { chunkBytes, digestOf } from './story-snapshots.ts';
 import { parseChoice } from './wire.ts';
 
 /** Most entries of one forged append. */
@@ -15,7 +18,9 @@ export const forgeCommands: Readonly<Record<string, Command>> = {
    * `forge a->b append view=2 after=1.3 [entries=2.4,2.5:abd] [commit=3] [round=1] [retire=yes]`,
    * `... answer view=2 holds=3 [got=4] [commit=2] [no=5] [estimate=1.3]`,
    * `... vote view=2 log=1.3 [committed=1.2] [pre=yes]`, `... yes view=2 [pre=yes]`,
-   * `... no view=2 [pre=yes]`, `... take-over view=2`: delivered at once.
+   * `... no view=2 [pre=yes]`, `... take-over view=2`, `... snapshot view=1 at=1.9 chunks=3
+   * [index=0]` (without an index: the question how much is there), `... relay view=1 leader=a to=de
+   * after=1.3 [entries=1.4]`: delivered at once.
    */
   forge(network, given) {
     const { from, to } = parseChoice(given.word('a->b'), undefined);
@@ -24,25 +29,27 @@ export const forgeCommands: Readonly<Record<string, Command>> = {
       throw new DatadrivenError('BAD_ARGUMENT', 'forge takes one sender and one receiver: a->b');
     }
     network.node(other);
-    network.deliver({ from: one, to: other, message: forged(given) });
+    network.deliver({ from: one, to: other, message: forged(network, given) });
   },
 };
 
 /** @throws DatadrivenError BAD_ARGUMENT */
-function forged(given: Arguments): Message {
+function forged(network: StoryNetwork, given: Arguments): Message {
   const kind = given.word('a kind of message');
   const view = toView(given.namedCount('view', 0));
   switch (kind) {
     case 'append':
+      return appendOf(given, view);
+    case 'relay':
       return {
-        type: 'append',
+        type: 'relay',
         view,
-        previous: positionOf(given.named('after') ?? '0.0'),
-        committed: heightOf(given, 'commit'),
-        round: given.namedCount('round', 0),
-        retire: given.named('retire') === 'yes',
-        entries: entriesOf(given.named('entries')),
+        leader: idOf(given.named('leader') ?? 'a'),
+        targets: parseNames(given.named('to') ?? '').map(idOf),
+        append: appendOf(given, view),
       };
+    case 'snapshot':
+      return installOf(network, given, view);
     case 'answer':
       return answerOf(given, view);
     case 'vote': {
@@ -59,6 +66,30 @@ function forged(given: Arguments): Message {
     default:
       throw new DatadrivenError('BAD_ARGUMENT', `there is no kind of message ${kind}`);
   }
+}
+
+const appendOf = (given: Arguments, view: View): Append => ({
+  type: 'append',
+  view,
+  previous: positionOf(given.named('after') ?? '0.0'),
+  committed: heightOf(given, 'commit'),
+  round: given.namedCount('round', 0),
+  retire: given.named('retire') === 'yes',
+  entries: entriesOf(given.named('entries')),
+});
+
+function installOf(network: StoryNetwork, given: Arguments, view: View): Message {
+  const at = positionOf(given.named('at') ?? '');
+  const digest = digestOf(at);
+  const chunks = given.namedCount('chunks', 1, 0, 1000);
+  const index = given.named('index');
+  const bytes =
+    index === undefined
+      ? new Uint8Array(0)
+      : chunkBytes(digest, numberOf(index, 'index', 0, chunks - 1));
+  const { genesis: configuration } = network.settings;
+  const position = { ...at, configuration, configurationHeight: toHeight(0), chunks, digest };
+  return { type: 'install', view, position, index: Number(index ?? 0), bytes };
 }
 
 function answerOf(given: Arguments, view: View): Message {

@@ -1,4 +1,4 @@
-import { configurationsText, entryText, nameOf } from './names.ts';
+import { configurationsText, entryText, nameOf, positionText } from './names.ts';
 import { nodeOf } from './node-commands.ts';
 import type { Command } from './story-commands.ts';
 import type { StoryNode } from './story-node.ts';
@@ -14,9 +14,11 @@ export const lookCommands: Readonly<Record<string, Command>> = {
   log(network, given) {
     const node = nodeOf(network, given);
     const { committed } = node.machine.status;
+    const { base } = node.disk;
+    if (base.height > 0) network.say(`${node.name}  begins after ${positionText(base)}`);
     for (const entry of node.disk.log) {
       const marks = [
-        ...(node.disk.durable[entry.height - 1] === entry ? [] : ['not on disk']),
+        ...(node.disk.isDurable(entry) ? [] : ['not on disk']),
         ...(entry.height <= committed ? ['committed'] : []),
       ];
       network.say(`${node.name}  ${[entryText(entry), ...marks].join(', ')}`);

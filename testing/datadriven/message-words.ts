@@ -1,11 +1,15 @@
 import type {
   Append,
   AppendResponse,
+  Install,
+  InstallResponse,
   Message,
+  Relay,
   VoteRequest,
   VoteResponse,
 } from '@concordat/consensus';
-import { entriesText, positionText } from './names.ts';
+import { entriesText, nameOf, positionText } from './names.ts';
+import { snapshotName } from './story-snapshots.ts';
 
 /** A message in words. */
 export function messageWords(message: Message): string {
@@ -20,8 +24,12 @@ export function messageWords(message: Message): string {
       return voteWords(message);
     case 'timeout-now':
       return `take over from view ${message.view}`;
-    default:
-      return `${(message as Message).type}`;
+    case 'install':
+      return installWords(message);
+    case 'install-response':
+      return installAnswerWords(message);
+    case 'relay':
+      return relayWords(message);
   }
 }
 
@@ -57,4 +65,22 @@ function voteWords({ pre, view, granted, committed }: VoteResponse): string {
   const what = pre ? 'pre-vote' : 'vote';
   const known = committed.height > 0 ? `; committed ${positionText(committed)}` : '';
   return granted ? `${what} for view ${view}: yes${known}` : `${what}: no, in view ${view}${known}`;
+}
+
+function installWords({ view, position, index, bytes }: Install): string {
+  const snapshot = `snapshot ${snapshotName(position.digest)}`;
+  if (bytes.length === 0) return `view ${view}, ${snapshot}: how much of it is there?`;
+  return `view ${view}, ${snapshot}: chunk ${index}`;
+}
+
+function installAnswerWords(answer: InstallResponse): string {
+  const { view, digest, next, received, height, refused } = answer;
+  const end = `; commit ${height}${refused ? `; ${refused}` : ''}`;
+  const has = received > next ? `got ${received} chunks, stored ${next}` : `stored ${next} chunks`;
+  return `in view ${view}, snapshot ${snapshotName(digest)}: ${has}${end}`;
+}
+
+function relayWords({ leader, targets, append }: Relay): string {
+  const others = targets.length > 0 ? `, for ${targets.map(nameOf).join(' ')} as well` : '';
+  return `from ${nameOf(leader)}${others}: ${appendWords(append)}`;
 }

@@ -96,7 +96,10 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     const requestIds = [given.word('a name for the read')];
     for (let word = given.optionalWord(); word; word = given.optionalWord()) requestIds.push(word);
     network.act(node, command, () => {
-      for (const requestId of requestIds) node.machine.readIndex(requestId);
+      for (const requestId of requestIds) {
+        if (node.machine.readIndex(requestId)) continue;
+        network.say(`${node.name}  has a read ${requestId} already`);
+      }
     });
   },
 

@@ -139,15 +139,12 @@ function commits(node: StoryNode, cause: Cause, before: Picture, work: Work): st
 
 function whyCommitted(node: StoryNode, cause: Cause, before: number, height: number): string[] {
   const words = (at: number, why: string) => {
-    const entry = node.disk.log[at - 1];
+    const entry = node.disk.entry(at);
     return `commits ${entry ? positionText(entry) : `height ${at}`}: ${why}`;
   };
   if (node.machine.status.role !== 'leader') {
     if (cause.kind !== 'message') return [words(height, 'on its own disk')];
-    const { from, message } = cause;
-    return [
-      words(height, message.type === 'append' ? `${from} says so` : `learns it from ${from}`),
-    ];
+    return [words(height, whoSaysSo(cause.from, cause.message))];
   }
   // Once a reconfiguration is committed what follows it needs the new voters only.
   const placed = node.disk.configurations();
@@ -158,6 +155,13 @@ function whyCommitted(node: StoryNode, cause: Cause, before: number, height: num
     counted = placed.findLastIndex((one) => one.height <= at);
     return words(at, `on disk at ${quorumText(node, node.holders(at), 'replication', list)}`);
   });
+}
+
+function whoSaysSo(from: string, message: Message): string {
+  if (message.type === 'append') return `${from} says so`;
+  if (message.type !== 'relay') return `learns it from ${from}`;
+  const leader = nameOf(message.leader);
+  return leader === from ? `${leader} says so` : `${leader} says so, through ${from}`;
 }
 
 /** A leader holds an entry on enough disks of some configuration, and yet it is not committed. */
@@ -172,7 +176,7 @@ function whyNotCommitted(node: StoryNode): string | undefined {
   });
   const most = Math.max(...reached);
   if (most <= committed) return undefined;
-  const entry = node.disk.log[most - 1] as Entry;
+  const entry = node.disk.entry(most) as Entry;
   const held = quorumText(node, node.holders(most), 'replication');
   return Math.min(...reached) < most
     ? `cannot commit ${positionText(entry)} yet: on disk at ${held}`
@@ -230,7 +234,7 @@ function whyRejected(node: StoryNode, { previous }: Append, before: Picture): st
       `cannot add after ${positionText(previous)}: its log ends at ${positionText(before.last)}`,
     ];
   }
-  const mine = node.disk.log[previous.height - 1];
+  const mine = node.disk.entry(previous.height);
   const instead = mine ? positionText(mine) : 'nothing it can tell';
   return [`cannot add after ${positionText(previous)}: it has ${instead} there`];
 }

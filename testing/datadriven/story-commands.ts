@@ -4,6 +4,7 @@ import { forgeCommands } from './forge-commands.ts';
 import { lookCommands } from './look-commands.ts';
 import { nodeCommands } from './node-commands.ts';
 import type { Execute } from './run-story.ts';
+import { snapshotCommands } from './snapshot-commands.ts';
 import type { StoryNetwork } from './story-network.ts';
 import { createNetwork } from './story-settings.ts';
 import { wireCommands } from './wire-commands.ts';
@@ -16,6 +17,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ...Object.entries(wireCommands),
   ...Object.entries(lookCommands),
   ...Object.entries(forgeCommands),
+  ...Object.entries(snapshotCommands),
 ]);
 
 /** Commands whose indented input lines mean something. */

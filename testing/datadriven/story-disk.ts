@@ -3,8 +3,10 @@ import type {
   Effects,
   Entry,
   InitialState,
+  LogPosition,
   Outgoing,
   PlacedConfiguration,
+  SnapshotPosition,
   ViewStart,
 } from '@concordat/consensus';
 import type { Height, NodeId, View } from '@concordat/std';
@@ -14,6 +16,7 @@ interface Job {
   readonly hardState: Effects['hardState'];
   readonly truncateAfter: Height | undefined;
   readonly append: readonly Entry[];
+  readonly chunks: Effects['chunkReceived'];
   /** To be sent once this and everything before it is done. */
   readonly send: readonly Outgoing[];
 }
@@ -21,23 +24,33 @@ interface Job {
 /** What became of jobs that are done. */
 export interface Synced {
   readonly last: Entry | undefined;
+  readonly chunks: Effects['chunkReceived'];
   readonly send: readonly Outgoing[];
 }
 
 /** A disk that can be looked at: entries handed to it, those of them that are durable, the vote. */
 export class StoryDisk {
-  /** Entries handed over, in order: what the node holds as long as it runs. */
-  readonly log: Entry[] = [];
-  /** Entries that would survive a crash. */
-  readonly durable: Entry[] = [];
   hardState: { readonly view: View; readonly votedFor?: NodeId } = { view: 0 as View };
   /** The newest view and vote handed over, durable or not. */
   vote: { readonly view: View; readonly votedFor?: NodeId } = { view: 0 as View };
-  readonly #genesis: Configuration;
+  /** Chunks of snapshots that are on this disk: `digest:index`. */
+  readonly chunks = new Set<string>();
+  /** Entries up to here were thrown away: a peer that needs one cannot have it from this disk. */
+  compactedTo = 0;
+  /** Position before the first entry: that of the snapshot this disk was restored from. */
+  #base: LogPosition = { height: 0 as Height, view: 0 as View };
+  #first: PlacedConfiguration;
+  #log: Entry[] = [];
+  #durable: Entry[] = [];
   #jobs: Job[] = [];
 
   constructor(genesis: Configuration) {
-    this.#genesis = genesis;
+    this.#first = { height: 0 as Height, configuration: genesis };
+  }
+
+  /** Entries handed over, in order: what the node holds as long as it runs. */
+  get log(): readonly Entry[] {
+    return this.#log;
   }
 
   /** Jobs given and not done. */
@@ -47,37 +60,77 @@ export class StoryDisk {
 
   /** Height up to which entries are durable. */
   get durableHeight(): Height {
-    return this.durable.length as Height;
+    return (this.#base.height + this.#durable.length) as Height;
+  }
+
+  /** Position before the first entry of the log. */
+  get base(): LogPosition {
+    return this.#base;
+  }
+
+  entry(height: number): Entry | undefined {
+    return this.#log[height - 1 - this.#base.height];
+  }
+
+  isDurable(entry: Entry): boolean {
+    return this.#durable[entry.height - 1 - this.#base.height] === entry;
+  }
+
+  /** The entries that a truncation takes away. */
+  above(height: Height): Entry[] {
+    return this.#log.slice(height - this.#base.height);
   }
 
   give(effects: Effects): void {
-    const { hardState, truncateAfter, append, afterHardState: send } = effects;
+    const {
+      hardState,
+      truncateAfter,
+      append,
+      chunkReceived: chunks,
+      afterHardState: send,
+    } = effects;
     if (hardState) this.vote = hardState;
-    if (truncateAfter !== undefined) this.log.length = truncateAfter;
-    this.log.push(...append);
-    if (!hardState && truncateAfter === undefined && append.length + send.length === 0) return;
-    this.#jobs.push({ hardState, truncateAfter, append, send });
+    if (truncateAfter !== undefined) this.#log.length = truncateAfter - this.#base.height;
+    this.#log.push(...append);
+    const owed = append.length + chunks.length + send.length;
+    if (!hardState && truncateAfter === undefined && owed === 0) return;
+    this.#jobs.push({ hardState, truncateAfter, append, chunks, send });
   }
 
   /** Does the oldest `count` jobs. */
   sync(count = this.#jobs.length): Synced {
     const send: Outgoing[] = [];
+    const chunks: Effects['chunkReceived'][number][] = [];
     let last: Entry | undefined;
     for (const job of this.#jobs.splice(0, count)) {
       if (job.hardState) this.hardState = job.hardState;
-      if (job.truncateAfter !== undefined) this.durable.length = job.truncateAfter;
-      this.durable.push(...job.append);
+      if (job.truncateAfter !== undefined) {
+        this.#durable.length = job.truncateAfter - this.#base.height;
+      }
+      this.#durable.push(...job.append);
       last = job.append[job.append.length - 1] ?? last;
       send.push(...job.send);
+      chunks.push(...job.chunks);
     }
-    return { last, send };
+    for (const { position, index } of chunks) this.chunks.add(`${position.digest}:${index}`);
+    return { last, chunks, send };
+  }
+
+  /** The state is that of a snapshot, and the log begins after it. */
+  restore({ height, view, configuration, configurationHeight }: SnapshotPosition): void {
+    const following = this.#log.filter((entry) => entry.height > height);
+    this.#base = { height, view };
+    this.#first = { height: configurationHeight, configuration };
+    this.#log = following;
+    this.#durable = [...following];
   }
 
   /** Durable entries from a height on: at least one, then as many as `maxBytes` of payload allow. */
   read(from: Height, maxBytes: number): Entry[] {
+    if (from <= Math.max(this.#base.height, this.compactedTo)) return [];
     const entries: Entry[] = [];
     let bytes = 0;
-    for (const entry of this.durable.slice(from - 1)) {
+    for (const entry of this.#durable.slice(from - 1 - this.#base.height)) {
       bytes += entry.payload.length;
       if (entries.length > 0 && bytes > maxBytes) break;
       entries.push(entry);
@@ -89,8 +142,7 @@ export class StoryDisk {
   crash(): void {
     this.#jobs = [];
     this.vote = this.hardState;
-    this.log.length = 0;
-    this.log.push(...this.durable);
+    this.#log = [...this.#durable];
   }
 
   /** What a node that starts on this disk knows; `committed` is what it can be sure of. */
@@ -99,8 +151,7 @@ export class StoryDisk {
     const settled = placed.findLastIndex(({ height }) => height <= committed);
     const active = placed.slice(settled) as [PlacedConfiguration, ...PlacedConfiguration[]];
     const newest = active[active.length - 1] as PlacedConfiguration;
-    const last = this.durable[this.durable.length - 1];
-    const lastView = last?.view ?? (0 as View);
+    const lastView = this.#durable[this.#durable.length - 1]?.view ?? this.#base.view;
     const view = Math.max(this.hardState.view, lastView) as View;
     const votedFor = view === this.hardState.view ? this.hardState.votedFor : undefined;
     return {
@@ -112,24 +163,27 @@ export class StoryDisk {
       configuration: newest.configuration,
       configurationHeight: newest.height,
       earlierConfigurations: active.slice(0, -1),
-      viewHistory: viewHistoryOf(this.durable),
+      viewHistory: this.#viewHistory(),
     };
   }
 
-  /** Every configuration the log names, oldest first, beginning with the genesis. */
+  /** Every configuration the log names, oldest first, beginning with the one it starts from. */
   configurations(): PlacedConfiguration[] {
-    const placed = [{ height: 0 as Height, configuration: this.#genesis }];
-    for (const { height, configuration } of this.log) {
+    const placed = [this.#first];
+    for (const { height, configuration } of this.#log) {
       if (configuration) placed.push({ height, configuration });
     }
     return placed;
   }
-}
 
-function viewHistoryOf(entries: readonly Entry[]): ViewStart[] {
-  const starts: ViewStart[] = [];
-  for (const { view, height } of entries) {
-    if (starts[starts.length - 1]?.view !== view) starts.push({ view, fromHeight: height });
+  #viewHistory(): ViewStart[] {
+    const { height, view } = this.#base;
+    const starts: ViewStart[] = height > 0 ? [{ view, fromHeight: height }] : [];
+    for (const entry of this.#durable) {
+      if (starts[starts.length - 1]?.view !== entry.view) {
+        starts.push({ view: entry.view, fromHeight: entry.height });
+      }
+    }
+    return starts;
   }
-  return starts;
 }

@@ -1,10 +1,17 @@
-import { decodeMessage, encodeMessage, type Message, type Outgoing } from '@concordat/consensus';
+import {
+  decodeMessage,
+  type Effects,
+  encodeMessage,
+  type Message,
+  type Outgoing,
+} from '@concordat/consensus';
 import type { Height, NodeId } from '@concordat/std';
 import { DatadrivenError } from './errors.ts';
 import { messageWords } from './message-words.ts';
-import { entryText, idOf, nameOf } from './names.ts';
+import { entryText, idOf, nameOf, positionText } from './names.ts';
 import { type Cause, changesOf, sentBy, type Work } from './reasons.ts';
 import { StoryNode, type StorySettings } from './story-node.ts';
+import { chunkBytes, readChunk, snapshotName } from './story-snapshots.ts';
 import { type Packet, Wire } from './wire.ts';
 
 /** Most messages that are delivered before a network must be quiet. */
@@ -123,14 +130,12 @@ export class StoryNetwork {
     for (let effects = node.machine.takeEffects(); effects; effects = node.machine.takeEffects()) {
       work.effects.push(effects);
       if (effects.truncateAfter !== undefined) {
-        work.dropped.push(...node.disk.log.slice(effects.truncateAfter));
+        work.dropped.push(...node.disk.above(effects.truncateAfter));
       }
       node.disk.give(effects);
       due.push(...effects.messages);
       if (this.settings.disk === 'auto') due.push(...this.#sync(node));
-      for (const { peer, from, maxBytes } of effects.fetch) {
-        node.machine.provide(peer, node.disk.read(from, maxBytes));
-      }
+      this.#readFor(node, effects);
     }
     this.#check(node, before.committed);
     for (const line of changesOf(node, cause, before, work)) this.say(line);
@@ -169,9 +174,45 @@ export class StoryNetwork {
   }
 
   #sync(node: StoryNode, count?: number): readonly Outgoing[] {
-    const { last, send } = node.disk.sync(count);
+    const { last, chunks, send } = node.disk.sync(count);
     if (last) node.machine.persisted(last.height, last.view);
+    for (const { position, index, bytes } of chunks) {
+      const { digest } = position;
+      const of = `chunk ${index} of snapshot ${snapshotName(digest)}`;
+      if (Buffer.from(bytes).equals(chunkBytes(digest, index))) {
+        this.say(`${node.name}  stores ${of}`);
+        node.machine.chunkStored(digest, index);
+      } else {
+        this.say(`${node.name}  finds ${of} spoiled and forgets what it has of it`);
+        node.machine.restoreFailed(digest);
+      }
+    }
     return send;
+  }
+
+  /** Answers what a machine asks its driver for. */
+  #readFor(node: StoryNode, effects: Effects): void {
+    for (const { peer, from, maxBytes } of effects.fetch) {
+      node.machine.provide(peer, node.disk.read(from, maxBytes));
+    }
+    for (const { peer, digest, index } of effects.chunkFetch) {
+      node.machine.provideChunk(peer, digest, index, readChunk(node, digest, index));
+    }
+    if (!effects.restore) return;
+    const name = snapshotName(effects.restore.digest);
+    this.say(`${node.name}  has all of snapshot ${name} and makes its state its own`);
+    node.restoring = effects.restore;
+    if (this.settings.restore === 'auto') this.restored(node);
+  }
+
+  /** The state of a node is that of the snapshot it was restoring. */
+  restored(node: StoryNode): void {
+    const position = node.restoring;
+    if (!position) throw new DatadrivenError('BAD_ARGUMENT', `${node.name} restores nothing`);
+    node.restoring = undefined;
+    node.disk.restore(position);
+    node.machine.restored(position.digest);
+    this.say(`${node.name}  begins after ${positionText(position)}`);
   }
 
   /** A peer that is fed from now on counts as heard now; so do all when a lead begins. */
@@ -186,7 +227,7 @@ export class StoryNetwork {
   #check(node: StoryNode, before: Height): void {
     const { role, view, committed } = node.machine.status;
     for (let height = before + 1; height <= committed; height += 1) {
-      const entry = node.disk.log[height - 1];
+      const entry = node.disk.entry(height);
       if (!entry) continue;
       const text = entryText(entry);
       this.#committed[height] ??= text;

@@ -6,6 +6,8 @@ import {
   type Message,
   type RaftOptions,
   type Role,
+  type SnapshotPosition,
+  treeDistribution,
 } from '@concordat/consensus';
 import type { Height, NodeId, View } from '@concordat/std';
 import { configurationsText, idOf, nameOf } from './names.ts';
@@ -21,6 +23,12 @@ export interface StorySettings {
   /** `auto`: everything is durable at once; `manual`: when the story says so. */
   readonly disk: 'auto' | 'manual';
   readonly genesis: Configuration;
+  /** Entries a peer may lack before it is sent a snapshot instead. */
+  readonly snapshotGap: number | undefined;
+  /** `auto`: a snapshot is restored at once; `manual`: when the story says so. */
+  readonly restore: 'auto' | 'manual';
+  /** Branches of the broadcast tree; undefined: everybody is sent to directly. */
+  readonly treeFanOut: number | undefined;
 }
 
 /** How a node looked before something happened to it. */
@@ -42,6 +50,10 @@ export class StoryNode {
   readonly id: NodeId;
   readonly disk: StoryDisk;
   machine: Consensus;
+  /** Chunks on this disk whose bytes are wrong: `digest:index`. */
+  readonly spoiled = new Set<string>();
+  /** The snapshot whose state this node is to make its own. */
+  restoring: SnapshotPosition | undefined;
   up = true;
   ticks = 0;
   /** Who said yes in the present campaign, itself included. */
@@ -68,6 +80,7 @@ export class StoryNode {
     this.up = true;
     this.ticks = 0;
     this.heardAt.clear();
+    this.restoring = undefined;
     this.machine = this.#machine(committed);
   }
 
@@ -91,7 +104,9 @@ export class StoryNode {
 
   /** Notes what a message says of others, once the machine has taken it. */
   heard(from: string, message: Message): void {
-    if (message.type === 'append-response') this.heardAt.set(from, this.ticks);
+    if (message.type === 'append-response' || message.type === 'install-response') {
+      this.heardAt.set(from, this.ticks);
+    }
     if (message.type === 'vote-response' && message.granted) this.yes.add(from);
   }
 
@@ -115,6 +130,7 @@ export class StoryNode {
   #machine(committed: Height): Consensus {
     const { electionTicks, heartbeatTicks, maxAppendBytes, maxInflightAppends, maxMemoryBytes } =
       this.#settings;
+    const { snapshotGap, treeFanOut } = this.#settings;
     const spread = (this.timeoutTicks - electionTicks) / electionTicks;
     const options: RaftOptions = {
       self: this.id,
@@ -125,6 +141,8 @@ export class StoryNode {
       maxAppendBytes,
       maxInflightAppends,
       maxMemoryBytes,
+      ...(snapshotGap !== undefined && { snapshotGap }),
+      ...(treeFanOut !== undefined && { distribution: treeDistribution(treeFanOut) }),
       initial: this.disk.initial(committed),
     };
     return createRaft(options);

@@ -7,8 +7,9 @@ import { StoryNetwork } from './story-network.ts';
 
 /**
  * `network voters=abc [quorums=2/2] [learners=d] [others=e] [election=10] [heartbeat=2]
- * [timeouts=a10,b12] [disk=auto|manual] [append=bytes] [inflight=n] [memory=bytes]`: nodes with
- * empty logs. Learners are fed from the first leader on; others only exist.
+ * [timeouts=a10,b12] [disk=auto|manual] [restore=auto|manual] [append=bytes] [inflight=n]
+ * [memory=bytes] [gap=entries] [tree=branches]`: nodes with empty logs. Learners are fed from the
+ * first leader on; others only exist.
  * @throws DatadrivenError BAD_ARGUMENT
  */
 export function createNetwork(given: Arguments): StoryNetwork {
@@ -21,7 +22,10 @@ export function createNetwork(given: Arguments): StoryNetwork {
     maxAppendBytes: given.namedCount('append', 1 << 20, 1),
     maxInflightAppends: given.namedCount('inflight', 16, 1, 1000),
     maxMemoryBytes: given.namedCount('memory', 1 << 24, 1),
-    disk: diskOf(given.named('disk')),
+    disk: wayOf('disk', given.named('disk')),
+    restore: wayOf('restore', given.named('restore')),
+    snapshotGap: optionalCount(given, 'gap', 0),
+    treeFanOut: optionalCount(given, 'tree', 2),
     genesis: genesisOf(voters, given.named('quorums')),
   });
   const learners = parseOptional(given.named('learners'));
@@ -78,10 +82,15 @@ function genesisOf(voters: string, quorums: string | undefined): Configuration {
   return configuration;
 }
 
-function diskOf(word: string | undefined): 'auto' | 'manual' {
+function wayOf(what: string, word: string | undefined): 'auto' | 'manual' {
   if (word === undefined || word === 'auto') return 'auto';
   if (word === 'manual') return 'manual';
-  throw new DatadrivenError('BAD_ARGUMENT', `disk is auto or manual, not ${word}`);
+  throw new DatadrivenError('BAD_ARGUMENT', `${what} is auto or manual, not ${word}`);
+}
+
+function optionalCount(given: Arguments, name: string, least: number): number | undefined {
+  const value = given.named(name);
+  return value === undefined ? undefined : numberOf(value, name, least, 1 << 20);
 }
 
 const parseOptional = (word: string | undefined): string[] => (word ? parseNames(word) : []);

@@ -24,7 +24,16 @@ export interface Choice {
  * @throws DatadrivenError BAD_ARGUMENT
  */
 export function parseChoice(word: string, kind: string | undefined): Choice {
-  const types = ['append', 'append-response', 'vote-request', 'vote-response', 'timeout-now'];
+  const types = [
+    'append',
+    'append-response',
+    'vote-request',
+    'vote-response',
+    'timeout-now',
+    'install',
+    'install-response',
+    'relay',
+  ];
   if (kind !== undefined && !types.includes(kind)) {
     throw new DatadrivenError('BAD_ARGUMENT', `kind is one of ${types.join(', ')}, not ${kind}`);
   }
