@@ -4,8 +4,8 @@ import { maxSnapshotChunkBytes } from '@concordat/bridge';
 // The file of one snapshot (docs/format/snapshot-file.md): a header, the chunks, and behind them
 // where each begins.
 
-const magic = Buffer.from('CCDTSNP1', 'latin1');
-const endMagic = Buffer.from('CCDTSNPE', 'latin1');
+const magic = Buffer.from('CCDTSNF1', 'latin1');
+const endMagic = Buffer.from('CCDTSNFE', 'latin1');
 
 /** Bytes before the first chunk: magic and height. */
 export const snapshotHeaderBytes = 16;

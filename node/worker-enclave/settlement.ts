@@ -8,6 +8,7 @@ import type { Pipeline } from './pipeline.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
 import type { Stats } from './stats.ts';
 import { type Lane, refusal } from './submission.ts';
+import { TakenBack } from './taken-back.ts';
 
 /** What the settlement needs of the worker around it. */
 export interface SettlementOptions {
@@ -28,6 +29,7 @@ export interface SettlementOptions {
 export class Settlement {
   readonly #options: SettlementOptions;
   readonly #gauge: CommitGauge;
+  readonly #takenBack = new TakenBack();
   #committedHeight = 0;
 
   constructor(options: SettlementOptions) {
@@ -46,6 +48,7 @@ export class Settlement {
     const nowMs = this.#options.nowMs();
     chain.commit(height, (flight) => this.#blockCommitted(flight, nowMs));
     this.#committedHeight = Math.max(this.#committedHeight, height);
+    this.#loseUpTo(height);
     forwarding.committed(this.#committedHeight);
     pipeline.advance();
   }
@@ -79,17 +82,24 @@ export class Settlement {
     this.#committedHeight = height;
     stats.blockCommitted(place.count, nowMs());
     this.#publish(place);
+    this.#answerTakenBack(place, nowMs());
+    this.#loseUpTo(height);
     forwarding.committed(height);
   }
 
-  /** Drops every block above the height: another leader's ledger does not have them. */
+  /**
+   * Drops every block above the height: another leader's ledger does not have them. Who waits for
+   * one is answered when another block is committed in its place, or it all the same.
+   */
   rollback(height: number): number {
     const { chain, pipeline } = this.#options;
     pipeline.interrupt();
     const dropped = chain.rollback(height);
     pipeline.orphan(dropped.filter((flight) => flight.height === 0));
     for (const flight of dropped) {
-      if (flight.height > 0) this.#lose(flight);
+      if (flight.height === 0) continue;
+      this.#takenBack.add(flight);
+      for (const rider of flight.riders) rider.again();
     }
     if (dropped.length > 0) this.#headReset();
     return dropped.length;
@@ -102,7 +112,11 @@ export class Settlement {
     const dropped = chain.rollback(0);
     pipeline.orphan(dropped.filter((flight) => flight.height === 0));
     const unknown = refusal('TRANSACTION_UNKNOWN', 'the node took up a snapshot meanwhile');
-    for (const flight of dropped) if (flight.height > 0) this.#end(flight, unknown);
+    const given = this.#takenBack.lostUpTo(Number.POSITIVE_INFINITY);
+    for (const flight of [...given, ...dropped.filter(({ height }) => height > 0)]) {
+      this.#end(flight, unknown);
+      for (const rider of flight.riders) rider.again();
+    }
     this.#committedHeight = 0;
   }
 
@@ -125,16 +139,31 @@ export class Settlement {
   expire(receivedBeforeMs: number): void {
     const { chain, intake } = this.#options;
     const late = refusal('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known');
-    for (const submission of chain.overdue(receivedBeforeMs)) intake.answer(submission, late);
+    const overdue = [chain, this.#takenBack].flatMap((flights) =>
+      flights.overdue(receivedBeforeMs),
+    );
+    for (const submission of overdue) intake.answer(submission, late);
   }
 
   #blockCommitted(flight: Flight, nowMs: number): void {
-    const { stats, intake } = this.#options;
+    const { stats } = this.#options;
     this.#committedHeight = flight.height;
     stats.blockCommitted(flight.count, nowMs);
     this.#publish(flight);
-    const { height, view, firstSeqno, submissions, outcomes } = flight;
-    if (submissions.length > 0) this.#gauge.committed(flight);
+    if (flight.submissions.length > 0) this.#gauge.committed(flight);
+    this.#answer(flight, nowMs);
+    this.#answerTakenBack(flight, nowMs);
+    for (const rider of flight.riders) rider.tell();
+  }
+
+  /** A block that was taken back here was committed by another leader. */
+  #answerTakenBack({ height, view }: CommittedBatch, nowMs: number): void {
+    const flight = this.#takenBack.committed(height, view);
+    if (flight) this.#answer(flight, nowMs);
+  }
+
+  #answer({ height, view, firstSeqno, submissions, outcomes }: Flight, nowMs: number): void {
+    const { stats, intake } = this.#options;
     let seqno = firstSeqno;
     for (let at = 0; at < submissions.length; at++) {
       const submission = submissions[at] as (typeof submissions)[number];
@@ -149,7 +178,6 @@ export class Settlement {
       stats.commitLatency.record(nowMs - submission.receivedMs, nowMs);
       intake.answer(submission, { ok: true, result: outcome.result, transactionId, height });
     }
-    for (const tell of flight.riders) tell();
   }
 
   #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
@@ -159,17 +187,19 @@ export class Settlement {
     }
   }
 
-  #lose(flight: Flight): void {
-    this.#options.stats.lost += flight.submissions.length;
-    this.#end(
-      flight,
-      refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again'),
-    );
+  /** Other blocks are committed in the place of those that were taken back up to the height. */
+  #loseUpTo(height: number): void {
+    for (const flight of this.#takenBack.lostUpTo(height)) {
+      this.#options.stats.lost += flight.submissions.length;
+      this.#end(
+        flight,
+        refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again'),
+      );
+    }
   }
 
   #end(flight: Flight, answer: Refused): void {
     for (const submission of flight.submissions) this.#options.intake.answer(submission, answer);
-    for (const tell of flight.riders) tell();
   }
 
   #headReset(): void {

@@ -3,6 +3,14 @@ import { assert } from '@concordat/std';
 import type { Outcome } from './adapter.ts';
 import type { Submission } from './submission.ts';
 
+/** Answers that depend on the state after a block though they have no leaf in it. */
+export interface Rider {
+  /** The block is committed: what was found in its state may be told. */
+  tell(): void;
+  /** The block is gone, and the state it was judged on with it: judge anew. */
+  again(): void;
+}
+
 /** One block of this worker above the committed state. */
 export interface Flight {
   /** Number of its layer in the store: a counter of this process, since heights come later. */
@@ -17,8 +25,7 @@ export interface Flight {
   height: number;
   view: number;
   firstSeqno: number;
-  /** Answers that depend on this state though they have no leaf in it. */
-  readonly riders: (() => void)[];
+  readonly riders: Rider[];
 }
 
 /** What a block on the chain starts with. */

@@ -117,6 +117,7 @@ export class Worker {
       nowMs,
       sendBatch: (batch, transactions) => send({ kind: 'batch', batch, transactions }),
       answer,
+      whenCurrent: ({ actor }, done) => this.whenCurrent(actor, done),
       reroute: dispatch,
       log,
     });
@@ -320,7 +321,7 @@ export class Worker {
         this.#rollback(message.height);
         return;
       case 'refused':
-        this.#refused(message.batch, message.code);
+        this.#refused(message.batch);
         return;
       case 'configure':
         this.#configure(message.json);
@@ -371,9 +372,9 @@ export class Worker {
     this.#ready();
   }
 
-  #refused(batch: number, code: string): void {
+  #refused(batch: number): void {
     if (this.#chain.isUnsealed(batch)) this.#ready();
-    this.#pipeline.refused(batch, code);
+    this.#pipeline.refused(batch);
   }
 
   #configure(json: Uint8Array): void {

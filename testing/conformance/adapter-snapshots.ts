@@ -9,6 +9,7 @@ import { type AdapterSamples, answersOf, commitEach, execute, startNode } from '
 export function snapshotTests(samples: AdapterSamples): void {
   const { kept, queries } = samples;
   const [first, rest] = [kept.slice(0, 2), kept.slice(2)];
+  replacementTests(samples);
 
   it('makes the same snapshot on the node that executed and on one that followed', async (t) => {
     const leader = await startNode(t, samples);
@@ -51,6 +52,11 @@ export function snapshotTests(samples: AdapterSamples): void {
     assert.deepEqual(leader.ledger.blocks, whole.ledger.blocks);
     await assertSame(leader, whole, samples);
   });
+}
+
+/** The tests of a worker that has a state already. */
+function replacementTests(samples: AdapterSamples): void {
+  const { kept } = samples;
 
   it('drops what it had when a snapshot takes its place, also what was not committed', async (t) => {
     const whole = await startNode(t, samples);

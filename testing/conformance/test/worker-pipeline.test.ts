@@ -130,18 +130,72 @@ describe('failing executions', () => {
 });
 
 describe('changes of leadership (paper, "Application Transaction Workflow")', () => {
-  it('answers TRANSACTION_LOST for sealed blocks that are rolled back', async (t) => {
+  it('answers TRANSACTION_LOST for a block that was rolled back once another one is in its place', async (t) => {
     const { node, submit } = await start(t, { commit: 'on-demand' });
     const kept = submit('set a 1');
     await node.settled();
     const lost = submit('set b 2');
     await node.settled();
     node.ledger.rollback(1);
-    const answer = await lost;
-    assert.equal(answer.ok === false && answer.code, 'TRANSACTION_LOST');
     node.ledger.commit();
     assert.ok((await kept).ok);
-    assert.deepEqual(node.dump(), { 'toy/words': ['61=31'] });
+    // Another node may still have the block, lead, and commit it.
+    assert.equal(await Promise.race([lost, sleep(20, 'open')]), 'open');
+    node.ledger.role(true);
+    const next = submit('set c 3');
+    await node.settled();
+    node.ledger.commit();
+    const answer = await lost;
+    assert.equal(answer.ok === false && answer.code, 'TRANSACTION_LOST');
+    assert.ok((await next).ok);
+    assert.deepEqual(node.dump(), { 'toy/words': ['61=31', '63=33'] });
+  });
+
+  it('answers a block that was rolled back with its place when it is committed all the same', async (t) => {
+    const { node, submit } = await start(t, { commit: 'on-demand' });
+    const first = submit('set a 1');
+    const second = node.settled().then(() => submit('set b 2'));
+    await node.settled();
+    await node.settled();
+    const block = node.ledger.blocks[1];
+    assert.ok(block);
+    node.ledger.rollback(1);
+    node.ledger.applySpeculatively(block);
+    node.ledger.commit();
+    assert.ok((await first).ok);
+    const { transactionId, height } = (await second) as { transactionId: string; height: number };
+    assert.deepEqual([transactionId, height], ['2.2', 2]);
+    assert.deepEqual(node.dump(), { 'toy/words': ['61=31', '62=32'] });
+  });
+
+  it('judges anew what left no trace when the state it was judged on is rolled back', async (t) => {
+    const { adapter, node, submit } = await start(t, { commit: 'on-demand' });
+    void submit('set a 1');
+    await node.settled();
+    const dropped = submit('drop k');
+    await node.settled();
+    assert.equal(adapter.executions.length, 2);
+    node.ledger.rollback(0);
+    const answer = await dropped;
+    assert.equal(answer.ok, false);
+    assert.equal(adapter.executions.length, 3);
+  });
+
+  it('tells what it found in the committed state only when a majority says it leads still', async (t) => {
+    const barriers: ((code?: string) => void)[] = [];
+    const { submit } = await start(t, { onReadBarrier: (reply) => barriers.push(reply) });
+    const told = submit('drop k');
+    const local = await submit('drop k', 'local');
+    assert.equal(local.ok, false);
+    assert.equal(await Promise.race([told, sleep(20, 'open')]), 'open');
+    barriers.shift()?.();
+    const answer = await told;
+    assert.deepEqual(answer, local);
+    const untold = submit('drop k');
+    await sleep(5);
+    barriers.shift()?.('LEADER_UNKNOWN');
+    const refused = await untold;
+    assert.equal(refused.ok === false && refused.code, 'LEADER_UNKNOWN');
   });
 
   it('orders refused batches anew, each transaction once', async (t) => {
@@ -152,6 +206,17 @@ describe('changes of leadership (paper, "Application Transaction Workflow")', ()
     const leaves = node.ledger.blocks.flatMap((block) => block.transactions);
     assert.equal(leaves.length, 6);
     assert.equal(node.dump()['toy/words']?.length, 6);
+  });
+
+  it('offers a batch that is refused time after time now and then, not in a busy loop', async (t) => {
+    const { adapter, node, submit } = await start(t);
+    node.ledger.refuseBatches = 1_000_000;
+    const answer = submit('set a 1');
+    await sleep(60);
+    const offered = adapter.executions.length;
+    assert.ok(offered > 1 && offered < 60, `${offered} times`);
+    node.ledger.refuseBatches = 0;
+    assert.ok((await answer).ok);
   });
 
   it('never lets a batch executed in an earlier view be sealed in a later one', async (t) => {
