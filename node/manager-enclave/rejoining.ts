@@ -1,3 +1,4 @@
+import type { Constitution } from '@concordat/governance';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import type { RecordKeeper, RejoinRecord } from './record-keeper.ts';
@@ -6,8 +7,12 @@ import type { RecordKeeper, RejoinRecord } from './record-keeper.ts';
 type RecordingNode = NodeContext & { readonly keeper: RecordKeeper };
 
 /** What the next launch of this node rejoins with, as the node list is now. */
-export function rejoinRecordOf({ administration, identity, network }: NodeContext): RejoinRecord {
-  const nodes = administration.exists ? administration.constitution.nodes : [];
+export function rejoinRecordOf(
+  { administration, identity, network }: NodeContext,
+  { nodes }: Pick<Constitution, 'nodes'> = administration.exists
+    ? administration.constitution
+    : { nodes: [] },
+): RejoinRecord {
   const peers = nodes
     .filter(({ nodeId, status }) => nodeId !== identity.nodeId && status === 'trusted')
     .map(({ address }) => address);

@@ -40,7 +40,6 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
   manager.belongTo({ id: rejoin?.networkId ?? unknownNetwork, certificate }, '');
   peerDesk.beNewcomer();
   lifeCycle.enter('joining', 'looking for the network');
-  const kept = await keepFinalPart(manager, rejoin);
   const connected = manager.connectWorkers();
   const { reply, constitution } = await askUntilAdmitted(manager, peers, rejoin);
   const next = {
@@ -50,7 +49,10 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
     networkId: reply.networkId,
   };
   // From here on this identity is in the node list: a crash must not leave it orphaned.
-  await keeper.keepRejoin(next);
+  await keeper.keepRejoin(rejoin?.discardLedger ? { ...next, discardLedger: true } : next);
+  // Only now is it certain that others have what may be dropped.
+  const kept = await keepFinalPart(manager, rejoin);
+  if (rejoin?.discardLedger) await keeper.keepRejoin(next);
   await connected;
   workers.configure(constitution);
   lifeCycle.enter('learning', 'catching up with the ledger');
