@@ -29,6 +29,7 @@ export function handleAppend(state: RaftState, from: NodeId, append: Append): Re
   heardLeader(state);
   if (append.round > state.leaderRound) state.leaderRound = append.round;
 
+  retireIfTold(state, append);
   if (!holds(state, append.previous)) {
     const rejected = {
       previousHeight: append.previous.height,
@@ -95,13 +96,22 @@ function accept(state: RaftState, append: Append): Refusal | undefined {
   // Beyond the tail of this append our log may still differ from the leader's.
   const committed = Math.min(append.committed, tail) as Height;
   if (committed > state.committed) advanceCommit(state, committed);
-  if (append.retire && !state.isVoter() && !state.retired) {
-    state.retired = true;
-    outbox.changed();
-  }
+  retireIfTold(state, append);
   // New entries are acknowledged when they are durable; everything else at once.
   if (!added) state.acknowledgementOwed = true;
   return undefined;
+}
+
+/**
+ * The leader says that this node's removal is committed and known to those who stay. That holds
+ * whatever else the append is about, and whatever uncommitted entries would still have us vote.
+ */
+function retireIfTold(state: RaftState, { retire }: Append): void {
+  const { configurations, self } = state;
+  if (!retire || state.retired) return;
+  if (configurations.oldest.configuration.voters.includes(self)) return;
+  state.retired = true;
+  state.outbox.changed();
 }
 
 /** Below our commit height any position is taken for ours, so a leader's may be a false one. */

@@ -86,9 +86,12 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a removed node goes as soon as its removal is in the log',
     file: 'follower.ts',
-    passage: '  if (append.retire && !state.isVoter() && !state.retired) {',
-    instead:
-      '  if (reconfigured && !configurations.newest.configuration.voters.includes(state.self)) {',
+    passage: '  retireIfTold(state, append);\n  // New entries are acknowledged',
+    instead: `  if (reconfigured && !configurations.newest.configuration.voters.includes(state.self)) {
+    state.retired = true;
+    outbox.changed();
+  }
+  // New entries are acknowledged`,
     foundBy: [
       'a removed node keeps voting and counting until its removal is committed',
       'a removed node is not told that it may go before a quorum of its successors knows',

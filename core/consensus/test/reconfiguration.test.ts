@@ -136,3 +136,27 @@ test('what a learner tells unasked disturbs nobody', () => {
   assert.equal(a.status.view, 1);
   for (const node of network.nodes.values()) assert.deepEqual(node.refusals, []);
 });
+
+test('a removed node is let go although it lacks what the leader has written since', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  const [b, c] = [network.node('b'), network.node('c')];
+  network.delivers = (_, to, message) =>
+    !(to === 'c' && message.type === 'append' && message.retire);
+  a.raft.propose(payload('c goes'), among('ab'));
+  network.run(3);
+  assert.deepEqual([c.committed, c.status.retired], [2, false], 'it was not told');
+  network.isolate('c');
+  network.run(1500);
+  for (let at = 0; at < 5; at += 1) a.raft.propose(payload('without c'));
+  network.settle();
+  assert.equal(b.committed, 7);
+  assert.equal(a.status.progress.has(id('c')), false);
+  network.heal();
+  // Every entry is lost on its way to c: it never holds what the leader's word follows.
+  network.delivers = (_, to, message) =>
+    !(to === 'c' && message.type === 'append' && message.entries.length > 0);
+  network.run(60);
+  assert.equal(c.status.retired, true);
+  assert.ok(c.status.lastHeight < 7);
+});
