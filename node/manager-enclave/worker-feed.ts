@@ -14,6 +14,8 @@ export class WorkerFeed {
   readonly #held = new Map<number, OpenedBlock>();
   /** Source of uncommitted blocks that their worker holds as a speculative layer. */
   readonly #given = new Map<number, number>();
+  /** Highest block each worker held that was taken back, until all up to it is committed. */
+  readonly #takenBack = new Map<number, number>();
 
   /** Adds a worker that is attested and configured. */
   add(link: WorkerPort): void {
@@ -66,6 +68,7 @@ export class WorkerFeed {
       if (given <= height) continue;
       this.#given.delete(given);
       affected.add(source);
+      this.#takenBack.set(source, Math.max(given, this.#takenBack.get(source) ?? 0));
     }
     for (const source of affected) this.#links.get(source)?.send({ kind: 'rollback', height });
   }
@@ -85,6 +88,16 @@ export class WorkerFeed {
       }
     }
     for (const run of runs.values()) run.flush();
+    this.#tellOfTakenBack(to);
+  }
+
+  /** Who waits at a worker for a block that was taken back is answered once others are there. */
+  #tellOfTakenBack(committed: Height): void {
+    for (const [source, height] of this.#takenBack) {
+      if (height > committed) continue;
+      this.#takenBack.delete(source);
+      this.#links.get(source)?.send({ kind: 'committed', height: committed });
+    }
   }
 
   #runOf(runs: Map<number, Run>, source: number): Run {

@@ -2,6 +2,7 @@ import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './
 import { BatchQueue } from './batch-queue.ts';
 import { closeBatch, type Execution, runAdapter } from './execution.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
+import type { ReadCallback } from './read-gate.ts';
 import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
 import type { Stats } from './stats.ts';
@@ -20,6 +21,8 @@ export interface PipelineOptions {
   readonly sendBatch: (batch: number, writes: readonly TransactionWrites[]) => void;
   /** Ends a submission. */
   readonly answer: (submission: Submission, answer: Submitted<unknown>) => void;
+  /** Calls back when no later leader can have changed the committed state before now. */
+  readonly whenCurrent: (submission: Submission, done: ReadCallback) => void;
   /** A submission this node cannot order (any more). */
   readonly reroute: (submission: Submission) => void;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -137,7 +140,7 @@ export class Pipeline {
   orphan(flights: readonly Flight[]): void {
     for (const flight of flights) {
       this.#orphans.set(flight.batch, flight.submissions);
-      for (const tell of flight.riders) tell();
+      for (const rider of flight.riders) rider.again();
     }
   }
 
@@ -345,18 +348,28 @@ export class Pipeline {
     this.#answerLocal(execution.submissions, outcomes);
   }
 
-  /** A batch that left no trace is answered once the state it was judged on is committed. */
-  #ride(execution: Execution, outcomes: readonly Outcome<unknown>[]): void {
-    const { chain, answer, stats } = this.#options;
+  /**
+   * A batch that left no trace is answered once the state it was judged on is committed; where it
+   * was already, once a majority has confirmed that no later leader had changed it.
+   */
+  #ride({ submissions }: Execution, outcomes: readonly Outcome<unknown>[]): void {
+    const { chain, answer, stats, whenCurrent } = this.#options;
     stats.dropped += outcomes.length;
-    const tell = () => {
-      outcomes.forEach((outcome, at) => {
-        answer(execution.submissions[at] as Submission, outcome as Refused);
-      });
-    };
+    const tell = (submission: Submission, at: number) =>
+      answer(submission, outcomes[at] as Refused);
     const under = chain.newest;
-    if (under === undefined) tell();
-    else under.riders.push(tell);
+    if (under !== undefined) {
+      const again = () => this.requeue(submissions);
+      under.riders.push({ tell: () => submissions.forEach(tell), again });
+      return;
+    }
+    for (const [at, submission] of submissions.entries()) {
+      if (submission.wait === 'local') tell(submission, at);
+      else
+        whenCurrent(submission, (refused) =>
+          answer(submission, refused ?? (outcomes[at] as Refused)),
+        );
+    }
   }
 
   #answerLocal(submissions: readonly Submission[], outcomes: readonly Outcome<unknown>[]): void {

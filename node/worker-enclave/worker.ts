@@ -117,6 +117,7 @@ export class Worker {
       nowMs,
       sendBatch: (batch, transactions) => send({ kind: 'batch', batch, transactions }),
       answer,
+      whenCurrent: ({ actor }, done) => this.whenCurrent(actor, done),
       reroute: dispatch,
       log,
     });

@@ -75,6 +75,22 @@ test('a new leader has its worker take up what is not committed, and take it bac
   assert.deepEqual(told(links[1]), [], 'a worker that is not concerned hears nothing');
 });
 
+test('a worker hears when all is committed up to a block that was taken back, whoever made it', () => {
+  const { feed, links } = feedOf(1, 2);
+  for (const height of [3, 4]) feed.sealedHere(h(height), 1);
+  feed.rollback(h(2));
+  feed.opened(opened(3, 0));
+  feed.committed(h(3), h(3));
+  assert.deepEqual(told(links[0]), ['rollback 2']);
+  feed.opened(opened(4, 2));
+  feed.committed(h(4), h(4));
+  assert.deepEqual(told(links[0]), ['rollback 2', 'committed 4']);
+  assert.deepEqual(told(links[1]), ['applied 4']);
+  feed.opened(opened(5, 0));
+  feed.committed(h(5), h(5));
+  assert.equal(told(links[0]).length, 2, 'once');
+});
+
 test('what a follower held and never gave is dropped silently', () => {
   const { feed, links } = feedOf(1);
   feed.opened(opened(1, 1));
