@@ -91,7 +91,7 @@ export class ControlLink {
   /**
    * Blocks from the host's ledger, in order, as far as it has them; at least one when it has the
    * first and it fits no limit. The bytes are foreign: open them before use.
-   * @throws ManagerError HOST_FAULT when it cannot read, or gives more than was asked for
+   * @throws ManagerError BLOCK_NOT_HELD when it does not have the first, HOST_FAULT when it cannot read, or gives more than was asked for
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks: Uint8Array[] = [];
@@ -247,7 +247,7 @@ export class ControlLink {
     }
     this.#waiting.delete(message.request);
     if (message.kind === 'done' && message.error !== undefined) {
-      waiting.reject(new ManagerError('HOST_FAULT', message.error));
+      waiting.reject(failureOf(message.error));
     } else {
       waiting.resolve(message);
     }
@@ -261,3 +261,7 @@ export class ControlLink {
     this.#events.onClose();
   }
 }
+
+/** What a host could not do; that it does not have a block is no fault of it. */
+const failureOf = (error: string): ManagerError =>
+  new ManagerError(error.startsWith('NOT_STORED:') ? 'BLOCK_NOT_HELD' : 'HOST_FAULT', error);

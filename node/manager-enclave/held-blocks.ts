@@ -4,19 +4,27 @@ import { assert } from '@concordat/std';
 /** Which committed blocks this node's host has not got yet, as far as this node knows. */
 export class HeldBlocks {
   #missing: HeightRange[];
+  /** Blocks before this one were moved elsewhere by whoever operates the host. */
+  readonly #firstHeight: number;
 
-  /** @param missing what the host says it lacks below its ledger's base, lowest first */
-  constructor(missing: readonly HeightRange[] = []) {
+  /**
+   * @param missing what the host lacks below its ledger's base and wants, lowest first
+   * @param firstHeight the first block of its ledger; without a base, none before is wanted
+   */
+  constructor(missing: readonly HeightRange[] = [], firstHeight = 1) {
     this.#missing = [...missing];
+    this.#firstHeight = missing.length === 0 ? firstHeight : 1;
   }
 
   /** Whether the host has the block, if it is committed here at all. */
   has(height: number): boolean {
-    return !this.#missing.some(({ from, to }) => from <= height && height <= to);
+    const isMissing = this.#missing.some(({ from, to }) => from <= height && height <= to);
+    return height >= this.#firstHeight && !isMissing;
   }
 
   /** The last height up to which the host has every block from this one on; below it when none. */
   wholeFrom(height: number): number {
+    if (height < this.#firstHeight) return 0;
     const gap = this.#missing.find(({ to }) => to >= height);
     return gap ? gap.from - 1 : Number.POSITIVE_INFINITY;
   }

@@ -336,7 +336,9 @@ export class LedgerDriver {
       entries = await entriesFor(this.#stored, { from, to: this.#log.committedHeight, maxBytes });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      if (!this.#stopped) this.#events.onDamagedStore(error);
+      // What is not here at all is no damage: the peer gets a snapshot instead.
+      const isDamage = error.code !== 'BLOCK_NOT_HELD';
+      if (isDamage && !this.#stopped) this.#events.onDamagedStore(error);
     }
     if (this.#stopped) return;
     this.#consensus.provide(peer, entries);

@@ -74,7 +74,7 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     tell,
     nowMs: () => performance.now(),
   });
-  const held = new HeldBlocks(start.missing);
+  const held = new HeldBlocks(start.missing, start.firstHeight);
   const nowMs = (): number => performance.now();
   const backfill = new Backfill({ held, archive, stored, host: control, tell, pause, nowMs });
   return { log, stored, pages, held, archive, backfill, snapshots, refusals };

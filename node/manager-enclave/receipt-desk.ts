@@ -43,8 +43,7 @@ export class ReceiptDesk {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
     const { height } = place;
-    if (!held.has(height)) return archive.receipt(height, id.seqno);
-    const [block] = await stored.unchecked(height, height, 1);
-    return stored.prove(block as Uint8Array, height, id.seqno);
+    const block = held.has(height) ? await stored.blockIfHeld(height) : undefined;
+    return block ? stored.prove(block, height, id.seqno) : archive.receipt(height, id.seqno);
   }
 }

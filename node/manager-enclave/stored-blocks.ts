@@ -56,12 +56,26 @@ export class StoredBlocks {
 
   /**
    * Blocks in order as the host has them, at least the first: not checked.
-   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT
+   * @throws ManagerError BLOCK_NOT_HELD, LEDGER_CORRUPT, HOST_FAULT
    */
   async unchecked(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks = await this.#source.read(from, to, maxBytes);
     if (blocks.length > 0) return blocks;
     throw corrupt(from, 'the host no longer has the block', 'MISSING');
+  }
+
+  /**
+   * The block at a height as the host has it, not checked; undefined when it was moved elsewhere.
+   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT
+   */
+  async blockIfHeld(height: number): Promise<Uint8Array | undefined> {
+    try {
+      const [block] = await this.unchecked(height, height, 1);
+      return block;
+    } catch (error) {
+      if (error instanceof ManagerError && error.code === 'BLOCK_NOT_HELD') return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -118,6 +118,14 @@ test('while no peer has the blocks it waits, and tells why once', async () => {
   await until(() => held.next === undefined);
 });
 
+test('blocks that were moved elsewhere are not held, and not asked for', () => {
+  const held = new HeldBlocks([], 100);
+  assert.deepEqual([held.has(99), held.has(100)], [false, true]);
+  assert.equal(held.wholeFrom(50), 0);
+  assert.equal(held.wholeFrom(100), Number.POSITIVE_INFINITY);
+  assert.equal(held.next, undefined);
+});
+
 test('blocks are held or not, and what is whole from a height ends before the next gap', () => {
   const held = new HeldBlocks([
     { from: 5, to: 9 },

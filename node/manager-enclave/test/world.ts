@@ -85,7 +85,7 @@ export class FakeHost {
 
   async read(from: number, to: number): Promise<Uint8Array[]> {
     const missing = this.blocks.findIndex((block, at) => at >= from - 1 && !block);
-    if (missing === from - 1) throw new ManagerError('HOST_FAULT', 'NOT_STORED');
+    if (missing === from - 1) throw new ManagerError('BLOCK_NOT_HELD', 'not stored');
     const blocks = this.blocks.slice(from - 1, missing < 0 ? to : Math.min(to, missing));
     return this.tamper ? this.tamper(blocks, from) : blocks;
   }
