@@ -91,7 +91,8 @@ export class ControlLink {
   /**
    * Blocks from the host's ledger, in order, as far as it has them; at least one when it has the
    * first and it fits no limit. The bytes are foreign: open them before use.
-   * @throws ManagerError BLOCK_NOT_HELD when it does not have the first, HOST_FAULT when it cannot read, or gives more than was asked for
+   * @throws ManagerError BLOCK_NOT_HELD when it does not have the first; HOST_FAULT when it cannot
+   *   read, or gives more than was asked for
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks: Uint8Array[] = [];
