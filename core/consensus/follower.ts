@@ -102,14 +102,9 @@ function accept(state: RaftState, append: Append): Refusal | undefined {
   return undefined;
 }
 
-/**
- * The leader says that this node's removal is committed and known to those who stay. That holds
- * whatever else the append is about, and whatever uncommitted entries would still have us vote.
- */
+/** The leader says that this node's removal is known to those who stay, whatever else it sends. */
 function retireIfTold(state: RaftState, { retire }: Append): void {
-  const { configurations, self } = state;
-  if (!retire || state.retired) return;
-  if (configurations.oldest.configuration.voters.includes(self)) return;
+  if (!retire || state.retired || state.isVoter()) return;
   state.retired = true;
   state.outbox.changed();
 }

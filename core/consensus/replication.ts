@@ -23,7 +23,9 @@ export function replicate(state: RaftState): void {
   for (const [peer, progress] of state.progress) {
     if (!progress.install) replicateTo(state, peer, progress);
     if (progress.install) driveInstall(state, peer, progress.install);
-    if (retire && progress.retireRound === 0 && state.retiring.has(peer)) {
+    // Told before it knows of its removal, it would take no notice, and be taken for told.
+    const knows = progress.committed >= state.configurations.oldest.height;
+    if (retire && knows && progress.retireRound === 0 && state.retiring.has(peer)) {
       state.round += 1;
       progress.retireRound = state.round;
       sendAppend(state, peer, progress, []);
@@ -133,7 +135,8 @@ export function handleAppendResponse(
   }
   noteCommittedByAll(state);
   confirmReads(state);
-  const told = progress.retireRound > 0 && progress.round >= progress.retireRound;
+  const { retireRound } = progress;
+  const told = !response.rejected && retireRound > 0 && response.round >= retireRound;
   if (told && progress.committed >= state.configurations.oldest.height) forgetRetired(state, from);
   return undefined;
 }
