@@ -101,6 +101,7 @@ export class LedgerPlaces {
     const chains = [...this.#chains]
       .map(([space, chain]) => ({ space, chain, rows: chain.positions.length }))
       .sort((a, b) => (a.space < b.space ? -1 : 1));
+    if (chains.length === 0) return { bytes: 0, parts: () => [] };
     const bytes = chains.reduce((sum, { rows }) => sum + spaceBytes + 4 + rows * rowBytes, 4);
     return { bytes, parts: () => memoryParts(chains) };
   }

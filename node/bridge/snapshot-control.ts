@@ -68,7 +68,10 @@ export type SnapshotToHost =
    * `height + 1`. Blocks that were never committed must have been truncated before.
    */
   | { readonly kind: 'ledgerBase'; readonly request: number; readonly height: number }
-  /** The first block the ledger misses below its base; `earlierSynced` says when it is durable. */
+  /**
+   * The lowest block the ledger misses below its bases, once `ledgerBase` has been answered, or the
+   * one after those sent already; `earlierSynced` says when it is durable.
+   */
   | { readonly kind: 'appendEarlier'; readonly height: number; readonly block: Uint8Array };
 
 /** Frame types of {@link SnapshotToHost}. */

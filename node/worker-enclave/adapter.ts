@@ -290,9 +290,9 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   freezeMemory?(): AdapterMemory;
   /**
    * The committed tables were replaced by those of a snapshot: make anew, or drop, what was made
-   * from the old ones. `memory` is what `freezeMemory` gave then; it is empty, as the tables are,
-   * when the snapshot turned out to be none. Before `start` or later; the blocks after it follow
-   * by `committed`, those before it never do. Connections of clients have been closed.
+   * from the old ones. `memory` is what `freezeMemory` gave then, empty for nothing; tables and
+   * memory are empty when the snapshot turned out to be none. Before `start` or later; the blocks
+   * after it follow by `committed`, those before it never do. Clients' connections are closed.
    * @throws AdapterError INVALID_MEMORY when `memory` is not its own: the snapshot is refused
    */
   restored?(memory: Uint8Array, view: ReadView): void;

@@ -26,7 +26,7 @@ export interface SnapshotMakerOptions {
  * Why a snapshot is not made:
  * - `SNAPSHOT_BUSY`: another one is under way.
  * - `SNAPSHOT_PASSED`: the state is past the height asked for.
- * - `SNAPSHOT_FAILED`: an adapter could not say what it keeps.
+ * - `SNAPSHOT_FAILED`: an adapter could not say what it keeps, or a restore goes on.
  * - `SNAPSHOT_ABANDONED`: the state is being replaced.
  */
 export type SnapshotRefusal =
@@ -102,12 +102,13 @@ export class SnapshotMaker {
       this.#refuse(request, 'SNAPSHOT_PASSED');
       return;
     }
-    const frozen = this.#options.store.freeze();
+    let frozen: FrozenState | undefined;
     try {
+      frozen = this.#options.store.freeze();
       const chunks = this.#chunks(frozen, { height, timeMs });
       this.#making = { request, frozen, chunks, held: undefined, sent: 0, taken: 0 };
     } catch (error) {
-      frozen.release();
+      frozen?.release();
       this.#fail(request, error);
       return;
     }
@@ -119,21 +120,20 @@ export class SnapshotMaker {
     frozen: FrozenState,
     at: { readonly height: number; readonly timeMs: number },
   ): Iterator<Uint8Array | undefined> {
+    // Those that keep nothing are not named, so that another adapter changes no snapshot.
     const memories = this.#options.lanes
-      .map(({ adapter }) => ({ adapterId: adapter.id, memory: adapter.freezeMemory?.() }))
+      .flatMap(({ adapter }) => {
+        const memory = adapter.freezeMemory?.();
+        return memory === undefined || memory.bytes === 0 ? [] : { adapterId: adapter.id, memory };
+      })
       .sort((a, b) => (a.adapterId < b.adapterId ? -1 : 1));
     const head = encodeStateHead({
       ...at,
-      memories: memories.map(({ adapterId, memory }) => ({
-        adapterId,
-        bytes: memory?.bytes ?? 0,
-      })),
+      memories: memories.map(({ adapterId, memory: { bytes } }) => ({ adapterId, bytes })),
     });
     return (function* () {
       yield head;
-      for (const { memory } of memories) {
-        if (memory !== undefined) yield* cutParts(memory.parts(), memory.bytes);
-      }
+      for (const { memory } of memories) yield* cutParts(memory.parts(), memory.bytes);
       const reader = frozen.section();
       for (let chunks = reader.next(pairsPerStep); chunks; chunks = reader.next(pairsPerStep)) {
         yield undefined;

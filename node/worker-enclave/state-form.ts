@@ -10,7 +10,7 @@ export interface StateHead {
   readonly height: number;
   /** In that block's header, milliseconds since 1970. */
   readonly timeMs: number;
-  /** Of each adapter, in order of id. */
+  /** Of each adapter that keeps anything, in order of id. */
   readonly memories: readonly { readonly adapterId: string; readonly bytes: number }[];
 }
 
@@ -35,7 +35,11 @@ export function decodeStateHead(chunk: Uint8Array): StateHead {
   if (count > maxAdapters) throw new DecodeError('TOO_LARGE', `${count} adapters`);
   const memories: { adapterId: string; bytes: number }[] = [];
   for (let at = 0; at < count; at++) {
-    memories.push({ adapterId: reader.text(maxIdBytes), bytes: reader.u64() });
+    const [adapterId, bytes] = [reader.text(maxIdBytes), reader.u64()];
+    if (bytes === 0 || adapterId <= (memories.at(-1)?.adapterId ?? '')) {
+      throw new DecodeError('INVALID', 'the adapters are not those that keep something, in order');
+    }
+    memories.push({ adapterId, bytes });
   }
   reader.end();
   return { height, timeMs, memories };

@@ -83,11 +83,10 @@ export class StateRestorer {
   #begin({ bytes, chunks }: Chunk): Restoring {
     const { lanes, store } = this.#options;
     const head = decodeStateHead(bytes);
-    const ids = lanes.map(({ adapter }) => adapter.id).sort();
-    const same =
-      head.memories.length === ids.length &&
-      head.memories.every(({ adapterId }, at) => adapterId === ids[at]);
-    if (!same) throw new DecodeError('INVALID', 'it is the state of other adapters');
+    const ids = new Set(lanes.map(({ adapter }) => adapter.id));
+    if (!head.memories.every(({ adapterId }) => ids.has(adapterId))) {
+      throw new DecodeError('INVALID', 'it is the state of an adapter that is not here');
+    }
     const before = head.memories.reduce((sum, memory) => sum + chunksOf(memory.bytes), 1);
     // The store is a chunk at least.
     if (before >= chunks) throw new DecodeError('TRUNCATED', `${chunks} chunks are too few`);
@@ -116,20 +115,23 @@ export class StateRestorer {
   /** @throws KvError, and what an adapter throws that can make nothing of its memory */
   #finish({ head, memories, store }: Restoring): void {
     store.finish();
-    for (const { adapterId, parts } of memories) this.#tell(adapterId, concatBytes(...parts));
+    for (const lane of this.#options.lanes) {
+      const memory = memories.find(({ adapterId }) => adapterId === lane.adapter.id);
+      tell(lane, concatBytes(...(memory?.parts ?? [])));
+    }
     this.#options.restored(head);
-  }
-
-  #tell(adapterId: string, memory: Uint8Array): void {
-    const lane = this.#options.lanes.find(({ adapter }) => adapter.id === adapterId) as Lane;
-    lane.adapter.headReset?.();
-    lane.adapter.restored?.(memory, lane.committed);
   }
 
   #refuse(error: CodedError<string>): void {
     this.#restoring = undefined;
     this.#options.store.clear();
-    for (const { adapter } of this.#options.lanes) this.#tell(adapter.id, emptyBytes);
+    for (const lane of this.#options.lanes) tell(lane, emptyBytes);
     this.#options.refused(error.code, error.message);
   }
+}
+
+/** Tells an adapter that its tables are others now. */
+function tell({ adapter, committed }: Lane, memory: Uint8Array): void {
+  adapter.headReset?.();
+  adapter.restored?.(memory, committed);
 }

@@ -229,6 +229,19 @@ describe('a snapshot of a worker', () => {
 });
 
 describe('the form of a worker’s state', () => {
+  it('names adapters that keep something once, in order', () => {
+    const head = (...ids: string[]) =>
+      encodeStateHead({
+        height: 1,
+        timeMs: 1,
+        memories: ids.map((adapterId) => ({ adapterId, bytes: adapterId === 'none' ? 0 : 1 })),
+      });
+    assert.equal(decodeStateHead(head('a', 'b')).memories.length, 2);
+    for (const ids of [['b', 'a'], ['a', 'a'], ['none'], ['']]) {
+      assert.throws(() => decodeStateHead(head(...ids)), { code: 'INVALID' });
+    }
+  });
+
   it('has one head for each content, and refuses what is none', () => {
     const head = { height: 5, timeMs: 6, memories: [{ adapterId: 'kv', bytes: 2 ** 40 }] };
     const bytes = encodeStateHead(head);
