@@ -27,12 +27,15 @@ export interface Work {
 /** The changes of a node in sentences that say why, in the order in which one follows from another. */
 export function changesOf(node: StoryNode, cause: Cause, before: Picture, work: Work): string[] {
   const after = node.picture();
+  const vote = cause.kind === 'message' && cause.message.type.startsWith('vote-');
   const lines = [
+    // What a vote message says of commits comes before what it means for the election.
+    ...(vote ? commits(node, cause, before, work) : []),
     ...campaign(node, cause, before, work),
     ...standing(node, cause, before, after),
     ...votes(cause, before, work),
     ...entries(cause, work),
-    ...commits(node, cause, before, work),
+    ...(vote ? [] : commits(node, cause, before, work)),
     ...membership(before, after),
     ...answers(node, cause, before, work),
   ];
@@ -129,7 +132,7 @@ function entries(cause: Cause, work: Work): string[] {
 
 function commits(node: StoryNode, cause: Cause, before: Picture, work: Work): string[] {
   const committed = work.effects.findLast((effects) => effects.committed !== undefined)?.committed;
-  if (committed !== undefined) return whyCommitted(node, cause, before.committed, committed);
+  if (committed !== undefined) return whyCommitted(node, cause, before, committed);
   if (cause.kind !== 'message' || cause.message.type !== 'append-response') return [];
   const doubt = whyNotCommitted(node);
   const told = doubt === undefined || doubt === node.toldDoubt;
@@ -137,19 +140,20 @@ function commits(node: StoryNode, cause: Cause, before: Picture, work: Work): st
   return told ? [] : [doubt];
 }
 
-function whyCommitted(node: StoryNode, cause: Cause, before: number, height: number): string[] {
+function whyCommitted(node: StoryNode, cause: Cause, before: Picture, height: number): string[] {
   const words = (at: number, why: string) => {
     const entry = node.disk.entry(at);
     return `commits ${entry ? positionText(entry) : `height ${at}`}: ${why}`;
   };
-  if (node.machine.status.role !== 'leader') {
+  if (before.role !== 'leader') {
     if (cause.kind !== 'message') return [words(height, 'on its own disk')];
     return [words(height, whoSaysSo(cause.from, cause.message))];
   }
   // Once a reconfiguration is committed what follows it needs the new voters only.
   const placed = node.disk.configurations();
-  const ends = placed.map((one) => one.height).filter((at) => at > before && at < height);
-  let counted = placed.findLastIndex((one) => one.height <= before);
+  const from = before.committed;
+  const ends = placed.map((one) => one.height).filter((at) => at > from && at < height);
+  let counted = placed.findLastIndex((one) => one.height <= from);
   return [...ends, height].map((at) => {
     const list = placed.slice(Math.max(0, counted)).map(({ configuration }) => configuration);
     counted = placed.findLastIndex((one) => one.height <= at);
