@@ -172,18 +172,19 @@ class Raft implements Consensus {
   get status(): Status {
     const { role, view, leader, committed, log, configurations, progress, retired } = this.#state;
     const { offered, reception } = this.#state;
-    return {
+    const status: { -readonly [Name in keyof Status]: Status[Name] } = {
       role,
       view,
-      ...(leader !== undefined && { leader }),
       committed,
       lastHeight: log.lastHeight,
       lastView: log.lastView,
       configurations: configurations.list,
       progress,
-      ...(offered && { offered }),
-      ...(reception && { receiving: reception }),
       retired,
     };
+    if (leader !== undefined) status.leader = leader;
+    if (offered) status.offered = offered;
+    if (reception) status.receiving = reception;
+    return status;
   }
 }
