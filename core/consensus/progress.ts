@@ -9,7 +9,7 @@ import type { Sending } from './snapshot-send.ts';
 export class Progress implements PeerProgress {
   /** Durable agreement; never falls within a view. */
   match = 0 as Height;
-  /** Agreement in the peer's memory; never falls within a view. */
+  /** Agreement in the peer's memory, as far as it last said; never below `match`. */
   received = 0 as Height;
   committed = 0 as Height;
   active = true;
@@ -79,9 +79,12 @@ export class Progress implements PeerProgress {
   /**
    * The peer does not hold the position before an append. Goes back to `next` (never below what
    * is agreed) and probes. A late NACK of an append sent before the present probe is ignored:
-   * answers whether this one counted.
+   * answers whether this one counted. What a peer had in memory only it may have lost, if it was
+   * started again from its disk: then it says `received` lower than before. A NACK that merely comes
+   * late does as well, and costs entries that are sent twice.
    */
-  rejected(previousHeight: Height, next: Height): boolean {
+  rejected(previousHeight: Height, next: Height, received: Height): boolean {
+    if (received < this.received) this.received = Math.max(this.match, received) as Height;
     if (previousHeight <= this.received) return false;
     if (this.probing && previousHeight !== this.next - 1) return false;
     this.next = Math.max(this.received + 1, Math.min(next, previousHeight)) as Height;

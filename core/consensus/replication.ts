@@ -124,7 +124,7 @@ export function handleAppendResponse(
   if (response.committed > progress.committed) progress.committed = response.committed;
 
   if (isOvertaken(progress)) progress.install = undefined;
-  if (response.rejected) backOff(state, progress, response.rejected);
+  if (response.rejected) backOff(state, progress, response);
   else {
     const matchBefore = progress.match;
     progress.acknowledged(response.match, response.received);
@@ -145,9 +145,10 @@ export function handleAppendResponse(
 function backOff(
   state: RaftState,
   progress: Progress,
-  rejected: NonNullable<AppendResponse['rejected']>,
+  { rejected, received }: AppendResponse,
 ): void {
+  if (!rejected) return;
   const from = Math.min(rejected.estimate.height, state.log.lastHeight) as Height;
   const shared = state.log.lastNotAbove(rejected.estimate.view, from);
-  progress.rejected(rejected.previousHeight, (shared + 1) as Height);
+  progress.rejected(rejected.previousHeight, (shared + 1) as Height, received);
 }

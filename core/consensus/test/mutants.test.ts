@@ -41,9 +41,9 @@ const mutants: readonly Mutant[] = [
   {
     mistake: 'a NACK counts as an acknowledgement',
     file: 'replication.ts',
-    passage: 'if (response.rejected) backOff(state, progress, response.rejected);\n  else {',
+    passage: 'if (response.rejected) backOff(state, progress, response);\n  else {',
     instead:
-      'if (response.rejected) backOff(state, progress, response.rejected);\n  if (response.match > 0) {',
+      'if (response.rejected) backOff(state, progress, response);\n  if (response.match > 0) {',
     foundBy: ['a NACK advances no commit and takes back no acknowledgement'],
   },
   {
