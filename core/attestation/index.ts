@@ -9,6 +9,14 @@ export {
 export { AttestationError, type AttestationErrorCode } from './errors.ts';
 export { decodeEvidence, type Evidence, encodeEvidence, maxEvidenceBytes } from './evidence.ts';
 export {
+  decodeEvidenceRecord,
+  type EvidenceRecord,
+  type EvidenceRecordRefusal,
+  encodeEvidenceRecord,
+  maxEvidenceRecordBytes,
+  verifyRecordedEvidence,
+} from './evidence-record.ts';
+export {
   type EnclaveRole,
   type ImageDescription,
   measurementOf,

@@ -21,6 +21,7 @@ import {
   configurationUnder,
   writeConfiguration,
 } from './configuration-record.ts';
+import { evidenceTables } from './evidence-table.ts';
 import { sessionKeyTables } from './session-keys.ts';
 import { snapshotTables } from './snapshot-record.ts';
 
@@ -30,6 +31,7 @@ const openingTable = 'public:concordat.openings';
 const managerTables: readonly TableDeclaration[] = [
   ...sessionKeyTables,
   ...snapshotTables,
+  ...evidenceTables,
   { name: configurationRow.table, kind: 'hash' },
   { name: networkKeyTable, kind: 'hash' },
   { name: openingTable, kind: 'hash' },

@@ -1,6 +1,7 @@
 import {
   type AttestationRefusal,
   checkAgainst,
+  type EvidenceRecord,
   reportData,
   type Verdict,
   verifyEvidence,
@@ -37,10 +38,12 @@ export interface Judge {
 export interface AdmittedPeer {
   readonly verdict: Verdict;
   readonly role: PeerRole;
+  /** What it showed and was asked: a node that joins has it recorded. */
+  readonly evidence: EvidenceRecord;
 }
 
 /** The report data evidence must carry to answer a challenge with a node's key. */
-export const reportDataFor = (publicKey: Uint8Array, challenge: Challenge) =>
+export const reportDataFor = (publicKey: Uint8Array, challenge: Omit<Challenge, 'role'>) =>
   reportData({
     domain: 'node',
     networkId: challenge.networkId,
@@ -87,16 +90,17 @@ export function judgePeer(judge: Judge, peer: PeerIdentity, presented: Presented
       'the evidence is not bound to this channel: another key, network, ledger or epoch',
     );
   }
+  const admitted = { verdict, role, evidence: recordOf(presented, judge.nowMs) };
   const { constitution } = judge;
   if (!constitution) {
     requireNetworkCertificate(judge, peer);
-    return { verdict, role };
+    return admitted;
   }
   if (role !== 'joiner' && theirs.networkId !== judge.networkId) {
     throw new ManagerError('WRONG_NETWORK', 'the node belongs to another network');
   }
   requireManifests(verdict, constitution, 'manager');
-  if (role === 'joiner') return { verdict, role };
+  if (role === 'joiner') return admitted;
   if (role === 'resumer' && !judge.acceptsResumers) {
     if (judge.hearsLeader) {
       throw new ManagerError('NETWORK_LIVE', 'the network is running: rejoin as a new node');
@@ -104,8 +108,17 @@ export function judgePeer(judge: Judge, peer: PeerIdentity, presented: Presented
     throw new ManagerError('LEADER_UNKNOWN', 'an election runs: try again to resume or rejoin');
   }
   requireListed(judge, constitution, { peer, verdict, role });
-  return { verdict, role };
+  return admitted;
 }
+
+/** Copied: what was received is part of a buffer that is used again. */
+const recordOf = ({ evidence, asked }: Presented, verifiedAtMs: number): EvidenceRecord => ({
+  evidence: Uint8Array.from(evidence),
+  networkId: asked.networkId,
+  ledgerRoot: Uint8Array.from(asked.ledgerRoot),
+  epoch: asked.epoch,
+  verifiedAtMs,
+});
 
 /** @throws ManagerError EVIDENCE_INVALID */
 export function verifiedEvidence(evidence: Uint8Array, atMs: number): Verdict {
@@ -146,7 +159,7 @@ const codes = {
 function requireListed(
   judge: Judge,
   constitution: Constitution,
-  { peer, verdict, role }: { peer: PeerIdentity } & AdmittedPeer,
+  { peer, verdict, role }: { peer: PeerIdentity } & Pick<AdmittedPeer, 'verdict' | 'role'>,
 ): void {
   const statuses = role === 'resumer' ? ['trusted'] : ['learning', 'trusted'];
   const entries = [constitution, judge.committed].map((list) =>

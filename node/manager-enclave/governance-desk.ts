@@ -45,9 +45,10 @@ export class GovernanceDesk {
 
   async #execute(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
     const { queue, sessionKeys, administration, control } = this.#context;
-    const nowSeconds = Math.floor(Date.now() / 1000);
     try {
       const { result, transactionId } = await queue.administer((set) => {
+        // Read when its turn has come: an auditor compares it with the time of the block.
+        const nowSeconds = Math.floor(Date.now() / 1000);
         const submission = submitMessage(set, message, { nowSeconds });
         if (startsEpoch(submission.effects)) {
           const constitution = administration.constitutionOf(set);

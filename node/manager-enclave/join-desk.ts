@@ -7,6 +7,7 @@ import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { AdmittedPeer } from './admission.ts';
 import { configurationUnder } from './configuration-record.ts';
 import { ManagerError } from './errors.ts';
+import { recordEvidence } from './evidence-table.ts';
 import {
   decodeJoinRequest,
   encodeJoinMessage,
@@ -91,7 +92,7 @@ export class JoinDesk {
   #take(
     set: TransactionSet,
     peer: PeerIdentity,
-    { verdict }: AdmittedPeer,
+    { verdict, evidence }: AdmittedPeer,
     request: JoinRequest,
   ): void {
     // Whom a certificate names is what the vote said, not what the newcomer's host says now.
@@ -108,6 +109,7 @@ export class JoinDesk {
       encryptionKey: request.encryptionKey,
       ...(request.replaces && { replaces: request.replaces }),
     });
+    recordEvidence(set, peer.nodeId, evidence);
     const recipient = { name: peer.nodeId, publicKey: encryptionKey };
     this.#sessionKeys.shareWith(set, recipient, this.#entropy);
   }

@@ -1,4 +1,4 @@
-import type { Verdict } from '@concordat/attestation';
+import type { EvidenceRecord, Verdict } from '@concordat/attestation';
 import type { ManagerStart } from '@concordat/bridge';
 import { actorIdOf, fromPem, toPem } from '@concordat/crypto';
 import {
@@ -12,6 +12,7 @@ import type { TransactionSet } from '@concordat/kv';
 import { fromHex, type NodeId, toHex, utf8 } from '@concordat/std';
 import { networkKeyRecord } from './administration.ts';
 import { ManagerError } from './errors.ts';
+import { recordEvidence } from './evidence-table.ts';
 import { hostsOf } from './join-desk.ts';
 import { createNetworkIdentity, endorseNode, type NodeIdentity } from './node-identity.ts';
 import type { KeyRecipient, SessionKeys } from './session-keys.ts';
@@ -24,8 +25,10 @@ export interface Genesis {
   readonly nodeCertificate: string;
   /** Digest the founders compare, hex. */
   readonly digest: string;
+  /** What the first node's evidence is to answer: there is no ledger yet. */
+  readonly challenge: Omit<EvidenceRecord, 'evidence' | 'verifiedAtMs'>;
   /** Writes the first block's transaction; call once, in the open write set. */
-  write(set: TransactionSet, sessionKeys: SessionKeys): void;
+  write(set: TransactionSet, sessionKeys: SessionKeys, evidence: EvidenceRecord): void;
 }
 
 /** Who receives session keys under a constitution: nodes that run, and the key holders. */
@@ -93,13 +96,15 @@ export function prepareGenesis(options: {
     networkCertificate,
     nodeCertificate,
     digest: constitutionDigest(constitution),
-    write: (set, sessionKeys) => {
+    challenge: { networkId, ledgerRoot: new Uint8Array(32), epoch: 0 },
+    write: (set, sessionKeys, evidence) => {
       writeGenesis(set, constitution, {
         networkId,
         networkCertificatePem: networkCertificate,
         timeMs: nowMs,
       });
       set.table(networkKeyRecord.table).set(networkKeyRecord.key, utf8(key.toPkcs8Pem()));
+      recordEvidence(set, identity.nodeId, evidence);
       sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
     },
   };

@@ -1,8 +1,10 @@
+import type { EvidenceRecord } from '@concordat/attestation';
 import { type Height, toHeight, toView } from '@concordat/std';
+import { reportDataFor } from './admission.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import type { Manager } from './manager.ts';
-import { prepareGenesis } from './network-genesis.ts';
+import { type Genesis, prepareGenesis } from './network-genesis.ts';
 
 /** Parts of genesis data are handed to the worker in pieces of this size. */
 const partBytes = 4 * 1024 * 1024;
@@ -19,6 +21,7 @@ export async function startGenesis(manager: Manager): Promise<void> {
   const { networkId, networkCertificate, nodeCertificate, constitution } = genesis;
   manager.belongTo({ id: networkId, certificate: networkCertificate }, nodeCertificate);
   control.log('genesis.prepared', { networkId, digest: genesis.digest });
+  const evidence = await ownEvidence(manager, genesis);
   manager.startConsensus(
     {
       view: toView(0),
@@ -32,12 +35,21 @@ export async function startGenesis(manager: Manager): Promise<void> {
     constitution.policies,
   );
   await leads(manager);
-  await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys));
+  await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys, evidence));
   workers.configure(constitution);
   await makeInitialState(manager);
   // Last: a network whose initial state is incomplete must not be taken for one to resume.
   await manager.sealIdentity();
   await manager.serve();
+}
+
+/** Nobody asks the first node for evidence: it records some of its own, bound to its network. */
+async function ownEvidence(
+  { control, identity }: Manager,
+  { challenge }: Genesis,
+): Promise<EvidenceRecord> {
+  const bound = reportDataFor(identity.signing.publicKeySpki, challenge);
+  return { ...challenge, evidence: await control.attest(bound), verifiedAtMs: Date.now() };
 }
 
 /** A lone voter elects itself without waiting for a silence nobody else could break. */

@@ -1,5 +1,6 @@
 import { buildProposal, buildVote, parseConstitution } from '@concordat/governance';
 import { type Height, type NodeId, toHex } from '@concordat/std';
+import { type AdmittedPeer, reportDataFor } from '../admission.ts';
 import type { JoinDesk } from '../join-desk.ts';
 import { decodeJoinReply, encodeJoinMessage, type JoinReply } from '../join-messages.ts';
 import { type Genesis, prepareGenesis } from '../network-genesis.ts';
@@ -33,7 +34,10 @@ export async function newNetwork(members: readonly Organisation[], world = new W
   first.belongTo({ id: networkId, certificate: networkCertificate });
   first.begin({ configuration: { voters: [first.id] } });
   await world.elect();
-  await world.until(first.queue.administer((set) => genesis.write(set, first.sessionKeys)));
+  const { evidence } = await attested(first, genesis.challenge);
+  await world.until(
+    first.queue.administer((set) => genesis.write(set, first.sessionKeys, evidence)),
+  );
   await world.settle();
   return { world, first, genesis };
 }
@@ -91,6 +95,16 @@ const isTrusted =
   ({ nodeId, status }: { nodeId: NodeId; status: string }): boolean =>
     nodeId === node.id && status === 'trusted';
 
+/** A node as one that has answered a challenge is admitted. */
+export async function attested(
+  node: TestNode,
+  challenge: Genesis['challenge'],
+): Promise<AdmittedPeer> {
+  const evidence = await node.host.attest(reportDataFor(node.asPeer.publicKey, challenge));
+  const record = { ...challenge, evidence, verifiedAtMs: Date.now() };
+  return { verdict: node.verdict, role: 'joiner', evidence: record };
+}
+
 /** Asks a leader's join desk on behalf of a node. */
 export async function join(
   world: World,
@@ -102,7 +116,8 @@ export async function join(
     encryptionKey: toHex(node.identity.encryption.publicKey),
     ...(replaces && { replaces }),
   });
-  const admitted = { verdict: node.verdict, role: 'joiner' as const };
+  const challenge = { networkId: leader.network.id, ledgerRoot: leader.log.root, epoch: 1 };
+  const admitted = await attested(node, challenge);
   const desk = leader.joinDesk as JoinDesk;
   return decodeJoinReply(await world.until(desk.join(node.asPeer, admitted, Buffer.from(body))));
 }

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import {
+  decodeEvidenceRecord,
+  verifyRecordedEvidence,
+  virtualVerifier,
+} from '@concordat/attestation';
 import { fromPem } from '@concordat/crypto';
 import { buildProposal } from '@concordat/governance';
 import { type NodeId, toHex, utf8 } from '@concordat/std';
 import type { JoinDesk } from '../join-desk.ts';
 import { decodeJoinReply, decodeJoinRequest, encodeJoinMessage } from '../join-messages.ts';
 import {
+  attested,
   decide,
   grow,
   join,
@@ -67,6 +73,23 @@ test('an admitted node gets every session key, a certificate for its voted addre
   assert.equal(fromPem(reply.nodeCertificate).length, 1);
 });
 
+test('what a node showed when it joined is recorded, and proves the same when judged anew', async () => {
+  const { world, first, node } = await network();
+  await admit(world, first, node);
+  await join(world, first, node);
+  for (const { id, identity } of [first, node]) {
+    const bytes = first.administration.head.table('public:concordat.evidence').get(id);
+    const record = decodeEvidenceRecord(bytes as Uint8Array);
+    const verdict = verifyRecordedEvidence(record, {
+      publicKeySpki: identity.signing.publicKeySpki,
+      verifiers: [virtualVerifier],
+    });
+    assert.ok('measurement' in verdict, JSON.stringify(verdict));
+    assert.equal(verdict.measurement, first.administration.node(id)?.measurement);
+    assert.equal(record.networkId, first.network.id);
+  }
+});
+
 test('asking again is answered alike, so that a lost reply is no dead end', async () => {
   const { world, first, node } = await network();
   await admit(world, first, node);
@@ -105,7 +128,9 @@ test('code that is not listed, or another platform in a predecessor’s place, d
     [verdictOf('ee'.repeat(32)), 'UNLISTED_MEASUREMENT'],
     [verdictOf('aa'.repeat(32), elsewhere), 'REJOIN_REFUSED'],
   ] as const) {
-    const asked = desk.join(successor.asPeer, { verdict, role: 'joiner' }, body);
+    const challenge = { networkId: first.network.id, ledgerRoot: first.log.root, epoch: 1 };
+    const admitted = { ...(await attested(successor, challenge)), verdict };
+    const asked = desk.join(successor.asPeer, admitted, body);
     await assert.rejects(world.until(asked), { code });
   }
   assert.equal(first.administration.node(successor.id), undefined);
