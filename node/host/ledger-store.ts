@@ -55,6 +55,8 @@ export class LedgerStore {
   readonly #layout: LedgerLayout;
   #queue: Operation[] = [];
   #queuedBytes = 0;
+  /** Heights of the truncations and bases under way, in order. */
+  readonly #cuts: number[] = [];
   /** Bases under way. */
   readonly #asked = new Set<PromiseWithResolvers<void>>();
   /** Blocks taken but not yet written, by height. */
@@ -98,9 +100,15 @@ export class LedgerStore {
     return this.#layout.first;
   }
 
-  /** Heights below the bases of which there is no block, lowest first. */
+  /**
+   * Heights below the bases of which there is no block, lowest first: as they are on the disk, but
+   * for what a truncation or base under way takes along.
+   */
   get missing(): readonly HeightRange[] {
-    return this.#layout.missing;
+    const { missing } = this.#layout;
+    if (this.#cuts.length === 0) return missing;
+    const end = Math.min(...this.#cuts);
+    return missing.flatMap(({ from, to }) => (from > end ? [] : { from, to: Math.min(to, end) }));
   }
 
   /** Whether so much is queued that the sender should be held back. */
@@ -115,16 +123,17 @@ export class LedgerStore {
 
   /**
    * Takes the block of the next height. Call {@link kick} once after a burst.
+   * After a fault nothing is taken, nor judged: it was sent before the sender could know.
    * @throws HostError OUT_OF_ORDER
    */
   append(height: number, block: Uint8Array): void {
+    if (this.#fault) return;
     if (height !== this.#lastHeight + 1 && this.#lastHeight > 0) {
       throw new HostError('OUT_OF_ORDER', `append of ${height} after ${this.#lastHeight}`, {
         height,
       });
     }
     requireBlock(height, block);
-    if (this.#fault) return;
     this.#lastHeight = height;
     this.#queuedBytes += block.length;
     this.#unwritten.set(height, block);
@@ -157,7 +166,7 @@ export class LedgerStore {
    */
   base(height: number): Promise<void> {
     if (this.#fault) return Promise.reject(this.#fault);
-    if (height <= this.#lastHeight) this.#cutAt(height);
+    this.#cutAt(height);
     this.#lastHeight = height;
     const done = Promise.withResolvers<void>();
     this.#asked.add(done);
@@ -166,8 +175,9 @@ export class LedgerStore {
     return done.promise;
   }
 
-  /** Forgets what waits to be written above a height. */
+  /** Nothing above a height will be left. What waits to be written of it below bases is forgotten. */
   #cutAt(after: number): void {
+    this.#cuts.push(after);
     this.#lastHeight = Math.min(this.#lastHeight, after);
     for (const height of this.#earlier.dropAbove(after)) this.#unwritten.delete(height);
   }
@@ -300,6 +310,7 @@ export class LedgerStore {
     await this.#writer.close();
     await this.#earlier.close();
     await change();
+    this.#cuts.shift();
     for (const height of this.#unwritten.keys()) {
       if (height > this.#lastHeight) this.#unwritten.delete(height);
     }

@@ -6,6 +6,9 @@ import { LocalNetwork, type LocalNetworkOptions } from './local-network.ts';
 import type { LocalNode } from './local-node.ts';
 import { WriteLoad } from './write-load.ts';
 
+/** Nodes whose disk or network works again shall not sit out a long pause after many launches. */
+const shortPauses = { CONCORDAT_VN_RESTART__MAX_DELAY_MS: '500' };
+
 /**
  * A network with both loads on every node from beginning to end: clients that contend for a few
  * keys, whose history is judged, and writes to keys of their own, each of which must stay.
@@ -23,6 +26,7 @@ export class FaultRun {
 
   /** Brings a network up and the loads into their stride. */
   static async start(options: LocalNetworkOptions): Promise<FaultRun> {
+    Object.assign(process.env, shortPauses);
     const network = await LocalNetwork.start(options);
     const run = new FaultRun(network);
     try {
