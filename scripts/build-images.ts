@@ -42,7 +42,9 @@ const sources: readonly ImageSource[] = [
     name: 'manager',
     role: 'manager',
     entry: 'node/manager-enclave/main.ts',
-    flags: [...confinement, '--max-semi-space-size=32'],
+    // With a small limit on old objects and this much space for young ones the collector marks the
+    // whole heap without pause: a fifth of the manager's processor time under load.
+    flags: [...confinement, '--max-semi-space-size=32', '--initial-old-space-size=128'],
   },
   {
     name: 'worker',
