@@ -1,16 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { type LedgerReport, verifyLedger } from '@concordat/auditor';
 import {
   type AdminClient,
   createOrganisation,
   type EncryptionKey,
   importEncryptionKey,
   issueStaffIdentity,
-  type LedgerReport,
   type ReceiptJson,
   readIdentity,
   saveIdentity,
-  verifyLedger,
   verifyReceipt,
 } from '@concordat/sdk';
 import { type Command, type Invocation, required } from './command.ts';

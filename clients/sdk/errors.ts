@@ -17,9 +17,7 @@ import { CodedError } from '@concordat/std';
  * - `UNEXPECTED_ANSWER`: the answer does not have the form of the protocol.
  * - `RECEIPT_INVALID`: a node handed over a receipt that does not prove the transaction.
  * - `RPC_ERROR`: a JSON-RPC error answer; `details` holds its `code`, `message` and `data`.
- * - `LEDGER_UNREADABLE`: the ledger directory cannot be read, or holds no ledger.
  * - `NO_ADMIN_CLIENT`: the call asks the administrative channel, but no client of it was given.
- * - `NOT_A_KEY_HOLDER`: the ledger's constitution lists no key holder with that key.
  */
 export type ClientErrorCode =
   | 'INVALID_IDENTITY'
@@ -36,9 +34,7 @@ export type ClientErrorCode =
   | 'UNEXPECTED_ANSWER'
   | 'RECEIPT_INVALID'
   | 'RPC_ERROR'
-  | 'NO_ADMIN_CLIENT'
-  | 'LEDGER_UNREADABLE'
-  | 'NOT_A_KEY_HOLDER';
+  | 'NO_ADMIN_CLIENT';
 
 /** The error of this room: a code of its own, or the code of the catalogue a node answered with. */
 export class SdkError extends CodedError<ClientErrorCode | ErrorCode> {}

@@ -44,12 +44,4 @@ export {
   type ReadCallback,
   type WriteCallback,
 } from './keyvalue-client.ts';
-export type { Damage, DamageCode } from './ledger-damage.ts';
 export type { Patience, RetryPolicy } from './retrying.ts';
-export {
-  type EpochReport,
-  type LedgerEnd,
-  type LedgerReport,
-  type LedgerVerification,
-  verifyLedger,
-} from './verify-ledger.ts';

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { verifyLedger } from '@concordat/auditor';
 import {
   frontOffice,
   type NodeConfig,
@@ -17,7 +18,6 @@ import {
   importEncryptionKey,
   type KeyValueClient,
   openKeyValueClient,
-  verifyLedger,
 } from '@concordat/sdk';
 import { copyImages, type Images } from './images.ts';
 import type { Links } from './links.ts';

@@ -4,8 +4,8 @@ import { after, test } from 'node:test';
 import { adminPaths, catalogueEntry, type ErrorCode, errorBody } from '@concordat/api';
 import { decodeMessage } from '@concordat/governance';
 import { AdminClient, SdkError } from '@concordat/sdk';
+import { WrittenLedger } from '../../auditor/test/written-ledger.ts';
 import { FakeNetwork, freeAddress, startNode } from './fake-network.ts';
-import { WrittenLedger } from './written-ledger.ts';
 
 const network = new FakeNetwork();
 const open: { close(): unknown }[] = [];

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ChunkName,
@@ -7,11 +7,12 @@ import {
   parseChunkName,
   scanChunk,
 } from '@concordat/ledger';
-import { SdkError } from './errors.ts';
+import { AuditorError } from './errors.ts';
 import { LedgerDamage } from './ledger-damage.ts';
 
 interface ChunkFile extends ChunkName {
   readonly file: string;
+  readonly bytes: number;
 }
 
 /**
@@ -24,8 +25,9 @@ export class LedgerFiles implements Iterable<Uint8Array> {
   #file: string | undefined;
   #height = 0;
   #tornBytes = 0;
+  #bytesRead = 0;
 
-  /** @throws SdkError LEDGER_UNREADABLE when there is no directory, or no chunk in it */
+  /** @throws AuditorError LEDGER_UNREADABLE when there is no directory, or no chunk in it */
   constructor(directory: string) {
     this.#directory = directory;
     this.#chunks = findChunks(directory);
@@ -44,6 +46,21 @@ export class LedgerFiles implements Iterable<Uint8Array> {
   /** Bytes after the last whole block, as a crash leaves them. */
   get tornBytes(): number {
     return this.#tornBytes;
+  }
+
+  /** Number of chunk files. */
+  get chunkCount(): number {
+    return this.#chunks.length;
+  }
+
+  /** Bytes of all chunk files, as they were when they were found. */
+  get totalBytes(): number {
+    return this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Bytes of the blocks handed out so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   /** Every block in order. @throws LedgerDamage, LedgerError MALFORMED */
@@ -65,6 +82,7 @@ export class LedgerFiles implements Iterable<Uint8Array> {
       this.#requireWhole(chunk, scan, index === this.#chunks.length - 1);
       for (const { height, block } of scan.frames) {
         this.#height = height;
+        this.#bytesRead += block.length;
         yield block;
       }
       next += scan.frames.length;
@@ -106,12 +124,15 @@ function findChunks(directory: string): ChunkFile[] {
     names = readdirSync(directory);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new SdkError('LEDGER_UNREADABLE', `${directory} cannot be read (${code})`);
+    throw new AuditorError('LEDGER_UNREADABLE', `${directory} cannot be read (${code})`);
   }
   const chunks = names.flatMap((file) => {
     const name = parseChunkName(file);
-    return name === undefined ? [] : [{ file, ...name }];
+    return name === undefined ? [] : [{ file, ...name, bytes: sizeOf(join(directory, file)) }];
   });
   if (chunks.length > 0) return chunks.sort((a, b) => a.firstHeight - b.firstHeight);
-  throw new SdkError('LEDGER_UNREADABLE', `${directory} holds no chunk of a ledger`);
+  throw new AuditorError('LEDGER_UNREADABLE', `${directory} holds no chunk of a ledger`);
 }
+
+/** Only for showing progress: a file that is not there is missed when it is read. */
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

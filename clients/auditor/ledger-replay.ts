@@ -9,15 +9,15 @@ import {
   getNode,
   governanceTables,
   hasGenesis,
+  type NodeEntry,
   networkIdOf,
   networkInfo,
   readConstitution,
 } from '@concordat/governance';
 import { KeysError, unwrapSessionKey } from '@concordat/keys';
-import { decodeWriteSet, KvError, Store } from '@concordat/kv';
+import { decodeWriteSet, type ReadView, Store, type TransactionSet } from '@concordat/kv';
 import { decodeHeader, openPublicPart, type SessionKey } from '@concordat/ledger';
 import {
-  CodedError,
   type Epoch,
   emptyBytes,
   equalBytes,
@@ -26,25 +26,30 @@ import {
   toEpoch,
   toHex,
 } from '@concordat/std';
-import { SdkError } from './errors.ts';
+import { AuditorError } from './errors.ts';
+import { isFormError } from './form-error.ts';
+import { frameworkTables, parseWrapKey, tableNames } from './framework-tables.ts';
 import { LedgerDamage } from './ledger-damage.ts';
 
-const wrapsTable = 'public:concordat.session-keys';
-/** Key of a wrap: epoch of 16 digits, `/`, recipient. */
-const wrapKeyPattern = /^(\d{16})\/(.*)$/s;
+/** A node with the certificate of the network. */
+export interface EndorsedNode {
+  readonly entry: NodeEntry;
+  /** DER. */
+  readonly publicKeySpki: Uint8Array;
+}
 
 /**
- * What a ledger tells of itself as it is read from its first block: the network, its nodes' keys,
- * and the session keys wrapped to one key holder. Nodes count only with a certificate that the
- * pinned network certificate issued, so no ledger can name leaders of its own making.
+ * What a ledger tells of itself as it is read from its first block: its state in public, its nodes'
+ * keys, and the session keys wrapped to one key holder. Nodes count only with a certificate that
+ * the pinned network certificate issued, so no ledger can name leaders of its own making.
  */
 export class LedgerReplay {
   readonly #networkCertificate: Uint8Array;
   readonly #holderKey: EncryptionKey | undefined;
-  readonly #store = new Store(governanceTables);
-  readonly #declared = new Set(governanceTables.map(({ name }) => name));
+  readonly #store = new Store([...governanceTables, ...frameworkTables]);
+  readonly #declared = new Set([...governanceTables, ...frameworkTables].map(({ name }) => name));
   readonly #sessionKeys = new Map<Epoch, SessionKey>();
-  #nodeKeys = new Map<NodeId, Uint8Array>();
+  #nodes = new Map<NodeId, EndorsedNode | undefined>();
   #holderName: string | undefined;
   #networkId = '';
 
@@ -60,6 +65,21 @@ export class LedgerReplay {
     return { networkId: this.#networkId, constitution: readConstitution(view) };
   }
 
+  /** The administrative state after the blocks taken up so far, live. */
+  get state(): ReadView {
+    return this.#store.committed();
+  }
+
+  /** Runs what the next block should have done in a write set of its own, and takes it back. */
+  rehearse(height: number, body: (set: TransactionSet) => void): void {
+    const set = this.#store.begin(height);
+    try {
+      body(set);
+    } finally {
+      set.abort();
+    }
+  }
+
   /**
    * The session key of an epoch; undefined when there is no key holder to read it.
    * @throws LedgerDamage UNKNOWN_EPOCH: every epoch's key is wrapped to every key holder
@@ -73,19 +93,34 @@ export class LedgerReplay {
 
   /** DER SPKI of a node that may have led, as the ledger up to here and the network vouch for it. */
   nodeKey(nodeId: NodeId): Uint8Array | undefined {
-    const known = this.#nodeKeys.get(nodeId);
-    if (known) return known;
-    const node = getNode(this.#store.committed(), nodeId);
+    const node = this.endorsedNode(nodeId);
     // A retired node may have led until its retirement was committed.
-    if (node?.status !== 'trusted' && node?.status !== 'retired') return undefined;
-    const key = this.#endorsedKey(node.certificate ?? '');
-    if (!key || !equalBytes(key, fromHex(node.publicKey) ?? emptyBytes)) return undefined;
-    this.#nodeKeys.set(nodeId, key);
-    return key;
+    const mayLead = node?.entry.status === 'trusted' || node?.entry.status === 'retired';
+    return mayLead ? node.publicKeySpki : undefined;
   }
 
-  #endorsedKey(certificatePem: string): Uint8Array | undefined {
-    const [leaf] = fromPem(certificatePem);
+  /** A node as the state has it, in any status, if the network endorsed its certificate. */
+  endorsedNode(nodeId: NodeId): EndorsedNode | undefined {
+    if (this.#nodes.has(nodeId)) return this.#nodes.get(nodeId);
+    let node: EndorsedNode | undefined;
+    try {
+      const entry = getNode(this.#store.committed(), nodeId);
+      const publicKeySpki = entry && this.endorsedKey(entry);
+      node = entry && publicKeySpki && { entry, publicKeySpki };
+    } catch (error) {
+      // A row that is no node's vouches for nobody.
+      if (!isFormError(error)) throw error;
+    }
+    this.#nodes.set(nodeId, node);
+    return node;
+  }
+
+  /**
+   * DER SPKI of a node, when its certificate is of that key and issued by the network.
+   * @throws CryptoError, TypeError: the row does not have its form
+   */
+  endorsedKey({ certificate, publicKey }: NodeEntry): Uint8Array | undefined {
+    const [leaf] = fromPem(certificate ?? '');
     if (!leaf) return undefined;
     const { notBeforeMs, spki } = parseCertificate(leaf);
     const verdict = verifyCertificateChain({
@@ -96,13 +131,14 @@ export class LedgerReplay {
       atMs: notBeforeMs,
       usage: 'serverAuth',
     });
-    return verdict.ok && verdict.chain.length > 1 ? spki : undefined;
+    const endorsed = verdict.ok && verdict.chain.length > 1;
+    return endorsed && equalBytes(spki, fromHex(publicKey) ?? emptyBytes) ? spki : undefined;
   }
 
   /**
    * Looks into a block before it is verified, for what its verification needs: at height 1 the
    * network itself, later session keys. Whatever is wrong with it shows in the verification.
-   * @throws LedgerDamage; LedgerError MALFORMED; SdkError NOT_A_KEY_HOLDER
+   * @throws LedgerDamage; LedgerError MALFORMED; AuditorError NOT_A_KEY_HOLDER
    */
   foresee(block: Uint8Array): void {
     const { height, source } = decodeHeader(block);
@@ -130,7 +166,7 @@ export class LedgerReplay {
     this.#store.applyCommitted(
       publicWrites.map((writes) => ({ publicWrites: writes, privateWrites: emptyBytes })),
     );
-    this.#nodeKeys = new Map();
+    this.#nodes = new Map();
   }
 
   #readGenesis(publicWrites: readonly Uint8Array[]): void {
@@ -153,15 +189,14 @@ export class LedgerReplay {
   #learnSessionKeys(publicWrites: readonly Uint8Array[], height: number): void {
     for (const writes of publicWrites) {
       for (const { table, key, value } of decodeWriteSet(writes)) {
-        if (table !== wrapsTable || !value) continue;
-        const match = wrapKeyPattern.exec(key);
-        if (match?.[2] === this.#holderName) this.#learn(Number(match?.[1]), value, height);
+        if (table !== tableNames.sessionKeys || !value) continue;
+        const wrap = parseWrapKey(key);
+        if (wrap && wrap.recipient === this.#holderName) this.#learn(wrap.epoch, value, height);
       }
     }
   }
 
   #learn(number: number, wrapped: Uint8Array, height: number): void {
-    if (!Number.isSafeInteger(number)) return;
     const epoch = toEpoch(number);
     if (this.#sessionKeys.has(epoch)) return;
     const binding = { epoch, networkId: this.#networkId, recipient: this.#holderName as string };
@@ -177,26 +212,24 @@ export class LedgerReplay {
 
 const foreign = (why: string): LedgerDamage => new LedgerDamage('WRONG_NETWORK', 1, why);
 
-/** @throws SdkError NOT_A_KEY_HOLDER */
+/** @throws AuditorError NOT_A_KEY_HOLDER */
 function holderName({ keyHolders }: Constitution, key: EncryptionKey): string {
   const publicKey = toHex(key.publicKey);
   const holder = keyHolders.find((one) => one.publicKey === publicKey);
   if (holder) return holder.name;
-  throw new SdkError(
+  throw new AuditorError(
     'NOT_A_KEY_HOLDER',
     `no key holder of the genesis constitution has the public key ${publicKey}`,
   );
 }
 
-/** Foreign rows are read without a schema here, so a type error means that they lack their form. */
+/** Runs what reads rows of a block; whatever form they lack is the block's damage. */
 function coded(height: number, body: () => void): void {
   try {
     body();
   } catch (error) {
-    if (error instanceof LedgerDamage || error instanceof SdkError) throw error;
-    const isForm = error instanceof KvError || error instanceof CodedError;
-    if (!isForm && !(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
-    const { message } = error as Error;
-    throw new LedgerDamage('MALFORMED_GOVERNANCE', height, `block ${height}: ${message}`);
+    if (error instanceof LedgerDamage || error instanceof AuditorError) throw error;
+    if (!isFormError(error)) throw error;
+    throw new LedgerDamage('MALFORMED_GOVERNANCE', height, `block ${height}: ${error.message}`);
   }
 }

@@ -1,0 +1,135 @@
+import type { PlatformVerifier } from '@concordat/attestation';
+import { decodeWriteSet } from '@concordat/kv';
+import { blockFlags, type VerifiedBlock } from '@concordat/ledger';
+import { utf8, viewOf } from '@concordat/std';
+import { Chronicle } from './chronicle.ts';
+import type { Findings } from './findings.ts';
+import { isFormError } from './form-error.ts';
+import {
+  currentEpoch,
+  frameworkPrefix,
+  privateTableNames,
+  RecordedWrites,
+} from './framework-tables.ts';
+import { rehearseGenesis } from './genesis-rehearsal.ts';
+import { Leadership } from './leadership.ts';
+import type { LedgerReplay } from './ledger-replay.ts';
+import { RecentRoots } from './recent-roots.ts';
+import { type RehearsalContext, rehearse } from './rehearsal.ts';
+
+const prefixBytes = viewOf(utf8(frameworkPrefix));
+
+/** Examines each block that the chain has accepted, on the state before it. */
+export class BlockAudit {
+  readonly chronicle = new Chronicle();
+  readonly leadership: Leadership;
+  readonly #replay: LedgerReplay;
+  readonly #findings: Findings;
+  readonly #roots = new RecentRoots();
+  readonly #context: RehearsalContext;
+  /** In force before the next block. */
+  #epoch = 1;
+
+  constructor(parts: {
+    readonly replay: LedgerReplay;
+    readonly findings: Findings;
+    readonly verifiers: readonly PlatformVerifier[];
+  }) {
+    this.#replay = parts.replay;
+    this.#findings = parts.findings;
+    this.leadership = new Leadership(parts.findings);
+    this.#context = { ...parts, heightOfRoot: (root) => this.#roots.heightOf(root) };
+  }
+
+  /**
+   * Examines the next block; an administrative one changes the state.
+   * @throws LedgerDamage MALFORMED_GOVERNANCE
+   */
+  block(block: VerifiedBlock): void {
+    const { header, historyRoot, covered } = block;
+    const findings = this.#findings;
+    this.leadership.block(header, this.#replay.endorsedNode(header.leader)?.entry);
+    findings.examined('chain', 'blocks');
+    if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
+    if (covered !== 'chain') findings.examined('chain', 'signatures');
+    if (header.epoch !== this.#epoch) {
+      const message = `sealed under epoch ${header.epoch} while epoch ${this.#epoch} is in force`;
+      findings.defect('keys', 'WRONG_EPOCH', { message });
+    }
+    if (header.source === 0) this.#administrative(block);
+    else this.#application(block);
+    this.#roots.add(historyRoot, header.height);
+  }
+
+  #administrative(block: VerifiedBlock): void {
+    const { header, publicWrites } = block;
+    const [only, ...others] = publicWrites;
+    if (only === undefined || others.length > 0) {
+      const message = `an administrative block of ${publicWrites.length} transactions`;
+      this.#findings.defect('governance', 'MALFORMED_BLOCK', { message });
+    } else this.#rehearse(block, only);
+    this.#examinePrivate(block);
+    this.#replay.accept(header.height, publicWrites);
+    this.#tolerant(() => {
+      const { state } = this.#replay;
+      this.#epoch = currentEpoch(state);
+      for (const writes of publicWrites) {
+        for (const nodeId of this.chronicle.block(header.height, writes, state)) {
+          this.leadership.retired(nodeId, header);
+        }
+      }
+    });
+  }
+
+  #rehearse({ header }: VerifiedBlock, writes: Uint8Array): void {
+    this.#tolerant(() => {
+      const administrative = { header, recorded: new RecordedWrites(writes) };
+      if (header.height === 1) rehearseGenesis(administrative, this.#context);
+      else rehearse(administrative, this.#context);
+    });
+  }
+
+  #tolerant(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      if (!isFormError(error)) throw error;
+      this.#findings.defect('governance', 'MALFORMED_BLOCK', { message: error.message });
+    }
+  }
+
+  /** What only a key holder sees: the network's key is written once, snapshots are recorded. */
+  #examinePrivate({ header, transactions = [] }: VerifiedBlock): void {
+    this.#tolerant(() => {
+      for (const { privateWrites } of transactions) {
+        for (const { table, key, value } of decodeWriteSet(privateWrites)) {
+          if (table === privateTableNames.snapshots) {
+            if (value) this.#findings.observe('snapshot-recorded', `of block ${Number(key)}`);
+          } else if (table !== privateTableNames.networkKey || header.height > 1) {
+            const message = `the private table ${table} is written, and nothing asks for it`;
+            this.#findings.defect('governance', 'UNDECIDED_CHANGE', { message });
+          }
+        }
+      }
+    });
+  }
+
+  /** An application has tables of its own, and changes no voters. */
+  #application({ header, publicWrites }: VerifiedBlock): void {
+    if ((header.flags & blockFlags.reconfiguration) !== 0) {
+      const message = "an application's block is marked as a change of the voters";
+      this.#findings.defect('nodes', 'WRONG_CONFIGURATION', { message });
+    }
+    for (const writes of publicWrites) {
+      if (writes.length === 0 || !viewOf(writes).includes(prefixBytes)) continue;
+      this.#tolerant(() => {
+        for (const { table } of decodeWriteSet(writes)) {
+          if (!table.startsWith(frameworkPrefix)) continue;
+          const message = `worker ${header.source} wrote to ${table}`;
+          this.#findings.defect('governance', 'FOREIGN_TABLE', { message });
+          return;
+        }
+      });
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  decodeMessage,
+  type GovernanceEffect,
+  GovernanceError,
+  type GovernanceMessage,
+  type Proposal,
+  submitMessage,
+} from '@concordat/governance';
+import type { TransactionSet } from '@concordat/kv';
+import { fromUtf8 } from '@concordat/std';
+import type { Findings } from './findings.ts';
+import { type RecordedWrites, tableNames } from './framework-tables.ts';
+import type { AdministrativeBlock, Deed } from './rehearsal.ts';
+
+/** Seconds that the execution of a message and the sealing of its block may be apart. */
+export const maxClockDifferenceSeconds = 10;
+
+/** Executes the signed messages that a block recorded; undefined when governance refuses one. */
+export function rehearseMessages(
+  set: TransactionSet,
+  { recorded, header }: AdministrativeBlock,
+  findings: Findings,
+): Deed | undefined {
+  const effects: GovernanceEffect[] = [];
+  for (const [sequence, bytes] of recorded.rows(tableNames.messages)) {
+    const said = `the message of sequence ${Number(sequence)}`;
+    if (!bytes) {
+      findings.defect('governance', 'UNDECIDED_CHANGE', { message: `${said} was deleted` });
+      return undefined;
+    }
+    try {
+      const message = decodeMessage(bytes);
+      const nowSeconds = executedAt(message, recorded) ?? Math.floor(header.timeMs / 1000);
+      if (Math.abs(nowSeconds - header.timeMs / 1000) > maxClockDifferenceSeconds) {
+        const times = `at ${isoOf(nowSeconds * 1000)}, its block is of ${isoOf(header.timeMs)}`;
+        findings.defect('governance', 'WRONG_TIME', { message: `${said} was executed ${times}` });
+      }
+      effects.push(...submitMessage(set, bytes, { nowSeconds }).effects);
+      findings.examined('governance', `${message.type}s`);
+    } catch (error) {
+      if (!(error instanceof GovernanceError)) throw error;
+      const { code: cause, message: why } = error;
+      findings.defect('governance', 'MESSAGE_REFUSED', { message: `${said}: ${why}`, cause });
+      return undefined;
+    }
+  }
+  return { kind: 'messages', startsEpoch: effects.some(startsEpoch) };
+}
+
+/** An instant as people and machines read it; the bare number when it is none. */
+export const isoOf = (ms: number): string =>
+  Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
+
+/** Every change of actors, and the removal of a node, ends an epoch (M12, M17). */
+const startsEpoch = ({ kind }: GovernanceEffect): boolean =>
+  kind === 'actor-added' || kind === 'actor-removed' || kind === 'node-removed';
+
+/** When a message was executed, as the record of its proposal has it. */
+function executedAt(message: GovernanceMessage, recorded: RecordedWrites): number | undefined {
+  const { type, signer, messageId } = message;
+  const id = type === 'proposal' ? messageId : message.proposalId;
+  const row = recorded.get(tableNames.proposals, id);
+  const proposal = row && (JSON.parse(fromUtf8(row)) as Proposal);
+  if (!proposal) return undefined;
+  const at = {
+    proposal: () => proposal.openedAtSeconds,
+    vote: () => proposal.votes.find(({ actorId }) => actorId === signer)?.atSeconds,
+    withdrawal: () => proposal.closedAtSeconds,
+  };
+  const seconds = at[type]();
+  return Number.isSafeInteger(seconds) ? seconds : undefined;
+}
