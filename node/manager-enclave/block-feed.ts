@@ -5,7 +5,7 @@ import { entryOf } from './log-entry.ts';
 const maxFetchBytes = 8 * 1024 * 1024;
 const maxFetchBlocks = 4096;
 
-/** Which committed blocks a peer lacks; both heights inclusive. */
+/** Which blocks a peer lacks; both heights inclusive. */
 export interface Lacking {
   readonly from: number;
   readonly to: number;

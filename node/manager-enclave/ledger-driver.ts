@@ -333,12 +333,14 @@ export class LedgerDriver {
   async #fetch({ peer, from, maxBytes }: Effects['fetch'][number]): Promise<void> {
     let entries: readonly Entry[] = [];
     try {
-      entries = await entriesFor(this.#stored, { from, to: this.#log.committedHeight, maxBytes });
+      // Up to the end: what a resumed node had stored and not yet committed is only on its disk.
+      entries = await entriesFor(this.#stored, { from, to: this.#log.lastHeight, maxBytes });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      // What is not here at all is no damage: the peer gets a snapshot instead.
-      const isDamage = error.code !== 'BLOCK_NOT_HELD';
-      if (isDamage && !this.#stopped) this.#events.onDamagedStore(error);
+      // What is not here at all is no damage: the peer gets a snapshot instead. And what another
+      // leader has had taken back meanwhile is not missing.
+      const isDamage = error.code !== 'BLOCK_NOT_HELD' && this.leads;
+      if (isDamage) this.#events.onDamagedStore(error);
     }
     if (this.#stopped) return;
     this.#consensus.provide(peer, entries);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toHeight } from '@concordat/std';
 import { ManagerError } from '../errors.ts';
-import { batch, decide, heights, threeNodes, World } from './fixture.ts';
+import { claimedGenesis, learnSessionKeys, replayLedger } from '../ledger-replay.ts';
+import { batch, decide, heights, TestNode, threeNodes, World } from './fixture.ts';
 
 test('three nodes hold the same ledger, and their workers the same blocks', async () => {
   const { world, first, second, third } = await threeNodes();
@@ -209,4 +211,40 @@ test('a removed node is cut off when its removal commits', async () => {
   assert.equal(entry?.status, 'retired');
   assert.deepEqual(first.driver.status.configurations.length, 1);
   assert(!first.driver.status.configurations[0]?.voters.includes(third.id));
+});
+
+test('what a resumed leader had stored and not committed reaches the others from its disk', async () => {
+  const { world, first, second, third } = await threeNodes();
+  const committed = first.log.committedHeight;
+  for (const node of [second, third]) world.cut.add(node.id);
+  assert(first.driver.place(1, batch('on one disk only')).ok);
+  await world.settle();
+  const again = new World();
+  const nodes: TestNode[] = [];
+  for (const [at, node] of [first, second, third].entries()) {
+    const launch = new TestNode(again, at + 1, node.owner);
+    again.nodes.push(launch);
+    nodes.push(launch);
+    launch.belongTo(node.network);
+    launch.host.blocks.push(...node.host.blocks);
+    const upTo = launch.host.blocks.length;
+    await learnSessionKeys(launch, { upTo });
+    launch.given = await claimedGenesis(launch);
+    const { configuration, configurationHeight } = await replayLedger(launch, { upTo, committed });
+    const { lastHeight, lastView } = launch.log;
+    const viewHistory = launch.log.viewHistory();
+    const placed = { configuration, configurationHeight, viewHistory, lastHeight, lastView };
+    launch.begin({ view: lastView, committed: toHeight(committed), ...placed }, at / 4);
+  }
+  await again.elect();
+  await again.tick(20);
+  const leader = await again.elect();
+  assert(leader.log.committedHeight > committed + 1);
+  for (const node of nodes) {
+    assert.deepEqual(node.log.root, leader.log.root);
+    assert.deepEqual(
+      node.host.logged.filter(({ event }) => event === 'ledger.damaged'),
+      [],
+    );
+  }
 });
