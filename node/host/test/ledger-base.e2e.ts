@@ -394,3 +394,98 @@ test('whenever the power fails, two bases at once leave a ledger that opens', as
     },
   });
 });
+
+/** A ledger as it should be: which block is at which height, and how far it goes. */
+class Model {
+  readonly blocks = new Map<number, Buffer>();
+  last = 0;
+
+  cut(after: number): void {
+    for (const height of [...this.blocks.keys()]) if (height > after) this.blocks.delete(height);
+    this.last = Math.min(this.last, after);
+  }
+
+  get missing(): { from: number; to: number }[] {
+    const gaps: { from: number; to: number }[] = [];
+    for (let height = 1; height <= this.last; height++) {
+      if (this.blocks.has(height)) continue;
+      const gap = gaps.at(-1);
+      if (gap?.to === height - 1) gap.to = height;
+      else gaps.push({ from: height, to: height });
+    }
+    return gaps;
+  }
+}
+
+for (const seed of [1, 2, 3]) {
+  test(`any sequence of operations leaves what a plain map would hold (${seed})`, async (context) => {
+    const directory = await temporary(context);
+    const random = generator(seed);
+    const model = new Model();
+    let opened = await open(directory);
+    let version = 0;
+    const reopen = async (): Promise<void> => {
+      await opened.store.close();
+      assert.deepEqual(opened.faults, []);
+      opened = await open(directory);
+    };
+    for (let step = 0; step < 100; step++) {
+      const { store } = opened;
+      const kind = random() % 12;
+      if (kind < 4) {
+        for (let left = random() % 30; left > 0; left--) {
+          const block = Buffer.alloc(50 + (random() % 100), ++version);
+          store.append(++model.last, block);
+          model.blocks.set(model.last, block);
+        }
+        store.kick();
+      } else if (kind < 7) {
+        const gap = store.missing[0];
+        for (let height = gap?.from ?? 1; height <= (gap?.to ?? 0) && random() % 20 > 0; height++) {
+          const block = Buffer.alloc(50 + (random() % 100), ++version);
+          store.appendEarlier(height, block);
+          model.blocks.set(height, block);
+        }
+        store.kick();
+        // Waits for them: what is missing is what is on the disk.
+        await reopen();
+      } else if (kind === 7) {
+        const after = Math.max(0, model.last - (random() % 40));
+        store.truncate(after);
+        model.cut(after);
+      } else if (kind === 8) {
+        const height = Math.max(1, model.last - 20 + (random() % 60));
+        await store.base(height);
+        model.cut(height);
+        model.last = height;
+      } else if (kind === 9) {
+        store.committed(random() % (model.last + 1));
+      } else {
+        await reopen();
+        const { firstHeight, lastHeight, missing } = opened.store;
+        assert.deepEqual(missing, model.missing, `step ${step}`);
+        assert.equal(lastHeight, model.last);
+        assert.equal(firstHeight, (model.missing.at(-1)?.to ?? 0) + 1);
+        const from = 1 + (random() % (model.last + 1));
+        if (!model.blocks.has(from)) continue;
+        const expected: Buffer[] = [];
+        for (let height = from; model.blocks.has(height); height++) {
+          expected.push(model.blocks.get(height)!);
+        }
+        assert.deepEqual(await readAll(opened.store, from, model.last), expected, `step ${step}`);
+      }
+    }
+    await opened.store.close();
+  });
+}
+
+/** xorshift32. */
+function generator(seed: number): () => number {
+  let state = seed * 0x9e3779b9;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+}
