@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Message } from '../index.ts';
 import { options, payload, TestNetwork, TestNode } from './network.ts';
 
 test('a read is answered at the commit height once a quorum confirms the leader after it', () => {
@@ -39,6 +40,27 @@ test('a read waits until an entry of the own view is committed', () => {
   next.raft.propose(payload('no-op'));
   network.run(2);
   assert.deepEqual(next.reads, ['r1@2']);
+});
+
+test('an answer to what was sent before the read does not confirm it', () => {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  const late: [from: string, message: Message][] = [];
+  network.delivers = (from, to, message) => {
+    if (to === 'a') late.push([from, message]);
+    return to !== 'a';
+  };
+  network.run(2);
+  assert.deepEqual([...new Set(late.map(([from]) => from))].sort(), ['b', 'c']);
+  network.isolate('a');
+  a.raft.readIndex('r1');
+  network.settle();
+  for (const [from, message] of late) a.step(from, message);
+  network.settle();
+  assert.deepEqual(a.reads, []);
+  network.heal();
+  network.run(3);
+  assert.deepEqual(a.reads, ['r1@1']);
 });
 
 test('a follower fails a read at once', () => {
