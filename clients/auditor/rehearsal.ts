@@ -163,16 +163,17 @@ export function completeAndCompare(
     table.set('current', utf8(configurationValue(after)));
     table.set('since', utf8(String(header.height)));
   }
+  set.table(tableNames.openings).set('height', utf8(String(header.height)));
+  const expected = set.takeWriteSet().publicWrites;
+  if (!equalBytes(expected, recorded.bytes)) {
+    compare(new RecordedWrites(expected), recorded, { deed, findings });
+  }
   if (((header.flags & blockFlags.reconfiguration) !== 0) !== changed) {
     const message = changed
       ? `${configurationUnder(after).voters.length} nodes vote from here on, and the block is not marked`
       : 'the block is marked as a change of the voters and changes none';
     findings.defect('nodes', 'WRONG_CONFIGURATION', { message });
   }
-  set.table(tableNames.openings).set('height', utf8(String(header.height)));
-  const expected = set.takeWriteSet().publicWrites;
-  if (equalBytes(expected, recorded.bytes)) return;
-  compare(new RecordedWrites(expected), recorded, { deed, findings });
 }
 
 /** Evidence is recorded of a node that joins, and of no other; what it proves is judged there. */
@@ -193,7 +194,8 @@ function compare(
   { deed, findings }: { readonly deed: Deed; readonly findings: Findings },
 ): void {
   const told = new Set<AuditClass>();
-  for (const table of new Set([...recorded.tables, ...expected.tables])) {
+  // The node list comes first: the configuration follows from it.
+  for (const table of new Set([tableNames.nodes, ...recorded.tables, ...expected.tables])) {
     const { of, code } = classOf(table, deed);
     // Told where keys and evidence are judged.
     if (of === 'keys' || of === 'evidence' || told.has(of)) continue;

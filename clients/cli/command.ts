@@ -8,7 +8,7 @@ export type OptionDeclarations = NonNullable<ParseArgsConfig['options']>;
 /** What a command is run with. */
 export interface Invocation {
   /** Option values by name. */
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
   readonly terminal: Terminal;
 }

@@ -1,3 +1,4 @@
+import { auditVerify } from './audit-command.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
 import { CliError, explain } from './errors.ts';
 import { gatewayCommand } from './gateway-command.ts';
@@ -12,6 +13,7 @@ const commands: readonly Command[] = [
   ...sandboxCommands,
   ...governanceCommands,
   ...proofCommands,
+  auditVerify,
   gatewayCommand,
 ];
 

@@ -1,11 +1,8 @@
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type LedgerReport, verifyLedger } from '@concordat/auditor';
 import {
   type AdminClient,
   createOrganisation,
-  type EncryptionKey,
-  importEncryptionKey,
   issueStaffIdentity,
   type ReceiptJson,
   readIdentity,
@@ -15,6 +12,7 @@ import {
 import { type Command, type Invocation, required } from './command.ts';
 import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
 import { CliError } from './errors.ts';
+import { ledgerOf, ledgerOptions, ledgerUsage } from './ledger-options.ts';
 import { defaultSandboxDirectory } from './sandbox/layout.ts';
 import type { NodeStatus } from './sandbox/node-process.ts';
 import { nodeTuple } from './sandbox/node-tuple.ts';
@@ -23,15 +21,9 @@ import { formatCount, paint, renderTable } from './terminal.ts';
 const ledgerVerify: Command = {
   name: 'ledger verify',
   summary: 'verify a ledger offline: every block, signature and, with the owner’s key, every byte',
-  usage:
-    '<node of the sandbox | directory of chunk files> [--network-certificate file] [--owner-key file] [--json]',
+  usage: `${ledgerUsage} [--json]`,
   positionals: 1,
-  options: {
-    directory: { type: 'string', default: defaultSandboxDirectory },
-    'network-certificate': { type: 'string' },
-    'owner-key': { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
+  options: ledgerOptions,
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const { directory, networkCertificate, keyHolderKey } = await ledgerOf(invocation);
@@ -53,44 +45,6 @@ const ledgerVerify: Command = {
     return report.ok ? 0 : 1;
   },
 };
-
-async function ledgerOf(invocation: Invocation): Promise<{
-  readonly directory: string;
-  readonly networkCertificate: string;
-  readonly keyHolderKey?: EncryptionKey;
-}> {
-  const { options } = invocation;
-  const [where = 'vn1'] = invocation.positionals;
-  const ownerKey = options['owner-key'];
-  const certificate = options['network-certificate'];
-  if (existsSync(where)) {
-    return {
-      directory: where,
-      networkCertificate: await readFile(required(invocation, 'network-certificate'), 'utf8'),
-      ...(typeof ownerKey === 'string' && {
-        keyHolderKey: await readKey(ownerKey),
-      }),
-    };
-  }
-  const { layout } = await sandboxNode({ ...invocation, options: { ...options, node: where } });
-  return {
-    directory: layout.ledger(where),
-    networkCertificate: await readFile(
-      typeof certificate === 'string' ? certificate : layout.networkCertificate,
-      'utf8',
-    ),
-    keyHolderKey: await readKey(typeof ownerKey === 'string' ? ownerKey : layout.ownerKey),
-  };
-}
-
-async function readKey(file: string): Promise<EncryptionKey> {
-  const pem = await readFile(file, 'utf8');
-  try {
-    return importEncryptionKey(pem);
-  } catch (error) {
-    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
-  }
-}
 
 function printReport({ terminal }: Invocation, report: LedgerReport, directory: string): void {
   const verdict = report.ok

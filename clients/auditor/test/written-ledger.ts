@@ -84,9 +84,15 @@ export interface Showing {
   /** Whose key the evidence is bound to. */
   readonly boundTo?: NodeIdentity;
   readonly verifiedAtMs?: number;
+  /** Network the evidence answers. */
   readonly networkId?: string;
-  readonly record?: 'none';
+  /** What is recorded in its place. */
+  readonly record?: 'none' | ((honest: Uint8Array) => Uint8Array);
   readonly verdict?: Partial<Verdict>;
+  /** Makes room for what would be refused. */
+  readonly before?: (set: TransactionSet) => void;
+  /** Changes what was written. */
+  readonly alter?: (set: TransactionSet) => void;
   readonly certificate?: string;
   readonly shares?: 'none' | { readonly name: string; readonly publicKey: Uint8Array };
 }
@@ -115,7 +121,11 @@ export class WrittenLedger {
   #nodes = 1;
 
   /** @param members names of members beside Alpha, who is the first */
-  constructor(overrides: Record<string, unknown> = {}, members: readonly string[] = []) {
+  constructor(
+    overrides: Record<string, unknown> = {},
+    members: readonly string[] = [],
+    alterGenesis: (set: TransactionSet) => void = () => undefined,
+  ) {
     this.alpha = createOrganisation({ name: 'Alpha' });
     this.others = members.map((name) => createOrganisation({ name }));
     const { verdict } = this.#show(this.first, noChallenge, {});
@@ -130,7 +140,10 @@ export class WrittenLedger {
     this.networkCertificate = genesis.networkCertificate;
     this.sessionKeys.networkId = genesis.networkId;
     const { evidence } = this.#show(this.first, genesis.challenge, {});
-    this.administer((set) => genesis.write(set, this.sessionKeys, evidence));
+    this.administer((set) => {
+      genesis.write(set, this.sessionKeys, evidence);
+      alterGenesis(set);
+    });
   }
 
   #start(overrides: Record<string, unknown>): ManagerStart {
@@ -168,14 +181,14 @@ export class WrittenLedger {
   /** Evidence of a node, and what it proves. */
   #show(identity: NodeIdentity, challenge: Genesis['challenge'], showing: Showing) {
     const { signing } = showing.boundTo ?? identity;
+    const answered = { ...challenge, networkId: showing.networkId ?? challenge.networkId };
     const bytes = createVirtualEvidence({
       measurement: showing.measurement ?? measurement,
-      reportData: reportDataFor(signing.publicKeySpki, challenge),
+      reportData: reportDataFor(signing.publicKeySpki, answered),
       platformKey: showing.platformKey ?? this.platform,
     });
     const verifiedAtMs = showing.verifiedAtMs ?? this.timeMs;
-    const networkId = showing.networkId ?? challenge.networkId;
-    const evidence = { ...challenge, networkId, evidence: bytes, verifiedAtMs };
+    const evidence = { ...answered, evidence: bytes, verifiedAtMs };
     return { evidence, verdict: { ...verifiedEvidence(bytes, verifiedAtMs), ...showing.verdict } };
   }
 
@@ -309,9 +322,15 @@ export class WrittenLedger {
     const { evidence, verdict } = this.#show(identity, challenge, showing);
     const certificate = showing.certificate ?? this.endorse(identity);
     this.administer((set) => {
+      showing.before?.(set);
       const joining = { nodeId: identity.nodeId, certificate, verdict, encryptionKey };
       nodeJoins(set, replaces ? { ...joining, replaces } : joining);
       if (showing.record !== 'none') recordEvidence(set, identity.nodeId, evidence);
+      if (typeof showing.record === 'function') {
+        const table = set.table('public:concordat.evidence');
+        table.set(identity.nodeId, showing.record(table.get(identity.nodeId) as Uint8Array));
+      }
+      showing.alter?.(set);
       if (showing.shares === 'none') return;
       const publicKey = identity.encryption.publicKey;
       this.sessionKeys.shareWith(set, { name: identity.nodeId, publicKey }, entropy);
@@ -418,3 +437,6 @@ export class WrittenLedger {
 
 /** What a node without a network answers. */
 const noChallenge = { networkId: '0'.repeat(64), ledgerRoot: new Uint8Array(32), epoch: 0 };
+
+/** PEM of the certificate a node presents by itself. */
+export const selfSigned = (identity: NodeIdentity): string => identity.selfSignedCertificate;
