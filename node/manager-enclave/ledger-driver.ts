@@ -41,6 +41,8 @@ export class LedgerDriver {
   readonly #traffic: SnapshotTraffic;
   #hardStateSaved: Promise<void> = Promise.resolve();
   #truncationsPending = 0;
+  /** The first block of the log that the host has not synced; infinite when there is none. */
+  #unsyncedFrom = Number.POSITIVE_INFINITY;
   #working = false;
   #stopped = false;
   /** A block waits to be written: it starts now, while all else may share the turn's one write. */
@@ -85,6 +87,14 @@ export class LedgerDriver {
   /** The consensus machine's state. */
   get status() {
     return this.#consensus.status;
+  }
+
+  /**
+   * How far the ledger is final and on this node's own disk: a follower learns that a block is
+   * committed when others have it, maybe before its own host has synced it.
+   */
+  get durableHeight(): number {
+    return Math.min(this.#log.committedHeight, this.#unsyncedFrom - 1);
   }
 
   /** Blocks this node sealed as leader since it started. */
@@ -153,6 +163,9 @@ export class LedgerDriver {
     if (this.#stopped || this.#truncationsPending > 0) return;
     const view = this.#log.viewAt(height);
     if (view === undefined) return;
+    if (height >= this.#unsyncedFrom) {
+      this.#unsyncedFrom = height < this.#log.lastHeight ? height + 1 : Number.POSITIVE_INFINITY;
+    }
     this.#consensus.persisted(toHeight(height), view);
     this.#work();
   }
@@ -287,6 +300,7 @@ export class LedgerDriver {
 
   #truncateDisk(after: Height): void {
     this.#truncationsPending += 1;
+    if (this.#unsyncedFrom > after) this.#unsyncedFrom = Number.POSITIVE_INFINITY;
     this.#disk.truncate(after);
   }
 
@@ -311,6 +325,7 @@ export class LedgerDriver {
     }
     this.#tellCommitted();
     this.#disk.append(entry.height, entry.payload);
+    this.#unsyncedFrom = Math.min(this.#unsyncedFrom, entry.height);
     this.#blockWaits = true;
   }
 

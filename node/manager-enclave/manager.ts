@@ -351,8 +351,8 @@ export class Manager implements StandingNode {
     this.snapshots.stop();
     this.backfill.stop();
     this.readBarriers.stop();
-    if (driver && this.log.committedHeight > 0) {
-      const kept = this.keeper.keepProgress(this.log.committedHeight).catch(() => undefined);
+    if (driver && driver.durableHeight > 0) {
+      const kept = this.keeper.keepProgress(driver.durableHeight).catch(() => undefined);
       await Promise.race([kept, pause(lastRecordMs)]);
     }
     this.workers.stop();

@@ -42,14 +42,15 @@ export class NodeStanding {
 
   /** What is done about once a second. */
   takeStock(): void {
-    const { lifeCycle, leader, electionTimeoutMs, keeper, log, snapshots } = this.#node;
+    const { lifeCycle, leader, electionTimeoutMs, keeper, snapshots } = this.#node;
     this.#node.publishStatus();
     const nowMs = Date.now();
     lifeCycle.hearsLeader(leader !== undefined, nowMs);
     lifeCycle.checkDisowned(leader !== undefined, nowMs);
     lifeCycle.checkNetworkLive(electionTimeoutMs, nowMs);
     snapshots.judge();
-    this.#keep(keeper.keepProgress(log.committedHeight));
+    // What is promised to be found again must not end above what would survive a power cut.
+    this.#keep(keeper.keepProgress(this.#node.driver.durableHeight));
   }
 
   /** A record that could not be kept is told; the next one may be. */

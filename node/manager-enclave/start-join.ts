@@ -18,6 +18,7 @@ import { requireProven } from './rejoining.ts';
 import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
 
 const retryMs = 500;
+const durableCheckMs = 5;
 const joinTimeoutMs = 30_000;
 
 /**
@@ -75,9 +76,18 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
     .map(({ nodeId, address }) => ({ nodeId, address }));
   await lifeCycle.trusted;
   await requireProven(manager);
+  // A later start looks for this identity in what was final by then.
+  await keeper.keepProgress(await durablyTrusted(manager));
   await manager.sealIdentity();
   await keeper.clearRejoin();
   await manager.serve();
+}
+
+/** Waits until the block that made this node a voter is on its own disk; answers how far all is. */
+async function durablyTrusted({ driver, log }: Manager): Promise<number> {
+  const trusted = log.committedHeight;
+  while (driver.durableHeight < trusted) await pause(durableCheckMs);
+  return driver.durableHeight;
 }
 
 /** What a launch has of the network it rejoins: a snapshot, blocks, both or neither. */

@@ -94,6 +94,24 @@ test('a host that claims to have truncated unasked is at fault', async () => {
   assert.throws(() => first.driver.truncated(), { code: 'HOST_FAULT' });
 });
 
+test('what a node vouches for after a crash is committed and on its own disk', async () => {
+  const { world, first, second } = await threeNodes();
+  await world.tick(1);
+  second.host.syncs = false;
+  const before = second.log.committedHeight;
+  assert.equal(second.driver.durableHeight, before);
+  for (const text of ['a', 'b']) assert(first.driver.place(1, batch(text)).ok);
+  await world.settle();
+  await world.tick(2);
+  assert.equal(second.log.committedHeight, before + 2, 'the others have them');
+  assert.equal(second.driver.durableHeight, before);
+  second.driver.synced(before + 1);
+  assert.equal(second.driver.durableHeight, before + 1);
+  second.driver.synced(before + 2);
+  assert.equal(second.driver.durableHeight, before + 2);
+  assert.equal(first.driver.durableHeight, first.log.committedHeight);
+});
+
 test('a host that says too much is synced changes nothing', async () => {
   const { world, first, second, third } = await threeNodes();
   second.host.syncs = false;
