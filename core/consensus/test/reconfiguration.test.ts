@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { among, height, id, payload, TestNetwork, view } from './network.ts';
+import type { Append } from '../index.ts';
+import {
+  among,
+  empty,
+  height,
+  id,
+  options,
+  payload,
+  TestNetwork,
+  TestNode,
+  view,
+} from './network.ts';
 
 test('one transaction replaces every voter, and the last leader hands over and retires', () => {
   const network = new TestNetwork('abc');
@@ -159,4 +170,32 @@ test('a removed node is let go although it lacks what the leader has written sin
   network.run(60);
   assert.equal(c.status.retired, true);
   assert.ok(c.status.lastHeight < 7);
+});
+
+test('a node that would vote if its log were committed is not let go by a leader that lacks that', () => {
+  const initial = {
+    ...empty('abc'),
+    view: view(1),
+    lastView: view(1),
+    lastHeight: height(2),
+    committed: height(1),
+    configuration: among('ade'),
+    configurationHeight: height(2),
+    earlierConfigurations: [{ height: height(0), configuration: among('abc') }],
+    viewHistory: [{ view: view(1), fromHeight: height(1) }],
+  };
+  const d = new TestNode('d', { ...options('d', 'abc'), initial });
+  const retire = (at: number): Append => ({
+    type: 'append',
+    view: view(2),
+    previous: { height: height(at), view: view(1) },
+    committed: height(1),
+    round: 1,
+    retire: true,
+    entries: [],
+  });
+  for (const at of [1, 2, 7]) {
+    d.step('b', retire(at));
+    assert.equal(d.status.retired, false, `after height ${at}`);
+  }
 });
