@@ -1,2 +1,3 @@
-export { Violation, type ViolationCode } from './checker.ts';
-export { type RunSummary, simulate } from './simulation.ts';
+export { Violation, type ViolationCode } from './checks/violation.ts';
+export { type RunSummary, simulateConsensus } from './consensus/simulation.ts';
+export { type NetworkSummary, simulateNetwork } from './network/run.ts';

@@ -1,34 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { simulate } from './index.ts';
+import { Report } from './report.ts';
+import { defaultTicks, type Level, levels } from './run-seed.ts';
+import { runSeeds } from './run-seeds.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    ticks: { type: 'string', default: '2000' },
-    runs: { type: 'string', default: '100' },
-  },
-});
-const [seed, ticks, runs] = [Number(values.seed), Number(values.ticks), Number(values.runs)];
-if (![seed, ticks, runs].every(Number.isSafeInteger)) {
-  console.error('usage: node testing/simulator/main.ts --seed N --ticks T --runs K');
+const usage = `usage: npm run simulate -- [--seeds K] [--seed N] [--ticks T] [--level network|consensus] [--jobs J]
+  --seeds  how many seeds, one run each (default 100; 1 with --seed)
+  --seed   the first seed (default 1)
+  --ticks  length of the part with faults: ticks of 20 ms (network, default ${defaultTicks.network})
+           or of consensus (default ${defaultTicks.consensus})
+  --level  whole networks (default) or machines of consensus alone
+  --jobs   processes at a time (default: one a processor, at most 8)`;
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      ticks: { type: 'string' },
+      level: { type: 'string', default: 'network' },
+      jobs: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  const level = values.level as Level;
+  if (values.help || !levels.includes(level)) return undefined;
+  const first = Number(values.seed ?? 1);
+  const count = Number(values.seeds ?? (values.seed === undefined ? 100 : 1));
+  const ticks = Number(values.ticks ?? defaultTicks[level]);
+  const jobs = Number(values.jobs ?? Math.min(8, availableParallelism()));
+  const all = [first, count, ticks, jobs];
+  return all.every((one) => Number.isSafeInteger(one) && one > 0)
+    ? { level, first, count, ticks, jobs: Math.min(jobs, count) }
+    : undefined;
+}
+
+/** The commit this runs from, with a mark when files differ from it. */
+function commit(): string {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' (changed)';
+    return `${git('rev-parse', '--short=12', 'HEAD')}${changed}`;
+  } catch {
+    return 'unknown';
+  }
+}
+
+const given = readArguments();
+if (!given) {
+  console.error(usage);
   process.exit(2);
 }
-
-const total = { committed: 0, views: 0, crashes: 0, reconfigurations: 0, reads: 0, retired: 0 };
-let longest = 0;
-for (let run = 0; run < runs; run += 1) {
-  try {
-    const summary = simulate(seed + run, ticks);
-    for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += summary[key];
-    longest = Math.max(longest, summary.healedAfterTicks);
-  } catch (error) {
+const { level, first, count, ticks } = given;
+const about = `${level}, commit ${commit()}, seeds ${first} to ${first + count - 1}, ${ticks} ticks`;
+console.log(`Simulation of a ${about}`);
+const report = new Report(level, count, performance.now());
+for await (const result of runSeeds(given)) {
+  if (!result.ok) {
     process.stderr.write('\n');
-    console.error(error);
-    const again = `--seed ${seed + run} --ticks ${ticks} --runs 1`;
-    console.error(`to repeat: node testing/simulator/main.ts ${again}`);
+    for (const line of result.lines) console.error(line);
+    console.error(`\nseed ${result.seed} of ${about}\n${result.code}: ${result.message}`);
+    const again = `--level ${level} --seed ${result.seed} --ticks ${ticks}`;
+    console.error(`to repeat: npm run simulate -- ${again}`);
     process.exit(1);
   }
-  if (run % 100 === 99 || run === runs - 1) process.stderr.write(`\r${run + 1}/${runs} runs`);
+  report.add(result.summary);
+  // Where nobody watches a line change, ten lines are enough.
+  const { isTTY } = process.stderr;
+  if (isTTY) process.stderr.write(`\r${report.progress(performance.now())}`);
+  else if (report.isRound) console.error(report.progress(performance.now()));
 }
-process.stderr.write('\n');
-console.log(JSON.stringify({ seed, ticks, runs, ...total, longestHealingTicks: longest }));
+if (process.stderr.isTTY) process.stderr.write('\n');
+console.log(report.text(performance.now()));

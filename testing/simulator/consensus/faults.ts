@@ -1,5 +1,5 @@
 import type { NodeId } from '@concordat/std';
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 /** How hostile one run is; drawn from its seed. Probabilities are per message or per tick. */
 export interface FaultPlan {
@@ -16,6 +16,14 @@ export interface FaultPlan {
   readonly propose: number;
   /** Ticks until appended entries are durable at most. */
   readonly maxPersistTicks: number;
+  /** Probability that a reconfiguration names other quorums than majorities. */
+  readonly flexible: number;
+  /** Heights between two snapshots; 0 = none are taken. */
+  readonly snapshotEvery: number;
+  /** Entries below a snapshot that are kept on the disk. */
+  readonly keptEntries: number;
+  /** Probability that a chunk of a snapshot is damaged before it is stored. */
+  readonly damagedChunk: number;
   /** Probability that a node's clock misses a tick. */
   readonly clockSkew: number;
 }
@@ -35,6 +43,10 @@ export function drawPlan(random: Random): FaultPlan {
     read: some(0.3),
     propose: 0.05 + random.fraction() * 0.9,
     maxPersistTicks: random.pick([0, 1, 3, 12]),
+    flexible: some(1),
+    snapshotEvery: random.pick([0, 5, 20, 60]),
+    keptEntries: random.pick([0, 5, 1_000]),
+    damagedChunk: some(0.1),
     clockSkew: some(0.3),
   };
 }
@@ -51,6 +63,7 @@ export const healed = (plan: FaultPlan): FaultPlan => ({
   reconfigure: 0,
   transfer: 0,
   clockSkew: 0,
+  damagedChunk: 0,
   maxPersistTicks: Math.min(plan.maxPersistTicks, 1),
 });
 

@@ -1,16 +1,22 @@
 import {
   type Configuration,
+  type Distribution,
   decodeMessage,
+  directDistribution,
   encodeMessage,
   type Message,
   type Outgoing,
+  type QuorumSizes,
+  quorumSize,
   quorumSizesOf,
+  treeDistribution,
 } from '@concordat/consensus';
 import { type Height, type NodeId, toNodeId, type View } from '@concordat/std';
-import { Checker, Violation } from './checker.ts';
+import { Violation } from '../checks/violation.ts';
+import { Random } from '../random.ts';
+import { Checker } from './checker.ts';
 import { drawPlan, type FaultPlan, healed, Partition } from './faults.ts';
 import { SimulatedNode } from './node.ts';
-import { Random } from './random.ts';
 
 /** What one run did, for its report. */
 export interface RunSummary {
@@ -22,6 +28,12 @@ export interface RunSummary {
   readonly reads: number;
   readonly retired: number;
   readonly delivered: number;
+  /** Configurations with quorums of other sizes than majorities. */
+  readonly flexible: number;
+  /** Snapshots a node made its own. */
+  readonly restored: number;
+  /** Messages passed on by a node of a broadcast tree. */
+  readonly relayed: number;
   /** Ticks from the end of all faults until everybody agreed. */
   readonly healedAfterTicks: number;
 }
@@ -43,7 +55,7 @@ const writingTicks = 200;
  * Runs one network of many machines from one seed: `ticks` ticks of faults, then healing.
  * @throws Violation when a promise of consensus is broken
  */
-export function simulate(seed: number, ticks: number): RunSummary {
+export function simulateConsensus(seed: number, ticks: number): RunSummary {
   return new Simulation(seed).run(ticks);
 }
 
@@ -60,7 +72,16 @@ class Simulation {
   #now = 0;
   #proposals = 0;
   #requests = 0;
-  #stats = { crashes: 0, reconfigurations: 0, reads: 0, retired: 0, delivered: 0 };
+  #stats = {
+    crashes: 0,
+    reconfigurations: 0,
+    reads: 0,
+    retired: 0,
+    delivered: 0,
+    flexible: 0,
+    restored: 0,
+    relayed: 0,
+  };
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -108,6 +129,7 @@ class Simulation {
       return;
     }
     this.#stats.delivered += 1;
+    if (packet.message.type === 'relay') this.#stats.relayed += 1;
     const refusal = node.raft.step(packet.from, packet.message);
     const dishonest = ['MALFORMED', 'SECOND_LEADER', 'CONFLICT'];
     if (refusal && dishonest.includes(refusal.code)) {
@@ -123,9 +145,28 @@ class Simulation {
       this.#checker.beforeEffects(node, effects);
       node.accept(effects, this.#now, this.#random.between(0, this.#plan.maxPersistTicks));
       this.#checker.afterEffects(node, effects, before);
+      this.#takeSnapshot(node);
       this.#stats.reads += effects.reads.length;
       this.#send(node, effects.messages);
     }
+  }
+
+  /** Every node takes a snapshot at the same heights. */
+  #takeSnapshot(node: SimulatedNode): void {
+    const { snapshotEvery, keptEntries } = this.#plan;
+    if (snapshotEvery === 0) return;
+    const height = node.committed - (node.committed % snapshotEvery);
+    const entry = node.log.at(height);
+    const digest = this.#checker.digestAt(height);
+    if (height === 0 || !entry || node.snapshots.taken.has(digest)) return;
+    const { height: configurationHeight, configuration } = node.configurationAt(height);
+    const chunks = 1 + (height % 5);
+    const { view } = entry;
+    node.offer(
+      { height: entry.height, view, configuration, configurationHeight, chunks, digest },
+      keptEntries,
+      this.#now,
+    );
   }
 
   #send(node: SimulatedNode, messages: readonly Outgoing[]): void {
@@ -170,6 +211,7 @@ class Simulation {
     if (fresh || this.#random.chance(this.#plan.propose)) this.#propose(node);
     if (this.#random.chance(this.#plan.reconfigure)) this.#reconfigure(node);
     if (this.#random.chance(this.#plan.transfer)) node.raft.transferLeadership();
+    if (this.#random.chance(this.#plan.transfer)) node.raft.distributeBy(this.#distribution());
     if (this.#random.chance(this.#plan.read)) {
       this.#requests += 1;
       node.raft.readIndex(`${this.#requests}@${this.#checker.history.length}`);
@@ -192,8 +234,24 @@ class Simulation {
     const size = this.#random.between(1, Math.min(mostVoters, candidates.length));
     const voters = this.#random.shuffle(candidates).slice(0, size);
     this.#proposals += 1;
-    const proposed = node.raft.propose(Buffer.from(`${this.#proposals}`), { voters });
-    if (proposed.ok) this.#stats.reconfigurations += 1;
+    const configuration = this.#random.chance(this.#plan.flexible)
+      ? { voters, quorums: this.#drawQuorums(size) }
+      : { voters };
+    const proposed = node.raft.propose(Buffer.from(`${this.#proposals}`), configuration);
+    if (!proposed.ok) return;
+    this.#stats.reconfigurations += 1;
+    if (configuration.quorums) this.#stats.flexible += 1;
+  }
+
+  /** Sizes among so many voters by which any two quorums that must meet do. */
+  #drawQuorums(voters: number): QuorumSizes {
+    const election = this.#random.between(quorumSize(voters), voters);
+    return { election, replication: this.#random.between(voters - election + 1, voters) };
+  }
+
+  #distribution(): Distribution {
+    const fanOut = this.#random.between(2, 3);
+    return this.#random.chance(0.5) ? directDistribution : treeDistribution(fanOut);
   }
 
   #injectFaults(): void {
@@ -218,6 +276,10 @@ class Simulation {
     if (!this.#survivable(victim)) return;
     this.#live.delete(victim);
     this.#stats.crashes += 1;
+    for (const node of this.#live.values()) {
+      // Some learn of it at once, by their connection; the hint may come late, or be wrong.
+      if (this.#random.chance(0.3)) node.raft.connectionLost(victim);
+    }
     this.#start();
   }
 
@@ -262,7 +324,7 @@ class Simulation {
     const leader = leaders[0];
     if (leaders.length !== 1 || !leader) return false;
     const { lastHeight, view } = leader.raft.status;
-    if (leader.log[lastHeight - 1]?.view !== view) return false;
+    if (this.#checker.history[lastHeight - 1]?.view !== view) return false;
     for (const node of this.#live.values()) {
       if (!voters.includes(node.id) && !this.#isNewcomer(node.id)) return false;
       if (node.committed !== lastHeight || node.raft.status.view !== view) return false;
@@ -287,6 +349,8 @@ class Simulation {
       maxAppendBytes: random.pick([1, 100, 1000, 100_000]),
       maxInflightAppends: random.between(1, 8),
       maxMemoryBytes: random.pick([1, 2000, 20_000, 1_000_000]),
+      ...(random.chance(0.7) && { snapshotGap: random.pick([1, 10, 100]) }),
+      distribution: this.#distribution(),
       initial: {
         view: 0 as View,
         lastHeight: 0 as Height,
@@ -297,6 +361,11 @@ class Simulation {
         viewHistory: [],
       },
     });
+    node.snapshots.damages = () => random.chance(this.#plan.damagedChunk);
+    node.onRestored = (position) => {
+      this.#stats.restored += 1;
+      this.#checker.restored(node, position);
+    };
     this.#everyone.set(node.id, node);
     this.#live.set(node.id, node);
   }

@@ -1,37 +1,22 @@
+import { createHash } from 'node:crypto';
 import {
   type Configuration,
   type Effects,
   type Entry,
   quorumSizesOf,
+  type SnapshotPosition,
   sameConfiguration,
 } from '@concordat/consensus';
-import { CodedError, type NodeId } from '@concordat/std';
+import type { NodeId } from '@concordat/std';
+import { Violation, type ViolationCode } from '../checks/violation.ts';
 import type { SimulatedNode } from './node.ts';
-
-/** What a run may violate. */
-export type ViolationCode =
-  | 'TWO_LEADERS'
-  | 'VOTED_TWICE'
-  | 'VIEW_FELL'
-  | 'DIVERGENT_COMMIT'
-  | 'COMMIT_NOT_DURABLE'
-  | 'COMMIT_LOST'
-  | 'COMMITTED_TRUNCATED'
-  | 'LOG_GAP'
-  | 'LOG_MISMATCH'
-  | 'WRONG_CONFIGURATION'
-  | 'PREMATURE_RETIREMENT'
-  | 'STALE_READ'
-  | 'DISHONEST_PEER'
-  | 'NOT_LIVE';
-
-/** The algorithm broke a promise. */
-export class Violation extends CodedError<ViolationCode> {}
 
 /** Watches every effect of every node, all the time, with knowledge no node has. */
 export class Checker {
   /** Entry first committed at each height, by anyone. */
   readonly history: Entry[] = [];
+  /** Digest of the state after each height: what a snapshot of it is known by. */
+  readonly #digests: string[] = [''];
   /** View in which each height was first committed. */
   readonly #committedIn: number[] = [];
   readonly #leaders = new Map<number, NodeId>();
@@ -63,6 +48,18 @@ export class Checker {
     return this.#configurations[this.#configurations.length - 1]?.height ?? 0;
   }
 
+  /** The digest of the state after a committed height. */
+  digestAt(height: number): string {
+    return this.#digests[height] as string;
+  }
+
+  /** A node made the state of a snapshot its own. */
+  restored(node: SimulatedNode, { height, digest, configuration }: SnapshotPosition): void {
+    const inForce = this.#configurations.findLast((one) => one.height <= height)?.configuration;
+    if (this.#digests[height] === digest && sameConfiguration(inForce, configuration)) return;
+    fail('DIVERGENT_COMMIT', node, `restores another state at ${height} than was committed`);
+  }
+
   /** Before the node acts on its effects. */
   beforeEffects(node: SimulatedNode, effects: Effects): void {
     const { hardState, truncateAfter } = effects;
@@ -75,7 +72,7 @@ export class Checker {
     if (truncateAfter !== undefined && truncateAfter < node.committed) {
       fail('COMMITTED_TRUNCATED', node, `after ${truncateAfter}, committed ${node.committed}`);
     }
-    let next = (truncateAfter ?? node.log.length) + 1;
+    let next = (truncateAfter ?? node.log.lastHeight) + 1;
     for (const entry of effects.append) {
       if (entry.height !== next) fail('LOG_GAP', node, `${entry.height} in place of ${next}`);
       next += 1;
@@ -100,7 +97,7 @@ export class Checker {
   }
 
   #committed(node: SimulatedNode, height: number): void {
-    const entry = node.log[height - 1];
+    const entry = node.log.at(height);
     if (!entry) fail('LOG_GAP', node, `committed ${height} beyond its log`);
     const known = this.history[height - 1];
     if (known) {
@@ -118,6 +115,8 @@ export class Checker {
     }
     for (const one of governing) this.#expectDurable(node, entry, one);
     this.history.push(entry);
+    const content = `${this.#digests[height - 1]} ${entry.view} ${contentOf(entry)}`;
+    this.#digests.push(createHash('sha256').update(content).digest('hex'));
     this.#committedIn.push(node.raft.status.view);
   }
 
@@ -125,8 +124,7 @@ export class Checker {
     const { voters } = configuration;
     let holders = 0;
     for (const voter of voters) {
-      const disk = this.#everyone.get(voter)?.durable;
-      if (disk?.[entry.height - 1]?.view === entry.view) holders += 1;
+      if (this.#everyone.get(voter)?.durable.holds(entry)) holders += 1;
     }
     if (holders < quorumSizesOf(configuration).replication) {
       const held = `${holders} of ${voters.length} voters`;
@@ -154,15 +152,19 @@ export class Checker {
     for (let at = this.history.length; at > 0; at -= 1) {
       // A vote may arrive late, when a later view has committed already; it owes nothing to that.
       if ((this.#committedIn[at - 1] ?? 0) >= view) continue;
-      if (node.log[at - 1]?.view !== this.history[at - 1]?.view) {
+      if (!node.log.holds(this.history[at - 1] as Entry)) {
         fail('COMMIT_LOST', node, `leader of view ${view} lacks committed height ${at}`);
       }
     }
   }
 }
 
-const contentOf = (entry: Entry): string =>
-  `${Buffer.from(entry.payload).toString('latin1')} ${JSON.stringify(entry.configuration)}`;
+function contentOf({ payload, configuration }: Entry): string {
+  const text = Buffer.from(payload).toString('latin1');
+  if (!configuration) return text;
+  const { replication, election } = quorumSizesOf(configuration);
+  return `${text} ${configuration.voters.join()} ${replication} ${election}`;
+}
 
 function fail(code: ViolationCode, node: SimulatedNode, what: string): never {
   throw new Violation(code, `${node.name}: ${what}`);

@@ -1,0 +1,75 @@
+import { CodedError } from '@concordat/std';
+import { Audit } from '../checks/audit.ts';
+import { Violation } from '../checks/violation.ts';
+import type { Clients } from './clients.ts';
+import { present } from './healing.ts';
+import type { Machine } from './machine.ts';
+import type { Network } from './network.ts';
+import type { World } from './world.ts';
+
+/** Virtual time to read what looks damaged, milliseconds. */
+const readingMs = 2_000;
+
+/**
+ * Examines a network that has come to rest: the ledger on its disks, from block 1, and that every
+ * node's state is what the ledger says.
+ * @throws Violation
+ */
+export async function auditNetwork({ world }: Network, clients: Clients): Promise<Audit> {
+  const machines = present(world);
+  const managers = machines.map((machine) => {
+    const { manager } = machine.enclave?.launch ?? {};
+    if (!manager) throw new Violation('NOT_LIVE', `${machine.name} has no manager`);
+    return { machine, manager };
+  });
+  const { manager: first } = managers[0] as (typeof managers)[number];
+  const audit = new Audit(committedBlocks(world), {
+    nodeKey: (leader) => first.administration.nodeKey(leader),
+    sessionKey: (epoch) => first.sessionKeys.get(epoch),
+  });
+  for (const { machine, manager } of managers) {
+    audit.compare(0, manager.administration.committedState, `the manager of ${machine.name}`);
+    const worker = machine.enclave?.worker;
+    if (worker) audit.compare(1, worker.committed, `the worker of ${machine.name}`);
+  }
+  for (const acknowledged of clients.acknowledged) audit.requireAcknowledged(acknowledged);
+  for (const machine of machines) {
+    const noticed = requireNoticed(world, machine);
+    noticed.catch((error: unknown) => world.bug('an examination', error));
+  }
+  await world.run(readingMs);
+  return audit;
+}
+
+/** Every committed block, from whichever disk has it as it was committed. */
+function* committedBlocks(world: World): Generator<Uint8Array> {
+  for (let height = 1; height <= world.ledger.height; height++) {
+    const digest = world.ledger.digestAt(height);
+    const holder = world.machines.find(
+      (machine) => digest !== undefined && world.ledgerOf(machine).holds(height, digest),
+    );
+    const block = holder && world.ledgerOf(holder).block(height);
+    if (!block) throw new Violation('LEDGER_UNSOUND', `block ${height} is on no disk any more`);
+    yield block;
+  }
+}
+
+/**
+ * What a disk holds falsely may lie there unread, below a snapshot; whoever reads it must notice.
+ */
+async function requireNoticed(world: World, machine: Machine): Promise<void> {
+  const ledger = world.ledgerOf(machine);
+  for (let height = 1; height <= world.ledger.height; height++) {
+    const digest = world.ledger.digestAt(height);
+    if (digest === undefined || !ledger.block(height) || ledger.holds(height, digest)) continue;
+    try {
+      await world.inside(machine, async ({ launch }) => {
+        await launch.manager?.stored.read(height, height, 1);
+      });
+    } catch (error) {
+      if (error instanceof CodedError) continue;
+      throw error;
+    }
+    throw new Violation('DAMAGE_UNNOTICED', `${machine.name} gives a false block ${height}`);
+  }
+}

@@ -1,0 +1,123 @@
+import { buildProposal, buildVote, signNodeTuple } from '@concordat/governance';
+import { CodedError, fromHex, type NodeId } from '@concordat/std';
+import { epochMs } from '../platform/world-clock.ts';
+import type { Machine } from './machine.ts';
+import type { Organisation } from './organisation.ts';
+import type { World } from './world.ts';
+
+/** One change that members vote on. */
+export interface Action {
+  readonly name: string;
+  readonly args: unknown;
+}
+
+/** How long the operators go on trying to get a decision made, milliseconds. */
+const patienceMs = 60_000;
+const retryMs = 300;
+
+/** What went wrong by itself may go well the next time. */
+const passingCodes: ReadonlySet<string> = new Set([
+  'GONE',
+  'NOT_LEADER',
+  'LEADER_UNKNOWN',
+  'TRANSACTION_LOST',
+  'TRANSACTION_UNKNOWN',
+  'CONFIGURATION_PENDING',
+  'OVERLOADED',
+  'CHANNEL_FAILED',
+  'PEER_TIMEOUT',
+]);
+
+/** The members' people: they propose, vote, and admit nodes. */
+export class Operator {
+  readonly #world: World;
+  readonly members: Organisation[];
+  networkId = '';
+  networkCertificatePem = '';
+  /** Decisions made. */
+  decisions = 0;
+  #messages = 0;
+
+  constructor(world: World, members: readonly Organisation[]) {
+    this.#world = world;
+    this.members = [...members];
+  }
+
+  /**
+   * Proposes changes and has members vote until it is decided.
+   * @throws CodedError of governance, or the last passing one when patience ends
+   */
+  async decide(actions: readonly Action[]): Promise<void> {
+    const { clock } = this.#world;
+    const untilMs = clock.nowMs + patienceMs;
+    for (;;) {
+      try {
+        await this.#decideOnce(actions);
+        this.decisions += 1;
+        return;
+      } catch (error) {
+        const passes = error instanceof CodedError && passingCodes.has(error.code);
+        if (!passes || clock.nowMs > untilMs) throw error;
+      }
+      await this.#world.pause(retryMs);
+    }
+  }
+
+  async #decideOnce(actions: readonly Action[]): Promise<void> {
+    const [proposer, ...others] = this.members;
+    const signer = (member: Organisation) => ({
+      networkId: this.networkId,
+      // The seconds tell messages apart that say the same: each is accepted once.
+      createdAtSeconds: Math.floor((epochMs + this.#world.clock.nowMs) / 1000) - 60 + this.#next(),
+      key: member.key,
+      certificateDer: member.certificateDer,
+    });
+    const by = signer(proposer as Organisation);
+    let answer = await this.#submit(buildProposal({ ...by, actions: actions as never }));
+    for (const member of [proposer as Organisation, ...others]) {
+      if (answer.state !== 'open') break;
+      const { proposalId } = answer;
+      answer = await this.#submit(buildVote({ ...signer(member), proposalId, accept: true }));
+    }
+    if (answer.state !== 'accepted') {
+      throw new CodedError('NOT_DECIDED', `the proposal is ${answer.state}`);
+    }
+  }
+
+  #next(): number {
+    this.#messages += 1;
+    return this.#messages % 60;
+  }
+
+  async #submit(message: Uint8Array) {
+    const serving = this.#world.running.filter(({ enclave }) => enclave.serving);
+    const machine = serving[this.#messages % Math.max(1, serving.length)];
+    if (!machine) throw new CodedError('GONE', 'no node serves');
+    return this.#world.inside(machine, async ({ launch }) => {
+      const { manager } = launch;
+      if (!manager) throw new CodedError('GONE', 'the node is starting');
+      return manager.governance.submit(message);
+    });
+  }
+
+  /** Takes up what the first node says of the network it has founded. */
+  learnNetwork({ status }: Machine): boolean {
+    const { networkId, networkCertificate } = status;
+    if (typeof networkId !== 'string' || typeof networkCertificate !== 'string') return false;
+    this.networkId = networkId;
+    this.networkCertificatePem = networkCertificate;
+    return true;
+  }
+
+  /** The action that admits the node that runs on a machine. */
+  admissionOf({ status, owner }: Machine): Action {
+    const { nodeId: _nodeId, ...tuple } = status.node as Record<string, string>;
+    const publicKey = fromHex(tuple.publicKey as string) as Uint8Array;
+    const address = tuple.address as string;
+    const signature = signNodeTuple(owner.key, { address, publicKey });
+    return { name: 'add_node', args: { ...tuple, actorId: owner.actorId, signature } };
+  }
+
+  /** The action that removes a node. */
+  removalOf = (nodeId: NodeId): Action => ({ name: 'remove_node', args: { nodeId } });
+}
