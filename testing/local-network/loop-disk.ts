@@ -1,9 +1,7 @@
-import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCommand, run, undoLater } from './commands.ts';
-
-/** Room left free when a disk is filled, in bytes: less than a block of a load. */
-const leftFree = 0;
 
 /**
  * A small disk of its own: an ext4 file system in a file, mounted where a node keeps its data. It
@@ -23,7 +21,17 @@ export class LoopDisk {
     if (!existsSync('/dev/loop-control')) return 'there are no loop devices';
     if (!hasCommand('mkfs.ext4', '-V')) return 'mkfs.ext4 is missing: install e2fsprogs';
     if (!hasCommand('xfs_io', '-V')) return 'xfs_io is missing: install xfsprogs';
-    return undefined;
+    const probe = mkdtempSync(join(tmpdir(), 'concordat-disk-'));
+    try {
+      const disk = new LoopDisk(join(probe, 'disk'), { mebibytes: 8 });
+      disk.cutPower();
+      disk.close();
+      return undefined;
+    } catch (error) {
+      return `small disks do not work here: ${(error as Error).message}`;
+    } finally {
+      rmSync(probe, { recursive: true, force: true });
+    }
   }
 
   /** Makes a disk and mounts it. @throws LocalNetworkError COMMAND_FAILED */
@@ -50,7 +58,7 @@ export class LoopDisk {
   /** Takes all the room there is, by a file beside the others. */
   fill(): void {
     // In steps: what the file system says is free is not all to be had in one piece.
-    for (let at = 0; this.free > leftFree && at < 100; at += 1) {
+    for (let at = 0; this.free > 0 && at < 100; at += 1) {
       try {
         writeFileSync(this.#ballast(at), Buffer.alloc(Math.min(this.free, 1024 * 1024 * 8)));
       } catch (error) {

@@ -15,8 +15,8 @@ table ip cut {
 }`;
 
 /**
- * A network namespace for each node's host, joined by a bridge in one more, with the test process
- * at the bridge too. A cut is a firewall rule at the receiver, so that packets are lost as on a
+ * A network namespace for each node's host, and one more as the router between them and the test
+ * process. A cut is a firewall rule at the receiver, so that packets are lost as on a
  * real way, and TCP has to find out. Needs root, iproute2 and nftables.
  */
 export class NamespaceLinks implements Links {
@@ -30,7 +30,7 @@ export class NamespaceLinks implements Links {
     this.#subnet = subnet;
     this.#undo = undoLater(() => {
       for (const number of this.#numbers.values()) attempt(() => deleteNamespace(nameOf(number)));
-      attempt(() => deleteNamespace(switchName));
+      attempt(() => deleteNamespace(routerName));
     });
   }
 
@@ -40,9 +40,10 @@ export class NamespaceLinks implements Links {
     if (process.getuid?.() !== 0) return 'network namespaces need root';
     if (!hasCommand('ip', '-V')) return 'ip is missing: install iproute2';
     if (!hasCommand('nft', '-v')) return 'nft is missing: install nftables';
+    if (!hasCommand('sysctl', '-V')) return 'sysctl is missing: install procps';
     try {
-      run('ip', 'netns', 'add', nameOf(0));
-      run('ip', 'netns', 'delete', nameOf(0));
+      run('ip', 'netns', 'add', nameOf(99));
+      run('ip', 'netns', 'delete', nameOf(99));
       return undefined;
     } catch (error) {
       return `network namespaces do not work here: ${(error as Error).message}`;
@@ -66,25 +67,31 @@ export class NamespaceLinks implements Links {
   }
 
   #build(): void {
-    run('ip', 'netns', 'add', switchName);
-    run('ip', '-n', switchName, 'link', 'add', 'bridge0', 'type', 'bridge');
-    run('ip', '-n', switchName, 'link', 'set', 'bridge0', 'up');
+    run('ip', 'netns', 'add', routerName);
+    run('ip', 'netns', 'exec', routerName, 'sysctl', '--quiet', '--write', 'net.ipv4.ip_forward=1');
     for (const number of this.#numbers.values()) {
       const name = nameOf(number);
       run('ip', 'netns', 'add', name);
-      const peer = ['peer', 'name', `port${number}`, 'netns', switchName];
-      run('ip', '-n', name, 'link', 'add', 'wire', 'type', 'veth', ...peer);
-      run('ip', '-n', switchName, 'link', 'set', `port${number}`, 'master', 'bridge0', 'up');
-      run('ip', '-n', name, 'address', 'add', `${this.#address(number)}/24`, 'dev', 'wire');
-      run('ip', '-n', name, 'link', 'set', 'wire', 'up');
+      const ends = ['peer', 'name', `port${number}`, 'netns', routerName];
+      run('ip', '-n', name, 'link', 'add', 'wire', 'type', 'veth', ...ends);
+      this.#connect(number, ['-n', name], 'wire');
       run('ip', '-n', name, 'link', 'set', 'lo', 'up');
+      run('ip', '-n', name, 'route', 'add', 'default', 'via', this.#gateway(number));
       runWith(firewall, 'ip', 'netns', 'exec', name, 'nft', '-f', '-');
     }
-    const peer = ['peer', 'name', 'clients', 'netns', switchName];
-    run('ip', 'link', 'add', switchName, 'type', 'veth', ...peer);
-    run('ip', '-n', switchName, 'link', 'set', 'clients', 'master', 'bridge0', 'up');
-    run('ip', 'address', 'add', `${this.#subnet}.254/24`, 'dev', switchName);
-    run('ip', 'link', 'set', switchName, 'up');
+    const ends = ['peer', 'name', `port${clients}`, 'netns', routerName];
+    run('ip', 'link', 'add', routerName, 'type', 'veth', ...ends);
+    this.#connect(clients, [], routerName);
+    run('ip', 'route', 'add', `${this.#subnet}.0/24`, 'via', this.#gateway(clients));
+  }
+
+  /** Gives both ends of a wire to the router their addresses. */
+  #connect(number: number, where: readonly string[], device: string): void {
+    const port = `port${number}`;
+    run('ip', ...where, 'address', 'add', `${this.#address(number)}/30`, 'dev', device);
+    run('ip', ...where, 'link', 'set', device, 'up');
+    run('ip', '-n', routerName, 'address', 'add', `${this.#gateway(number)}/30`, 'dev', port);
+    run('ip', '-n', routerName, 'link', 'set', port, 'up');
   }
 
   readonly hostOf = (node: string): string => this.#address(this.#numberOf(node));
@@ -110,8 +117,13 @@ export class NamespaceLinks implements Links {
     this.#undo();
   }
 
+  /** Of four addresses each wire has, the second is the node's, the first the router's. */
   #address(number: number): string {
-    return `${this.#subnet}.${number}`;
+    return `${this.#subnet}.${4 * number + 2}`;
+  }
+
+  #gateway(number: number): string {
+    return `${this.#subnet}.${4 * number + 1}`;
   }
 
   #numberOf(node: string): number {
@@ -122,7 +134,9 @@ export class NamespaceLinks implements Links {
 }
 
 /** Also the name of the test process's end of its wire: at most 15 characters. */
-const switchName = `${prefix}${process.pid}-s`;
+const routerName = `${prefix}${process.pid}-r`;
+/** Number of the wire to the test process. */
+const clients = 0;
 const nameOf = (number: number): string => `${prefix}${process.pid}-${number}`;
 
 /** The wires of a namespace go with it, once no process is left in it. */
@@ -140,7 +154,7 @@ function sweep(): void {
     }
   };
   for (const name of names()) {
-    const [, pid] = /^cc(\d+)-(?:s|\d+)$/.exec(name) ?? [];
+    const [, pid] = /^cc(\d+)-(?:r|\d+)$/.exec(name) ?? [];
     if (pid !== undefined && !isAlive(Number(pid))) attempt(() => deleteNamespace(name));
   }
 }

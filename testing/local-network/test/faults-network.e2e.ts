@@ -35,14 +35,14 @@ async function survives(
   const startedMs = performance.now();
   try {
     cut();
-    for (const node of served) await run.progress(30, node);
+    for (const node of served) await run.progress(20, node);
     test.diagnostic(`served after ${Math.round(performance.now() - startedMs)} ms`);
     await sleep(Math.max(0, lastsMs - (performance.now() - startedMs)));
   } finally {
     links.heal();
   }
   const healedMs = performance.now();
-  for (const node of network.nodes) await run.progress(30, node);
+  for (const node of network.nodes) await run.progress(20, node);
   test.diagnostic(`all served ${Math.round(performance.now() - healedMs)} ms after the end of it`);
 }
 
@@ -107,7 +107,7 @@ test('a ring in which each node reaches a majority, but no two the same one, goe
 });
 
 test('a leader whose ways come and go loses nothing', { skip }, async () => {
-  for (let flap = 0; flap < 6; flap += 1) {
+  for (let flap = 0; flap < 4; flap += 1) {
     const leader = await network.leader();
     separate(
       links,
@@ -118,7 +118,7 @@ test('a leader whose ways come and go loses nothing', { skip }, async () => {
     links.heal();
     await sleep(250);
   }
-  for (const node of network.nodes) await run.progress(30, node);
+  for (const node of network.nodes) await run.progress(20, node);
 });
 
 test('what all clients saw through all of this has one explanation, and nothing is missing', {
