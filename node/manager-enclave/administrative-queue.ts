@@ -19,6 +19,7 @@ export interface Administered<Result> {
 
 /** A transaction that is placed and not yet final. */
 interface Waiting {
+  readonly height: Height;
   readonly view: View;
   readonly settle: (error?: ManagerError) => void;
   /** Lets the next transaction take its turn. */
@@ -42,7 +43,7 @@ export class AdministrativeQueue {
   readonly #onPlaced: (height: Height, announcement: Announcement) => void;
   readonly #onTakenBack: () => void;
   readonly #timeoutMs: number;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Set<Waiting>();
   #last: Promise<void> = Promise.resolve();
   #queued = 0;
 
@@ -109,20 +110,20 @@ export class AdministrativeQueue {
   #final(height: Height, view: View, settle: Waiting['settle']): Promise<void> {
     return new Promise((endTurn) => {
       const timer = setTimeout(() => {
-        settle(
-          new ManagerError('TRANSACTION_UNKNOWN', 'no majority in time; the outcome is not known'),
-        );
-        endTurn();
+        waiting.settle(unknown('no majority in time'));
       }, this.#timeoutMs);
-      this.#waiting.set(height, {
+      const waiting: Waiting = {
+        height,
         view,
         endTurn,
         settle: (error) => {
           clearTimeout(timer);
+          this.#waiting.delete(waiting);
           settle(error);
           endTurn();
         },
-      });
+      };
+      this.#waiting.add(waiting);
       this.committed(this.#log.committedHeight);
     });
   }
@@ -156,25 +157,25 @@ export class AdministrativeQueue {
 
   /** Blocks up to a height are final. */
   committed(height: Height): void {
-    for (const [at, { settle, view }] of this.#waiting) {
+    for (const { height: at, view, settle } of this.#waiting) {
       if (at > height) continue;
-      this.#waiting.delete(at);
-      settle(this.#log.viewAt(at) === view ? undefined : lost());
+      const committedView = this.#log.viewAt(at);
+      if (committedView === undefined) settle(unknown('its block is not at hand'));
+      else settle(committedView === view ? undefined : lost());
     }
   }
 
-  /** Blocks above a height are taken back. */
+  /**
+   * Blocks above a height are taken back. As long as nothing is committed in their place another
+   * node that has them may lead and commit them, so their fate stays open until then.
+   */
   rolledBack(height: Height): void {
-    for (const [at, { settle }] of this.#waiting) {
-      if (at <= height) continue;
-      this.#waiting.delete(at);
-      settle(lost());
-    }
+    for (const waiting of this.#waiting) if (waiting.height > height) waiting.endTurn();
   }
 
   /** This node leads no longer: what was placed may still commit, what waits is turned away. */
   leadershipLost(): void {
-    for (const { endTurn } of this.#waiting.values()) endTurn();
+    for (const { endTurn } of this.#waiting) endTurn();
   }
 }
 
@@ -188,6 +189,9 @@ const lost = (): ManagerError =>
     'TRANSACTION_LOST',
     'another leader took over before the transaction was committed; submit it again',
   );
+
+const unknown = (why: string): ManagerError =>
+  new ManagerError('TRANSACTION_UNKNOWN', `${why}; the outcome is not known`);
 
 /** Whether a governance change must start a new epoch: every change of actors or nodes (M12, M17). */
 export const startsEpoch = (effects: readonly GovernanceEffect[]): boolean =>
