@@ -32,6 +32,8 @@ export interface BenchNetworkOptions {
   readonly nodes?: number;
   /** Transactions of one batch; default 100, the paper's. */
   readonly batch?: number;
+  /** Other policies of the constitution. */
+  readonly policies?: Readonly<Record<string, unknown>>;
   /** Kept when given; else a temporary directory that is removed at the end. */
   readonly directory?: string;
   readonly progress?: SandboxProgress;
@@ -94,7 +96,7 @@ export class BenchNetwork {
           fresh: true,
           name: 'Measured consortium',
           adapters: options.adapters,
-          policies: { maxBatchTransactions: options.batch ?? 100 },
+          policies: { maxBatchTransactions: options.batch ?? 100, ...options.policies },
           genesisData: Object.fromEntries(data.map(([id]) => [id, genesisFile(id)])),
           basePort: firstPort,
           adjustConfig: (config, node) => adjustConfig(withImages(config, images), node),
@@ -161,6 +163,14 @@ export class BenchNetwork {
       pids.set(source === 'manager' ? 'manager' : 'worker', pid);
     }
     return pids;
+  }
+
+  /** How often any node has logged an event. */
+  logged(event: string): number {
+    const logs = this.sandbox.nodes.map(({ name }) =>
+      readFileSync(this.sandbox.layout.nodeLog(name), 'utf8'),
+    );
+    return logs.reduce((sum, log) => sum + log.split(`"event":"${event}"`).length - 1, 0);
   }
 
   /** Bytes of one node's ledger. */

@@ -5,6 +5,7 @@ import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
 import { loadAverage } from './process-figures.ts';
 import { renderSection } from './report.ts';
+import { auditSection, renderAudit } from './sections/audit-section.ts';
 import {
   type ConsensusPart,
   consensusParts,
@@ -12,6 +13,7 @@ import {
 } from './sections/consensus-section.ts';
 import { keyValueSection } from './sections/key-value-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
+import { memorySection, renderMemory } from './sections/memory-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
 import { transferSection } from './sections/transfer-section.ts';
 
@@ -41,6 +43,14 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   consensus: async (options) => {
     const figures = await consensusSection(options, options.parts);
     return { figures, text: renderConsensus(figures) };
+  },
+  memory: async (options) => {
+    const figures = await memorySection(options);
+    return { figures, text: renderMemory(figures) };
+  },
+  audit: async (options) => {
+    const figures = await auditSection(options);
+    return { figures, text: renderAudit(figures) };
   },
 };
 const names = Object.keys(sections);

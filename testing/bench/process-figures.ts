@@ -22,11 +22,17 @@ export const parentOf = (stat: string): number =>
 export const peakBytesOf = (status: string): number =>
   Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 
+/** Present resident memory from the text of `/proc/<pid>/status`, bytes; 0 without the line. */
+export const residentBytesOf = (status: string): number =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+
 /** What a process and those it started have used. */
 export interface ProcessFigures {
   readonly cpuMicros: number;
-  /** The largest of them. */
+  /** The largest of them, at its largest. */
   readonly peakBytes: number;
+  /** The largest of them now. */
+  readonly residentBytes: number;
 }
 
 /**
@@ -36,11 +42,14 @@ export interface ProcessFigures {
 export function figuresOf(pid: number, others: readonly number[] = []): ProcessFigures {
   let cpuMicros = 0;
   let peakBytes = 0;
+  let residentBytes = 0;
   for (const member of withDescendants(pid, others)) {
     cpuMicros += cpuMicrosOf(read(member, 'stat')) ?? 0;
-    peakBytes = Math.max(peakBytes, peakBytesOf(read(member, 'status')));
+    const status = read(member, 'status');
+    peakBytes = Math.max(peakBytes, peakBytesOf(status));
+    residentBytes = Math.max(residentBytes, residentBytesOf(status));
   }
-  return { cpuMicros, peakBytes };
+  return { cpuMicros, peakBytes, residentBytes };
 }
 
 function withDescendants(pid: number, others: readonly number[]): readonly number[] {

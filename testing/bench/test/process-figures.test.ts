@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { cpuMicrosOf, figuresOf, parentOf, peakBytesOf } from '../process-figures.ts';
+import {
+  cpuMicrosOf,
+  figuresOf,
+  parentOf,
+  peakBytesOf,
+  residentBytesOf,
+} from '../process-figures.ts';
 
 const stat =
   '4242 (odd) name (x)) S 17 4242 4242 0 -1 4194560 9000 0 0 0 150 50 7 9 20 0 11 0 1000 1 2';
@@ -16,9 +22,10 @@ describe('figures of processes', () => {
     assert.equal(cpuMicrosOf('4242 (cut'), undefined);
   });
 
-  it('reads the peak of resident memory', () => {
+  it('reads resident memory, at its peak and now', () => {
     assert.equal(peakBytesOf('VmPeak:\t  900 kB\nVmHWM:\t  512 kB\nVmRSS:\t 400 kB\n'), 512 * 1024);
     assert.equal(peakBytesOf(''), 0);
+    assert.equal(residentBytesOf('VmHWM:\t  512 kB\nVmRSS:\t 400 kB\n'), 400 * 1024);
   });
 
   it('measures this very process', { skip: process.platform !== 'linux' }, () => {
@@ -28,5 +35,6 @@ describe('figures of processes', () => {
     const after = figuresOf(process.pid);
     assert.ok(after.cpuMicros > before.cpuMicros);
     assert.ok(after.peakBytes > 10 * 1024 * 1024);
+    assert.ok(after.residentBytes <= after.peakBytes);
   });
 });
