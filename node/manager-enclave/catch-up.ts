@@ -35,7 +35,7 @@ export class CatchUp implements SnapshotDuties {
     return this.#node.snapshots.chunk(digest, index);
   }
 
-  store(chunk: ReceivedChunk): Promise<void> {
+  store(chunk: ReceivedChunk): Promise<boolean> {
     return this.#install.store(chunk);
   }
 

@@ -40,20 +40,23 @@ export class SnapshotInstall {
 
   /**
    * Stores the next chunk; resolves once it is on the disk. The first one of another snapshot
-   * replaces what was stored before.
+   * replaces what was stored before. False for a chunk that was on its way when the one before it
+   * was refused: it is passed over.
    * @throws ManagerError SNAPSHOT_CORRUPT with height and reason; HOST_FAULT
    */
-  async store({ position, index, bytes }: ReceivedChunk): Promise<void> {
+  async store({ position, index, bytes }: ReceivedChunk): Promise<boolean> {
     if (index === 0) {
       this.giveUp();
       this.#incoming = this.#begin(position, bytes);
-      return;
+      return true;
     }
-    const incoming = this.#incoming as Incoming;
-    assert(incoming?.position.digest === position.digest, 'chunks of one snapshot, in order');
-    assert(incoming.writer.written === index - 1, 'each chunk once, in order');
+    const incoming = this.#incoming;
+    if (incoming?.position.digest !== position.digest || incoming.writer.written !== index - 1) {
+      return false;
+    }
     holds(position.height, () => requireChunk(incoming.manifest, index, bytes));
     await incoming.writer.add(bytes);
+    return true;
   }
 
   #begin(position: SnapshotPosition, bytes: Uint8Array): Incoming {
@@ -74,7 +77,7 @@ export class SnapshotInstall {
    */
   async finish(): Promise<StoredSnapshot> {
     const incoming = this.#incoming;
-    assert(incoming, 'a snapshot has been stored');
+    assert(incoming, 'what is restored was stored');
     this.#incoming = undefined;
     return incoming.writer.finish(incoming.manifest);
   }

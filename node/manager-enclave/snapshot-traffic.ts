@@ -12,10 +12,11 @@ export interface SnapshotDuties {
    */
   chunk(digest: string, index: number): Promise<Uint8Array | undefined>;
   /**
-   * Stores a chunk of a snapshot that another node sends.
+   * Stores a chunk of a snapshot that another node sends; false when it is passed over, since one
+   * before it was refused.
    * @throws CodedError when it is not what the snapshot's digest names, or cannot be stored
    */
-  store(chunk: ReceivedChunk): Promise<void>;
+  store(chunk: ReceivedChunk): Promise<boolean>;
   /**
    * Makes the state of a snapshot that was stored whole the one of this node, durably.
    * @throws CodedError and leaves a node that cannot go on
@@ -69,7 +70,7 @@ export class SnapshotTraffic {
   async #store(chunk: ReceivedChunk): Promise<void> {
     const { position, index } = chunk;
     try {
-      await this.#duties.store(chunk);
+      if (!(await this.#duties.store(chunk))) return;
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#duties.onRefused(position, error);
