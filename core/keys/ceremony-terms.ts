@@ -1,20 +1,21 @@
 import { sha256 } from '@concordat/crypto';
-import { assert, type Digest, isHex64, utf8 } from '@concordat/std';
+import { type Digest, emptyBytes, equalBytes, isHex64, toHex } from '@concordat/std';
+import { KeysError } from './errors.ts';
 import { joinFields } from './hash-to-group.ts';
 import { maxHolders } from './polynomial.ts';
-import type { Element } from './ristretto.ts';
+import { type Element, sameEncoding, toElement } from './ristretto.ts';
 
 /** Someone who will hold a share of the key. */
 export interface Receiver {
   /** 1 to 255, distinct: where the holder's share lies on the polynomial. */
   readonly index: number;
-  /** Name of the actor. */
+  /** Who it is, distinct, 1 to 128 characters: an actor holds one share, never two. */
   readonly actor: string;
-  /** What shares are encrypted to: e·B, of which only the actor's enclaves know e. */
+  /** What shares are encrypted to: e·B, of which only the actor's enclaves know e; distinct. */
   readonly encryptionKey: Element;
 }
 
-/** Someone who deals: in a fresh key every receiver, in a resharing the holders of the old key. */
+/** Someone who deals: in a fresh key receivers, in a resharing holders of the old key. */
 export interface Dealer {
   readonly index: number;
   readonly actor: string;
@@ -24,7 +25,8 @@ export interface Dealer {
 
 /**
  * What everybody must agree on before a key is dealt. Every proof and every encrypted share is bound
- * to the identity of these terms, so nothing of one ceremony means anything in another.
+ * to the identity of these terms, so nothing of one ceremony means anything in another. Never changed
+ * once made.
  */
 export interface CeremonyTerms {
   /** 64 lowercase hex digits. */
@@ -43,21 +45,18 @@ export interface CeremonyTerms {
 export const dealersNeeded = ({ reshares, threshold }: CeremonyTerms): number =>
   reshares ? reshares.threshold : threshold;
 
+const identities = new WeakMap<CeremonyTerms, Digest>();
+
 /**
  * The identity of a ceremony and, of a fresh key, of the key: SHA-256 over all of its terms.
- * Asserts that indices are distinct and thresholds can be met.
+ * @throws KeysError INVALID_TERMS: names, indices or keys are not distinct or no such, thresholds
+ *   cannot be met, dealers have no part in it. Terms read from a ledger are foreign.
  */
 export function ceremonyIdOf(terms: CeremonyTerms): Digest {
+  const known = identities.get(terms);
+  if (known) return known;
+  requireTerms(terms);
   const { networkId, openedAt, threshold, receivers, dealers, reshares } = terms;
-  assert(isHex64(networkId), 'network identity is 64 lowercase hex digits');
-  requireHolders(receivers);
-  requireHolders(dealers);
-  assert(threshold >= 1 && threshold <= receivers.length, `threshold ${threshold}`);
-  assert(dealersNeeded(terms) <= dealers.length, 'there are as many dealers as it needs');
-  const resharing = dealers.every(
-    ({ verificationKey }) => (verificationKey !== undefined) === (reshares !== undefined),
-  );
-  assert(resharing, 'dealers have a share to deal on exactly in a resharing');
   const fields: (Uint8Array | string | number)[] = [
     'concordat key ceremony v1',
     networkId,
@@ -67,18 +66,103 @@ export function ceremonyIdOf(terms: CeremonyTerms): Digest {
   for (const { index, actor, encryptionKey } of receivers) fields.push(index, actor, encryptionKey);
   fields.push(dealers.length);
   for (const { index, actor, verificationKey } of dealers) {
-    fields.push(index, actor, verificationKey ?? utf8(''));
+    fields.push(index, actor, verificationKey ?? emptyBytes);
   }
   if (reshares) fields.push(reshares.keyId, reshares.threshold);
-  return sha256(joinFields(...fields));
+  const id = sha256(joinFields(...fields));
+  identities.set(terms, id);
+  return id;
 }
 
-function requireHolders(holders: readonly { readonly index: number }[]): void {
-  assert(holders.length >= 1 && holders.length <= maxHolders, `${holders.length} holders`);
-  const indices = holders.map(({ index }) => index);
-  assert(new Set(indices).size === indices.length, 'indices are distinct');
-  assert(
-    indices.every((index) => Number.isInteger(index) && index >= 1 && index <= maxHolders),
-    'indices are 1 to 255',
-  );
+/** What a dealer signs with: its encryption key, or in a resharing the share it deals on. */
+export function authorKeyOf(terms: CeremonyTerms, dealer: number): Element | undefined {
+  const place = terms.dealers.find(({ index }) => index === dealer);
+  if (!place || terms.reshares) return place?.verificationKey;
+  return terms.receivers.find(({ index }) => index === dealer)?.encryptionKey;
 }
+
+const invalid = (why: string): KeysError => new KeysError('INVALID_TERMS', `ceremony: ${why}`);
+
+function requireTerms(terms: CeremonyTerms): void {
+  const { networkId, openedAt, threshold, receivers, dealers, reshares } = terms;
+  if (!isHex64(networkId)) throw invalid('the network is not named by 64 lowercase hex digits');
+  if (!Number.isSafeInteger(openedAt) || openedAt < 0) throw invalid(`opened at ${openedAt}`);
+  requireHolders(receivers, 'receivers');
+  requireHolders(dealers, 'dealers');
+  if (requireElements(receivers.map(({ encryptionKey }) => encryptionKey)) < receivers.length) {
+    throw invalid('two receivers have one key');
+  }
+  requireThreshold(threshold, receivers.length);
+  if (reshares) {
+    if (reshares.keyId.length !== 32) throw invalid('the key it reshares is not named');
+    requireElements(dealers.map(({ verificationKey }) => verificationKey));
+  } else if (!dealers.every((dealer) => isReceiver(receivers, dealer))) {
+    throw invalid('a dealer of a fresh key is not one of its receivers');
+  }
+  requireThreshold(dealersNeeded(terms), dealers.length);
+}
+
+function requireThreshold(threshold: number, of: number): void {
+  if (Number.isInteger(threshold) && threshold >= 1 && threshold <= of) return;
+  throw invalid(`threshold ${threshold} of ${of}`);
+}
+
+function requireHolders(
+  holders: readonly { readonly index: number; readonly actor: string }[],
+  what: string,
+): void {
+  if (holders.length < 1 || holders.length > maxHolders) {
+    throw invalid(`${holders.length} ${what}`);
+  }
+  for (const { index, actor } of holders) {
+    if (!Number.isInteger(index) || index < 1 || index > maxHolders) {
+      throw invalid(`index ${index} among the ${what}`);
+    }
+    if (actor.length < 1 || actor.length > 128) throw invalid(`an actor of ${what} has no name`);
+  }
+  const isDistinct = (values: readonly unknown[]): boolean =>
+    new Set(values).size === values.length;
+  if (!isDistinct(holders.map(({ index }) => index))) throw invalid(`an index of ${what} twice`);
+  if (!isDistinct(holders.map(({ actor }) => actor))) throw invalid(`an actor of ${what} twice`);
+}
+
+/** How many different ones there are: verification keys of a threshold of 1 are all the same. */
+function requireElements(elements: readonly (Uint8Array | undefined)[]): number {
+  const seen = new Set<string>();
+  for (const element of elements) {
+    try {
+      seen.add(toHex(toElement(element ?? emptyBytes)));
+    } catch (error) {
+      if (error instanceof KeysError) throw invalid('a key in it is no element');
+      throw error;
+    }
+  }
+  return seen.size;
+}
+
+const isReceiver = (
+  receivers: readonly Receiver[],
+  { index, actor, verificationKey }: Dealer,
+): boolean =>
+  verificationKey === undefined &&
+  receivers.some((receiver) => receiver.index === index && receiver.actor === actor);
+
+/**
+ * Whether terms of a resharing are about this very sharing of the key: its identity, its threshold,
+ * and of every dealer the verification key that follows from it.
+ */
+export const resharesTheKey = (
+  { reshares, dealers }: CeremonyTerms,
+  key: {
+    readonly id: Digest;
+    readonly threshold: number;
+    verificationKey(index: number): Element | undefined;
+  },
+): boolean =>
+  reshares !== undefined &&
+  reshares.threshold === key.threshold &&
+  equalBytes(reshares.keyId, key.id) &&
+  dealers.every(({ index, verificationKey }) => {
+    const expected = key.verificationKey(index);
+    return expected && verificationKey && sameEncoding(expected, verificationKey);
+  });

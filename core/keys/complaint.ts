@@ -57,7 +57,7 @@ export function createComplaint(
 
 /**
  * Looks at the share that a complaint lays open. Everybody comes to the same judgement.
- * @throws KeysError INVALID_COMPLAINT when it is not about this dealing or not proved
+ * @throws KeysError INVALID_COMPLAINT when it is not about this dealing or not proved, INVALID_TERMS
  */
 export function judge(terms: CeremonyTerms, dealing: Dealing, complaint: Complaint): Judgement {
   const { dealer, accuser, shared, proof } = complaint;
@@ -71,6 +71,7 @@ export function judge(terms: CeremonyTerms, dealing: Dealing, complaint: Complai
     const why = `the complaint of ${accuser} about ${dealer} does not hold`;
     throw new KeysError('INVALID_COMPLAINT', why, { accuser, dealer });
   }
+  // The proof says that this is the point the sealed share was to be opened with.
   const value = openWith(terms, dealing, { index: accuser, shared });
   return value && isValueDealt(dealing, accuser, value) ? 'accuser' : 'dealer';
 }
@@ -87,6 +88,7 @@ export function decodeComplaint(bytes: Uint8Array): Complaint {
   const reader = new BinaryReader(bytes, 1);
   const dealer = reader.u8();
   const accuser = reader.u8();
+  if (dealer < 1 || accuser < 1) throw new KeysError('MALFORMED', 'a complaint of or about 0');
   const shared = toElement(reader.raw(groupBytes));
   return { dealer, accuser, shared, proof: Uint8Array.from(reader.raw(equalityProofBytes)) };
 }

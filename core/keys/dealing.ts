@@ -1,21 +1,22 @@
 import { aeadOpen, aeadSeal, aeadTagBytes, CryptoError, hkdfSha256 } from '@concordat/crypto';
-import { BinaryReader, BinaryWriter, DecodeError, type Digest, emptyBytes } from '@concordat/std';
+import {
+  BinaryReader,
+  BinaryWriter,
+  concatBytes,
+  DecodeError,
+  type Digest,
+  emptyBytes,
+} from '@concordat/std';
 import type { CeremonyTerms, Receiver } from './ceremony-terms.ts';
-import { ceremonyIdOf } from './ceremony-terms.ts';
+import { authorKeyOf, ceremonyIdOf } from './ceremony-terms.ts';
 import { KeysError } from './errors.ts';
 import { joinFields } from './hash-to-group.ts';
 import { isKnowledgeProven, knowledgeProofBytes, proveKnowledge } from './knowledge-proof.ts';
-import {
-  commitmentsTo,
-  drawPolynomial,
-  erasePolynomial,
-  imageAt,
-  maxHolders,
-  valueAt,
-} from './polynomial.ts';
+import { commitmentsTo, drawPolynomial, erasePolynomial, imageAt, valueAt } from './polynomial.ts';
 import {
   drawScalar,
   type Element,
+  erase,
   groupBytes,
   type Scalar,
   sameEncoding,
@@ -26,6 +27,7 @@ import {
   toElement,
   toScalar,
 } from './ristretto.ts';
+import { finishSteps, type Steps } from './steps.ts';
 
 /** Bytes of one encrypted share. */
 export const sealedShareBytes = groupBytes + aeadTagBytes;
@@ -46,56 +48,102 @@ export interface Dealing {
   readonly ephemeralProof: Uint8Array;
   /** One a receiver, in the order of the terms; 48 bytes each. */
   readonly sealedShares: readonly Uint8Array[];
+  /**
+   * That the author made all of this: else whoever carries a dealing could change a sealed share, and
+   * have an honest dealer thrown out. By the dealer's decryption key, or the share it deals on.
+   */
+  readonly authorProof: Uint8Array;
+}
+
+/** Who deals. */
+export interface DealingAuthor {
+  readonly dealer: number;
+  /** The dealer's decryption key; in a resharing its share of the key, which is dealt on. */
+  readonly authorKey: Scalar;
 }
 
 /**
  * Deals a fresh secret, or on the dealer's share of the key that is reshared.
- * @param dealt.secret the dealer's share, in a resharing only
+ * @throws KeysError INVALID_TERMS, INVALID_DEALING when the dealer is not one of the terms
  */
-export function createDealing(
+export const createDealing = (
   terms: CeremonyTerms,
-  dealt: { readonly dealer: number; readonly secret?: Scalar },
+  author: DealingAuthor,
   entropy: (bytes: number) => Uint8Array,
-): Dealing {
-  const { dealer, secret } = dealt;
+): Dealing => finishSteps(createDealingSteps(terms, author, entropy));
+
+/** {@link createDealing} in steps, one a receiver. */
+export function* createDealingSteps(
+  terms: CeremonyTerms,
+  { dealer, authorKey }: DealingAuthor,
+  entropy: (bytes: number) => Uint8Array,
+): Steps<Dealing> {
+  requirePlace(terms, dealer, timesBase(authorKey));
+  const secret = terms.reshares && authorKey;
   const polynomial = drawPolynomial(terms.threshold, entropy, secret);
-  const commitments = commitmentsTo(polynomial);
-  const r = drawScalar(entropy(scalarEntropyBytes));
-  const ephemeral = timesBase(r);
-  const contexts = contextsOf(terms, dealer);
-  const [first] = polynomial.coefficients as [Scalar];
-  const sealedShares = terms.receivers.map((receiver) => {
-    const value = valueAt(polynomial, receiver.index);
-    const shared = times(r, receiver.encryptionKey);
-    const key = shareKey(contexts.id, { dealer, ephemeral }, receiver, shared);
-    const sealed = aeadSeal(key, shareNonce, emptyBytes, value);
-    value.fill(0);
-    return sealed;
-  });
-  const dealing = {
-    dealer,
-    commitments,
-    secretProof: proveKnowledge(
-      first,
-      { image: commitments[0] as Element, context: contexts.secret },
-      entropy(scalarEntropyBytes),
-    ),
-    ephemeral,
-    ephemeralProof: proveKnowledge(
-      r,
-      { image: ephemeral, context: contexts.ephemeral },
-      entropy(scalarEntropyBytes),
-    ),
-    sealedShares,
+  const r = drawScalarFrom(entropy);
+  try {
+    const commitments = commitmentsTo(polynomial);
+    const ephemeral = timesBase(r);
+    const contexts = contextsOf(terms, dealer);
+    const prove = (known: Scalar, image: Element, context: Uint8Array): Uint8Array => {
+      const entropy64 = entropy(scalarEntropyBytes);
+      const proof = proveKnowledge(known, { image, context }, entropy64);
+      erase(entropy64);
+      return proof;
+    };
+    const sealedShares: Uint8Array[] = [];
+    for (const receiver of terms.receivers) {
+      const value = valueAt(polynomial, receiver.index);
+      const shared = times(r, receiver.encryptionKey);
+      const key = shareKey(contexts.id, { dealer, ephemeral }, receiver, shared);
+      sealedShares.push(aeadSeal(key, shareNonce, emptyBytes, value));
+      erase(value, shared, key);
+      yield;
+    }
+    const [first] = polynomial.coefficients as [Scalar];
+    const body = {
+      dealer,
+      commitments,
+      secretProof: prove(first, commitments[0] as Element, contexts.secret),
+      ephemeral,
+      ephemeralProof: prove(r, ephemeral, contexts.ephemeral),
+      sealedShares,
+    };
+    return signDealing(terms, body, { authorKey, entropy64: entropy(scalarEntropyBytes) });
+  } finally {
+    erasePolynomial(polynomial);
+    erase(r);
+  }
+}
+
+/** A dealing as its author vouches for it. */
+export function signDealing(
+  terms: CeremonyTerms,
+  body: Omit<Dealing, 'authorProof'>,
+  author: { readonly authorKey: Scalar; readonly entropy64: Uint8Array },
+): Dealing {
+  const { authorKey, entropy64 } = author;
+  const statement = {
+    image: timesBase(authorKey),
+    context: authorContext(ceremonyIdOf(terms), body),
   };
-  erasePolynomial(polynomial);
-  r.fill(0);
-  return dealing;
+  const authorProof = proveKnowledge(authorKey, statement, entropy64);
+  erase(entropy64);
+  return { ...body, authorProof };
+}
+
+function requirePlace(terms: CeremonyTerms, dealer: number, authorImage: Element): void {
+  ceremonyIdOf(terms);
+  const expected = authorKeyOf(terms, dealer);
+  if (expected && sameEncoding(expected, authorImage)) return;
+  throw invalid(dealer, 'its author is not that dealer');
 }
 
 /**
- * Checks everything about a dealing that is public.
- * @throws KeysError INVALID_DEALING with the dealer
+ * Checks everything about a dealing that can be checked in the same time however many receivers there
+ * are: form, proofs, author. Whether the sealed shares lie on the polynomial their receivers check.
+ * @throws KeysError INVALID_DEALING with the dealer, INVALID_TERMS
  */
 export function requireDealing(terms: CeremonyTerms, dealing: Dealing): void {
   const { dealer, commitments, ephemeral, sealedShares } = dealing;
@@ -121,6 +169,11 @@ export function requireDealing(terms: CeremonyTerms, dealing: Dealing): void {
   if (!isKnowledgeProven(known, dealing.ephemeralProof)) {
     throw invalid(dealer, 'its ephemeral key is not proved');
   }
+  const author = authorKeyOf(terms, dealer) as Element;
+  const signed = { image: author, context: authorContext(contexts.id, dealing) };
+  if (!isKnowledgeProven(signed, dealing.authorProof)) {
+    throw invalid(dealer, 'it is not as its author made it');
+  }
 }
 
 const invalid = (dealer: number, why: string): KeysError =>
@@ -135,10 +188,10 @@ export function openDealtValue(
   dealing: Dealing,
   receiver: { readonly index: number; readonly decryptionKey: Scalar },
 ): Scalar | undefined {
-  return openWith(terms, dealing, {
-    index: receiver.index,
-    shared: times(receiver.decryptionKey, dealing.ephemeral),
-  });
+  const shared = times(receiver.decryptionKey, dealing.ephemeral);
+  const value = openWith(terms, dealing, { index: receiver.index, shared });
+  erase(shared);
+  return value;
 }
 
 /** The value behind a shared point that was made public by a complaint, or found by the receiver. */
@@ -151,12 +204,16 @@ export function openWith(
   const receiver = terms.receivers[at];
   const sealed = dealing.sealedShares[at];
   if (!receiver || !sealed) return undefined;
+  const key = shareKey(ceremonyIdOf(terms), dealing, receiver, shared);
+  let opened: Uint8Array | undefined;
   try {
-    const key = shareKey(ceremonyIdOf(terms), dealing, receiver, shared);
-    return toScalar(aeadOpen(key, shareNonce, emptyBytes, sealed));
+    opened = aeadOpen(key, shareNonce, emptyBytes, sealed);
+    return toScalar(opened);
   } catch (error) {
     if (error instanceof CryptoError || error instanceof KeysError) return undefined;
     throw error;
+  } finally {
+    erase(key, opened);
   }
 }
 
@@ -164,8 +221,14 @@ export function openWith(
 export const isValueDealt = ({ commitments }: Dealing, index: number, value: Scalar): boolean =>
   sameEncoding(timesBase(value), imageAt(commitments, index));
 
-/** Bytes: u8 1, u8 dealer, u8 count and commitments, proofs and ephemeral, u8 count and shares. */
-export function encodeDealing(dealing: Dealing): Uint8Array {
+/**
+ * Bytes: u8 1, u8 dealer, u8 count and commitments, proof, ephemeral, proof, u8 count and shares, the
+ * author's proof.
+ */
+export const encodeDealing = (dealing: Dealing): Uint8Array =>
+  concatBytes(encodeBody(dealing), dealing.authorProof);
+
+function encodeBody(dealing: Omit<Dealing, 'authorProof'>): Uint8Array {
   const { dealer, commitments, secretProof, ephemeral, ephemeralProof, sealedShares } = dealing;
   const writer = new BinaryWriter().u8(1).u8(dealer).u8(commitments.length);
   for (const commitment of commitments) writer.raw(commitment);
@@ -189,10 +252,11 @@ export function decodeDealing(bytes: Uint8Array): Dealing {
       ephemeral: toElement(reader.raw(groupBytes)),
       ephemeralProof: take(knowledgeProofBytes),
       sealedShares: list(() => take(sealedShareBytes)),
+      authorProof: take(knowledgeProofBytes),
     };
     reader.end();
-    if (dealer < 1 || dealer > maxHolders || dealing.commitments.length === 0) {
-      throw new KeysError('MALFORMED', 'a dealing without dealer or commitments');
+    if (dealer < 1 || dealing.commitments.length === 0 || dealing.sealedShares.length === 0) {
+      throw new KeysError('MALFORMED', 'a dealing without dealer, commitments or shares');
     }
     return dealing;
   } catch (error) {
@@ -212,6 +276,16 @@ function shareKey(
 ): Uint8Array {
   const info = joinFields('concordat dealt share v1', id, dealer, index, ephemeral, encryptionKey);
   return hkdfSha256(shared, emptyBytes, info, 32);
+}
+
+const authorContext = (id: Digest, body: Omit<Dealing, 'authorProof'>): Uint8Array =>
+  sha512(joinFields('concordat dealing v1', id, encodeBody(body)));
+
+function drawScalarFrom(entropy: (bytes: number) => Uint8Array): Scalar {
+  const bytes = entropy(scalarEntropyBytes);
+  const scalar = drawScalar(bytes);
+  erase(bytes);
+  return scalar;
 }
 
 function contextsOf(terms: CeremonyTerms, dealer: number) {

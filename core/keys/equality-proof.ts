@@ -5,6 +5,7 @@ import {
   addElements,
   drawScalar,
   type Element,
+  erase,
   groupBytes,
   isIdentity,
   multiplyScalars,
@@ -18,6 +19,7 @@ import {
 
 /** That `secret·base = image` and `secret·otherBase = otherImage` for one secret. */
 export interface EqualityStatement {
+  /** Not hashed into the proof (RFC 9497 has one for all): never let a prover choose it. */
   readonly base: Element;
   readonly image: Element;
   readonly otherBase: Element;
@@ -56,8 +58,9 @@ export function proveEquality(
     first: times(nonce, statement.base),
     second: times(nonce, composite),
   });
-  const response = subtractScalars(nonce, multiplyScalars(challenge, secret));
-  nonce.fill(0);
+  const product = multiplyScalars(challenge, secret);
+  const response = subtractScalars(nonce, product);
+  erase(nonce, product);
   return concatBytes(challenge, response);
 }
 

@@ -1,4 +1,10 @@
-export { Ceremony, type CeremonyDeadlines, type CeremonyPhase } from './ceremony.ts';
+export {
+  Ceremony,
+  type CeremonyDeadlines,
+  type CeremonyPhase,
+  type CeremonyProgress,
+  type Resumption,
+} from './ceremony.ts';
 export {
   type CeremonyTerms,
   ceremonyIdOf,
@@ -15,16 +21,47 @@ export {
   judge,
 } from './complaint.ts';
 export {
+  type Confirmation,
+  createConfirmation,
+  dealingDigest,
+  decodeConfirmation,
+  encodeConfirmation,
+  requireConfirmation,
+} from './confirmation.ts';
+export {
   createDealing,
+  createDealingSteps,
   type Dealing,
+  type DealingAuthor,
   decodeDealing,
   encodeDealing,
   requireDealing,
 } from './dealing.ts';
 export { KeysError, type KeysErrorCode } from './errors.ts';
 export {
+  createHolderKey,
+  type HolderKey,
+  type HolderKeyOwner,
+  proveHolderKey,
+  requireHolderKey,
+} from './holder-key.ts';
+export { maxHolders } from './polynomial.ts';
+export {
+  decodeRecoveryShare,
+  encodeRecoveryShare,
+  maxRecoveryFileLength,
+  minPassphraseBytes,
+  openRecoveryShare,
+  type RecoveryOpener,
+  type RecoveryShare,
+  type RecoveryShareName,
+  recoverySaltBytes,
+  sealRecoveryShare,
+} from './recovery-share.ts';
+export {
   drawScalar,
   type Element,
+  erase,
   groupBytes,
   type Scalar,
   scalarEntropyBytes,
@@ -42,6 +79,7 @@ export {
   wrapSessionKey,
 } from './session-key-wrap.ts';
 export { type SessionKey, SessionKeyring, type SessionKeySource } from './session-keyring.ts';
+export { finishSteps, type Steps } from './steps.ts';
 export {
   type CombinationKey,
   combineDecryptionShares,
@@ -60,9 +98,13 @@ export {
 export {
   decodeThresholdKey,
   encodeThresholdKey,
+  keySteps,
   publicKeyOf,
   type Received,
   receiveShare,
+  receiveSteps,
+  type ShareReceiver,
   type ThresholdKey,
   verificationKeyOf,
+  verificationKeysOf,
 } from './threshold-key.ts';

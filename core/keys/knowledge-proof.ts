@@ -5,6 +5,7 @@ import {
   addScalars,
   drawScalar,
   type Element,
+  erase,
   groupBytes,
   isIdentity,
   multiplyScalars,
@@ -39,8 +40,9 @@ export function proveKnowledge(
   const nonce = drawScalar(entropy64);
   const commitment = timesBase(nonce);
   const challenge = challengeOf(statement, commitment);
-  const response = addScalars(nonce, multiplyScalars(challenge, secret));
-  nonce.fill(0);
+  const product = multiplyScalars(challenge, secret);
+  const response = addScalars(nonce, product);
+  erase(nonce, product);
   return concatBytes(commitment, response);
 }
 

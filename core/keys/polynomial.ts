@@ -4,16 +4,17 @@ import {
   addScalars,
   drawScalar,
   type Element,
+  erase,
   invertScalar,
   multiplyScalars,
   type Scalar,
   scalarEntropyBytes,
   scalarOf,
   subtractScalars,
-  sumOfElements,
   times,
   timesBase,
 } from './ristretto.ts';
+import { additionsPerStep, finishSteps, multiplicationsPerStep, type Steps } from './steps.ts';
 
 /** Most holders of a key, and so the highest index and threshold. */
 export const maxHolders = 255;
@@ -53,44 +54,59 @@ export function valueAt({ coefficients }: Polynomial, index: number): Scalar {
   const x = scalarOf(index);
   let value = scalarOf(0);
   for (let at = coefficients.length - 1; at >= 0; at--) {
-    value = addScalars(multiplyScalars(value, x), coefficients[at] as Scalar);
+    const product = multiplyScalars(value, x);
+    erase(value);
+    value = addScalars(product, coefficients[at] as Scalar);
+    erase(product);
   }
   return value;
 }
 
 /** Zeroes the coefficients. */
-export function erasePolynomial({ coefficients }: Polynomial): void {
-  for (const coefficient of coefficients) coefficient.fill(0);
-}
+export const erasePolynomial = ({ coefficients }: Polynomial): void => erase(...coefficients);
 
 /** What a dealer publishes of its polynomial: each coefficient times the generator (Feldman 1987). */
 export const commitmentsTo = ({ coefficients }: Polynomial): Element[] =>
   coefficients.map(timesBase);
 
 /** The polynomial's value at an index, times the generator, from its commitments alone. */
-export function imageAt(commitments: readonly Element[], index: number): Element {
+export const imageAt = (commitments: readonly Element[], index: number): Element =>
+  finishSteps(imageSteps(commitments, index));
+
+/** {@link imageAt} in steps. */
+export function* imageSteps(commitments: readonly Element[], index: number): Steps<Element> {
   requireIndex(index);
   const x = scalarOf(index);
   let image = commitments.at(-1) as Element;
   for (let at = commitments.length - 2; at >= 0; at--) {
     image = addElements(times(x, image), commitments[at] as Element);
+    if (at % multiplicationsPerStep === 0) yield;
   }
   return image;
 }
 
-/** Commitments to the weighted sum of polynomials of one degree; without weights, to their sum. */
-export function combinedCommitments(
+/**
+ * Commitments to the weighted sum of polynomials of one degree, in steps; without weights, to their
+ * sum.
+ */
+export function* combinedCommitments(
   dealt: readonly { readonly commitments: readonly Element[]; readonly weight?: Scalar }[],
-): Element[] {
+): Steps<Element[]> {
   const threshold = dealt[0]?.commitments.length ?? 0;
-  return Array.from({ length: threshold }, (_, at) =>
-    sumOfElements(
-      dealt.map(({ commitments, weight }) => {
-        const commitment = commitments[at] as Element;
-        return weight ? times(weight, commitment) : commitment;
-      }),
-    ),
-  );
+  const combined: Element[] = [];
+  let done = 0;
+  for (let at = 0; at < threshold; at++) {
+    let sum: Element | undefined;
+    for (const { commitments, weight } of dealt) {
+      const commitment = commitments[at] as Element;
+      const summand = weight ? times(weight, commitment) : commitment;
+      sum = sum ? addElements(sum, summand) : summand;
+      done++;
+      if (done % (weight ? multiplicationsPerStep : additionsPerStep) === 0) yield;
+    }
+    combined.push(sum as Element);
+  }
+  return combined;
 }
 
 /**

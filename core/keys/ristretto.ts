@@ -130,5 +130,13 @@ export const sumOfElements = (elements: Iterable<Element>): Element => {
 export const toElementFromUniform = (bytes64: Uint8Array): Element =>
   sodium.crypto_core_ristretto255_from_hash(bytes64) as Element;
 
+/**
+ * Overwrites secrets with zeros. What the compiled library copied into its own memory, and what the
+ * runtime moved while collecting garbage, is out of reach.
+ */
+export function erase(...secrets: readonly (Uint8Array | undefined)[]): void {
+  for (const secret of secrets) secret?.fill(0);
+}
+
 /** SHA-512 (FIPS 180-4): 64 bytes. */
 export const sha512 = (bytes: Uint8Array): Uint8Array => sodium.crypto_hash_sha512(bytes);

@@ -8,6 +8,7 @@ import {
   addScalars,
   drawScalar,
   type Element,
+  erase,
   generator,
   groupBytes,
   multiplyScalars,
@@ -70,14 +71,16 @@ export function encryptToThreshold(request: {
   const nonce = drawScalar(entropy128.subarray(64));
   const u = timesBase(r);
   const secondU = times(r, secondBase);
-  const masked = xor(message32, maskOf(times(r, publicKey)));
+  const shared = times(r, publicKey);
+  const mask = maskOf(shared);
+  const masked = xor(message32, mask);
   const challenge = challengeOf(
     { masked, u, secondU },
     { label, first: timesBase(nonce), second: times(nonce, secondBase) },
   );
-  const response = addScalars(nonce, multiplyScalars(r, challenge));
-  r.fill(0);
-  nonce.fill(0);
+  const product = multiplyScalars(r, challenge);
+  const response = addScalars(nonce, product);
+  erase(r, nonce, shared, mask, product);
   return { masked, u, secondU, challenge, response };
 }
 
@@ -163,6 +166,7 @@ export function combineDecryptionShares(
   key: CombinationKey,
 ): Uint8Array {
   const { ciphertext, label } = request;
+  assert(key.threshold >= 1, 'a key of no shares at all');
   if (!isCiphertextValid(ciphertext, label)) {
     throw new KeysError('INVALID_CIPHERTEXT', 'the ciphertext does not hold for its label');
   }
@@ -187,7 +191,10 @@ export function combineDecryptionShares(
   const shared = sumOfElements(
     used.map(({ index, value }) => times(lagrangeAtZero(index, indices), value)),
   );
-  return xor(ciphertext.masked, maskOf(shared));
+  const mask = maskOf(shared);
+  const message = xor(ciphertext.masked, mask);
+  erase(shared, mask);
+  return message;
 }
 
 /** 161 bytes: u8 1, masked message, u, second u, challenge, response. */

@@ -7,12 +7,13 @@ import {
   toDigest,
 } from '@concordat/std';
 import { type CeremonyTerms, ceremonyIdOf, dealersNeeded } from './ceremony-terms.ts';
-import { type Dealing, isValueDealt, openDealtValue } from './dealing.ts';
+import { type Dealing, openDealtValue } from './dealing.ts';
 import { KeysError } from './errors.ts';
-import { combinedCommitments, imageAt, lagrangeAtZero, maxHolders } from './polynomial.ts';
+import { combinedCommitments, imageAt, imageSteps, lagrangeAtZero } from './polynomial.ts';
 import {
   addScalars,
   type Element,
+  erase,
   groupBytes,
   isIdentity,
   multiplyScalars,
@@ -22,6 +23,7 @@ import {
   timesBase,
   toElement,
 } from './ristretto.ts';
+import { finishSteps, type Steps } from './steps.ts';
 
 /** The public side of a key of which nobody holds the private side (paper: shared network key). */
 export interface ThresholdKey {
@@ -37,6 +39,16 @@ export interface ThresholdKey {
 
 /** What session keys are encrypted to. */
 export const publicKeyOf = ({ commitments }: ThresholdKey): Element => commitments[0] as Element;
+
+/** Verification keys of all holders, in steps: what decryption shares are checked against, kept. */
+export function* verificationKeysOf(key: ThresholdKey): Steps<ReadonlyMap<number, Element>> {
+  const keys = new Map<number, Element>();
+  for (const index of key.holders) {
+    keys.set(index, yield* imageSteps(key.commitments, index));
+    yield;
+  }
+  return keys;
+}
 
 /** What a holder's decryption shares are checked against; undefined when there is no such holder. */
 export const verificationKeyOf = (key: ThresholdKey, index: number): Element | undefined =>
@@ -56,17 +68,24 @@ export function dealingsThatCount(
  * @throws KeysError TOO_FEW_DEALINGS; RESHARE_DIFFERS when the old key does not come out again;
  *   INVALID_ELEMENT when dealings cancel each other out
  */
-export function keyFrom(
+export const keyFrom = (
   terms: CeremonyTerms,
   good: readonly Dealing[],
   reshared?: ThresholdKey,
-): ThresholdKey {
+): ThresholdKey => finishSteps(keySteps(terms, good, reshared));
+
+/** {@link keyFrom} in steps. */
+export function* keySteps(
+  terms: CeremonyTerms,
+  good: readonly Dealing[],
+  reshared?: ThresholdKey,
+): Steps<ThresholdKey> {
   const need = dealersNeeded(terms);
   if (good.length < need) {
     const why = `${good.length} good dealings of ${need}`;
     throw new KeysError('TOO_FEW_DEALINGS', why, { have: good.length, need });
   }
-  const commitments = combinedCommitments(weighted(terms, dealingsThatCount(terms, good)));
+  const commitments = yield* combinedCommitments(weighted(terms, dealingsThatCount(terms, good)));
   if (commitments.some(isIdentity)) {
     throw new KeysError('INVALID_ELEMENT', 'the dealings cancel each other out');
   }
@@ -85,33 +104,72 @@ export function keyFrom(
 /** A receiver's share of the key, or which dealers it must complain about. */
 export type Received = { readonly secret: Scalar } | { readonly cheatedBy: readonly number[] };
 
+/** Whose share is received, and what opens it. */
+export interface ShareReceiver {
+  readonly index: number;
+  readonly decryptionKey: Scalar;
+}
+
 /**
- * Adds up what a receiver was dealt and checks it: the sum first, which is cheap, and each dealing
- * only if the sum does not fit. Dealings that cancel each other's errors do no harm.
+ * Adds up what a receiver was dealt by the dealings that count, and checks it: the sum first, which
+ * is cheap, and each dealing only if the sum does not fit. Dealings whose errors cancel each other out
+ * make a good share as long as all of them count; when one no longer does, check anew.
+ * @param good every good dealing; the spare ones of a resharing are left aside
  */
-export function receiveShare(
+export const receiveShare = (
   terms: CeremonyTerms,
-  dealings: readonly Dealing[],
-  receiver: { readonly index: number; readonly decryptionKey: Scalar },
-): Received {
-  const counted = weighted(terms, dealings);
-  const values = counted.map(({ dealing }) => openDealtValue(terms, dealing, receiver));
-  if (values.every((value) => value !== undefined)) {
-    let secret = scalarOf(0);
-    for (const [at, value] of values.entries()) {
-      const { weight } = counted[at] as (typeof counted)[number];
-      secret = addScalars(secret, weight ? multiplyScalars(weight, value) : value);
+  good: readonly Dealing[],
+  receiver: ShareReceiver,
+): Received => finishSteps(receiveSteps(terms, good, receiver));
+
+/** {@link receiveShare} in steps. */
+export function* receiveSteps(
+  terms: CeremonyTerms,
+  good: readonly Dealing[],
+  receiver: ShareReceiver,
+): Steps<Received> {
+  const counted = weighted(terms, dealingsThatCount(terms, good));
+  const values: (Scalar | undefined)[] = [];
+  try {
+    for (const { dealing } of counted) {
+      values.push(openDealtValue(terms, dealing, receiver));
+      yield;
     }
-    const image = imageAt(combinedCommitments(counted), receiver.index);
-    if (sameEncoding(timesBase(secret), image)) return { secret };
-    secret.fill(0);
+    const image = yield* imageSteps(yield* combinedCommitments(counted), receiver.index);
+    const secret = sumOf(counted, values);
+    if (secret && sameEncoding(timesBase(secret), image)) return { secret };
+    erase(secret);
+    const cheatedBy: number[] = [];
+    for (const [at, { dealing }] of counted.entries()) {
+      const value = values[at];
+      const expected = yield* imageSteps(dealing.commitments, receiver.index);
+      const isGood = value !== undefined && sameEncoding(timesBase(value), expected);
+      if (!isGood) cheatedBy.push(dealing.dealer);
+    }
+    return { cheatedBy };
+  } finally {
+    erase(...values);
   }
-  const cheatedBy: number[] = [];
-  for (const [at, { dealing }] of counted.entries()) {
-    const value = values[at];
-    if (!value || !isValueDealt(dealing, receiver.index, value)) cheatedBy.push(dealing.dealer);
+}
+
+/** The weighted sum of all values; undefined when one is missing. */
+function sumOf(
+  counted: readonly { readonly weight?: Scalar }[],
+  values: readonly (Scalar | undefined)[],
+): Scalar | undefined {
+  let sum = scalarOf(0);
+  for (const [at, value] of values.entries()) {
+    if (!value) {
+      erase(sum);
+      return undefined;
+    }
+    const { weight } = counted[at] as { readonly weight?: Scalar };
+    const summand = weight && multiplyScalars(weight, value);
+    const next = addScalars(sum, summand ?? value);
+    erase(sum, summand);
+    sum = next;
   }
-  return { cheatedBy };
+  return sum;
 }
 
 function weighted({ reshares }: CeremonyTerms, dealings: readonly Dealing[]) {
@@ -147,10 +205,11 @@ export function decodeThresholdKey(bytes: Uint8Array): ThresholdKey {
     const id = toDigest(Uint8Array.from(reader.raw(32)));
     const threshold = reader.u8();
     const commitments = Array.from({ length: threshold }, () => toElement(reader.raw(groupBytes)));
+    // A u8 counts them, so there are never more than the 255 there may be.
     const holders = Array.from({ length: reader.u8() }, () => reader.u8());
     reader.end();
     const ascending = holders.every((holder, at) => holder > (holders[at - 1] ?? 0));
-    if (threshold < 1 || threshold > holders.length || holders.length > maxHolders || !ascending) {
+    if (threshold < 1 || threshold > holders.length || !ascending) {
       throw malformed(`${threshold} of ${holders.length} holders`);
     }
     return { id, threshold, commitments, holders };

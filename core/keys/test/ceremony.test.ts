@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Seqno, toSeqno } from '@concordat/std';
 import { ristretto255 } from '@noble/curves/ed25519.js';
 import { Ceremony } from '../ceremony.ts';
 import { type CeremonyTerms, ceremonyIdOf } from '../ceremony-terms.ts';
-import { createComplaint, decodeComplaint, encodeComplaint, judge } from '../complaint.ts';
+import { createComplaint, judge } from '../complaint.ts';
+import { createConfirmation } from '../confirmation.ts';
 import { createDealing, type Dealing, decodeDealing, encodeDealing } from '../dealing.ts';
-import { imageAt, lagrangeAtZero } from '../polynomial.ts';
+import { imageAt } from '../polynomial.ts';
 import {
   addScalars,
   drawScalar,
@@ -20,102 +20,22 @@ import {
   decodeThresholdKey,
   encodeThresholdKey,
   publicKeyOf,
-  receiveShare,
-  type ThresholdKey,
   verificationKeyOf,
 } from '../threshold-key.ts';
 import { entropyOf } from './entropy.ts';
+import {
+  at,
+  authorOf,
+  deadlines,
+  type Party,
+  partiesOf,
+  reshareTermsOf,
+  run,
+  secretBehind,
+  termsOf,
+} from './parties.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const at = (seqno: number): Seqno => toSeqno(seqno);
-const deadlines = { dealBy: at(100), checkBy: at(200) };
-const networkId = 'ab'.repeat(32);
-
-interface Party {
-  readonly index: number;
-  readonly actor: string;
-  readonly decryptionKey: Scalar;
-}
-
-function partiesOf(count: number, name = 'party'): Party[] {
-  const entropy = entropyOf(name);
-  return Array.from({ length: count }, (_, index) => ({
-    index: index + 1,
-    actor: `${name}-${index + 1}`,
-    decryptionKey: drawScalar(entropy(64)),
-  }));
-}
-
-function termsOf(parties: readonly Party[], threshold: number): CeremonyTerms {
-  return {
-    networkId,
-    openedAt: 7,
-    threshold,
-    receivers: parties.map(({ index, actor, decryptionKey }) => ({
-      index,
-      actor,
-      encryptionKey: timesBase(decryptionKey),
-    })),
-    dealers: parties.map(({ index, actor }) => ({ index, actor })),
-  };
-}
-
-/** Runs a ceremony in which all are honest but those whose dealings `spoil` changes. */
-function run(
-  terms: CeremonyTerms,
-  parties: readonly Party[],
-  options: {
-    readonly seed?: string;
-    readonly spoil?: (dealing: Dealing) => Dealing;
-    readonly secrets?: ReadonlyMap<number, Scalar>;
-    readonly reshared?: ThresholdKey;
-  } = {},
-) {
-  const { seed = 'run', spoil = (dealing) => dealing, secrets, reshared } = options;
-  const ceremony = new Ceremony(terms, deadlines, reshared);
-  const entropy = entropyOf(seed);
-  for (const { index } of terms.dealers) {
-    const secret = secrets?.get(index);
-    const dealing = createDealing(terms, { dealer: index, ...(secret && { secret }) }, entropy);
-    const spoiled = spoil(dealing);
-    try {
-      ceremony.deal(decodeDealing(encodeDealing(spoiled)), at(10));
-    } catch (error) {
-      assert.notEqual(spoiled, dealing, `an honest dealing is refused: ${error}`);
-    }
-  }
-  const now = ceremony.phase(at(10)) === 'dealing' ? at(100) : at(10);
-  const shares = new Map<number, Scalar>();
-  for (let round = 0; round < 300 && ceremony.phase(now) === 'checking'; round++) {
-    for (const party of parties) {
-      if (ceremony.phase(now) !== 'checking') break;
-      const received = receiveShare(terms, ceremony.counting, party);
-      if ('secret' in received) {
-        shares.set(party.index, received.secret);
-        ceremony.confirm(party.index, now);
-        continue;
-      }
-      for (const dealer of received.cheatedBy) {
-        const dealing = ceremony.good.find((one) => one.dealer === dealer) as Dealing;
-        const complaint = createComplaint(terms, dealing, party, entropy(64));
-        const sent = decodeComplaint(encodeComplaint(complaint));
-        assert.equal(ceremony.complain(sent, now), 'dealer');
-      }
-    }
-  }
-  return { ceremony, now, shares };
-}
-
-/** The private key that nobody ever has, from enough shares: for tests alone. */
-function secretBehind(shares: ReadonlyMap<number, Scalar>, indices: readonly number[]): Scalar {
-  let secret = scalarOf(0);
-  for (const index of indices) {
-    const share = shares.get(index) as Scalar;
-    secret = addScalars(secret, multiplyScalars(lagrangeAtZero(index, indices), share));
-  }
-  return secret;
-}
-
 test('RFC 9591, E.4: the shares of a polynomial, and the key they make up, are the vector’s', () => {
   const little = (text: string): Scalar => Uint8Array.from(Buffer.from(text, 'hex')) as Scalar;
   const secret = little('1b25a55e463cfd15cf14a5d3acc3d15053f08da49c8afcf3ab265f2ebc4f970b');
@@ -182,13 +102,13 @@ for (const [count, threshold] of [
 test('a dealer that cheats one receiver is found out by that one, judged by all, and left out', () => {
   const parties = partiesOf(4);
   const terms = termsOf(parties, 2);
-  const cheat = (dealing: Dealing): Dealing => {
-    if (dealing.dealer !== 2) return dealing;
+  const cheat = (dealing: Dealing): Partial<Dealing> => {
+    if (dealing.dealer !== 2) return {};
     const sealedShares = [...dealing.sealedShares];
     const flipped = Uint8Array.from(sealedShares[2] as Uint8Array);
     flipped[5] = (flipped[5] as number) ^ 1;
     sealedShares[2] = flipped;
-    return { ...dealing, sealedShares };
+    return { sealedShares };
   };
   const { ceremony, now, shares } = run(terms, parties, { spoil: cheat });
   assert.deepEqual(ceremony.atFault, [2]);
@@ -199,13 +119,11 @@ test('a dealer that cheats one receiver is found out by that one, judged by all,
 test('a dealer that seals a value off its polynomial is found out as well', () => {
   const parties = partiesOf(3);
   const terms = termsOf(parties, 2);
-  // The values of another dealing under the same ephemeral key would open, but lie elsewhere.
-  const { commitments } = createDealing(terms, { dealer: 1 }, entropyOf('another'));
-  const other = createDealing(terms, { dealer: 1 }, entropyOf('run'));
-  const cheat = (dealing: Dealing): Dealing =>
+  // Its sealed values open, but the slope it commits to is another one.
+  const cheat = (dealing: Dealing): Partial<Dealing> =>
     dealing.dealer === 1
-      ? { ...other, commitments: [other.commitments[0] as never, commitments[1] as never] }
-      : dealing;
+      ? { commitments: [dealing.commitments[0] as never, timesBase(scalarOf(77))] }
+      : {};
   const { ceremony, now } = run(terms, parties, { spoil: cheat });
   assert.deepEqual(ceremony.atFault, [1]);
   assert.equal(ceremony.phase(now), 'done');
@@ -216,7 +134,7 @@ test('a complaint about an honest dealer convicts nobody but its author, and a f
   const [first, second] = parties as [Party, Party];
   const terms = termsOf(parties, 2);
   const entropy = entropyOf('complaints');
-  const dealing = createDealing(terms, { dealer: 1 }, entropy);
+  const dealing = createDealing(terms, authorOf(first), entropy);
   const complaint = createComplaint(terms, dealing, second, entropy(64));
   assert.equal(judge(terms, dealing, complaint), 'accuser');
   const refused = { code: 'INVALID_COMPLAINT' };
@@ -233,9 +151,10 @@ test('a complaint about an honest dealer convicts nobody but its author, and a f
 test('dealings are refused that are malformed, unproved, of a stranger, of another ceremony or late', () => {
   const parties = partiesOf(3);
   const terms = termsOf(parties, 2);
+  const [first, second] = parties as [Party, Party];
   const entropy = entropyOf('refused');
-  const dealing = createDealing(terms, { dealer: 1 }, entropy);
-  const other = createDealing(terms, { dealer: 2 }, entropy);
+  const dealing = createDealing(terms, authorOf(first), entropy);
+  const other = createDealing(terms, authorOf(second), entropy);
   const refuse = (bad: Dealing, on = terms): void => {
     const ceremony = new Ceremony(on, deadlines);
     assert.throws(() => ceremony.deal(bad, at(10)), { code: 'INVALID_DEALING' });
@@ -255,14 +174,15 @@ test('dealings are refused that are malformed, unproved, of a stranger, of anoth
   ceremony.deal(dealing, at(10));
   assert.throws(() => ceremony.deal(dealing, at(11)), { code: 'DUPLICATE_DEALING' });
   assert.throws(() => ceremony.deal(other, at(100)), { code: 'CEREMONY_PHASE' });
-  assert.throws(() => ceremony.confirm(1, at(11)), { code: 'CEREMONY_PHASE' });
+  const early = createConfirmation(terms, ceremony.counting, first, entropy(64));
+  assert.throws(() => ceremony.confirm(early, at(11)), { code: 'CEREMONY_PHASE' });
 });
 
 test('a ceremony of which too few deal fails, and gives no key', () => {
   const parties = partiesOf(3);
   const terms = termsOf(parties, 2);
   const ceremony = new Ceremony(terms, deadlines);
-  ceremony.deal(createDealing(terms, { dealer: 1 }, entropyOf('alone')), at(10));
+  ceremony.deal(createDealing(terms, authorOf(parties[0] as Party), entropyOf('alone')), at(10));
   assert.equal(ceremony.phase(at(99)), 'dealing');
   assert.equal(ceremony.phase(at(100)), 'failed');
   assert.throws(() => ceremony.key(at(100)), { code: 'CEREMONY_PHASE' });
@@ -270,17 +190,18 @@ test('a ceremony of which too few deal fails, and gives no key', () => {
 
 test('receivers that never confirm hold a ceremony up no longer than its deadline', () => {
   const parties = partiesOf(3);
-  const terms = termsOf(parties, 2);
-  const ceremony = new Ceremony(terms, deadlines);
-  const entropy = entropyOf('silent');
-  for (const { index } of parties) {
-    ceremony.deal(createDealing(terms, { dealer: index }, entropy), at(10));
-  }
-  ceremony.confirm(1, at(20));
-  assert.throws(() => ceremony.confirm(9, at(20)), { code: 'INVALID_CONFIRMATION' });
+  const { ceremony, now } = run(termsOf(parties, 2), parties, { silent: [3] });
+  assert.equal(now, deadlines.checkBy);
   assert.equal(ceremony.phase(at(199)), 'checking');
   assert.equal(ceremony.phase(at(200)), 'done');
   assert.equal(ceremony.key(at(200)).holders.length, 3);
+});
+
+test('a key that fewer than its threshold are known to hold is none: what it sealed would be lost', () => {
+  const parties = partiesOf(3);
+  const { ceremony, now } = run(termsOf(parties, 2), parties, { silent: [2, 3] });
+  assert.equal(ceremony.phase(now), 'failed');
+  assert.throws(() => ceremony.key(now), { code: 'CEREMONY_PHASE' });
 });
 
 test('a resharing gives other holders shares of the same key, and old and new shares do not mix', () => {
@@ -288,17 +209,9 @@ test('a resharing gives other holders shares of the same key, and old and new sh
   const made = run(termsOf(old, 2), old);
   const key = made.ceremony.key(made.now);
   const next = partiesOf(5, 'next');
-  const terms: CeremonyTerms = {
-    ...termsOf(next, 4),
-    openedAt: 300,
-    dealers: old.map(({ index, actor }) => ({
-      index,
-      actor,
-      verificationKey: verificationKeyOf(key, index) as never,
-    })),
-    reshares: { keyId: key.id, threshold: key.threshold },
-  };
-  const { ceremony, now, shares } = run(terms, next, { secrets: made.shares, reshared: key });
+  const terms = reshareTermsOf(key, old, { parties: next, threshold: 4, openedAt: 300 });
+  const from = { parties: old, shares: made.shares, key };
+  const { ceremony, now, shares } = run(terms, next, { from });
   const reshared = ceremony.key(now);
   assert.deepEqual(publicKeyOf(reshared), publicKeyOf(key));
   assert.deepEqual(reshared.id, key.id);
@@ -312,20 +225,19 @@ test('a holder that deals on something else than its share is refused in a resha
   const old = partiesOf(3, 'old');
   const made = run(termsOf(old, 2), old);
   const key = made.ceremony.key(made.now);
-  const terms: CeremonyTerms = {
-    ...termsOf(old, 2),
-    openedAt: 301,
-    dealers: old.map(({ index, actor }) => ({
-      index,
-      actor,
-      verificationKey: verificationKeyOf(key, index) as never,
-    })),
-    reshares: { keyId: key.id, threshold: key.threshold },
-  };
-  const ceremony = new Ceremony(terms, deadlines, key);
-  const secret = drawScalar(entropyOf('wrong')(64));
-  const wrong = createDealing(terms, { dealer: 1, secret }, entropyOf('wrong'));
-  assert.throws(() => ceremony.deal(wrong, at(10)), { code: 'INVALID_DEALING' });
+  const terms = reshareTermsOf(key, old, { parties: old, threshold: 2, openedAt: 301 });
+  const ceremony = new Ceremony(terms, deadlines, { reshared: key });
+  const authorKey = drawScalar(entropyOf('wrong')(64));
+  // The honest program refuses to make it; a changed one is refused by everybody else.
+  const author = { dealer: 1, authorKey };
+  const refused = { code: 'INVALID_DEALING' };
+  assert.throws(() => createDealing(terms, author, entropyOf('wrong')), refused);
+  const own = timesBase(authorKey);
+  const dealers = terms.dealers.map((one) =>
+    one.index === 1 ? { ...one, verificationKey: own } : one,
+  );
+  const wrong = createDealing({ ...terms, dealers }, author, entropyOf('wrong'));
+  assert.throws(() => ceremony.deal(wrong, at(10)), refused);
 });
 
 test('the identity of a ceremony changes with every one of its terms', () => {
@@ -336,7 +248,7 @@ test('the identity of a ceremony changes with every one of its terms', () => {
     { ...terms, networkId: 'cd'.repeat(32) },
     { ...terms, openedAt: 8 },
     { ...terms, threshold: 3 },
-    { ...terms, receivers: rest },
+    { ...terms, receivers: rest, dealers: terms.dealers.slice(1) },
     { ...terms, receivers: [...rest, first] },
     { ...terms, dealers: terms.dealers.slice(1) },
   ];
@@ -348,7 +260,7 @@ test('encoded dealings, complaints and keys that are cut, extended or flipped ar
   const parties = partiesOf(3);
   const terms = termsOf(parties, 2);
   const entropy = entropyOf('encoded');
-  const dealing = createDealing(terms, { dealer: 1 }, entropy);
+  const dealing = createDealing(terms, authorOf(parties[0] as Party), entropy);
   const bytes = encodeDealing(dealing);
   assert.deepEqual(encodeDealing(decodeDealing(bytes)), bytes);
   const isRefusal = (error: { code?: string }): boolean =>
