@@ -66,7 +66,8 @@ export function handleInstall(
 export function chunkStored(state: RaftState, digest: string, index: number): void {
   const { reception } = state;
   if (!reception || reception.position.digest !== digest || reception.stored !== index) return;
-  assert(index < reception.received, 'only what was received is stored');
+  // One that was begun anew: this chunk was stored for the one before.
+  if (index >= reception.received) return;
   reception.stored += 1;
   if (state.leader !== undefined && state.leader !== state.self) {
     answer(state, state.leader, { digest });
@@ -75,12 +76,16 @@ export function chunkStored(state: RaftState, digest: string, index: number): vo
 
 /**
  * Asks the driver to restore what is complete, while nothing here depends on the log as it is: a
- * candidate has described its log to others, so it waits for the outcome.
+ * candidate has described its log to others, so it waits for the outcome. And a later leader may
+ * have sent the entries meanwhile, without knowing them as committed: those after the snapshot are
+ * acknowledged, and must not go.
  */
 export function startRestoring(state: RaftState): void {
   const { reception } = state;
   if (!reception || reception.restoring || reception.stored < reception.position.chunks) return;
   if (state.role !== 'follower' && state.role !== 'learner') return;
+  learnCommit(state, reception.position);
+  if (state.reception === undefined) return;
   reception.restoring = true;
   state.outbox.restore(reception.position);
 }
