@@ -27,8 +27,10 @@ export class BlockAudit {
   readonly #findings: Findings;
   readonly #roots = new RecentRoots();
   readonly #context: RehearsalContext;
-  /** In force before the next block. */
+  /** The newest epoch begun before the next block: in force once its beginning is committed. */
   #epoch = 1;
+  /** The newest epoch that a block was sealed under: none before it comes again. */
+  #sealedUnder = 1;
 
   constructor(parts: {
     readonly replay: LedgerReplay;
@@ -52,10 +54,10 @@ export class BlockAudit {
     findings.examined('chain', 'blocks');
     if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
     if (covered !== 'chain') findings.examined('chain', 'signatures');
-    if (header.epoch !== this.#epoch) {
+    if (header.epoch < this.#sealedUnder || header.epoch > this.#epoch) {
       const message = `sealed under epoch ${header.epoch} while epoch ${this.#epoch} is in force`;
       findings.defect('keys', 'WRONG_EPOCH', { message });
-    }
+    } else this.#sealedUnder = header.epoch;
     if (header.source === 0) this.#administrative(block);
     else this.#application(block);
     this.#roots.add(historyRoot, header.height);

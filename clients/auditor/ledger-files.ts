@@ -20,6 +20,8 @@ interface ChunkFile extends ChunkName {
  * Reads synchronously, one chunk at a time: it feeds a verification that is pure computation.
  */
 export class LedgerFiles implements Iterable<Uint8Array> {
+  /** Bytes of all chunk files, as they were when they were found. */
+  readonly totalBytes: number;
   readonly #directory: string;
   readonly #chunks: readonly ChunkFile[];
   #file: string | undefined;
@@ -31,6 +33,7 @@ export class LedgerFiles implements Iterable<Uint8Array> {
   constructor(directory: string) {
     this.#directory = directory;
     this.#chunks = findChunks(directory);
+    this.totalBytes = this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Base name of the file the last block came from. */
@@ -51,11 +54,6 @@ export class LedgerFiles implements Iterable<Uint8Array> {
   /** Number of chunk files. */
   get chunkCount(): number {
     return this.#chunks.length;
-  }
-
-  /** Bytes of all chunk files, as they were when they were found. */
-  get totalBytes(): number {
-    return this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Bytes of the blocks handed out so far. */

@@ -41,6 +41,7 @@ forgery(
   (ledger) => {
     const old = ledger.sessionKey;
     ledger.administer((set) => ledger.beginEpoch(set));
+    ledger.execute('new');
     const record = { publicWrites: emptyBytes, privateWrites: utf8('old') };
     ledger.seal([record], { source: 1, key: old });
   },
