@@ -130,7 +130,7 @@ export class AdministrativeQueue {
 
   /**
    * Executes and places a transaction without waiting for its commit: for a new leader's opening
-   * block. The block that starts an epoch is still sealed under the epoch before it.
+   * block.
    * @throws ManagerError NOT_LEADER, TRANSACTION_LOST, CONFIGURATION_PENDING, SESSION_KEY_MISSING,
    *   and what the body throws
    */

@@ -42,9 +42,14 @@ export class LedgerReactions implements LedgerEvents {
     this.#consequences = consequences;
   }
 
+  /**
+   * An epoch is in force once the block that began it is committed. A node that this block removes
+   * does not get the new key, and its vote may be needed for that very commit: it must go on reading.
+   */
   sessionKey(): SessionKey {
     const { sessionKeys, administration } = this.#context;
-    return sessionKeys.current(administration.head);
+    const { isCommitted, committedState, head } = administration;
+    return sessionKeys.current(isCommitted ? committedState : head);
   }
 
   nowMs(): number {

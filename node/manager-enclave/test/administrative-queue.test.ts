@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nodeRetired } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import { keyRecipientsOf } from '../network-genesis.ts';
 import { currentEpoch } from '../session-keys.ts';
-import { decide, entropyOf, newNetwork, organisation, threeNodes } from './fixture.ts';
+import {
+  batch,
+  decide,
+  entropyOf,
+  grow,
+  newNetwork,
+  type Organisation,
+  organisation,
+  threeNodes,
+} from './fixture.ts';
 
 const nothing = (): undefined => undefined;
 
@@ -103,6 +114,26 @@ test('a change of actors starts an epoch that every node can read', async () => 
     const key = node.sessionKeys.current(node.administration.head);
     assert.deepEqual(key.key, first.sessionKeys.current(first.administration.head).key);
   }
+});
+
+test('a node that is removed reads on until its removal is committed, for which it may be needed', async () => {
+  const members = [1, 2].map((n) => organisation(`org ${n}`));
+  const { world, first } = await newNetwork(members);
+  const second = await grow(world, members, members[1] as Organisation);
+  const epoch = currentEpoch(first.administration.head);
+  const recipients = [{ name: first.id, publicKey: first.identity.encryption.publicKey }];
+  const removal = first.queue.administer((set) => {
+    nodeRetired(set, second.id);
+    first.sessionKeys.begin(set, recipients, entropyOf('removal'));
+  });
+  await nextTurn();
+  assert.equal(currentEpoch(first.administration.head), epoch + 1);
+  assert(first.driver.place(1, batch('behind it')).ok);
+  await world.until(removal);
+  await world.tick(2);
+  assert.equal(second.broken, undefined);
+  assert.equal(currentEpoch(first.administration.committedState), epoch + 1);
+  assert.equal(first.log.committedHeight, first.log.lastHeight);
 });
 
 test('a message signed for the network is executed by the leader, wherever it arrives', async () => {
