@@ -32,6 +32,8 @@ export interface LocalNetworkOptions {
   readonly nodes?: number;
   /** Policies of the genesis constitution. */
   readonly policies?: SandboxOptions['policies'];
+  /** How its hosts launch enclaves again (`restart` of their configuration); default theirs. */
+  readonly restart?: { readonly maxDelayMs: number };
   /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
   readonly record?: boolean;
   /** Prepares a node's data directory before anything is started. */
@@ -96,7 +98,8 @@ export class LocalNetwork {
       fresh: true,
       basePort: basePort(),
       policies: { ...quickElections, ...options.policies },
-      adjustConfig: (config) => adjust(config, adjusted),
+      adjustConfig: (config) =>
+        adjust({ ...config, ...(options.restart && { restart: options.restart }) }, adjusted),
       ...(links && { hostOf: links.hostOf, launcherOf: links.launcherOf }),
     });
     adjusted.images = await copyImages(join(directory, 'images'), sandbox.record.measurements);

@@ -31,6 +31,8 @@ export async function measureElections(options: SectionOptions): Promise<Electio
   say('a network of 3 for elections');
   const network = await LocalNetwork.start({
     policies: { electionTimeoutMs: 1_000, heartbeatMs: 100 },
+    // A host takes more and more time over a node that is killed again and again.
+    restart: { maxDelayMs: 250 },
   });
   try {
     const figures: ElectionFigures[] = [];
