@@ -2,6 +2,18 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasCommand, run, undoLater } from './commands.ts';
+import { LocalNetworkError } from './errors.ts';
+import { waitUntil } from './waiting.ts';
+
+function succeeds(act: () => unknown): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (error instanceof LocalNetworkError) return false;
+    throw error;
+  }
+}
 
 /**
  * A small disk of its own: an ext4 file system in a file, mounted where a node keeps its data. It
@@ -87,9 +99,14 @@ export class LoopDisk {
     run('xfs_io', '-x', '-c', 'shutdown', this.directory);
   }
 
-  /** Mounts it again after the power was cut; nothing may have a file of it open. */
-  restorePower(): void {
-    run('umount', this.directory);
+  /**
+   * Mounts it again after the power was cut, once nobody has it any more: processes that were killed
+   * let go a moment later, and a second mount beside a former one would destroy it.
+   */
+  async restorePower(): Promise<void> {
+    const what = `nobody to use ${this.directory}`;
+    await waitUntil(() => succeeds(() => run('umount', this.directory)), { what });
+    await waitUntil(() => run('losetup', '--associated', this.#image) === '', { what });
     this.#mount();
   }
 
