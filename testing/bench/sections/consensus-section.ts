@@ -57,12 +57,15 @@ export async function consensusSection(
   const catchUps: CatchUpFigures[] = [];
   const measure: Record<ConsensusPart, () => Promise<void>> = {
     commits: async () => {
-      for (const voters of [1, 3, 5]) commits.push(...(await measureCommits(voters, options)));
+      for (const voters of [1, 3, 5]) {
+        const measure = () => measureCommits(voters, options);
+        commits.push(...((await attempt(`commits of ${voters}`, measure)) ?? []));
+      }
     },
     // `local-network` ends the process at once on an interrupt; before, networks are to be stopped.
     elections: async () => {
       const { measureElections } = await import('../consensus/election-part.ts');
-      elections.push(...(await measureElections(options)));
+      elections.push(...((await attempt('elections', () => measureElections(options))) ?? []));
     },
     'catch-up': async () => {
       const { measureCatchUp } = await import('../consensus/catch-up-part.ts');
