@@ -13,17 +13,27 @@ const usage = `usage: npm run simulate -- [--seeds K] [--seed N] [--ticks T] [--
   --level  whole networks (default) or machines of consensus alone
   --jobs   processes at a time (default: one a processor, at most 8)`;
 
+const options = {
+  seeds: { type: 'string' },
+  seed: { type: 'string' },
+  ticks: { type: 'string' },
+  level: { type: 'string', default: 'network' },
+  jobs: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+/** Undefined: there is something that is not understood. */
+function parse() {
+  try {
+    return parseArgs({ options }).values;
+  } catch {
+    return undefined;
+  }
+}
+
 function readArguments() {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string' },
-      seed: { type: 'string' },
-      ticks: { type: 'string' },
-      level: { type: 'string', default: 'network' },
-      jobs: { type: 'string' },
-      help: { type: 'boolean' },
-    },
-  });
+  const values = parse();
+  if (!values) return undefined;
   const level = values.level as Level;
   if (values.help || !levels.includes(level)) return undefined;
   const first = Number(values.seed ?? 1);

@@ -20,6 +20,8 @@ export interface Acknowledged {
 const patienceMs = 8_000;
 /** Way of a request between client and node, milliseconds. */
 const wayMs = 0.5;
+/** Time between two requests of a client while a network heals, milliseconds. */
+const calmThinkMs = 1_000;
 const keys = ['a', 'b', 'c', 'd'];
 
 /** Answers that say a request has had and will have no effect. */
@@ -51,12 +53,14 @@ export class Clients {
   /** Values lately written or read under a key, to compare with. */
   readonly #known = new Map<string, string>();
   #values = 0;
+  #thinkMs: number;
   #running = true;
   #open = 0;
 
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random(1);
+    this.#thinkMs = world.plan.thinkMs;
     this.recorder = new HistoryRecorder(() => world.clock.nowMs);
   }
 
@@ -78,16 +82,20 @@ export class Clients {
     }
   }
 
+  /** Clients ask now and then only. */
+  slowDown(): void {
+    this.#thinkMs = Math.max(this.#thinkMs, calmThinkMs);
+  }
+
   /** No client asks any more. */
   stop(): void {
     this.#running = false;
   }
 
   async #live(client: string, actor: Actor): Promise<void> {
-    const { plan } = this.#world;
     let machine: Machine | undefined;
     while (this.#running) {
-      await this.#world.pause(this.#random.fraction() * plan.thinkMs);
+      await this.#world.pause(this.#random.fraction() * this.#thinkMs);
       const serving = this.#world.machines.filter(isServing);
       if (!machine || !isServing(machine) || this.#random.chance(0.1)) {
         machine = serving.length > 0 ? this.#random.pick(serving) : undefined;

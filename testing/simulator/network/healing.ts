@@ -20,6 +20,7 @@ export async function heal(network: Network, clients: Clients): Promise<number> 
   const { world, operator } = network;
   const sinceMs = world.clock.nowMs;
   endFaults(world);
+  clients.slowDown();
   world.note('all faults end');
   const reset = operator.decide(
     ['replicationQuorum', 'electionQuorum'].map((name) => ({

@@ -2,7 +2,7 @@ import { CodedError, type NodeId } from '@concordat/std';
 import { Violation } from '../checks/violation.ts';
 import { genesisConstitution } from './founding.ts';
 import type { Machine, MachineConfig } from './machine.ts';
-import { Operator } from './operator.ts';
+import { type Action, Operator } from './operator.ts';
 import { createOrganisation, type Organisation } from './organisation.ts';
 import { hasCode, type World } from './world.ts';
 
@@ -113,12 +113,26 @@ export class Network {
     if (this.#caring.has(machine)) return;
     if (isWaiting(machine) && this.#proposed.get(machine) !== machine.nodeId) {
       this.#proposed.set(machine, machine.nodeId);
-      this.#care(machine, 'admission', () => operator.decide([operator.admissionOf(machine)]));
+      this.#care(machine, 'admission', () => operator.decide(this.#admissionOf(machine)));
     } else if (machine.failures.count >= 3 && isHopeless(machine)) {
       this.#care(machine, `replacement after ${machine.failures.code}`, () =>
         this.#replace(machine),
       );
     }
+  }
+
+  /** A node that came to nothing before gives its address back. */
+  #admissionOf(machine: Machine): Action[] {
+    const { operator, world } = this;
+    const stale = world.running.flatMap(({ enclave }) => {
+      const { administration } = enclave.launch.manager ?? {};
+      if (!administration?.isCommitted) return [];
+      return administration.committedConstitution.nodes.filter(
+        ({ address, status }) => address === machine.address && status !== 'retired',
+      );
+    });
+    const ids = new Set(stale.map(({ nodeId }) => nodeId).filter((id) => id !== machine.nodeId));
+    return [...[...ids].map(operator.removalOf), operator.admissionOf(machine)];
   }
 
   #care(machine: Machine, what: string, act: () => Promise<void>): void {

@@ -312,7 +312,7 @@ export class World {
 
   #logged(machine: Machine, line: LogLine): void {
     const { event, code, why } = line;
-    if (event !== 'channel.up' && event !== 'channel.down') {
+    if (!event.startsWith('channel.') && !event.startsWith('snapshot.')) {
       const { time: _time, level: _level, node: _node, source: _source, ...rest } = line;
       this.note(`${machine.name} ${JSON.stringify(rest)}`);
     }
