@@ -16,6 +16,7 @@ import { Leadership } from './leadership.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { RecentRoots } from './recent-roots.ts';
 import { type RehearsalContext, rehearse } from './rehearsal.ts';
+import { SealingEpochs } from './sealing-epochs.ts';
 
 const prefixBytes = viewOf(utf8(frameworkPrefix));
 
@@ -27,10 +28,7 @@ export class BlockAudit {
   readonly #findings: Findings;
   readonly #roots = new RecentRoots();
   readonly #context: RehearsalContext;
-  /** The newest epoch begun before the next block: in force once its beginning is committed. */
-  #epoch = 1;
-  /** The newest epoch that a block was sealed under: none before it comes again. */
-  #sealedUnder = 1;
+  readonly #epochs: SealingEpochs;
 
   constructor(parts: {
     readonly replay: LedgerReplay;
@@ -40,6 +38,7 @@ export class BlockAudit {
     this.#replay = parts.replay;
     this.#findings = parts.findings;
     this.leadership = new Leadership(parts.findings);
+    this.#epochs = new SealingEpochs(parts.findings);
     this.#context = { ...parts, heightOfRoot: (root) => this.#roots.heightOf(root) };
   }
 
@@ -54,10 +53,7 @@ export class BlockAudit {
     findings.examined('chain', 'blocks');
     if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
     if (covered !== 'chain') findings.examined('chain', 'signatures');
-    if (header.epoch < this.#sealedUnder || header.epoch > this.#epoch) {
-      const message = `sealed under epoch ${header.epoch} while epoch ${this.#epoch} is in force`;
-      findings.defect('keys', 'WRONG_EPOCH', { message });
-    } else this.#sealedUnder = header.epoch;
+    this.#epochs.block(header);
     if (header.source === 0) this.#administrative(block);
     else this.#application(block);
     this.#roots.add(historyRoot, header.height);
@@ -74,7 +70,7 @@ export class BlockAudit {
     this.#replay.accept(header.height, publicWrites);
     this.#tolerant(() => {
       const { state } = this.#replay;
-      this.#epoch = currentEpoch(state);
+      this.#epochs.newest(currentEpoch(state), header);
       for (const writes of publicWrites) {
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {
           this.leadership.retired(nodeId, header);

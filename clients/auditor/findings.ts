@@ -47,7 +47,7 @@ export interface Defect {
  * - `EVIDENCE_NOT_OF_ITS_TIME`: it names another network, a later epoch or another time.
  * - `UNEXPECTED_EVIDENCE`: evidence of a node that did not join in the block.
  * - `EPOCH_MISSING`: actors or nodes left or came, and no new epoch began.
- * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not in force.
+ * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not begun, or over.
  * - `WRAP_MISSING`: a session key was not given to someone who must have it.
  * - `WRAP_NOT_ALLOWED`: a session key was given to someone the constitution does not name.
  * - `TIME_FELL`: within one view a block is older than the one before it.
@@ -94,6 +94,7 @@ export type ObservationKind =
   | 'node-departed'
   | 'evidence-root-unknown'
   | 'epoch-on-demand'
+  | 'earlier-epoch'
   | 'snapshot-recorded'
   | 'contents-closed'
   | 'torn-end';

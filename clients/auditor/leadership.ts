@@ -15,11 +15,11 @@ export interface LeaderReport {
 }
 
 /**
- * How long a node may still lead by the times of its blocks after the block that retires it: until
- * that one is final it is a voter, and without a majority a leader gives up after its election
- * timeout, which is at most a minute.
+ * How long, by the times of blocks, a block may take to become final: without a majority a leader
+ * gives up after its election timeout, which is at most a minute. Until then a node that the block
+ * retires is a voter and may lead.
  */
-const retirementGraceMs = 120_000;
+export const finalityGraceMs = 120_000;
 /** A pause worth mentioning. */
 const longGapMs = 3_600_000;
 
@@ -107,7 +107,7 @@ export class Leadership {
       return;
     }
     const sinceMs = timeMs - (this.#retiredAtMs.get(leader) ?? Number.NEGATIVE_INFINITY);
-    if (sinceMs <= retirementGraceMs) {
+    if (sinceMs <= finalityGraceMs) {
       const message = `${nameOf(leader)} leads ${sinceMs} ms after its retirement was ordered`;
       this.#findings.observe('led-after-retirement', message);
     } else refuse(`leads long after it was ${entry.retired}`);

@@ -36,16 +36,29 @@ forgery('an epoch that skips one', { class: 'keys', code: 'WRONG_EPOCH' }, (ledg
 });
 
 forgery(
-  'a block sealed under an epoch that has ended',
+  'a block sealed under an epoch that ended long ago',
   { class: 'keys', code: 'WRONG_EPOCH' },
   (ledger) => {
     const old = ledger.sessionKey;
     ledger.administer((set) => ledger.beginEpoch(set));
-    ledger.execute('new');
     const record = { publicWrites: emptyBytes, privateWrites: utf8('old') };
+    ledger.nowMs = Date.now() + 600_000;
     ledger.seal([record], { source: 1, key: old });
   },
 );
+
+test('a block under an epoch that just ended is told: the new one may not be final yet', async () => {
+  const ledger = new WrittenLedger();
+  const old = ledger.sessionKey;
+  ledger.administer((set) => ledger.beginEpoch(set));
+  const record = { publicWrites: emptyBytes, privateWrites: utf8('in flight') };
+  ledger.seal([record], { source: 1, key: old });
+  ledger.execute('under the new one');
+  const report = await audit(ledger);
+  assert.ok(report.ok, JSON.stringify(report.classes));
+  const kinds = report.observations.map(({ kind }) => kind);
+  assert.ok(kinds.includes('earlier-epoch') && kinds.includes('epoch-on-demand'));
+});
 
 const stranger = createEncryptionKey(new Uint8Array(32).fill(7));
 
