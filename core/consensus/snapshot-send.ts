@@ -21,8 +21,6 @@ export class Sending {
   heard = false;
   /** Chunks that the driver has been asked for. */
   readonly fetching = new Set<number>();
-  /** Tick before which a chunk that was not to be had is not asked for again. */
-  fetchFrom = 0;
 
   constructor(position: SnapshotPosition) {
     this.position = position;
@@ -66,7 +64,7 @@ export function driveInstall(state: RaftState, peer: NodeId, sending: Sending): 
     sending.question = 'asked';
     sendInstall(state, peer, { position, index: 0, bytes: nothing });
   }
-  if (sending.question === 'asked' || state.now < sending.fetchFrom) return;
+  if (sending.question === 'asked') return;
   while (sending.next < position.chunks && sending.next < sending.stored + maxInflightChunks) {
     const index = sending.next;
     sending.next += 1;
@@ -106,8 +104,9 @@ export function provideChunk(
     startInstall(state, progress);
     return;
   }
-  sending.next = Math.min(sending.next, index);
-  sending.fetchFrom = state.now + state.options.heartbeatTicks;
+  // What was offered is not to be had: meanwhile the peer gets what entries there are.
+  progress.install = undefined;
+  progress.installFrom = state.now + state.options.electionTicks;
 }
 
 /** Handles a peer's answer about a snapshot. */

@@ -352,6 +352,15 @@ test('a chunk that the driver does not have is asked for again, or the newer sna
   assert.equal(d.status.lastHeight, 30);
 });
 
+test('a peer gets entries while chunks of the offered snapshot are not to be had', () => {
+  const [network, a] = established('abc', 30, { snapshotGap: 5 });
+  a.raft.offerSnapshot(snapshotAt({ height: 20, view: 1, chunks: 5 }, among('abc')));
+  const d = network.add('d', 'abc');
+  a.raft.addLearner(id('d'));
+  network.run(10);
+  assert.deepEqual([d.restored.length, d.status.lastHeight], [0, 30]);
+});
+
 test('a snapshot is installed in the midst of a reconfiguration, and brings the voters with it', () => {
   const [network, a] = established('abc', 10);
   for (const name of 'de') network.add(name, 'abc');
