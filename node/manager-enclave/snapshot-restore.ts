@@ -25,8 +25,13 @@ export async function restoreState(node: NodeContext, stored: StoredSnapshot): P
     requireSameNetwork(node, manifest);
     node.sessionKeys.learnFromState(node.administration.committedState);
   } catch (error) {
-    if (!(error instanceof CodedError) || error instanceof ManagerError) throw error;
-    throw snapshotCorrupt(manifest.height, error.code, error.message);
+    if (error instanceof ManagerError) throw error;
+    if (error instanceof CodedError) {
+      throw snapshotCorrupt(manifest.height, error.code, error.message);
+    }
+    // Those who read the state trust what a node wrote, so whatever they stumble over is its fault:
+    // an end without a name would begin the next launch from the same snapshot, and end it so again.
+    throw snapshotCorrupt(manifest.height, 'MALFORMED', 'its state is not what a node writes');
   }
 }
 

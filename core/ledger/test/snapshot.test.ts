@@ -100,6 +100,16 @@ test('chunks that are flipped, cut, extended, swapped or beyond the end are refu
   assert.equal(wrong(5, chunk(4)), 'WRONG_CHUNK');
 });
 
+test('a chunk of a length that no node makes is refused although the manifest names it', () => {
+  for (const bytes of [Buffer.alloc(0), Buffer.alloc(snapshotChunkBytes + 1)]) {
+    const named = { ...manifest, history: [sha256(bytes)] };
+    assert.equal(
+      refusal(() => requireChunk(named, 1, bytes)),
+      'WRONG_CHUNK',
+    );
+  }
+});
+
 test('a manifest cut anywhere, extended, or with any bit flipped is refused by its digest', () => {
   const bytes = encodeManifest(manifest);
   const expected = { networkId, digest: snapshotDigest(bytes) };
