@@ -11,6 +11,7 @@ import { type LedgerConsequences, LedgerReactions } from './ledger-reactions.ts'
 import type { NodeContext } from './node-context.ts';
 import { PeerRoster } from './peer-roster.ts';
 import { ReadIndex } from './read-index.ts';
+import { snapshotGapUnder } from './snapshot-policy.ts';
 
 const maxAppendBytes = 4 * 1024 * 1024;
 const payloadCacheBytes = 128 * 1024 * 1024;
@@ -39,7 +40,11 @@ export function createLedgerSide(
     maxAppendBytes,
     maxInflightAppends: 256,
     maxMemoryBytes: payloadCacheBytes,
-    snapshotGap: policies.snapshotBlocks,
+    // Asked whenever a peer is behind: a vote may have changed it.
+    get snapshotGap() {
+      const inForce = administration.isCommitted ? administration.committedConstitution : undefined;
+      return snapshotGapUnder(inForce?.policies ?? policies);
+    },
     distribution: distributionUnder(policies),
     initial,
   });
