@@ -66,6 +66,8 @@ export interface WorkerAttestation {
 const maxFrameBytes = 256 * 1024 * 1024;
 /** Bytes on their way to the worker above which clients are read no further. */
 const highWaterBytes = 8 * 1024 * 1024;
+/** A worker that takes up no blocks is cut off beyond this: they are all kept for it until then. */
+const maxUnreadBytes = 512 * 1024 * 1024;
 /** The attested channel to one worker enclave (DESIGN 2). */
 export class WorkerLink {
   /** 1, 2, ...: the source of its blocks. */
@@ -147,7 +149,12 @@ export class WorkerLink {
   /** Sends one message; false when much is waiting already. */
   send(message: ChannelToWorker): boolean {
     if (isAnsweredByReady(message)) this.#unsettled += 1;
-    return this.#connection?.send(encodeChannelToWorker(message)) ?? true;
+    const connection = this.#connection;
+    if (!connection) return true;
+    if (message.kind === 'applied' && connection.waitingBytes > maxUnreadBytes) {
+      connection.close(new ManagerError('WORKER_REFUSED', 'the worker does not read'));
+    }
+    return connection.send(encodeChannelToWorker(message));
   }
 
   /** Whether the worker has acted on everything that changes the state it executes on. */

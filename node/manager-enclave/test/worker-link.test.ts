@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { toHeight, toSeqno, toView } from '@concordat/std';
+import { WorkerLink } from '../worker-link.ts';
+
+const mib = 1024 * 1024;
+
+/** A link to a worker that has stopped reading. */
+function linkToHanging() {
+  const closed: (Error | undefined)[] = [];
+  const nothing = (): void => undefined;
+  const link = new WorkerLink(
+    1,
+    {
+      credentials: { key: '', certificate: '' },
+      evidence: new Uint8Array(1),
+      verify: nothing,
+    },
+    {
+      onBatch: nothing,
+      onGenesisBatch: nothing,
+      onForward: nothing,
+      onForwardedReply: nothing,
+      onReadBarrier: nothing,
+      onSnapshot: nothing,
+      onLog: nothing,
+      onClose: (error) => closed.push(error),
+    },
+  );
+  link.attach(new Duplex({ read: nothing, write: nothing }), new Uint8Array(1));
+  return { link, closed };
+}
+
+test('blocks for a worker that hangs are kept up to a limit; then it is cut off by name', async () => {
+  const { link, closed } = linkToHanging();
+  // One array many times: what waits is counted, not copied.
+  const privateWrites = new Uint8Array(8 * mib);
+  const transactions = [{ publicWrites: new Uint8Array(0), privateWrites }];
+  let height = 0;
+  while (height < 200 && closed.length === 0) {
+    height += 1;
+    const at = { view: toView(1), height: toHeight(height), firstSeqno: toSeqno(height) };
+    const block = { ...at, timeMs: 1, speculative: false, transactions };
+    link.send({ kind: 'applied', blocks: [block] });
+    await new Promise(setImmediate);
+  }
+  assert.equal((closed[0] as { code?: string } | undefined)?.code, 'WORKER_REFUSED');
+  assert.ok(height > 60 && height < 70, `cut off after ${height} blocks of 8 MiB`);
+});
