@@ -5,6 +5,7 @@ import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
 import { loadAverage } from './process-figures.ts';
 import { renderSection } from './report.ts';
+import { auditSection, renderAudit } from './sections/audit-section.ts';
 import {
   type ConsensusPart,
   consensusParts,
@@ -46,6 +47,10 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   memory: async (options) => {
     const figures = await memorySection(options);
     return { figures, text: renderMemory(figures) };
+  },
+  audit: async (options) => {
+    const figures = await auditSection(options);
+    return { figures, text: renderAudit(figures) };
   },
 };
 const names = Object.keys(sections);
