@@ -17,6 +17,8 @@ const disownedAfterMs = 10_000;
 
 /** A peer's retries may be this far apart, so a change of its mind is seen that late. */
 const noticedWithinMs = 2_000;
+/** A peer that goes on dialling does so again within this time. */
+const dialsWithinMs = 5_000;
 /** An election takes one to two timeouts: a majority that runs has a leader long before. */
 const electionsTried = 5;
 
@@ -39,6 +41,8 @@ export class LifeCycle {
   #disownedSinceMs: number | undefined;
   /** Peers that say the network is running, and since when they have said nothing else. */
   readonly #liveSinceMs = new Map<NodeId, number>();
+  /** Peers that dialled this node and turned away for that reason: since when, and when last. */
+  readonly #turnedAway = new Map<NodeId, { readonly sinceMs: number; readonly lastMs: number }>();
   #leaderlessSinceMs: number | undefined;
 
   constructor(events: LifeCycleEvents) {
@@ -107,6 +111,20 @@ export class LifeCycle {
   }
 
   /**
+   * A peer that dialled this node turned away from it, for a reason with this code. The channels
+   * this node keeps may all date from when the others resumed as well, and never say it.
+   */
+  refusedBy(peer: NodeId, code: string, nowMs: number): void {
+    if (code !== 'NETWORK_LIVE') {
+      this.#turnedAway.delete(peer);
+      return;
+    }
+    const said = this.#turnedAway.get(peer);
+    const goesOn = said !== undefined && nowMs - said.lastMs <= dialsWithinMs;
+    this.#turnedAway.set(peer, { sinceMs: goesOn ? said.sinceMs : nowMs, lastMs: nowMs });
+  }
+
+  /**
    * A peer that lost its leader in the same moment as this node was lost still believes in it, and
    * giving up the identity then could leave too few to elect another: so only a peer that goes on
    * saying so for longer than it takes to notice is believed.
@@ -114,7 +132,10 @@ export class LifeCycle {
   checkNetworkLive(electionTimeoutMs: number, nowMs: number): void {
     if (this.#phase !== 'resuming') return;
     const believedAfterMs = 2 * electionTimeoutMs + noticedWithinMs;
-    const since = Math.min(...this.#liveSinceMs.values());
+    const still = [...this.#turnedAway.values()].filter(
+      ({ lastMs }) => nowMs - lastMs <= dialsWithinMs,
+    );
+    const since = Math.min(...this.#liveSinceMs.values(), ...still.map(({ sinceMs }) => sinceMs));
     if (nowMs - since >= believedAfterMs) this.#onNetworkLive?.();
   }
 

@@ -153,6 +153,7 @@ export class Manager implements StandingNode {
       policy: this.peerDesk,
       onChange: (peer, up, reason) => this.#standing.channelChanged(peer, up, reason),
       onRefused: (_peer, code) => this.refusals.add('channel', code),
+      onRefusedBy: (peer, code) => this.lifeCycle.refusedBy(peer, code, Date.now()),
     });
     this.forwarding = new RequestForwarding({
       channel: this.channel,

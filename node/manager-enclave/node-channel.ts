@@ -23,6 +23,8 @@ export interface NodeChannelOptions {
   readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   /** A connection that came from a peer ended by what it sent, or was refused for what it is. */
   readonly onRefused: (peer: NodeId, code: string) => void;
+  /** A peer that dialled this node did not want it, for a reason with this code. */
+  readonly onRefusedBy: (peer: NodeId, code: string) => void;
 }
 
 /** Sockets of the bridge directory that the node channel uses. */
@@ -68,6 +70,7 @@ export class NodeChannel {
   readonly #reported = new Map<NodeId, string>();
   readonly #onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   readonly #onRefused: (peer: NodeId, code: string) => void;
+  readonly #onRefusedBy: (peer: NodeId, code: string) => void;
   #credentials: ChannelCredentials;
   readonly #probing: NodeJS.Timeout;
   #stopped = false;
@@ -77,6 +80,7 @@ export class NodeChannel {
     this.#credentials = options.credentials;
     this.#onChange = options.onChange;
     this.#onRefused = options.onRefused;
+    this.#onRefusedBy = options.onRefusedBy;
     const { policy } = options;
     this.#policy = {
       challenge: () => policy.challenge(),
@@ -280,8 +284,9 @@ export class NodeChannel {
   #sessionClosed(session: PeerSession, error: Error): void {
     const { nodeId } = session.peer;
     if (this.#inbound.delete(session)) {
-      const isOurs = error instanceof CodedError && !error.details.orderly && !error.details.byPeer;
-      if (isOurs) this.#onRefused(nodeId, error.code);
+      if (!(error instanceof CodedError) || error.details.orderly) return;
+      if (error.details.byPeer) this.#onRefusedBy(nodeId, error.code);
+      else this.#onRefused(nodeId, error.code);
       return;
     }
     if (this.#outbound.get(nodeId) !== session) return;

@@ -39,6 +39,29 @@ test('a peer that believed in a leader lost with this node, and then notices, is
   assert.equal(rejoins(), 0);
 });
 
+test('a resuming node whose own channels are up believes peers that keep turning away from it', () => {
+  const { life, rejoins } = create();
+  life.enter('resuming');
+  life.channelChanged(one, { up: true, code: undefined, nowMs: 0 });
+  for (let nowMs = 1_000; nowMs <= 5_000; nowMs += 2_000) {
+    life.refusedBy(one, 'NETWORK_LIVE', nowMs);
+    life.checkNetworkLive(electionTimeoutMs, nowMs);
+  }
+  assert.equal(rejoins(), 1);
+});
+
+test('a peer that turned away once, or for other reasons, is not believed', () => {
+  const { life, rejoins } = create();
+  life.enter('resuming');
+  life.refusedBy(one, 'NETWORK_LIVE', 0);
+  life.checkNetworkLive(electionTimeoutMs, 30_000);
+  life.refusedBy(one, 'NETWORK_LIVE', 30_000);
+  life.checkNetworkLive(electionTimeoutMs, 33_000);
+  life.refusedBy(one, 'LEADER_UNKNOWN', 33_000);
+  life.checkNetworkLive(electionTimeoutMs, 34_500);
+  assert.equal(rejoins(), 0);
+});
+
 test('a running node takes resumers in only after elections have had time to succeed without them', () => {
   const { life } = create();
   life.enter('running');

@@ -37,6 +37,8 @@ export class SimulatedChannel implements PeerChannel {
   readonly #address: string;
   readonly #network: NodeNetwork;
   readonly #onChange: NodeChannelOptions['onChange'];
+  /** A peer that dialled this node does not want it. */
+  readonly onRefusedBy: NodeChannelOptions['onRefusedBy'];
   readonly #inbound = new Set<Session>();
   readonly #outbound = new Map<NodeId, Session>();
   readonly #targets = new Map<NodeId, string>();
@@ -56,6 +58,7 @@ export class SimulatedChannel implements PeerChannel {
     this.policy = options.policy;
     this.credentials = options.credentials;
     this.#onChange = options.onChange;
+    this.onRefusedBy = options.onRefusedBy;
   }
 
   /** Who this node is to others. */
@@ -166,7 +169,16 @@ export class SimulatedChannel implements PeerChannel {
       other.policy.admit(mine, evidence, theirs, asked);
       return { evidence: await other.policy.prove(asked) };
     });
-    this.policy.admit(identity, accepted.evidence, asked, theirs);
+    try {
+      this.policy.admit(identity, accepted.evidence, asked, theirs);
+    } catch (error) {
+      if (error instanceof CodedError) {
+        const { code } = error;
+        const tell = (): void => other.onRefusedBy(mine.nodeId, code);
+        this.wire.carry(this.place, other.place, tell);
+      }
+      throw error;
+    }
     return this.#establish(other, { mine, identity, asked, theirs });
   }
 
