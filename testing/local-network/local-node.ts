@@ -129,10 +129,14 @@ export class LocalNode {
 
   /** Its newest status, as the current host published it; undefined while there is none. */
   get status(): NodeStatus | undefined {
+    return this.#statusSince(this.#startedMs);
+  }
+
+  #statusSince(instantMs: number): NodeStatus | undefined {
     try {
       const text = readFileSync(join(this.dataDirectory, 'status.json'), 'utf8');
       const { time, manager } = JSON.parse(text) as { time: string; manager?: NodeStatus };
-      return this.#isOfThisStart(time) ? manager : undefined;
+      return Date.parse(time) >= instantMs ? manager : undefined;
     } catch {
       return undefined;
     }
@@ -164,22 +168,23 @@ export class LocalNode {
 
   /**
    * Waits until it refuses to go on and returns why, code first: the manager enclave in its status,
-   * or the host in its log when it could not even launch the enclaves.
+   * or the host in its log when it could not even launch the enclaves. Looks at what was told since
+   * an instant, by default since its start.
    */
-  refused(timeoutMs = 30_000): Promise<string> {
+  refused({
+    afterMs = this.#startedMs,
+    timeoutMs = 30_000,
+  }: Pick<LogQuestion, 'afterMs' | 'timeoutMs'> = {}): Promise<string> {
     const ask = (): string | undefined => {
-      if (this.status?.phase === 'failed') return this.status.reason;
+      const status = this.#statusSince(afterMs);
+      if (status?.phase === 'failed') return status.reason;
       const line = this.log().findLast(
-        ({ event, time }) => refusals.has(event) && this.#isOfThisStart(time),
+        ({ event, time }) => refusals.has(event) && Date.parse(time) >= afterMs,
       );
       return line && `${line.code}: ${line.message}`;
     };
     const seen = () => this.status?.phase;
     return waitUntil(ask, { what: `${this.name} to refuse`, timeoutMs, seen });
-  }
-
-  #isOfThisStart(time: string): boolean {
-    return Date.parse(time) >= this.#startedMs;
   }
 
   /** Its log so far, or the lines of one event. */

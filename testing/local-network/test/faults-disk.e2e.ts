@@ -134,8 +134,9 @@ test('a node refuses a ledger that was changed or cut under it, and a fresh one 
   flipBit(chunk);
   // It goes on with what it holds in memory: no answer depends on what the host has now.
   await run.progress(20, node);
+  const afterMs = Date.now();
   node.signal('manager', 'SIGKILL');
-  assert.match(await node.refused(), /^LEDGER_(CORRUPT|DAMAGED)/);
+  assert.match(await node.refused({ afterMs }), /^LEDGER_(CORRUPT|DAMAGED)/);
   await node.kill();
   flipBit(chunk);
   truncateSync(chunk, Math.floor(statSync(chunk).size / 2));
