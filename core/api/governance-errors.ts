@@ -132,6 +132,47 @@ export const governanceErrors = {
     remedy:
       'Set replicationQuorum and electionQuorum in the same proposal so that they hold for the voters of now and those that are to join, or remove both policies to have majorities.',
   },
+  UNSATISFIABLE_KEY_THRESHOLD: {
+    status: 400,
+    meaning:
+      'The policy keyThreshold asks for more shares (details.threshold) than there are members to hold one (details.members).',
+    remedy: 'Lower keyThreshold, or remove the policy to have a majority, in the same proposal.',
+  },
+  AUDITOR_EXISTS: {
+    status: 409,
+    meaning: 'The auditor has a grant already.',
+    remedy: 'Revoke it in the same proposal to grant other epochs.',
+  },
+  AUDITOR_NOT_FOUND: {
+    status: 404,
+    meaning: 'No auditor of that name has a grant.',
+    remedy: 'Check the name; who is granted what stands in the accepted proposals.',
+  },
+  NOT_A_HOLDER: {
+    status: 403,
+    meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
+    remedy: 'Let the node join first; its manager registers again by itself.',
+  },
+  NO_KEY_CEREMONY: {
+    status: 409,
+    meaning: 'No key ceremony is open, or who takes part in it has changed since.',
+    remedy: 'Nothing to do: managers open the next one when it is due.',
+  },
+  KEY_CEREMONY_OPEN: {
+    status: 409,
+    meaning: 'A key ceremony is open and goes on.',
+    remedy: 'Wait until it ends.',
+  },
+  KEY_CEREMONY_NOT_DUE: {
+    status: 409,
+    meaning: 'The shared key fits those who are to hold it, or too few of them are there.',
+    remedy: 'Nothing to do; with too few holders let more members bring up a node.',
+  },
+  KEY_CEREMONY_RECORD: {
+    status: 500,
+    meaning: 'The record of a key ceremony does not come to the key that the ledger has.',
+    remedy: 'Do not use the key: somebody changed the ledger. Audit it from its files.',
+  },
   POLICY_NOT_SET: {
     status: 404,
     meaning: 'The policy to remove is not set, so its default holds already.',

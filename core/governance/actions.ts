@@ -1,6 +1,7 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { type ActorId, type NodeId, toActorId, toHex, toNodeId } from '@concordat/std';
 import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import { auditGrantProperties, readAuditGrant } from './audit-grant.ts';
 import type { Actor, NodeEntry } from './constitution.ts';
 import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
 import { Field } from './field.ts';
@@ -10,7 +11,7 @@ import { admittedNodeProperties, isSignedByOwner, readAdmittedNode } from './nod
 import { isPolicyName, readPolicy } from './policies.ts';
 import type { ProposedAction } from './proposal.ts';
 import { forgetSigner } from './replay.ts';
-import { deleteRow, type Rows, readRow, readRows, tables, writeRow } from './tables.ts';
+import { deleteRow, type Rows, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import {
   type ActionName,
   actionNames,
@@ -25,7 +26,8 @@ export type GovernanceEffect =
   | { readonly kind: 'code-added' | 'code-removed'; readonly measurement: string }
   | { readonly kind: 'tee-added' | 'tee-removed'; readonly platform: string }
   | { readonly kind: 'voting-policy-changed'; readonly policy: string }
-  | { readonly kind: 'policy-changed'; readonly policy: string };
+  | { readonly kind: 'policy-changed'; readonly policy: string }
+  | { readonly kind: 'audit-granted' | 'audit-revoked'; readonly auditor: string };
 
 /** Reads the arguments, then makes the change. */
 type Action = (args: Field) => (set: TransactionSet) => readonly GovernanceEffect[];
@@ -154,6 +156,23 @@ const actions: Readonly<Record<ActionName, Action>> = {
       return [{ kind: 'policy-changed', policy: name }];
     };
   },
+  grant_audit: (args) => {
+    const grant = readAuditGrant(args.only(auditGrantProperties));
+    const { auditor } = grant;
+    return (set) => {
+      const key = textKey(auditor);
+      addRow(set, tables.auditGrants, { key, row: grant, exists: 'AUDITOR_EXISTS' });
+      return [{ kind: 'audit-granted', auditor }];
+    };
+  },
+  revoke_audit: (args) => {
+    const auditor = args.only(['auditor']).at('auditor').name();
+    return (set) => {
+      const key = textKey(auditor);
+      removeRow(set, tables.auditGrants, { key, missing: 'AUDITOR_NOT_FOUND' });
+      return [{ kind: 'audit-revoked', auditor }];
+    };
+  },
 };
 
 function readPolicyName(field: Field) {
@@ -207,6 +226,7 @@ function removeActor(set: TransactionSet, actorId: ActorId): GovernanceEffect[] 
   }
   deleteRow(set, tables.actors, actorId);
   forgetSigner(set, actorId);
+  deleteRow(set, tables.holders, actorId);
   return [...effects, { kind: 'actor-removed', actorId }];
 }
 

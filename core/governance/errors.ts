@@ -42,6 +42,14 @@ export const governanceErrorCodes = [
   'LAST_TRUSTED_NODE',
   'UNSATISFIABLE_VOTING_POLICY',
   'UNSAFE_QUORUMS',
+  'UNSATISFIABLE_KEY_THRESHOLD',
+  'AUDITOR_EXISTS',
+  'AUDITOR_NOT_FOUND',
+  'NOT_A_HOLDER',
+  'NO_KEY_CEREMONY',
+  'KEY_CEREMONY_OPEN',
+  'KEY_CEREMONY_NOT_DUE',
+  'KEY_CEREMONY_RECORD',
 ] as const;
 
 /** Why a constitution, a governance message, an action or a step of a node's life is refused. */

@@ -5,6 +5,12 @@ export {
   actorForCertificate,
   type PresentedCertificate,
 } from './actor-authentication.ts';
+export {
+  type AuditGrant,
+  auditGrantOf,
+  isAuditGranted,
+  maxGrantedEpochs,
+} from './audit-grant.ts';
 export { canonicalJson, constitutionDigest, networkIdOf } from './canonical-json.ts';
 export {
   type Actor,
@@ -28,6 +34,53 @@ export {
   listProposals,
 } from './events.ts';
 export {
+  currentSharedKey,
+  isOvertaken,
+  newestCeremony,
+  openCeremony,
+  openCeremonyOf,
+} from './key-ceremony.ts';
+export { rerunCeremony } from './key-ceremony-audit.ts';
+export {
+  type CeremonyOutcome,
+  closeCeremony,
+  type PreparedKey,
+  preparedKeySteps,
+} from './key-ceremony-close.ts';
+export {
+  type CeremonyTurn,
+  recordComplaint,
+  recordConfirmation,
+  recordDealing,
+  resumeCeremony,
+} from './key-ceremony-record.ts';
+export {
+  ceremonyDue,
+  type DueCeremony,
+  type KeyNeeds,
+  keyNeeds,
+  type SharedKey,
+  sharedKeys,
+} from './key-due.ts';
+export {
+  type Candidate,
+  candidateHolders,
+  holderStatement,
+  registerHolder,
+  signHolderRegistration,
+} from './key-holders.ts';
+export {
+  type CeremonyEvent,
+  type CeremonyReason,
+  type CeremonyRow,
+  type HolderRegistration,
+  type KeyRow,
+  type ShareHolder,
+  type SharingRow,
+  thresholdKeyOf,
+} from './key-rows.ts';
+export { keyThresholdUnder } from './key-threshold.ts';
+export {
   buildProposal,
   buildVote,
   buildWithdrawal,
@@ -49,7 +102,13 @@ export {
   nodeTrusted,
 } from './node-life-cycle.ts';
 export { parseConstitution } from './parse-constitution.ts';
-export { defaultPolicy, type Policies, policyNames, type QuorumPolicy } from './policies.ts';
+export {
+  defaultPolicy,
+  type KeyThresholdPolicy,
+  type Policies,
+  policyNames,
+  type QuorumPolicy,
+} from './policies.ts';
 export type {
   Proposal,
   ProposalState,

@@ -1,6 +1,7 @@
 import type { ReadView } from '@concordat/kv';
 import { isMember, type NodeEntry } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
+import { requireKeyThreshold } from './key-threshold.ts';
 import { completePolicies, requireConsistentPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
 import { readRow, readRows, tables } from './tables.ts';
@@ -11,7 +12,7 @@ import { requireSatisfiable, type VotingPolicies } from './voting-policy.ts';
  * members can meet, policies that agree with each other, quorums that meet, one address a node. A
  * network that broke one could never be governed again.
  * @throws GovernanceError LAST_MEMBER, UNSATISFIABLE_VOTING_POLICY, INVALID_POLICY,
- *   UNSAFE_QUORUMS, ADDRESS_TAKEN
+ *   UNSAFE_QUORUMS, UNSATISFIABLE_KEY_THRESHOLD, ADDRESS_TAKEN
  */
 export function requireLawful(view: ReadView): void {
   let members = 0;
@@ -21,7 +22,9 @@ export function requireLawful(view: ReadView): void {
   }
   const votingPolicies = Object.fromEntries(readRows(view, tables.votingPolicies));
   requireSatisfiable(votingPolicies as unknown as VotingPolicies, members);
-  requireConsistentPolicies(completePolicies((name) => readRow(view, tables.policies, name)));
+  const policies = completePolicies((name) => readRow(view, tables.policies, name));
+  requireConsistentPolicies(policies);
+  requireKeyThreshold(policies, members);
   requireQuorumsMeet(view);
   requireOwnAddresses(Array.from(readRows(view, tables.nodes), ([, node]) => node));
 }

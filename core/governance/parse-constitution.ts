@@ -3,6 +3,7 @@ import { actorProperties, actorPublicKey, readActor } from './actor.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
 import { Field } from './field.ts';
+import { requireKeyThreshold } from './key-threshold.ts';
 import { requireOwnAddresses } from './laws.ts';
 import {
   codeProperties,
@@ -39,7 +40,7 @@ const properties = [
  * Reads a constitution from JSON, a text or a parsed value: checks every value, refuses unknown
  * properties, fills in defaults and sorts the lists, so the result has one digest.
  * @throws GovernanceError INVALID_CONSTITUTION with details.path; UNSATISFIABLE_VOTING_POLICY;
- *   INVALID_POLICY; UNSAFE_QUORUMS; ADDRESS_TAKEN; INVALID_JSON
+ *   INVALID_POLICY; UNSAFE_QUORUMS; UNSATISFIABLE_KEY_THRESHOLD; ADDRESS_TAKEN; INVALID_JSON
  */
 export function parseConstitution(json: unknown): Constitution {
   const root = new Field(typeof json === 'string' ? parseText(json) : json, '', code);
@@ -69,6 +70,7 @@ export function parseConstitution(json: unknown): Constitution {
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);
   requireSatisfiable(constitution.votingPolicies, actors.filter(isMember).length);
+  requireKeyThreshold(constitution.policies, actors.filter(isMember).length);
   return constitution;
 }
 

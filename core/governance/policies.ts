@@ -1,4 +1,5 @@
 import { maxVoters } from '@concordat/consensus';
+import { maxHolders } from '@concordat/keys';
 import { GovernanceError } from './errors.ts';
 import type { Field } from './field.ts';
 
@@ -28,7 +29,14 @@ export interface Policies {
   readonly distribution: 'direct' | 'tree';
   /** Nodes that the leader, or a node of the tree, passes blocks on to: 2-16, default 3. */
   readonly distributionFanOut: number;
+  /** Shares that read a session key: 1-255, or default `majority` of those who hold one. */
+  readonly keyThreshold: KeyThresholdPolicy;
+  /** Transactions each phase of a key ceremony waits for the slow: 10-1,000,000,000, default 100,000. */
+  readonly keyCeremonyTransactions: number;
 }
+
+/** A number of holders, or as many as are more than half. */
+export type KeyThresholdPolicy = 'majority' | number;
 
 /** A number of voters, or as many as are more than half. */
 export type QuorumPolicy = 'majority' | number;
@@ -59,6 +67,12 @@ const quorum: Reader<QuorumPolicy> = (field) => {
   return field.integer({ min: 1, max: maxVoters });
 };
 
+const keyThreshold: Reader<KeyThresholdPolicy> = (field) => {
+  if (field.value === 'majority') return 'majority';
+  if (typeof field.value === 'string') field.fail('must be majority or a whole number');
+  return field.integer({ min: 1, max: maxHolders });
+};
+
 const policyTable: PolicyTable = {
   maxBatchTransactions: { initial: 100, read: whole(1, 100_000) },
   maxBatchDelayMs: { initial: 5, read: whole(0, 10_000) },
@@ -72,6 +86,8 @@ const policyTable: PolicyTable = {
   electionQuorum: { initial: 'majority', read: quorum },
   distribution: { initial: 'direct', read: (field) => field.oneOf(['direct', 'tree']) },
   distributionFanOut: { initial: 3, read: whole(2, 16) },
+  keyThreshold: { initial: 'majority', read: keyThreshold },
+  keyCeremonyTransactions: { initial: 100_000, read: whole(10, 1_000_000_000) },
 };
 
 /** Names of the supported policies. */

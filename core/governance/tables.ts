@@ -1,7 +1,15 @@
 import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
+import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type {
+  CeremonyEvent,
+  CeremonyRow,
+  HolderRegistration,
+  KeyRow,
+  SharingRow,
+} from './key-rows.ts';
 import type { Proposal } from './proposal.ts';
 import type { VotingPolicy } from './voting-policy.ts';
 
@@ -55,6 +63,18 @@ export const tables = {
   recent: rows<string>('gov.recent'),
   /** actor id; value: messages created up to this second are refused */
   floors: rows<number>('gov.floors'),
+  /** actor id */
+  holders: rows<HolderRegistration>('keys.holders'),
+  /** {@link sequenceKey} of the ceremony's number */
+  ceremonies: rows<CeremonyRow>('keys.ceremonies'),
+  /** ceremony, `:`, event, each a {@link sequenceKey} */
+  ceremonyEvents: rows<CeremonyEvent>('keys.events'),
+  /** {@link sequenceKey} of the ceremony that dealt it */
+  sharings: rows<SharingRow>('keys.sharings'),
+  /** {@link sequenceKey} of the key's number */
+  keys: rows<KeyRow>('keys.keys'),
+  /** {@link textKey} of the auditor's name */
+  auditGrants: rows<AuditGrant>('keys.grants'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */

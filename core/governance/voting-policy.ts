@@ -24,6 +24,8 @@ export const actionNames = [
   'remove_voting_policy',
   'set_policy',
   'remove_policy',
+  'grant_audit',
+  'revoke_audit',
 ] as const;
 
 /** A kind of change. */

@@ -36,6 +36,7 @@ export {
   decodeDealing,
   encodeDealing,
   requireDealing,
+  signDealing,
 } from './dealing.ts';
 export { KeysError, type KeysErrorCode } from './errors.ts';
 export {

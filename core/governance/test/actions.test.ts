@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { issueCertificate, toPem } from '@concordat/crypto';
+import { createEncryptionKey, issueCertificate, toPem } from '@concordat/crypto';
 import {
   type ActionName,
   actionNames,
+  auditGrantOf,
   governanceErrorCodes,
   maxActions,
 } from '@concordat/governance';
+import { toHex } from '@concordat/std';
 import {
   action,
   actorArgs,
@@ -15,6 +17,7 @@ import {
   measurement,
   Network,
   organisation,
+  seed,
   validFromMs,
   validToMs,
 } from './network.ts';
@@ -28,6 +31,8 @@ test('every refusal code is met by a test of this room', () => {
   const files = [
     'actions',
     'constitution',
+    'key-ceremonies',
+    'key-holders',
     'messages',
     'node-life-cycle',
     'paper',
@@ -45,6 +50,8 @@ test('every refusal code is met by a test of this room', () => {
   }
 });
 
+const auditorKey = toHex(createEncryptionKey(seed(77)).publicKey);
+
 const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   add_actor: { ...actorArgs('cyd'), roles: ['auditor'] },
   remove_actor: { actorId: organisation('bob').actorId },
@@ -58,6 +65,8 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   remove_voting_policy: { kind: 'remove_tee' },
   set_policy: { name: 'durability', value: 'memory' },
   remove_policy: { name: 'maxBatchDelayMs' },
+  grant_audit: { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs: [2, 3] },
+  revoke_audit: { auditor: 'Old auditor' },
 };
 
 function prepared(): Network {
@@ -66,16 +75,22 @@ function prepared(): Network {
     votingPolicies: { default: { kind: 'm-of-n', m: 1 }, remove_tee: { kind: 'majority' } },
   });
   for (const number of [1, 2]) network.trust(['ada', 'bob'], machine(organisation('ada'), number));
+  const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
+  network.pass(['ada'], action('grant_audit', old));
   return network;
 }
 
-test('every action in its valid form is accepted and changes the constitution', () => {
+/** The constitution, and what auditors may read. */
+const lawOf = ({ constitution, set }: Network): string =>
+  JSON.stringify([constitution, auditGrantOf(set, 'Audit Ltd'), auditGrantOf(set, 'Old auditor')]);
+
+test('every action in its valid form is accepted and changes the constitution or a grant', () => {
   for (const name of actionNames) {
     const network = prepared();
-    const before = JSON.stringify(network.constitution);
+    const before = lawOf(network);
     const { effects } = network.pass(['ada', 'bob'], action(name, valid[name]));
     assert.equal(effects.length, 1, name);
-    assert.notEqual(JSON.stringify(network.constitution), before, name);
+    assert.notEqual(lawOf(network), before, name);
   }
 });
 

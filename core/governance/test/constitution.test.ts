@@ -37,6 +37,8 @@ test('defaults are filled in and the result parses to itself', () => {
     electionQuorum: 'majority',
     distribution: 'direct',
     distributionFanOut: 3,
+    keyThreshold: 'majority',
+    keyCeremonyTransactions: 100_000,
   });
   assert.deepEqual(constitution.keyHolders, []);
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
