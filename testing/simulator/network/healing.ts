@@ -6,7 +6,7 @@ import { isServing, type Network, status } from './network.ts';
 import type { World } from './world.ts';
 
 /** Virtual time within which a network without faults must serve again, milliseconds. */
-const healingMs = 240_000;
+export const defaultHealingMs = 240_000;
 /** Within which a request of a client must succeed then. */
 const requestMs = 20_000;
 
@@ -16,7 +16,7 @@ const requestMs = 20_000;
  * @returns virtual time it took, milliseconds
  * @throws Violation NOT_LIVE
  */
-export async function heal(network: Network, clients: Clients): Promise<number> {
+export async function heal(network: Network, clients: Clients, healingMs: number): Promise<number> {
   const { world, operator } = network;
   const sinceMs = world.clock.nowMs;
   endFaults(world);

@@ -5,7 +5,7 @@ import { Random } from '../random.ts';
 import { Clients } from './clients.ts';
 import { Director } from './director.ts';
 import { auditNetwork } from './examination.ts';
-import { heal } from './healing.ts';
+import { defaultHealingMs, heal } from './healing.ts';
 import { Network } from './network.ts';
 import { drawNetworkPlan, type NetworkPlan } from './plan.ts';
 import { ReceiptSampler } from './receipt-sampler.ts';
@@ -44,8 +44,12 @@ export interface NetworkSummary {
 export interface NetworkRunOptions {
   /** Virtual time with faults, milliseconds. */
   readonly chaosMs: number;
+  /** Virtual time within which all must be well again, milliseconds; default 240,000. */
+  readonly healingMs?: number;
   /** Replaces parts of the plan that the seed gives. */
   readonly plan?: Partial<NetworkPlan>;
+  /** Gets the world before anything happens in it. */
+  readonly onStart?: (world: World) => void;
   /** For a seed that is replayed: gets the world once the run is over, however it ended. */
   readonly onEnd?: (world: World) => void;
   readonly linearizability?: CheckOptions;
@@ -63,7 +67,8 @@ export async function simulateNetwork(
   const plan = { ...drawNetworkPlan(new Random(seed)), ...options.plan };
   const world = new World(seed, plan);
   try {
-    const ran = await play(world, options.chaosMs);
+    options.onStart?.(world);
+    const ran = await play(world, options);
     world.end();
     const undecidedKeys = requireLinearizable(ran.clients, options.linearizability);
     return summaryOf(world, ran, undecidedKeys);
@@ -82,7 +87,10 @@ interface Played {
   readonly audit: Audit;
 }
 
-async function play(world: World, chaosMs: number): Promise<Played> {
+async function play(
+  world: World,
+  { chaosMs, healingMs = defaultHealingMs }: NetworkRunOptions,
+): Promise<Played> {
   const network = new Network(world);
   await network.found();
   const clients = new Clients(world);
@@ -92,7 +100,7 @@ async function play(world: World, chaosMs: number): Promise<Played> {
   sampler.start();
   network.takeCare();
   await director.direct(chaosMs);
-  const healedAfterMs = await heal(network, clients);
+  const healedAfterMs = await heal(network, clients, healingMs);
   const audit = await auditNetwork(network, clients);
   return { network, clients, director, sampler, healedAfterMs, audit };
 }

@@ -318,6 +318,9 @@ export class World {
     }
     if (typeof code !== 'string') return;
     if (event === 'manager.failed') machine.failed(code);
+    if (event === 'manager.failed' && code === 'INTERNAL_ERROR') {
+      this.violated(new Violation('BUG', `${machine.name}: ${why}`));
+    }
     if (code === 'NETWORK_LIVE' && event === 'manager.failed') machine.isIntact = false;
     const fails = event === 'manager.failed' || event === 'enclaves.launch-failed';
     const isAlarm = damageCodes.has(code) && (fails || event === 'ledger.damaged');
