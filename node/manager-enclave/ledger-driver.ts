@@ -11,7 +11,7 @@ import type { TransactionRecord } from '@concordat/ledger';
 import { CodedError, DecodeError, type Height, type NodeId, toHeight } from '@concordat/std';
 import { entriesFor } from './block-feed.ts';
 import type { BlockLog } from './block-log.ts';
-import { ManagerError } from './errors.ts';
+import { DiskProgress } from './disk-progress.ts';
 import type {
   LedgerDisk,
   LedgerEvents,
@@ -33,6 +33,7 @@ export class LedgerDriver {
   readonly #consensus: Consensus;
   readonly #log: BlockLog;
   readonly #disk: LedgerDisk;
+  readonly #onDisk: DiskProgress;
   readonly #stored: LedgerReader;
   readonly #peers: LedgerPeers;
   readonly #events: LedgerEvents;
@@ -40,15 +41,10 @@ export class LedgerDriver {
   readonly #sealing: Sealing;
   readonly #traffic: SnapshotTraffic;
   #hardStateSaved: Promise<void> = Promise.resolve();
-  #truncationsPending = 0;
-  /** The first block of the log that the host has not synced; infinite when there is none. */
-  #unsyncedFrom = Number.POSITIVE_INFINITY;
   #working = false;
   #stopped = false;
   /** A block waits to be written: it starts now, while all else may share the turn's one write. */
   #blockWaits = false;
-  /** Committed height the host has not been told; it only names files by it. */
-  #untoldCommitted = 0;
 
   constructor(parts: {
     readonly consensus: Consensus;
@@ -63,6 +59,7 @@ export class LedgerDriver {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
     this.#disk = parts.disk;
+    this.#onDisk = new DiskProgress(parts.disk);
     this.#stored = parts.stored;
     this.#peers = parts.peers;
     this.#events = parts.events;
@@ -94,7 +91,7 @@ export class LedgerDriver {
    * committed when others have it, maybe before its own host has synced it.
    */
   get durableHeight(): number {
-    return Math.min(this.#log.committedHeight, this.#unsyncedFrom - 1);
+    return Math.min(this.#log.committedHeight, this.#onDisk.syncedTo);
   }
 
   /** Blocks this node sealed as leader since it started. */
@@ -115,7 +112,7 @@ export class LedgerDriver {
   /** One unit of consensus time passed. */
   tick(): void {
     if (this.#stopped) return;
-    this.#tellCommitted();
+    this.#onDisk.tellCommitted();
     this.#consensus.tick();
     this.#work();
   }
@@ -159,13 +156,9 @@ export class LedgerDriver {
 
   /** The host made blocks up to this height durable. */
   synced(height: number): void {
-    // Heights are used again after a truncation: what was synced before it says nothing.
-    if (this.#stopped || this.#truncationsPending > 0) return;
+    if (this.#stopped || !this.#onDisk.synced(height, this.#log.lastHeight)) return;
     const view = this.#log.viewAt(height);
     if (view === undefined) return;
-    if (height >= this.#unsyncedFrom) {
-      this.#unsyncedFrom = height < this.#log.lastHeight ? height + 1 : Number.POSITIVE_INFINITY;
-    }
     this.#consensus.persisted(toHeight(height), view);
     this.#work();
   }
@@ -175,10 +168,7 @@ export class LedgerDriver {
    * @throws ManagerError HOST_FAULT when none was asked for
    */
   truncated(): void {
-    if (this.#truncationsPending === 0) {
-      throw new ManagerError('HOST_FAULT', 'the host truncated the ledger unasked');
-    }
-    this.#truncationsPending -= 1;
+    this.#onDisk.truncated();
   }
 
   /** See {@link Consensus}. */
@@ -295,13 +285,7 @@ export class LedgerDriver {
   #truncate(after: Height): void {
     this.#log.truncate(after);
     this.#events.onRollback(after);
-    this.#truncateDisk(after);
-  }
-
-  #truncateDisk(after: Height): void {
-    this.#truncationsPending += 1;
-    if (this.#unsyncedFrom > after) this.#unsyncedFrom = Number.POSITIVE_INFINITY;
-    this.#disk.truncate(after);
+    this.#onDisk.truncate(after);
   }
 
   /**
@@ -310,7 +294,7 @@ export class LedgerDriver {
    */
   #dropTail(): void {
     const { committedHeight, lastHeight } = this.#log;
-    if (lastHeight > committedHeight) this.#truncateDisk(committedHeight);
+    if (lastHeight > committedHeight) this.#onDisk.truncate(committedHeight);
   }
 
   #append(entry: Entry): void {
@@ -323,16 +307,8 @@ export class LedgerDriver {
         throw damaged(error, entry.height);
       }
     }
-    this.#tellCommitted();
-    this.#disk.append(entry.height, entry.payload);
-    this.#unsyncedFrom = Math.min(this.#unsyncedFrom, entry.height);
+    this.#onDisk.append(entry.height, entry.payload);
     this.#blockWaits = true;
-  }
-
-  #tellCommitted(): void {
-    if (this.#untoldCommitted === 0) return;
-    this.#disk.committed(this.#untoldCommitted);
-    this.#untoldCommitted = 0;
   }
 
   #commit(height: Height): void {
@@ -340,7 +316,7 @@ export class LedgerDriver {
       const from = toHeight(this.#log.committedHeight + 1);
       const to = toHeight(Math.min(height, this.#events.nextStop(from)));
       this.#log.commit(to);
-      this.#untoldCommitted = to;
+      this.#onDisk.committed(to);
       this.#events.onCommitted(from, to);
     }
   }

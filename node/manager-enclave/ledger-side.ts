@@ -14,7 +14,7 @@ import { ReadIndex } from './read-index.ts';
 import { snapshotGapUnder } from './snapshot-policy.ts';
 
 const maxAppendBytes = 4 * 1024 * 1024;
-const payloadCacheBytes = 128 * 1024 * 1024;
+const payloadCacheBytes = 64 * 1024 * 1024;
 
 /** The parts of a manager that take part in consensus. */
 export interface LedgerSide {
