@@ -66,6 +66,10 @@ test('the ledger of a network that lived and changed is clean on every node', as
   await load.stop();
   await waitUntil(() => vn1.isUp && vn2.isUp, { what: 'two nodes that run' });
   await network.level([vn1, vn2]);
+  // It came back by a snapshot: what lies before, it fetches at its leisure.
+  const whole = async () =>
+    !defectsOf(await audit(vn2.ledgerDirectory)).some(({ code }) => code === 'MISSING_BLOCKS');
+  await waitUntil(whole, { what: 'vn2 to have fetched every block', timeoutMs: 60_000 });
   for (const { ledgerDirectory } of [vn1, vn2]) {
     const report = await audit(ledgerDirectory);
     assert.deepEqual(defectsOf(report), []);
