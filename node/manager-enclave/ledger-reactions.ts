@@ -4,6 +4,7 @@ import type { OpenedBlock, SessionKey } from '@concordat/ledger';
 import { CodedError, type Height, type NodeId, toHeight, utf8, type View } from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { distributionUnder } from './distribution-policy.ts';
+import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
 import type { NodeContext } from './node-context.ts';
@@ -65,7 +66,13 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   onBroken(error: CodedError): void {
-    this.#consequences.onBroken(error);
+    const { administration, identity } = this.#context;
+    // A removed node has no key of the epoch its removal began: that is not damage.
+    const isLeft =
+      error.details.reason === 'UNKNOWN_EPOCH' &&
+      administration.node(identity.nodeId)?.status === 'retired';
+    const why = 'the node list has retired this node';
+    this.#consequences.onBroken(isLeft ? new ManagerError('NODE_REMOVED', why) : error);
   }
 
   onDamagedStore({ code, message, details }: CodedError): void {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nodeRetired } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
+import type { ManagerError } from '../errors.ts';
 import { keyRecipientsOf } from '../network-genesis.ts';
 import { currentEpoch } from '../session-keys.ts';
 import {
@@ -134,6 +135,26 @@ test('a node that is removed reads on until its removal is committed, for which 
   assert.equal(second.broken, undefined);
   assert.equal(currentEpoch(first.administration.committedState), epoch + 1);
   assert.equal(first.log.committedHeight, first.log.lastHeight);
+});
+
+test('a removed node that is sent what it has no key for leaves by that name, not as damaged', async () => {
+  const { world, first, second, third } = await threeNodes();
+  const recipients = [first, second].map(({ id, identity }) => ({
+    name: id,
+    publicKey: identity.encryption.publicKey,
+  }));
+  world.cut.add(third.id);
+  await world.until(
+    first.queue.administer((set) => {
+      nodeRetired(set, third.id);
+      first.sessionKeys.begin(set, recipients, entropyOf('removal'));
+    }),
+  );
+  assert(first.driver.place(1, batch('of the next epoch')).ok);
+  await world.settle();
+  world.cut.clear();
+  await world.tick(4);
+  assert.equal((third.broken as ManagerError | undefined)?.code, 'NODE_REMOVED');
 });
 
 test('a message signed for the network is executed by the leader, wherever it arrives', async () => {
