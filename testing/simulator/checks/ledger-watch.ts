@@ -63,6 +63,8 @@ export class LedgerWatch {
   readonly #world: WatchedWorld;
   readonly #committed: Committed[] = [];
   readonly #leaders = new Map<number, NodeId>();
+  /** Digest of each block that anyone wrote, by view and height. */
+  readonly #written = new Map<string, string>();
   readonly #seen = new Map<object, Seen>();
   /** Whether durability is checked: not where the constitution does without. */
   durable = true;
@@ -103,6 +105,7 @@ export class LedgerWatch {
     if (height <= seen.committed && !seen.owed.has(height)) {
       fail('COMMITTED_TRUNCATED', seen, `writes block ${height} again, committed already`);
     }
+    this.#written.set(`${view}.${height}`, digest);
     seen.appended.set(height, { view, digest, reconfigures: (flags & 1) === 1 });
     if (seen.owed.delete(height)) this.#compare(seen, height);
   }
@@ -167,7 +170,8 @@ export class LedgerWatch {
   ): void {
     const block = seen.appended.get(height);
     const view = block?.view ?? node.viewAt(height) ?? 0;
-    this.#committed.push({ view, digest: block?.digest, inView: node.view });
+    const digest = block?.digest ?? this.#written.get(`${view}.${height}`);
+    this.#committed.push({ view, digest, inView: node.view });
     if (!block || !this.durable) return;
     const governing = [...node.configurations, ...(wasOld ? seen.configurations : [])];
     for (const configuration of governing) {

@@ -24,6 +24,8 @@ export interface NodeNetwork {
 const retryFirstMs = 100;
 const retryMaxMs = 2_000;
 const handshakeTimeoutMs = 10_000;
+/** Between two probes of each connection kept. */
+const probeMs = 1_500;
 
 /**
  * The node channel of a simulated network. Nodes judge each other as on the real one, by evidence
@@ -45,6 +47,7 @@ export class SimulatedChannel implements PeerChannel {
   readonly #retries = new Map<NodeId, NodeJS.Timeout>();
   readonly #reported = new Map<NodeId, string>();
   #known: { readonly pem: string; readonly identity: PeerIdentity } | undefined;
+  #probing: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(
@@ -73,6 +76,9 @@ export class SimulatedChannel implements PeerChannel {
   }
 
   async listen(): Promise<void> {
+    this.#probing = setInterval(() => {
+      for (const session of [...this.#outbound.values()]) session.probe();
+    }, probeMs);
     this.#network.listeners.set(this.#address, this);
   }
 
@@ -275,6 +281,7 @@ export class SimulatedChannel implements PeerChannel {
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#probing);
     for (const nodeId of [...this.#targets.keys()]) this.#forget(nodeId);
     for (const session of [...this.#inbound]) session.close();
     if (this.#network.listeners.get(this.#address) === this) {

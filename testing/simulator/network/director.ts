@@ -220,7 +220,7 @@ export class Director {
     const { clock, machines } = this.#world;
     for (const machine of machines) {
       clock.after(delayMs + this.#random.between(0, 1_000), undefined, () => {
-        if (machine.isGone) return;
+        if (machine.isGone || (machine.isUp && this.#ended)) return;
         if (machine.isUp) machine.switchOff();
         machine.boot();
       });

@@ -91,8 +91,8 @@ export class Network {
     const { operator, world } = this;
     if (!machine.nodeId) return;
     await operator.decide([operator.removalOf(machine.nodeId)]);
-    await world.pause(farewellMs);
     machine.isGone = true;
+    await world.pause(farewellMs);
     machine.switchOff();
   }
 

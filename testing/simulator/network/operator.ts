@@ -26,6 +26,8 @@ const passingCodes: ReadonlySet<string> = new Set([
   'OVERLOADED',
   'CHANNEL_FAILED',
   'PEER_TIMEOUT',
+  'REPLAY',
+  'NOT_DECIDED',
 ]);
 
 /** The members' people: they propose, vote, and admit nodes. */

@@ -22,6 +22,9 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
+/** Probes without an answer after which a connection is given up. */
+const maxSilentProbes = 4;
+
 /** One side of an admitted connection between two nodes. */
 export class Session implements DialledPeer {
   readonly peer: PeerIdentity;
@@ -32,6 +35,7 @@ export class Session implements DialledPeer {
   readonly #waiting = new Set<Waiting>();
   #far: Session | undefined;
   #closed = false;
+  #silentProbes = 0;
 
   constructor(owner: Owner, peer: PeerIdentity, role: PeerRole) {
     this.#owner = owner;
@@ -55,8 +59,32 @@ export class Session implements DialledPeer {
     wire.carryLossy(this.place, far.place, () => far.#received(bytes));
   }
 
+  /** What arrives at a side that has ended it tells the other one. */
+  #isOver(): boolean {
+    const far = this.#far as Session;
+    if (this.#closed) this.#owner.wire.carry(this.place, far.place, () => far.ended(undefined));
+    return this.#closed;
+  }
+
+  /** Asks the other side whether it is there; without an answer time after time it is not. */
+  probe(): void {
+    if (this.#silentProbes >= maxSilentProbes) {
+      this.ended(undefined);
+      return;
+    }
+    this.#silentProbes += 1;
+    const { wire } = this.#owner;
+    const far = this.#far as Session;
+    wire.carry(this.place, far.place, () => {
+      if (far.#isOver()) return;
+      wire.carry(far.place, this.place, () => {
+        this.#silentProbes = 0;
+      });
+    });
+  }
+
   #received(bytes: Buffer): void {
-    if (!this.established || this.#closed) return;
+    if (this.#isOver() || !this.established) return;
     const { policy } = this.#owner;
     try {
       policy.onConsensus(this, Buffer.from(bytes));
@@ -83,7 +111,7 @@ export class Session implements DialledPeer {
   }
 
   #asked(kind: string, body: Buffer, waiting: Waiting): void {
-    if (this.#closed) return;
+    if (this.#isOver()) return;
     const { policy, wire } = this.#owner;
     const far = this.#far as Session;
     const back = (settle: () => void): void =>
