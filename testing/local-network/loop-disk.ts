@@ -1,19 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasCommand, run, undoLater } from './commands.ts';
-import { LocalNetworkError } from './errors.ts';
-import { waitUntil } from './waiting.ts';
-
-function succeeds(act: () => unknown): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    if (error instanceof LocalNetworkError) return false;
-    throw error;
-  }
-}
+import { attempt, hasCommand, run, undoLater } from './commands.ts';
 
 /**
  * A small disk of its own: an ext4 file system in a file, mounted where a node keeps its data. It
@@ -23,7 +11,8 @@ function succeeds(act: () => unknown): boolean {
 export class LoopDisk {
   /** Where it is mounted. */
   readonly directory: string;
-  readonly #image: string;
+  #image: string;
+  #cuts = 0;
   readonly #unmount: () => void;
 
   /** Why this machine cannot do it; undefined when it can. */
@@ -54,7 +43,7 @@ export class LoopDisk {
     run('truncate', '--size', `${mebibytes}M`, this.#image);
     run('mkfs.ext4', '-q', '-F', '-m', '0', this.#image);
     this.#mount();
-    this.#unmount = undoLater(() => run('umount', '--lazy', this.directory));
+    this.#unmount = undoLater(() => attempt(() => run('umount', '--lazy', this.directory)));
   }
 
   #mount(): void {
@@ -100,13 +89,17 @@ export class LoopDisk {
   }
 
   /**
-   * Mounts it again after the power was cut, once nobody has it any more: processes that were killed
-   * let go a moment later, and a second mount beside a former one would destroy it.
+   * Mounts what had reached it before the power was cut. It is a copy that is mounted, since a
+   * process that was killed may hold the former mount a while longer, be it in a mount namespace of
+   * its own; nothing writes there any more.
    */
-  async restorePower(): Promise<void> {
-    const what = `nobody to use ${this.directory}`;
-    await waitUntil(() => succeeds(() => run('umount', this.directory)), { what });
-    await waitUntil(() => run('losetup', '--associated', this.#image) === '', { what });
+  restorePower(): void {
+    run('umount', '--lazy', this.directory);
+    const former = this.#image;
+    this.#cuts += 1;
+    this.#image = `${this.directory}.disk${this.#cuts}`;
+    run('cp', '--sparse=always', former, this.#image);
+    rmSync(former);
     this.#mount();
   }
 

@@ -187,7 +187,7 @@ test('blocks a host was told to keep but never synced are durable once a ledger 
     assert.equal(opened.lastHeight, 2);
     await opened.close();
     disk.cutPower();
-    await disk.restorePower();
+    disk.restorePower();
     const after = await LedgerStore.open({ directory, ...silent });
     await after.close();
     assert.equal(after.lastHeight, 2);
@@ -204,7 +204,7 @@ test('a power cut of all nodes at once loses nothing that was acknowledged', {
   const { acknowledged } = run.writes;
   t.diagnostic(`${acknowledged.size} writes were acknowledged when the power failed`);
   await network.kill();
-  for (const disk of disks.values()) await disk.restorePower();
+  for (const disk of disks.values()) disk.restorePower();
   network.startAll();
   for (const node of network.nodes) await node.running(60_000);
   for (const node of network.nodes) await run.progress(20, node);
