@@ -106,8 +106,13 @@ export class Director {
       case 'bit-rot':
       case 'truncation':
       case 'rollback':
+      case 'torn-pages':
       case 'wipe':
         return this.#tamper(kind, machine);
+      case 'false-sync':
+        return this.#claimSync(machine);
+      case 'false-frame':
+        return this.#sayNonsense(machine);
       default:
         return this.#govern(kind);
     }
@@ -267,13 +272,18 @@ export class Director {
 
   /** Whoever starts from such a disk starts from something else than it left there. */
   #lie(machine: Machine): void {
-    const { clock, health } = this.#world;
-    const { launches } = machine;
     const untilMs = this.#until(500, 5_000);
-    health.of(machine.name).lyingUntilMs = untilMs;
+    this.#world.health.of(machine.name).lyingUntilMs = untilMs;
+    this.#distrust(machine, untilMs);
+  }
+
+  /** Nobody counts on a machine until then, and longer if its enclaves had to be launched anew. */
+  #distrust(machine: Machine, untilMs: number): void {
+    const { clock } = this.#world;
+    const { launches, nodeId } = machine;
+    machine.suspect = true;
     machine.isIntact = false;
     this.#calmUntilMs = untilMs;
-    const { nodeId } = machine;
     clock.after(untilMs - clock.nowMs + 1, undefined, () => {
       if (machine.launches === launches && machine.nodeId === nodeId) machine.isIntact = true;
     });
@@ -296,15 +306,17 @@ export class Director {
   }
 
   /** A host spoils its disk while its machine is off; the others must be able to go on meanwhile. */
-  #tamper(
-    kind: 'bit-rot' | 'truncation' | 'rollback' | 'wipe',
-    machine: Machine,
-  ): string | undefined {
-    const { clock, wire } = this.#world;
-    const quiet = wire.cuts.length === 0 && this.#suspects === 0;
+  #tamper(kind: Spoiling, machine: Machine): string | undefined {
+    const { clock, wire, machines } = this.#world;
+    const isHeldUp = machines.some(
+      ({ host, enclave }) =>
+        (host?.pausedUntilMs ?? 0) > clock.nowMs ||
+        (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
+    );
+    const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
     if (!quiet || !this.#isVoter(machine) || !this.#goOnWithout(machine)) return undefined;
-    machine.crash(() => 'kept');
-    const what = this.#spoil(kind, machine);
+    machine.crash(() => (kind === 'torn-pages' ? 'holes' : 'kept'));
+    const what = kind === 'torn-pages' ? '' : this.#spoil(kind, machine);
     if (what === undefined) {
       machine.boot();
       return undefined;
@@ -318,10 +330,7 @@ export class Director {
     return `${machine.name} ${what}`;
   }
 
-  #spoil(
-    kind: 'bit-rot' | 'truncation' | 'rollback' | 'wipe',
-    machine: Machine,
-  ): string | undefined {
+  #spoil(kind: Exclude<Spoiling, 'torn-pages'>, machine: Machine): string | undefined {
     const random = this.#random;
     const { disk, dataDirectory } = machine;
     if (kind === 'wipe') {
@@ -347,6 +356,39 @@ export class Director {
     bytes[at] = (bytes[at] as number) ^ (1 << random.between(0, 7));
     file.tamper(bytes);
     return `${name} at ${at}`;
+  }
+
+  /** A host says that blocks are durable as soon as it has them; then its machine loses power. */
+  #claimSync(machine: Machine): string | undefined {
+    const { clock } = this.#world;
+    if (!this.#mayLie(machine)) return undefined;
+    machine.suspect = true;
+    machine.isIntact = false;
+    const untilMs = this.#until(100, 2_000);
+    this.#calmUntilMs = untilMs + 20_000;
+    const lie = (): void => {
+      if (!machine.isUp || machine.isGone) return;
+      machine.claimSynced();
+      if (clock.nowMs < untilMs) clock.after(2, undefined, lie);
+      else this.#crash(machine);
+    };
+    lie();
+    return machine.name;
+  }
+
+  /** A host sends its enclave what no host should: the launch may end, and nothing else. */
+  #sayNonsense(machine: Machine): string | undefined {
+    if (!this.#mayLie(machine)) return undefined;
+    const what = machine.sayNonsense(this.#random);
+    if (what === undefined) return undefined;
+    this.#distrust(machine, this.#until(5_000, 5_000));
+    return `${machine.name} ${what}`;
+  }
+
+  /** Whether all are well enough for one host to be dishonest. */
+  #mayLie(machine: Machine): boolean {
+    const quiet = this.#world.wire.cuts.length === 0 && this.#suspects === 0;
+    return quiet && this.#isVoter(machine) && this.#goOnWithout(machine);
   }
 
   #govern(kind: FaultKind): string | undefined {
@@ -427,6 +469,9 @@ export class Director {
   }
 }
 
+/** What can be done to a disk while its machine is off. */
+type Spoiling = 'bit-rot' | 'truncation' | 'rollback' | 'torn-pages' | 'wipe';
+
 const policyChanges: readonly (readonly [string, unknown])[] = [
   ['maxBatchTransactions', 1],
   ['maxBatchTransactions', 50],
@@ -437,6 +482,8 @@ const policyChanges: readonly (readonly [string, unknown])[] = [
   ['replicationQuorum', 2],
   ['electionQuorum', 3],
   ['snapshotBlocks', 10],
+  ['distribution', 'tree'],
+  ['distribution', 'direct'],
   ['snapshotBlocks', 100],
 ];
 
