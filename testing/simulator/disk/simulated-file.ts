@@ -13,8 +13,13 @@ export type CrashKind =
   | 'torn'
   /** The file has its length, and zeros where the last write should be. */
   | 'zeros'
+  /** Of the last write some pages are there and others are not: zeros stand for them. */
+  | 'holes'
   /** All of it is there. */
   | 'kept';
+
+/** What a disk writes at once. */
+const pageBytes = 512;
 
 /** Bytes that grow. */
 class Content {
@@ -115,6 +120,12 @@ export class SimulatedFile {
   }
 
   #tear({ at, bytes }: Change & { kind: 'write' }, random: Random, kind: CrashKind): void {
+    if (kind === 'holes') {
+      const page = random.between(0, Math.floor(bytes.length / pageBytes));
+      const part = Buffer.from(bytes).fill(0, page * pageBytes, (page + 1) * pageBytes);
+      this.#durable.apply({ kind: 'write', at, bytes: part });
+      return;
+    }
     const cut = random.between(0, bytes.length);
     const part = kind === 'zeros' ? Buffer.alloc(cut) : bytes.subarray(0, cut);
     this.#durable.apply({ kind: 'write', at, bytes: part });

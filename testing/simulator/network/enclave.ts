@@ -61,7 +61,7 @@ export class Enclave {
       onShutdown: () => {
         this.launch.manager?.shutdown().then(options.onExit, options.onExit);
       },
-      onClose: () => options.process.kill(),
+      onClose: options.onExit,
     });
     this.launch.run().catch((error: unknown) => options.onBug('a launch', error));
   }

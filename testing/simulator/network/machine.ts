@@ -1,7 +1,8 @@
-import { encodeStart } from '@concordat/bridge';
+import { type ControlToEnclave, encodeStart } from '@concordat/bridge';
 import {
   closeStores,
   type HostError,
+  type LedgerStore,
   Log,
   ManagerSession,
   openStores,
@@ -100,6 +101,7 @@ export class Machine {
   #boots = 0;
   #launches = 0;
   #endEnclave: (() => void) | undefined;
+  #generationNow: { readonly session: ManagerSession; readonly ledger: LedgerStore } | undefined;
 
   constructor(parts: MachineParts, config: MachineConfig) {
     this.#parts = parts;
@@ -159,6 +161,7 @@ export class Machine {
   /** The power fails: what was not synced is treated as the kind says. */
   crash(kindOf: () => CrashKind): void {
     this.#host?.kill();
+    this.#generationNow = undefined;
     this.killEnclave();
     this.#host = undefined;
     this.disk.crash(this.#parts.random, kindOf);
@@ -179,6 +182,33 @@ export class Machine {
     }
     this.#endEnclave?.();
     this.#endEnclave = undefined;
+  }
+
+  /** Says that all blocks taken are durable, whether they are or not. */
+  claimSynced(): void {
+    const { session, ledger } = this.#generationNow ?? {};
+    if (ledger && ledger.lastHeight > 0)
+      session?.send({ kind: 'synced', height: ledger.lastHeight });
+  }
+
+  /** Sends the enclave a frame that makes no sense; answers which, unless there is no enclave. */
+  sayNonsense(random: Random): string | undefined {
+    const { session } = this.#generationNow ?? {};
+    if (!session || !this.enclave) return undefined;
+    const request = random.between(1, 1_000);
+    const nonsense: ControlToEnclave[] = [
+      { kind: 'synced', height: random.between(1_000_000, 2_000_000) },
+      { kind: 'truncated', after: random.between(0, 1_000) },
+      { kind: 'entries', request, last: true, blocks: [Buffer.alloc(random.between(0, 300))] },
+      { kind: 'record', request, bytes: Buffer.alloc(40) },
+      { kind: 'done', request },
+      { kind: 'start', json: Buffer.from('{}') },
+      { kind: 'genesisData', adapterId: 'registers', last: true, part: Buffer.alloc(3) },
+      { kind: 'earlierSynced', height: random.between(1, 1_000) },
+    ];
+    const message = random.pick(nonsense);
+    session.send(message);
+    return message.kind;
   }
 
   /** Asks the node to end in good order; answers whether it was running. */
@@ -299,8 +329,10 @@ export class Machine {
       });
     });
     const { ledger, snapshots } = stores;
+    this.#generationNow = { session, ledger };
     session.send({ kind: 'start', json: this.#start(restarts, { ledger, snapshots }) });
     await ended;
+    this.#generationNow = undefined;
     session.close();
     await closeStores(stores);
   }

@@ -1,4 +1,4 @@
-import { buildProposal, buildVote, signNodeTuple } from '@concordat/governance';
+import { buildProposal, buildVote, buildWithdrawal, signNodeTuple } from '@concordat/governance';
 import { CodedError, fromHex, type NodeId } from '@concordat/std';
 import { epochMs } from '../platform/world-clock.ts';
 import type { Machine } from './machine.ts';
@@ -39,6 +39,8 @@ export class Operator {
   /** Decisions made. */
   decisions = 0;
   #messages = 0;
+  /** Proposals that may be open, with their proposers. */
+  readonly #open = new Map<string, Organisation>();
 
   constructor(world: World, members: readonly Organisation[]) {
     this.#world = world;
@@ -66,24 +68,42 @@ export class Operator {
   }
 
   async #decideOnce(actions: readonly Action[]): Promise<void> {
-    const [proposer, ...others] = this.members;
-    const signer = (member: Organisation) => ({
+    await this.#tidyUp();
+    const [proposer, ...others] = this.members as [Organisation, ...Organisation[]];
+    const proposal = { ...this.#signer(proposer), actions: actions as never };
+    let answer = await this.#submit(buildProposal(proposal));
+    const { proposalId } = answer;
+    this.#open.set(proposalId, proposer);
+    for (const member of [proposer, ...others]) {
+      if (answer.state !== 'open') break;
+      answer = await this.#submit(buildVote({ ...this.#signer(member), proposalId, accept: true }));
+    }
+    if (answer.state === 'open') throw new CodedError('NOT_DECIDED', 'it is still open');
+    this.#open.delete(proposalId);
+    if (answer.state !== 'accepted') throw new CodedError('REFUSED', `it is ${answer.state}`);
+  }
+
+  /** Takes back proposals whose fate was never learnt: a member may have a few open only. */
+  async #tidyUp(): Promise<void> {
+    for (const [proposalId, proposer] of this.#open) {
+      try {
+        await this.#submit(buildWithdrawal({ ...this.#signer(proposer), proposalId }));
+      } catch (error) {
+        if (!(error instanceof CodedError) || passingCodes.has(error.code)) throw error;
+        // It was decided after all.
+      }
+      this.#open.delete(proposalId);
+    }
+  }
+
+  #signer(member: Organisation) {
+    return {
       networkId: this.networkId,
       // The seconds tell messages apart that say the same: each is accepted once.
       createdAtSeconds: Math.floor((epochMs + this.#world.clock.nowMs) / 1000) - 60 + this.#next(),
       key: member.key,
       certificateDer: member.certificateDer,
-    });
-    const by = signer(proposer as Organisation);
-    let answer = await this.#submit(buildProposal({ ...by, actions: actions as never }));
-    for (const member of [proposer as Organisation, ...others]) {
-      if (answer.state !== 'open') break;
-      const { proposalId } = answer;
-      answer = await this.#submit(buildVote({ ...signer(member), proposalId, accept: true }));
-    }
-    if (answer.state !== 'accepted') {
-      throw new CodedError('NOT_DECIDED', `the proposal is ${answer.state}`);
-    }
+    };
   }
 
   #next(): number {
