@@ -85,7 +85,8 @@ export function* keySteps(
     const why = `${good.length} good dealings of ${need}`;
     throw new KeysError('TOO_FEW_DEALINGS', why, { have: good.length, need });
   }
-  const commitments = yield* combinedCommitments(weighted(terms, dealingsThatCount(terms, good)));
+  const counted = yield* weighted(terms, dealingsThatCount(terms, good));
+  const commitments = yield* combinedCommitments(counted);
   if (commitments.some(isIdentity)) {
     throw new KeysError('INVALID_ELEMENT', 'the dealings cancel each other out');
   }
@@ -128,7 +129,7 @@ export function* receiveSteps(
   good: readonly Dealing[],
   receiver: ShareReceiver,
 ): Steps<Received> {
-  const counted = weighted(terms, dealingsThatCount(terms, good));
+  const counted = yield* weighted(terms, dealingsThatCount(terms, good));
   const values: (Scalar | undefined)[] = [];
   try {
     for (const { dealing } of counted) {
@@ -154,7 +155,7 @@ export function* receiveSteps(
 
 /** The weighted sum of all values; undefined when one is missing. */
 function sumOf(
-  counted: readonly { readonly weight?: Scalar }[],
+  counted: readonly Counted[],
   values: readonly (Scalar | undefined)[],
 ): Scalar | undefined {
   let sum = scalarOf(0);
@@ -163,7 +164,7 @@ function sumOf(
       erase(sum);
       return undefined;
     }
-    const { weight } = counted[at] as { readonly weight?: Scalar };
+    const { weight } = counted[at] as Counted;
     const summand = weight && multiplyScalars(weight, value);
     const next = addScalars(sum, summand ?? value);
     erase(sum, summand);
@@ -172,14 +173,30 @@ function sumOf(
   return sum;
 }
 
-function weighted({ reshares }: CeremonyTerms, dealings: readonly Dealing[]) {
+interface Counted {
+  readonly dealing: Dealing;
+  readonly commitments: readonly Element[];
+  /** What it counts for; absent when all count alike. */
+  readonly weight?: Scalar;
+}
+
+function* weighted(
+  { reshares }: CeremonyTerms,
+  dealings: readonly Dealing[],
+): Steps<readonly Counted[]> {
   const dealers = dealings.map(({ dealer }) => dealer);
   assert(new Set(dealers).size === dealers.length, 'each dealer deals once');
-  return dealings.map((dealing) => ({
-    dealing,
-    commitments: dealing.commitments,
-    ...(reshares && { weight: lagrangeAtZero(dealing.dealer, dealers) }),
-  }));
+  const counted: Counted[] = [];
+  for (const dealing of dealings) {
+    const { commitments, dealer } = dealing;
+    if (!reshares) {
+      counted.push({ dealing, commitments });
+      continue;
+    }
+    counted.push({ dealing, commitments, weight: lagrangeAtZero(dealer, dealers) });
+    yield;
+  }
+  return counted;
 }
 
 /** u8 1, id, u8 threshold, commitments, u8 holders, an index each. */

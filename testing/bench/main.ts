@@ -12,6 +12,7 @@ import {
   consensusSection,
 } from './sections/consensus-section.ts';
 import { keyValueSection } from './sections/key-value-section.ts';
+import { keysSection, renderKeys } from './sections/keys-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
 import { memorySection, renderMemory } from './sections/memory-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
@@ -51,6 +52,10 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   audit: async (options) => {
     const figures = await auditSection(options);
     return { figures, text: renderAudit(figures) };
+  },
+  keys: async (options) => {
+    const figures = await keysSection(options);
+    return { figures, text: renderKeys(figures) };
   },
 };
 const names = Object.keys(sections);
