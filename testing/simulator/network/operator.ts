@@ -76,7 +76,14 @@ export class Operator {
     this.#open.set(proposalId, proposer);
     for (const member of [proposer, ...others]) {
       if (answer.state !== 'open') break;
-      answer = await this.#submit(buildVote({ ...this.#signer(member), proposalId, accept: true }));
+      const vote = buildVote({ ...this.#signer(member), proposalId, accept: true });
+      answer = await this.#submit(vote).catch((error: unknown) => {
+        // Somebody else was tidying up meanwhile and took it back.
+        if (error instanceof CodedError && error.code === 'PROPOSAL_NOT_OPEN') {
+          throw new CodedError('NOT_DECIDED', 'it was taken back');
+        }
+        throw error;
+      });
     }
     if (answer.state === 'open') throw new CodedError('NOT_DECIDED', 'it is still open');
     this.#open.delete(proposalId);
