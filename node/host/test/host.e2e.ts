@@ -223,7 +223,8 @@ test('an append out of order ends that launch', async (context) => {
   vn.start();
   await vn.command({ do: 'append', from: 1, to: 3, bytes: 100 });
   await vn.command({ do: 'append-unsynced', from: 9, bytes: 10 }).catch(() => {});
-  assert.equal((await vn.event('enclaves.ended')).code, 'OUT_OF_ORDER');
+  // By its code: on a busy machine a launch before it may have ended for want of time.
+  await vn.event('enclaves.ended', { where: { code: 'OUT_OF_ORDER' } });
 });
 
 test('a truncation is carried out and answered', async (context) => {
