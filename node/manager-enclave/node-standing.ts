@@ -71,7 +71,9 @@ export class NodeStanding {
   restoring(height: number): void {
     const { lifeCycle } = this.#node;
     this.#served ||= lifeCycle.phase === 'running';
-    lifeCycle.enter('learning', `taking up the snapshot of block ${height}`);
+    // A node that resumes still does: it waits for the network to commit, and serves then.
+    const phase = lifeCycle.phase === 'resuming' ? 'resuming' : 'learning';
+    lifeCycle.enter(phase, `taking up the snapshot of block ${height}`);
   }
 
   /** The ledger has confirmed that snapshot: a node that served goes on to. */
