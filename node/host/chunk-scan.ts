@@ -27,6 +27,8 @@ export async function scanChunk(file: FileHandle, first: number): Promise<ChunkS
   const { size } = await file.stat();
   if (size < chunkHeaderBytes) return { offsets: [], end: 0, tornBytes: size };
   const window = new FileWindow(file, size);
+  // A new chunk that a crash left with its length and nothing in it.
+  if (await window.isZeroFrom(0)) return { offsets: [], end: 0, tornBytes: size };
   checkChunkHeader(await window.read(0, chunkHeaderBytes), first);
   const offsets: number[] = [];
   let at = chunkHeaderBytes;

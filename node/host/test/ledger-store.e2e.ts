@@ -207,6 +207,19 @@ test('a tail of zero bytes counts as torn, a zero length before other bytes as d
   });
 });
 
+test('a new chunk of zero bytes only, as a crash may leave it, holds no block', async (context) => {
+  const directory = await temporary(context);
+  await fill(directory, 10);
+  const path = join(directory, 'ledger_11.chunk');
+  await writeFile(path, Buffer.alloc(1_020));
+  const { store } = await openStore(directory);
+  assert.equal(store.lastHeight, 10);
+  assert.equal(store.recovery.torn[0]?.bytes, 1_020);
+  await store.close();
+  await writeFile(path, Buffer.concat([Buffer.alloc(1_019), Buffer.from([1])]));
+  await assert.rejects(openStore(directory), { code: 'LEDGER_DAMAGED' });
+});
+
 test('holes and overlaps between chunks are named and nothing is changed', async (context) => {
   const directory = await temporary(context);
   await fill(directory, 35);
