@@ -145,8 +145,9 @@ export class Machine {
     this.disk.beginSync(this.directory)();
   }
 
-  /** Switches it on. */
+  /** Switches it on, unless it is. */
   boot(): void {
+    if (this.isUp) return;
     this.#boots += 1;
     const host = new VirtualProcess(`${this.name}.host${this.#boots}`);
     Object.assign(host.clock, this.clockError);
