@@ -2,6 +2,7 @@ import { sha256 } from '@concordat/crypto';
 import { assert, concatBytes, toHex, utf8 } from '@concordat/std';
 import type { Constitution } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
+import { defaultPolicy, isPolicyName } from './policies.ts';
 
 /** Deepest nesting of lists and objects. */
 const maxDepth = 64;
@@ -37,9 +38,18 @@ function refuse(why: string): never {
   throw new GovernanceError('INVALID_JSON', why);
 }
 
-/** Hex SHA-256 of the constitution's canonical JSON: what a newcomer compares and approves. */
-export const constitutionDigest = (constitution: Constitution): string =>
-  toHex(sha256(utf8(canonicalJson(constitution))));
+/**
+ * Hex SHA-256 of the constitution's canonical JSON: what a newcomer compares and approves. Policies
+ * that have their default are left out, as the ledger leaves them out: a policy that is added to the
+ * framework later changes no digest, and so no network's identity.
+ */
+export function constitutionDigest(constitution: Constitution): string {
+  const set = Object.entries(constitution.policies).filter(
+    ([name, value]) => !isPolicyName(name) || value !== defaultPolicy(name),
+  );
+  const policies = Object.fromEntries(set);
+  return toHex(sha256(utf8(canonicalJson({ ...constitution, policies }))));
+}
 
 /**
  * Identity of a network: hex SHA-256 over a domain, the digest of its genesis constitution and

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sha256 } from '@concordat/crypto';
 import {
   canonicalJson,
   constitutionDigest,
@@ -7,6 +8,7 @@ import {
   networkIdOf,
   parseConstitution,
 } from '@concordat/governance';
+import { toHex, utf8 } from '@concordat/std';
 import { actorArgs, genesisJson, machine, Network, organisation } from './network.ts';
 
 const actors = ['ada', 'bob'].map((name) => actorArgs(name));
@@ -227,4 +229,14 @@ test('the identity of a network depends on its genesis and its certificate', () 
   assert.equal(new Set(ids).size, 3);
   assert.equal(networkIdOf(parseConstitution(json()), a), ids[0]);
   assert.notEqual(constitutionDigest(one), constitutionDigest(two));
+});
+
+test('a policy with its default is no part of the digest, whether it was written down or not', () => {
+  const plain = parseConstitution({ ...json(), policies: {} });
+  const spelled = parseConstitution({ ...json(), policies: { ...plain.policies } });
+  assert.equal(constitutionDigest(spelled), constitutionDigest(plain));
+  const changed = parseConstitution({ ...json(), policies: { maxBatchTransactions: 7 } });
+  assert.notEqual(constitutionDigest(changed), constitutionDigest(plain));
+  const text = utf8(canonicalJson({ ...plain, policies: {} }));
+  assert.equal(constitutionDigest(plain), toHex(sha256(text)), 'no default is in it');
 });

@@ -53,7 +53,7 @@ test('leading without an election quorum is caught', () =>
           return sound(this, [kind, agrees]);
         },
     ),
-    ['TWO_LEADERS', 'COMMIT_LOST', 'DISHONEST_PEER'],
+    ['TWO_LEADERS', 'COMMIT_LOST', 'DISHONEST_PEER', 'NONCE_REUSED'],
     { faults: { partition: 1, pause: 1 }, seeds: 5, chaosMs: 5_000 },
   ));
 
