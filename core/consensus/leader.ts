@@ -9,6 +9,7 @@ import {
   advanceCommit,
   becomeFollower,
   configurationChanged,
+  isToStay,
   type RaftState,
   successorsKnow,
 } from './state.ts';
@@ -163,8 +164,11 @@ function tickRetirement(state: RaftState): void {
 
 /** A removed node knows, or has been silent for long: it is not fed any more. */
 export function forgetRetired(state: RaftState, peer: NodeId): void {
-  state.retiring.delete(peer);
-  if (!state.learners.has(peer)) state.progress.delete(peer);
+  if (state.learners.has(peer)) isToStay(state, peer);
+  else {
+    state.retiring.delete(peer);
+    state.progress.delete(peer);
+  }
 }
 
 /** A node we do not feed campaigns: it voted once and was away when its removal was told. */

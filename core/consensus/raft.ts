@@ -41,7 +41,7 @@ import {
   startRestoring,
 } from './snapshot-receive.ts';
 import { handleInstallResponse, offerSnapshot, provideChunk } from './snapshot-send.ts';
-import { RaftState } from './state.ts';
+import { isToStay, RaftState } from './state.ts';
 
 /** Views a network cannot reach, one a microsecond for eight years: views to come stay countable. */
 const maxView = 2 ** 48;
@@ -135,6 +135,7 @@ class Raft implements Consensus {
   addLearner(peer: NodeId): void {
     if (peer === this.#state.self) return;
     this.#state.learners.add(peer);
+    isToStay(this.#state, peer);
     if (this.#state.role === 'leader') refreshPeers(this.#state);
   }
 

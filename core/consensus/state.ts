@@ -186,7 +186,7 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
 /** The active configurations are others than before: the role may be, too. */
 export function configurationChanged(state: RaftState): void {
   const votes = state.isVoter();
-  for (const node of state.configurations.voters) state.retiring.delete(node);
+  for (const node of state.configurations.voters) isToStay(state, node);
   if (votes) {
     state.removed = false;
     state.retired = false;
@@ -195,6 +195,16 @@ export function configurationChanged(state: RaftState): void {
     state.role = votes ? 'follower' : 'learner';
   }
   state.outbox.changed();
+}
+
+/**
+ * A node that was removed is wanted again: what it was told of its removal, and may still answer,
+ * is void. Otherwise that answer would end the feeding of a node that counts.
+ */
+export function isToStay(state: RaftState, node: NodeId): void {
+  state.retiring.delete(node);
+  const progress = state.progress.get(node);
+  if (progress) progress.retireRound = 0;
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Append } from '../index.ts';
+import type { Append, Message } from '../index.ts';
 import {
   among,
   empty,
@@ -198,4 +198,66 @@ test('a node that would vote if its log were committed is not let go by a leader
     d.step('b', retire(at));
     assert.equal(d.status.retired, false, `after height ${at}`);
   }
+});
+
+/** c was told that it may go, the word or its answer is lost, and it is added again. */
+function readded(lost: (message: Message) => boolean): TestNetwork {
+  const network = new TestNetwork('abc');
+  const a = network.elect('a');
+  network.delivers = (_, __, message) => !lost(message);
+  a.raft.propose(payload('c goes'), among('ab'));
+  network.run(3);
+  assert.equal(a.status.progress.has(id('c')), true, 'it has not answered');
+  assert.equal(a.raft.propose(payload('c stays'), among('abc')).ok, true);
+  return network;
+}
+
+test('a voter that was to go and is added again is fed on, and counts', () => {
+  // The answers of c come, and come after it is added again: they once were the sign that it knew.
+  let late = true;
+  const network = readded((message) => late && message.type === 'append' && message.retire);
+  const a = network.node('a');
+  late = false;
+  network.run(3);
+  assert.equal(a.status.progress.has(id('c')), true);
+  network.isolate('b');
+  a.raft.propose(payload('held by a and c'));
+  network.run(30);
+  assert.equal(a.status.role, 'leader', 'c answers it');
+  assert.equal(network.node('c').committed, a.status.lastHeight);
+  assert.equal(network.node('c').status.retired, false);
+});
+
+test('a node that is added again and removed once more is told anew that it may go', () => {
+  const network = readded((message) => message.type === 'append' && message.retire);
+  const [a, c] = [network.node('a'), network.node('c')];
+  const retire: boolean[] = [];
+  network.delivers = (_, to, message) => {
+    if (to === 'c' && message.type === 'append') retire.push(message.retire);
+    return true;
+  };
+  network.run(3);
+  assert.deepEqual(
+    retire,
+    retire.map(() => false),
+    'nobody tells a voter to go',
+  );
+  a.raft.propose(payload('c goes after all'), among('ab'));
+  network.run(3);
+  assert.equal(c.status.retired, true);
+  assert.equal(a.status.progress.has(id('c')), false);
+});
+
+test('a removed node that is wanted as a learner is fed on, and not told to go', () => {
+  const network = new TestNetwork('abc');
+  const [a, c] = [network.elect('a'), network.node('c')];
+  network.delivers = (_, __, message) => !(message.type === 'append' && message.retire);
+  a.raft.propose(payload('c goes'), among('ab'));
+  network.run(3);
+  a.raft.addLearner(id('c'));
+  network.heal();
+  network.run(3);
+  a.raft.propose(payload('for learners, too'));
+  network.run(3);
+  assert.deepEqual([c.committed, c.status.role, c.status.retired], [3, 'learner', false]);
 });
