@@ -236,6 +236,8 @@ export interface Consensus {
    * height; what it covers must be committed here.
    */
   offerSnapshot(position: SnapshotPosition): void;
+  /** The snapshot with this digest cannot be sent any more, nor the rest of it. */
+  withdrawSnapshot(digest: string): void;
   /** Answers `chunkFetch`; undefined = not to be had (now). Chunks have 1 byte to 4 MiB. */
   provideChunk(peer: NodeId, digest: string, index: number, bytes: Uint8Array | undefined): void;
   /** The driver has stored a chunk it got in `chunkReceived`. */

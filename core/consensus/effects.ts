@@ -40,6 +40,11 @@ export interface Effects {
     readonly index: number;
   }[];
   /**
+   * Before `chunkReceived`: the snapshot that was on its way in is wanted no longer, so what was
+   * stored of it is of no use. Nothing is answered.
+   */
+  readonly receptionDropped: boolean;
+  /**
    * Chunks of a snapshot in order: store each, then call `chunkStored`. Index 0 begins a snapshot,
    * or the same one anew: what was stored before is of no use.
    */

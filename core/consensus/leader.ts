@@ -9,6 +9,7 @@ import {
   advanceCommit,
   becomeFollower,
   configurationChanged,
+  dropReception,
   isToStay,
   type RaftState,
   successorsKnow,
@@ -29,7 +30,7 @@ export function startLeading(state: RaftState): void {
   state.committedInView = false;
   state.committedByAll = 0 as Height;
   state.acknowledgementOwed = false;
-  state.reception = undefined;
+  dropReception(state);
   refreshPeers(state);
   state.outbox.changed();
 }

@@ -20,6 +20,7 @@ export class Outbox {
   #fetch: Items<Effects['fetch']>[] | undefined;
   #chunkFetch: Items<Effects['chunkFetch']>[] | undefined;
   #chunkReceived: Items<Effects['chunkReceived']>[] | undefined;
+  #receptionDropped = false;
   #restore: SnapshotPosition | undefined;
   #reads: Items<Effects['reads']>[] | undefined;
   #failedReads: string[] | undefined;
@@ -85,6 +86,13 @@ export class Outbox {
     this.#owed = true;
   }
 
+  /** Chunks not handed out yet are simply not handed out. */
+  receptionDropped(): void {
+    this.#chunkReceived = undefined;
+    this.#receptionDropped = true;
+    this.#owed = true;
+  }
+
   restore(position: SnapshotPosition): void {
     this.#restore = position;
     this.#owed = true;
@@ -116,6 +124,7 @@ export class Outbox {
       afterHardState: this.#afterHardState,
       fetch: this.#fetch ?? nothing,
       chunkFetch: this.#chunkFetch ?? nothing,
+      receptionDropped: this.#receptionDropped,
       chunkReceived: this.#chunkReceived ?? nothing,
       reads: this.#reads ?? nothing,
       failedReads: this.#failedReads ?? nothing,
@@ -141,6 +150,7 @@ export class Outbox {
     this.#fetch = undefined;
     this.#chunkFetch = undefined;
     this.#chunkReceived = undefined;
+    this.#receptionDropped = false;
     this.#restore = undefined;
     this.#reads = undefined;
     this.#failedReads = undefined;

@@ -40,7 +40,12 @@ import {
   restoreFailed,
   startRestoring,
 } from './snapshot-receive.ts';
-import { handleInstallResponse, offerSnapshot, provideChunk } from './snapshot-send.ts';
+import {
+  handleInstallResponse,
+  offerSnapshot,
+  provideChunk,
+  withdrawSnapshot,
+} from './snapshot-send.ts';
 import { isToStay, RaftState } from './state.ts';
 
 /** Views a network cannot reach, one a microsecond for eight years: views to come stay countable. */
@@ -114,6 +119,10 @@ class Raft implements Consensus {
 
   offerSnapshot(position: SnapshotPosition): void {
     offerSnapshot(this.#state, position);
+  }
+
+  withdrawSnapshot(digest: string): void {
+    withdrawSnapshot(this.#state, digest);
   }
 
   provideChunk(peer: NodeId, digest: string, index: number, bytes: Uint8Array | undefined): void {

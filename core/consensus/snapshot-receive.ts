@@ -5,6 +5,7 @@ import { configurationFault, sameConfiguration } from './quorum.ts';
 import {
   becomeFollower,
   configurationChanged,
+  dropReception,
   heardLeader,
   learnCommit,
   type RaftState,
@@ -123,7 +124,7 @@ export function restored(
 /** What was received does not hold: it is forgotten, and begun anew if the leader insists. */
 export function restoreFailed(state: RaftState, digest: string): void {
   if (state.reception?.position.digest !== digest) return;
-  state.reception = undefined;
+  dropReception(state);
   if (state.leader === undefined || state.leader === state.self) return;
   answer(state, state.leader, { digest, refused: 'SNAPSHOT_REJECTED' });
 }
@@ -158,6 +159,7 @@ function admit(state: RaftState, { position, view }: Install): InstallRefused | 
       return { code: 'SNAPSHOT_MISMATCH', message: `snapshot ${digest} was described otherwise` };
     }
   }
+  dropReception(state);
   state.reception = { position, view, received: 0, stored: 0, restoring: false };
   return undefined;
 }

@@ -35,6 +35,14 @@ export function offerSnapshot(state: RaftState, position: SnapshotPosition): voi
   state.offered = position;
 }
 
+/** This node has that snapshot no more: whoever was being sent it gets what else there is. */
+export function withdrawSnapshot(state: RaftState, digest: string): void {
+  if (state.offered?.digest === digest) state.offered = undefined;
+  for (const progress of state.progress.values()) {
+    if (progress.install?.position.digest === digest) progress.install = undefined;
+  }
+}
+
 /**
  * Whether a peer gets the offered snapshot: it lacks more entries up to there than are worth
  * sending one by one, or these are not to be had.

@@ -171,7 +171,7 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
   state.outbox.committed(height);
   state.log.evict(height);
   // What a snapshot covers and this node has by other ways, it need not be sent.
-  if (state.reception && state.reception.position.height <= height) state.reception = undefined;
+  if (state.reception && state.reception.position.height <= height) dropReception(state);
   const removed = state.configurations.committed(height);
   if (!removed) return false;
   for (const node of removed) {
@@ -181,6 +181,14 @@ export function advanceCommit(state: RaftState, height: Height): boolean {
   for (const node of state.configurations.voters) state.learners.delete(node);
   configurationChanged(state);
   return true;
+}
+
+/** What was received of a snapshot is of no use: the driver is told to forget it. */
+export function dropReception(state: RaftState): void {
+  if (!state.reception) return;
+  assert(!state.reception.restoring || state.role !== 'leader', 'nobody leads while it restores');
+  state.reception = undefined;
+  state.outbox.receptionDropped();
 }
 
 /** The active configurations are others than before: the role may be, too. */
