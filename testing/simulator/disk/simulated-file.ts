@@ -122,7 +122,8 @@ export class SimulatedFile {
   #tear({ at, bytes }: Change & { kind: 'write' }, random: Random, kind: CrashKind): void {
     if (kind === 'holes') {
       const page = random.between(0, Math.floor(bytes.length / pageBytes));
-      const part = Buffer.from(bytes).fill(0, page * pageBytes, (page + 1) * pageBytes);
+      const end = Math.min((page + 1) * pageBytes, bytes.length);
+      const part = Buffer.from(bytes).fill(0, page * pageBytes, end);
       this.#durable.apply({ kind: 'write', at, bytes: part });
       return;
     }

@@ -307,14 +307,8 @@ export class Director {
 
   /** A host spoils its disk while its machine is off; the others must be able to go on meanwhile. */
   #tamper(kind: Spoiling, machine: Machine): string | undefined {
-    const { clock, wire, machines } = this.#world;
-    const isHeldUp = machines.some(
-      ({ host, enclave }) =>
-        (host?.pausedUntilMs ?? 0) > clock.nowMs ||
-        (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
-    );
-    const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
-    if (!quiet || !this.#isVoter(machine) || !this.#goOnWithout(machine)) return undefined;
+    const { clock } = this.#world;
+    if (!this.#mayLie(machine)) return undefined;
     machine.crash(() => (kind === 'torn-pages' ? 'holes' : 'kept'));
     const what = kind === 'torn-pages' ? '' : this.#spoil(kind, machine);
     if (what === undefined) {
@@ -387,7 +381,13 @@ export class Director {
 
   /** Whether all are well enough for one host to be dishonest. */
   #mayLie(machine: Machine): boolean {
-    const quiet = this.#world.wire.cuts.length === 0 && this.#suspects === 0;
+    const { clock, wire, machines } = this.#world;
+    const isHeldUp = machines.some(
+      ({ host, enclave }) =>
+        (host?.pausedUntilMs ?? 0) > clock.nowMs ||
+        (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
+    );
+    const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
     return quiet && this.#isVoter(machine) && this.#goOnWithout(machine);
   }
 

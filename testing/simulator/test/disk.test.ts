@@ -48,6 +48,20 @@ test('a crash may tear what was not synced, or leave zeros, and never touches wh
   }
 });
 
+test('a crash may leave one page of a write out, also where the write does not fill it', () => {
+  for (const length of [1, 305, 512, 1_300]) {
+    const kinds = new Set<number>();
+    for (let count = 0; count < 60; count += 1) {
+      const file = new SimulatedFile();
+      file.write(0, Buffer.alloc(length, 1));
+      file.crash(random, 'holes');
+      assert.ok(file.bytes.length === 0 || file.bytes.length === length);
+      kinds.add(file.bytes.filter((byte) => byte === 0).length);
+    }
+    assert.ok(Math.max(...kinds) > 0 && Math.max(...kinds) <= 512, `${length}: ${[...kinds]}`);
+  }
+});
+
 test('a failed sync loses what it should have covered', () => {
   const file = new SimulatedFile();
   file.write(0, Buffer.from('gone'));
