@@ -109,6 +109,8 @@ export type ChannelToWorker =
       readonly part: Uint8Array;
     }
   | { readonly kind: 'start' }
+  /** Answered with `pong` by a worker that gets to read it. */
+  | { readonly kind: 'ping' }
   | SnapshotToWorker;
 
 /** What a worker enclave tells a manager enclave. */
@@ -141,6 +143,7 @@ export type ChannelToManager =
   /** Asks for a `readBarrierReply` to reads that must not be stale. */
   | { readonly kind: 'readBarrier'; readonly id: number }
   | { readonly kind: 'ready' }
+  | { readonly kind: 'pong' }
   | { readonly kind: 'log'; readonly line: Uint8Array }
   | SnapshotToManager;
 
@@ -164,6 +167,7 @@ const toWorker = {
   configure: 22,
   genesis: 23,
   start: 24,
+  ping: 26,
   ...snapshotToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
 
@@ -179,6 +183,7 @@ const toManager = {
   ready: 34,
   log: 35,
   readBarrier: 36,
+  pong: 37,
   ...snapshotToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
@@ -226,6 +231,7 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
     case 'genesis':
       return frame.text(message.adapterId).flag(message.last).bytes(message.part).finish();
     case 'start':
+    case 'ping':
       return frame.finish();
     default:
       return writeSnapshotToWorker(frame, message);
@@ -307,6 +313,8 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
     }
     case toWorker.start:
       return { kind: 'start' };
+    case toWorker.ping:
+      return { kind: 'ping' };
     case toWorker.evidence:
       return { kind: 'evidence', bytes: reader.bytes() };
     default:
@@ -355,6 +363,7 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
     case 'readBarrier':
       return frame.u32(message.id).finish();
     case 'ready':
+    case 'pong':
       return frame.finish();
     case 'log':
       return frame.bytes(message.line).finish();
@@ -415,6 +424,8 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return { kind: 'readBarrier', id: reader.u32() };
     case toManager.ready:
       return { kind: 'ready' };
+    case toManager.pong:
+      return { kind: 'pong' };
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     default:

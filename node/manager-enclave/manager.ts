@@ -41,6 +41,7 @@ import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
 import { WorkerStates } from './worker-states.ts';
+import { WorkerWatch, workerCheckMs } from './worker-watch.ts';
 
 const promoteIntervalMs = 100;
 const progressIntervalMs = 1_000;
@@ -273,6 +274,18 @@ export class Manager implements StandingNode {
       side.roster.dismiss(Date.now());
     });
     this.every(progressIntervalMs, () => this.#standing.takeStock());
+    const watch = this.#watchOver(side.driver);
+    this.every(workerCheckMs, () => watch.check());
+  }
+
+  #watchOver(driver: LedgerDriver): WorkerWatch {
+    return new WorkerWatch({
+      links: () => (this.phase === 'running' ? this.feed.links : []),
+      leads: () => driver.leads,
+      handOver: () => driver.transferLeadership(),
+      tell: (event, fields) => this.control.log(event, fields),
+      electionTimeoutMs: () => this.electionTimeoutMs,
+    });
   }
 
   get #consequences(): LedgerConsequences {

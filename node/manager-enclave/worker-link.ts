@@ -87,6 +87,7 @@ export class WorkerLink {
   /** Messages the worker has yet to act on: until then its batches stand on an old state. */
   #unsettled = 0;
   #whenReady: (() => void)[] = [];
+  #unansweredPings = 0;
 
   constructor(index: number, attestation: WorkerAttestation, events: WorkerEvents) {
     this.index = index;
@@ -182,6 +183,19 @@ export class WorkerLink {
     for (const resolve of waiting) resolve();
   }
 
+  /** Asks the worker to show that it still turns. */
+  ping(): void {
+    if (!this.#trusted) return;
+    // One question is enough to be answered: a worker that hangs is not sent more and more of them.
+    if (this.#unansweredPings === 0) this.send({ kind: 'ping' });
+    this.#unansweredPings += 1;
+  }
+
+  /** How often it was asked since it last answered. */
+  get unansweredPings(): number {
+    return this.#unansweredPings;
+  }
+
   /** Bytes that wait for the worker to read. */
   get waitingBytes(): number {
     return this.#connection?.waitingBytes ?? 0;
@@ -263,6 +277,9 @@ export class WorkerLink {
         return;
       case 'ready':
         this.#becameReady();
+        return;
+      case 'pong':
+        this.#unansweredPings = 0;
         return;
       case 'snapshotChunk':
       case 'snapshotRefused':

@@ -314,6 +314,9 @@ export class Worker {
 
   #receiveRare(message: ChannelToWorker): void {
     switch (message.kind) {
+      case 'ping':
+        this.#options.send({ kind: 'pong' });
+        return;
       case 'role':
         this.#role(message.leader, message.view);
         return;

@@ -97,6 +97,7 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'restore', index: 0, chunks: 2, bytes: long },
   { kind: 'restore', index: 1, chunks: 2, bytes: small },
   { kind: 'start' },
+  { kind: 'ping' },
 ];
 
 export const channelToManager: readonly ChannelToManager[] = [
@@ -112,6 +113,7 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'forwardedReply', id: 1, origin: 'ab', ok: true, reply: small, height: 4 },
   { kind: 'readBarrier', id: 7 },
   { kind: 'ready' },
+  { kind: 'pong' },
   { kind: 'snapshotChunk', request: 1, index: 0, last: false, bytes: long },
   { kind: 'snapshotChunk', request: 1, index: 1, last: true, bytes: small },
   { kind: 'snapshotRefused', request: 1, code: 'SNAPSHOT_BUSY' },

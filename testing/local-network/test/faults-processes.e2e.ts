@@ -69,6 +69,19 @@ test('a leader whose worker hangs goes on when it wakes', async () => {
   for (const node of network.nodes) await run.progress(20, node);
 });
 
+test('a leader whose worker hangs for long gives way to a node whose worker does not', async () => {
+  const leader = await network.leader();
+  leader.signal('worker-1', 'SIGSTOP');
+  try {
+    // Nobody wakes it meanwhile: without a change of leader no write would ever be answered again.
+    for (const other of others(leader)) await run.progress(20, other);
+    assert.notEqual((await network.leader()).name, leader.name);
+  } finally {
+    leader.signal('worker-1', 'SIGCONT');
+  }
+  for (const node of network.nodes) await run.progress(20, node);
+});
+
 test('behind proxies, too, a leader cut off is replaced and a deaf one steps down', {
   skip: skipCuts,
 }, async () => {
