@@ -40,8 +40,8 @@ export interface Effects {
     readonly index: number;
   }[];
   /**
-   * Before `chunkReceived`: the snapshot that was on its way in is wanted no longer, so what was
-   * stored of it is of no use. Nothing is answered.
+   * Before `committed` and `chunkReceived`: the snapshot that was on its way in is wanted no longer,
+   * so what was stored of it is of no use. Nothing is answered.
    */
   readonly receptionDropped: boolean;
   /**

@@ -124,6 +124,7 @@ export function restored(
 /** What was received does not hold: it is forgotten, and begun anew if the leader insists. */
 export function restoreFailed(state: RaftState, digest: string): void {
   if (state.reception?.position.digest !== digest) return;
+  state.reception.restoring = false;
   dropReception(state);
   if (state.leader === undefined || state.leader === state.self) return;
   answer(state, state.leader, { digest, refused: 'SNAPSHOT_REJECTED' });

@@ -39,6 +39,10 @@ export class CatchUp implements SnapshotDuties {
     return this.#install.store(chunk);
   }
 
+  forget(): void {
+    this.#install.giveUp();
+  }
+
   /**
    * Every step can be followed by a crash: once the key of the snapshot is kept the next launch
    * begins from it, before that from what was there.

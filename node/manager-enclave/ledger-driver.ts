@@ -190,6 +190,13 @@ export class LedgerDriver {
     this.#work();
   }
 
+  /** A snapshot of this node cannot be given to peers any more. */
+  withdrawSnapshot(digest: string): void {
+    if (this.#stopped) return;
+    this.#consensus.withdrawSnapshot(digest);
+    this.#work();
+  }
+
   /** See {@link Consensus}. */
   distributeBy(distribution: Distribution): void {
     this.#consensus.distributeBy(distribution);
@@ -252,6 +259,7 @@ export class LedgerDriver {
     for (const entry of effects.append) this.#append(entry);
     for (const { to, message } of effects.messages) this.#peers.send(to, encodeMessage(message));
     if (hardState || afterHardState.length > 0) this.#sendAfterHardState(afterHardState);
+    if (effects.receptionDropped) this.#traffic.dropReception();
     if (effects.committed !== undefined) this.#commit(effects.committed);
     if (effects.committedByAll !== undefined) {
       this.#events.onCommittedByAll(effects.committedByAll);

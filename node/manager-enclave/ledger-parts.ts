@@ -69,6 +69,9 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     onUsable: (position) => {
       if (node.takesPart) node.driver.offerSnapshot(position);
     },
+    onUnusable: (digest) => {
+      if (node.takesPart) node.driver.withdrawSnapshot(digest);
+    },
     onProven: asked.onProven,
     onUnproven: asked.onUnproven,
     tell,

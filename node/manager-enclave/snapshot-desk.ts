@@ -28,6 +28,8 @@ export interface SnapshotDeskParts {
   readonly administer: (body: (set: TransactionSet) => void) => Promise<unknown>;
   /** A snapshot of this node may be given to others. */
   readonly onUsable: (position: SnapshotPosition) => void;
+  /** The one with this digest may not, any more. */
+  readonly onUnusable: (digest: string) => void;
   /** The ledger has confirmed the snapshot this node was given. */
   readonly onProven: () => void;
   /** The ledger says otherwise than the snapshot this node was given. */
@@ -143,9 +145,11 @@ export class SnapshotDesk {
   async adopt(stored: StoredSnapshot, from: 'own' | 'given'): Promise<void> {
     const position = positionOf(stored.manifest, stored.kept.digest);
     const others = this.#copies.filter((copy) => copy.position.height !== position.height);
-    this.#copies = [...others, { stored, position, usable: false, given: from === 'given' }]
-      .sort((a, b) => b.position.height - a.position.height)
-      .slice(0, keptCopies);
+    this.#copies = [...others, { stored, position, usable: false, given: from === 'given' }].sort(
+      (a, b) => b.position.height - a.position.height,
+    );
+    const gone = this.#copies.splice(keptCopies);
+    for (const copy of gone) this.#parts.onUnusable(copy.position.digest);
     await this.#keepKeys();
   }
 
@@ -200,9 +204,13 @@ export class SnapshotDesk {
 
   /** Forgets a snapshot: it is not what it should be. */
   async drop(height: number): Promise<void> {
-    const { host, tell } = this.#parts;
-    this.#copies = this.#copies.filter(({ position }) => position.height !== height);
+    const { host, tell, onUsable, onUnusable } = this.#parts;
+    const dropped = this.#copies.find(({ position }) => position.height === height);
+    this.#copies = this.#copies.filter((copy) => copy !== dropped);
     host.snapshotDrop(height);
+    if (dropped) onUnusable(dropped.position.digest);
+    // The one before, if there is one, was put aside for this one.
+    if (dropped?.usable && this.newestUsable) onUsable(this.newestUsable);
     await this.#keepKeys().catch((error: unknown) => {
       tell('node.record-not-kept', { level: 'warn', why: String(error) });
     });

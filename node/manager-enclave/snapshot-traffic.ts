@@ -17,6 +17,8 @@ export interface SnapshotDuties {
    * @throws CodedError when it is not what the snapshot's digest names, or cannot be stored
    */
   store(chunk: ReceivedChunk): Promise<boolean>;
+  /** What was stored of a snapshot that another node sends is of no use: it ends there. */
+  forget(): void;
   /**
    * Makes the state of a snapshot that was stored whole the one of this node, durably.
    * @throws CodedError and leaves a node that cannot go on
@@ -35,6 +37,8 @@ export class SnapshotTraffic {
   readonly #turn: (answer: () => void) => void;
   readonly #broken: (error: CodedError) => void;
   #stored: Promise<void> = Promise.resolve();
+  /** Counts the snapshots on their way in. */
+  #reception = 0;
 
   constructor(parts: {
     readonly consensus: Consensus;
@@ -49,10 +53,22 @@ export class SnapshotTraffic {
     this.#broken = parts.broken;
   }
 
-  /** Carries out what consensus owes of snapshots. */
+  /**
+   * The snapshot on its way in is wanted no longer. It ends at once, before this node may take its own
+   * one of the same height; chunks that wait to be stored are passed over.
+   */
+  dropReception(): void {
+    this.#reception += 1;
+    this.#duties.forget();
+  }
+
+  /** Carries out what else consensus owes of snapshots. */
   carryOut({ chunkFetch, chunkReceived, restore }: Effects): void {
     for (const request of chunkFetch) void this.#send(request);
-    for (const chunk of chunkReceived) this.#stored = this.#stored.then(() => this.#store(chunk));
+    const reception = this.#reception;
+    for (const chunk of chunkReceived) {
+      this.#stored = this.#stored.then(() => this.#store(chunk, reception));
+    }
     if (restore) this.#stored = this.#stored.then(() => this.#restore(restore));
   }
 
@@ -67,12 +83,15 @@ export class SnapshotTraffic {
     this.#turn(() => this.#consensus.provideChunk(peer, digest, index, bytes));
   }
 
-  async #store(chunk: ReceivedChunk): Promise<void> {
+  async #store(chunk: ReceivedChunk, reception: number): Promise<void> {
     const { position, index } = chunk;
+    const isDropped = (): boolean => reception !== this.#reception;
+    if (isDropped()) return;
     try {
-      if (!(await this.#duties.store(chunk))) return;
+      if (!(await this.#duties.store(chunk)) || isDropped()) return;
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
+      if (isDropped()) return;
       this.#duties.onRefused(position, error);
       this.#turn(() => this.#consensus.restoreFailed(position.digest));
       return;

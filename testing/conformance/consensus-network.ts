@@ -144,7 +144,8 @@ export class SuiteNode {
     for (const requestId of failedReads) this.failedReads.add(requestId);
   }
 
-  #snapshots({ chunkFetch, chunkReceived, restore }: Effects): void {
+  #snapshots({ chunkFetch, receptionDropped, chunkReceived, restore }: Effects): void {
+    if (receptionDropped) this.#chunks.clear();
     for (const { peer, digest, index } of chunkFetch) {
       const bytes = this.snapshots.has(digest) ? chunkOf(digest, index) : undefined;
       this.machine.provideChunk(peer, digest, index, bytes);
@@ -164,6 +165,7 @@ export class SuiteNode {
     this.durable = restore.height;
     this.committed = restore.height;
     this.restored += 1;
+    this.#chunks.delete(restore.digest);
     this.machine.restored(restore.digest);
   }
 
@@ -190,6 +192,17 @@ export class SuiteNode {
     this.snapshots.set(digest, position);
     this.machine.offerSnapshot(position);
     return position;
+  }
+
+  /** Has a snapshot no more. */
+  withdraw(digest: string): void {
+    this.snapshots.delete(digest);
+    this.machine.withdrawSnapshot(digest);
+  }
+
+  /** Digests of the snapshots of which it holds what it received. */
+  get receiving(): readonly string[] {
+    return [...this.#chunks.keys()];
   }
 
   /** Forgets the entries up to a height, as a driver does that has a snapshot of them. */

@@ -436,4 +436,39 @@ const snapshotChecks = (build: Build): Checks => [
       assert.deepEqual(repeated, [], 'chunks that were stored are not sent again');
     },
   ],
+  [
+    'a snapshot that cannot be sent any more is not, and who has a part of it is told to forget it',
+    () => {
+      const network = build(3, { change: { maxMemoryBytes: 1 } });
+      for (let at = 0; at < 20; at += 1) network.propose(`entry ${at}`);
+      network.until(() => network.agreed, 'a quiet beginning');
+      const take = () => {
+        const taken = network.configuration(network.voters);
+        return [...network.nodes.values()].slice(0, 3).map((node) => node.snapshot(40, taken));
+      };
+      const [older] = take();
+      for (const node of network.nodes.values()) node.prune(older?.height ?? 0);
+      const newcomer = network.start(nodeOf(4));
+      let sent = 0;
+      network.delivers = (_, to, { type }) =>
+        to !== newcomer.id || type !== 'install' || ++sent < 9;
+      const leader = network.leader();
+      leader.machine.addLearner(newcomer.id);
+      network.run(4);
+      assert.deepEqual(newcomer.receiving, [older?.digest], 'a part of it');
+      for (const node of network.nodes.values()) node.withdraw(older?.digest ?? '');
+      assert.equal(leader.machine.status.offered, undefined);
+      network.delivers = (_, __, message) => {
+        assert.ok(message.type !== 'install' || message.position.digest !== older?.digest);
+        return true;
+      };
+      network.run(6);
+      network.propose('one more');
+      const [newer] = take();
+      network.until(() => network.agreed, 'the newcomer is current');
+      assert.equal(newcomer.restored, 1);
+      assert.ok((newer?.height ?? 0) > (older?.height ?? 0));
+      assert.deepEqual(newcomer.receiving, [], 'nothing of the other is left');
+    },
+  ],
 ];

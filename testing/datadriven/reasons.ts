@@ -35,12 +35,18 @@ export function changesOf(node: StoryNode, cause: Cause, before: Picture, work: 
     ...standing(node, cause, before, after),
     ...votes(cause, before, work),
     ...entries(cause, work),
+    ...receptions(work),
     ...(vote ? [] : commits(node, cause, before, work)),
     ...membership(before, after),
     ...answers(node, cause, before, work),
   ];
   return lines.map((line) => `${node.name}  ${line}`);
 }
+
+const receptions = ({ effects }: Work): string[] =>
+  effects.some(({ receptionDropped }) => receptionDropped)
+    ? ['forgets what it has of the snapshot on its way in']
+    : [];
 
 function campaign(node: StoryNode, cause: Cause, before: Picture, work: Work): string[] {
   const request = sentBy(work).find((message) => message.type === 'vote-request');

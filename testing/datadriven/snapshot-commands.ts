@@ -1,7 +1,9 @@
+import type { SnapshotPosition } from '@concordat/consensus';
 import { DatadrivenError } from './errors.ts';
 import { idOf } from './names.ts';
 import { nodeOf } from './node-commands.ts';
 import type { Command } from './story-commands.ts';
+import type { StoryNode } from './story-node.ts';
 import { snapshotName, snapshotOf } from './story-snapshots.ts';
 import { parseChoice } from './wire.ts';
 
@@ -30,14 +32,19 @@ export const snapshotCommands: Readonly<Record<string, Command>> = {
     network.say(`${node.name}  keeps no entries up to ${node.disk.compactedTo}`);
   },
 
-  /** `forget a`: a's newest snapshot is no longer on its disk. */
+  /** `forget a`: a's newest snapshot is no longer on its disk, and a has yet to notice. */
   forget(network, given) {
     const node = nodeOf(network, given);
-    const { offered } = node.machine.status;
-    if (!offered) throw new DatadrivenError('BAD_ARGUMENT', `${node.name} has no snapshot`);
-    for (let at = 0; at < offered.chunks; at += 1)
-      node.disk.chunks.delete(`${offered.digest}:${at}`);
-    network.say(`${node.name}  keeps snapshot ${snapshotName(offered.digest)} no longer`);
+    const { digest } = forgetNewest(node);
+    network.say(`${node.name}  keeps snapshot ${snapshotName(digest)} no longer`);
+  },
+
+  /** `withdraw a`: a's newest snapshot is no longer on its disk, and a knows. */
+  withdraw(network, given) {
+    const node = nodeOf(network, given);
+    const { digest } = forgetNewest(node);
+    network.say(`${node.name}  keeps snapshot ${snapshotName(digest)} no longer, and offers none`);
+    network.act(node, command, () => node.machine.withdrawSnapshot(digest));
   },
 
   /** `spoil a 1`: the bytes of this chunk of a's newest snapshot are wrong; `mend a`: right again. */
@@ -73,3 +80,10 @@ export const snapshotCommands: Readonly<Record<string, Command>> = {
     network.say(`${node.name}  loses its connection to ${to[0]}`);
   },
 };
+
+function forgetNewest(node: StoryNode): SnapshotPosition {
+  const { offered } = node.machine.status;
+  if (!offered) throw new DatadrivenError('BAD_ARGUMENT', `${node.name} has no snapshot`);
+  for (let at = 0; at < offered.chunks; at += 1) node.disk.chunks.delete(`${offered.digest}:${at}`);
+  return offered;
+}

@@ -43,6 +43,8 @@ export class StoryDisk {
   #log: Entry[] = [];
   #durable: Entry[] = [];
   #jobs: Job[] = [];
+  /** Those of `chunks` that came of the snapshot on its way in. */
+  #arrived = new Set<string>();
 
   constructor(genesis: Configuration) {
     this.#first = { height: 0 as Height, configuration: genesis };
@@ -112,8 +114,18 @@ export class StoryDisk {
       send.push(...job.send);
       chunks.push(...job.chunks);
     }
-    for (const { position, index } of chunks) this.chunks.add(`${position.digest}:${index}`);
+    for (const { position, index } of chunks) {
+      this.chunks.add(`${position.digest}:${index}`);
+      this.#arrived.add(`${position.digest}:${index}`);
+    }
     return { last, chunks, send };
+  }
+
+  /** What came of the snapshot on its way in is not kept, nor what of it is still to be done. */
+  forgetReception(): void {
+    for (const chunk of this.#arrived) this.chunks.delete(chunk);
+    this.#arrived.clear();
+    this.#jobs = this.#jobs.map((job) => ({ ...job, chunks: [] }));
   }
 
   /** The state is that of a snapshot, and the log begins after it. */
@@ -123,6 +135,7 @@ export class StoryDisk {
     this.#first = { height: configurationHeight, configuration };
     this.#log = following;
     this.#durable = [...following];
+    this.#arrived.clear();
   }
 
   /** Durable entries from a height on: at least one, then as many as `maxBytes` of payload allow. */

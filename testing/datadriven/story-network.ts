@@ -132,6 +132,7 @@ export class StoryNetwork {
       if (effects.truncateAfter !== undefined) {
         work.dropped.push(...node.disk.above(effects.truncateAfter));
       }
+      if (effects.receptionDropped) node.disk.forgetReception();
       node.disk.give(effects);
       due.push(...effects.messages);
       if (this.settings.disk === 'auto') due.push(...this.#sync(node));
@@ -183,7 +184,7 @@ export class StoryNetwork {
         this.say(`${node.name}  stores ${of}`);
         node.machine.chunkStored(digest, index);
       } else {
-        this.say(`${node.name}  finds ${of} spoiled and forgets what it has of it`);
+        this.say(`${node.name}  finds ${of} spoiled`);
         node.machine.restoreFailed(digest);
       }
     }

@@ -140,7 +140,8 @@ export class TestNode {
     return out;
   }
 
-  #carrySnapshots({ chunkFetch, chunkReceived, restore }: Effects): void {
+  #carrySnapshots({ chunkFetch, receptionDropped, chunkReceived, restore }: Effects): void {
+    if (receptionDropped) this.chunks.clear();
     for (const { peer, digest, index } of chunkFetch) {
       const position = this.snapshots.get(digest);
       this.raft.provideChunk(peer, digest, index, position && chunkOf(position, index));

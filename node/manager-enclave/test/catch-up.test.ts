@@ -21,9 +21,9 @@ import {
 const every = 10;
 
 /** Three nodes that have a snapshot that can be given to others, and a few blocks after it. */
-async function withSnapshot() {
+async function withSnapshot({ gap = every } = {}) {
   const world = new World();
-  world.snapshotGap = every;
+  world.snapshotGap = gap;
   const { members, first, second, third } = await threeNodes(world);
   const args = { name: 'snapshotBlocks', value: every };
   await decide(world, first, members, [{ name: 'set_policy', args }]);
@@ -180,6 +180,45 @@ test('a snapshot that changes on the own host before it is taken up ends the lau
   assert.equal((node.broken as { code?: string } | undefined)?.code, 'SNAPSHOT_CORRUPT');
   assert.equal(node.host.snapshots.size, 0);
   assert.equal(node.driver.leads, false);
+});
+
+test('a snapshot withdrawn while a node receives it leaves nothing behind, and its own of that height stays', async () => {
+  const { world, first, third } = await withSnapshot({ gap: 3 });
+  while (third.log.committedHeight % every !== 5) await write(world, first, 1);
+  world.cut.add(third.id);
+  await write(world, first, every);
+  const { height } = first.snapshots.newestUsable as { height: number };
+  // Of every chunk but the manifest the wire makes nothing.
+  world.intercept = (bytes) => (bytes.includes('state after block') ? Buffer.alloc(1) : bytes);
+  world.cut.clear();
+  await world.tick(8);
+  assert.equal(third.driver.status.receiving?.position.height, height);
+  assert.deepEqual(third.host.snapshotsUnderWay, [height]);
+  const digests = new Set<string>();
+  for (let next = first.snapshots.newestUsable; next; next = first.snapshots.newestUsable) {
+    assert.equal(first.driver.status.offered?.digest, next.digest, 'the one before is offered');
+    digests.add(next.digest);
+    await first.snapshots.dropDigest(next.digest);
+  }
+  assert.equal(digests.size, 2);
+  assert.equal(first.driver.status.offered, undefined);
+  world.intercept = undefined;
+  await world.tick(10);
+  assert.deepEqual(third.log.root, first.log.root);
+  assert.deepEqual(third.restored, [], 'it got every block');
+  assert.deepEqual(third.host.snapshotsUnderWay, []);
+  assert.equal(logged(third, 'snapshot.not-taken').length, 0);
+  assert.equal(logged(third, 'snapshot.refused').length, 0);
+  assert.equal(logged(third, 'snapshot.taken').at(-1)?.height, height);
+  assert.equal(third.driver.status.offered?.height, height);
+  // The next one it is sent does not end what came of the one before: that has its own in its place.
+  world.cut.add(third.id);
+  await write(world, first, every);
+  world.cut.clear();
+  await world.tick(40);
+  assert.deepEqual(third.restored, [height + every]);
+  assert.deepEqual([...third.host.snapshots.keys()], [height, height + every]);
+  assert.equal(third.broken, undefined);
 });
 
 /** The leader's enclave was broken: it offers a snapshot of another state than all others hold. */

@@ -114,6 +114,11 @@ export class FakeHost {
     return this.pages.get(page);
   }
 
+  /** Heights of the snapshots that were begun and not finished. */
+  get snapshotsUnderWay(): number[] {
+    return [...this.#unfinished.keys()];
+  }
+
   snapshotBegin(height: number): void {
     this.#unfinished.set(height, []);
   }

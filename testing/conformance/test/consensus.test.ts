@@ -86,6 +86,21 @@ const liars: readonly [string, string, ConsensusImplementation][] = [
     broken(() => ({ offerSnapshot: nothing })),
   ],
   [
+    'goes on offering what it was told to withdraw',
+    'a snapshot that cannot be sent any more is not, and who has a part of it is told to forget it',
+    broken(() => ({ withdrawSnapshot: nothing })),
+  ],
+  [
+    'does not say that a snapshot is wanted no longer',
+    'a snapshot that cannot be sent any more is not, and who has a part of it is told to forget it',
+    broken((sound) => ({
+      takeEffects: () => {
+        const effects = sound.takeEffects();
+        return effects && { ...effects, receptionDropped: false };
+      },
+    })),
+  ],
+  [
     'gives nothing from its disk',
     'entries that left the memory are asked of the driver, and reach who was away',
     broken(() => ({ provide: nothing })),

@@ -106,6 +106,9 @@ export class SimulatedNode {
       const tell = last && ((): void => this.raft.persisted(last.height, last.view));
       this.#jobs.push({ doneAt, apply, send, ...(tell && { tell }) });
     }
+    if (effects.receptionDropped) {
+      this.#jobs.push({ doneAt, apply: () => this.snapshots.forget(), send: [] });
+    }
     for (const { position, index, bytes } of effects.chunkReceived) {
       const apply = (): void => this.snapshots.store(position, index, bytes);
       const tell = (): void => this.raft.chunkStored(position.digest, index);

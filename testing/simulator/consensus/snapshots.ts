@@ -15,6 +15,11 @@ export class SnapshotShelf {
     chunks[index] = this.damages() ? Uint8Array.of(...bytes, 0) : bytes;
   }
 
+  /** Forgets what was received. */
+  forget(): void {
+    this.#received.clear();
+  }
+
   /** Whether every chunk is there and is the one that was offered. */
   isWhole(position: SnapshotPosition): boolean {
     const chunks = this.#received.get(position.digest) ?? [];
