@@ -10,6 +10,12 @@ export interface Mutation {
   readonly instead: string;
 }
 
+/** A mistake somebody once made or might make, how to make it here, and the checks that find it. */
+export interface Mutant extends Mutation {
+  readonly mistake: string;
+  readonly foundBy: readonly string[];
+}
+
 const home = new URL('../', import.meta.url).href;
 const marker = 'mutation';
 const mutations: Mutation[] = [];

@@ -1,4 +1,5 @@
 import test from 'node:test';
+import { extensionMistakes } from './extension-mistakes.ts';
 import { mistakes } from './mistakes.ts';
 
-for (const [sentence, check] of mistakes) test(sentence, check);
+for (const [sentence, check] of [...mistakes, ...extensionMistakes]) test(sentence, check);

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { brokenBuild, type Mutation } from './broken-build.ts';
+import { brokenBuild, type Mutant } from './broken-build.ts';
+import { extensionMistakes } from './extension-mistakes.ts';
+import { extensionMutants } from './extension-mutants.ts';
 import { mistakes } from './mistakes.ts';
 import { withBuild } from './network.ts';
-
-/** A mistake somebody once made, how to make it here, and the checks that find it. */
-interface Mutant extends Mutation {
-  readonly mistake: string;
-  readonly foundBy: readonly string[];
-}
 
 const mutants: readonly Mutant[] = [
   {
@@ -192,11 +188,13 @@ const mutants: readonly Mutant[] = [
   },
 ];
 
-for (const { mistake, foundBy, ...mutation } of mutants) {
+const checks = new Map([...mistakes, ...extensionMistakes]);
+
+for (const { mistake, foundBy, ...mutation } of [...mutants, ...extensionMutants]) {
   test(`found when made: ${mistake}`, async () => {
     const { createRaft } = await brokenBuild(mutation);
     for (const sentence of foundBy) {
-      const check = mistakes.get(sentence);
+      const check = checks.get(sentence);
       assert.ok(check, `no check says: ${sentence}`);
       // By a failed expectation: a build that merely crashes would prove nothing.
       assert.throws(() => withBuild(createRaft, check), { name: 'AssertionError' }, sentence);
@@ -207,5 +205,5 @@ for (const { mistake, foundBy, ...mutation } of mutants) {
 test('a build without a mistake passes every check', async () => {
   const passage = '  state.now += 1;';
   const { createRaft } = await brokenBuild({ file: 'raft.ts', passage, instead: passage });
-  for (const check of mistakes.values()) withBuild(createRaft, check);
+  for (const check of checks.values()) withBuild(createRaft, check);
 });
