@@ -157,7 +157,8 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   onRole(role: Role, view: View, leader: NodeId | undefined): void {
-    const { feed, queue, control } = this.#context;
+    const { feed, queue, control, leaderChanges } = this.#context;
+    leaderChanges.seen(leader);
     const leads = role === 'leader';
     if (this.#leads && !leads) queue.leadershipLost();
     this.#leads = leads;

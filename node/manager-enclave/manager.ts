@@ -16,6 +16,7 @@ import { ManagerError } from './errors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
+import { LeaderChanges } from './leader-changes.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import { createLedgerParts } from './ledger-parts.ts';
 import type { LedgerConsequences } from './ledger-reactions.ts';
@@ -78,6 +79,7 @@ export class Manager implements StandingNode {
   readonly lifeCycle: LifeCycle;
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
+  readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
   readonly sessionKeys: SessionKeys;
   readonly log: BlockLog;

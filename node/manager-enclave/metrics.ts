@@ -23,7 +23,7 @@ export function renderMetrics(node: NodeContext, connections: number): string {
     ...metric,
     values: [{ labels: {}, value }],
   }));
-  return [...plain, refusalsOf(node)].map(textOf).join('');
+  return [...plain, refusalsOf(node), ...peersOf(node)].map(textOf).join('');
 }
 
 function textOf({ name, help, kind, values }: LabelledMetric): string {
@@ -33,11 +33,14 @@ function textOf({ name, help, kind, values }: LabelledMetric): string {
   return `# HELP concordat_${name} ${help}\n# TYPE concordat_${name} ${kind}\n${lines.join('')}`;
 }
 
-/** Codes and kinds are words of this program: nothing in them needs escaping. */
 function labelText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
+
+/** Members choose the names of nodes: what would end a label is escaped. */
+const escaped = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
 const refusalsOf = ({ refusals }: NodeContext): LabelledMetric => ({
   name: 'refusals_total',
@@ -46,8 +49,36 @@ const refusalsOf = ({ refusals }: NodeContext): LabelledMetric => ({
   values: [...refusals].map(({ what, code, count }) => ({ labels: { what, code }, value: count })),
 });
 
+/** Only a leader knows how far its peers are; elsewhere these have no values. */
+function peersOf({ administration, driver, log }: NodeContext): LabelledMetric[] {
+  const peers = [...driver.status.progress].map(([node, progress]) => ({
+    labels: { node, name: administration.node(node)?.name ?? '' },
+    progress,
+  }));
+  const behind = peers.map(({ labels, progress }) => ({
+    labels,
+    value: log.lastHeight - progress.match,
+  }));
+  const active = peers.map(({ labels, progress }) => ({ labels, value: progress.active ? 1 : 0 }));
+  const known = 'as the leader knows';
+  return [
+    {
+      name: 'peer_blocks_behind',
+      help: `Blocks a peer lacks, ${known}`,
+      kind: 'gauge',
+      values: behind,
+    },
+    {
+      name: 'peer_active',
+      help: `Whether a peer answers, ${known}`,
+      kind: 'gauge',
+      values: active,
+    },
+  ];
+}
+
 function metricsOf(node: NodeContext, connections: number): Metric[] {
-  const { log, driver, administration, feed, readBarriers, snapshots, held } = node;
+  const { log, driver, administration, feed, readBarriers, snapshots, held, leaderChanges } = node;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -55,6 +86,7 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     gauge('consensus_view', 'View of consensus', view),
     gauge('consensus_is_leader', 'Whether this node leads', role === 'leader' ? 1 : 0),
     gauge('consensus_has_leader', 'Whether this node knows a leader', leader ? 1 : 0),
+    counter('consensus_leader_changes_total', 'Changes of leader seen', leaderChanges.count),
     gauge('ledger_height', 'Newest block', log.lastHeight),
     gauge('ledger_committed_height', 'Newest committed block', log.committedHeight),
     gauge('ledger_committed_seqno', 'Newest committed transaction', log.committedSeqno),

@@ -9,6 +9,7 @@ import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
+import type { LeaderChanges } from './leader-changes.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
 import type { NodeIdentity } from './node-identity.ts';
@@ -54,6 +55,7 @@ export interface NodeContext {
   /** Takes snapshots and gives them to others. */
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
+  readonly leaderChanges: LeaderChanges;
   readonly readBarriers: ReadBarriers;
   readonly channel: PeerChannel;
   readonly network: NetworkIdentity;

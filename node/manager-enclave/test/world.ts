@@ -18,6 +18,7 @@ import { GovernanceDesk } from '../governance-desk.ts';
 import type { HeldBlocks } from '../held-blocks.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import { JoinDesk } from '../join-desk.ts';
+import { LeaderChanges } from '../leader-changes.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
@@ -179,6 +180,7 @@ export class TestNode implements NodeContext {
   readonly verdict = verdictOf(managerCode);
   readonly administration = new Administration();
   readonly feed = new WorkerFeed();
+  readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
