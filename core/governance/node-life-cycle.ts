@@ -150,7 +150,8 @@ type Place = Pick<
 /** The part of its predecessor's entry a successor takes over. */
 function takePlace(set: TransactionSet, joining: JoiningNode): Place {
   const { nodeId, replaces, verdict } = joining;
-  const predecessor = replaces && readRow(set, tables.nodes, replaces);
+  const named = replaces && readRow(set, tables.nodes, replaces);
+  const predecessor = named && newestInPlaceOf(set, named);
   if (!predecessor) {
     throw new GovernanceError(
       'NODE_NOT_ADMITTED',
@@ -169,7 +170,7 @@ function takePlace(set: TransactionSet, joining: JoiningNode): Place {
   }
   if (predecessor.platformKey !== verdict.platformKey) refuse('it is on another platform');
   for (const [, node] of [...readRows(set, tables.nodes)]) {
-    if (node.replaces !== replaces || node.nodeId === replaces) continue;
+    if (node.replaces !== predecessor.nodeId) continue;
     if (node.status === 'trusted') refuse('another node took the place of the predecessor');
     // A successor that failed while it was learning gives way to the next attempt.
     if (node.status === 'learning') retire(set, node, 'replaced');
@@ -179,6 +180,32 @@ function takePlace(set: TransactionSet, joining: JoiningNode): Place {
   const { actorId, name, address, adminAddress, applicationAddresses } = predecessor;
   const inherited = { actorId, name, address, adminAddress, applicationAddresses };
   return { ...inherited, replaces: root ?? predecessor.nodeId };
+}
+
+/**
+ * The launch that has the place of a retired one now, or had it last: a VN whose disk was put back to
+ * an older state names the launch it knew then.
+ */
+function newestInPlaceOf(view: ReadView, named: NodeEntry): NodeEntry {
+  if (named.status !== 'retired') return named;
+  const successors = new Map<string, NodeEntry[]>();
+  for (const [, node] of readRows(view, tables.nodes)) {
+    if (node.replaces === undefined) continue;
+    successors.set(node.replaces, [...(successors.get(node.replaces) ?? []), node]);
+  }
+  const launches = new Set([named]);
+  for (const { nodeId } of launches) {
+    for (const next of successors.get(nodeId) ?? []) launches.add(next);
+  }
+  const all = [...launches];
+  return (
+    all.find(({ status }) => status === 'trusted') ??
+    // A place that a vote took away stays away, whichever of its launches is named.
+    all.find(({ retired }) => retired === 'removed') ??
+    all.findLast(({ retired }) => retired === 'departed') ??
+    all.find(({ status }) => status === 'learning') ??
+    named
+  );
 }
 
 function requireNode(view: ReadView, nodeId: NodeId): NodeEntry {

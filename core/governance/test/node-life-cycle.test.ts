@@ -104,7 +104,9 @@ test('a node that departed in good order comes back the same way', () => {
   const { nodeId } = rejoin(network, 11, first);
   nodeTrusted(network.set, nodeId);
   assert.deepEqual([status(network, first), status(network, nodeId)], ['departed', 'trusted']);
-  network.refuses('REJOIN_REFUSED', () => rejoin(network, 12, first));
+  // Its disk was put back to before that: it names the launch it knew, and takes its own place.
+  const { replaces } = rejoin(network, 12, first);
+  assert.equal(replaces, nodeId);
 });
 
 test('a successor that fails while learning gives way to the next attempt', () => {
@@ -128,7 +130,15 @@ test('a chain of restarts goes on for ever', () => {
   }
   const present = network.constitution.nodes.filter((node) => node.status !== 'retired');
   assert.equal(present.length, 2);
-  network.refuses('REJOIN_REFUSED', () => rejoin(network, 30, first));
+  const former = rejoin(network, 30, first);
+  assert.equal(former.replaces, last);
+  nodeTrusted(network.set, former.nodeId);
+  assert.deepEqual(
+    [status(network, last), status(network, former.nodeId)],
+    ['replaced', 'trusted'],
+  );
+  const elsewhere = { verdict: { ...verdict, platformKey: platformKey.replaceAll('b', 'c') } };
+  network.refuses('REJOIN_REFUSED', () => rejoin(network, 31, first, elsewhere));
 });
 
 test('a place is refused to another platform, under the policy vote, and without a place', () => {
