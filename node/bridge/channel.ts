@@ -4,6 +4,8 @@ import { decodingFrame } from './errors.ts';
 import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
 import {
+  maxCodeBytes,
+  maxReasonBytes,
   readSnapshotToManager,
   readSnapshotToWorker,
   type SnapshotToManager,
@@ -145,6 +147,8 @@ export type ChannelToManager =
   | { readonly kind: 'ready' }
   | { readonly kind: 'pong' }
   | { readonly kind: 'log'; readonly line: Uint8Array }
+  /** The last frame of a worker that cannot go on, and why: at most 64 and 1,024 bytes. */
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | SnapshotToManager;
 
 const evidenceType = { evidence: 40 } as const;
@@ -184,6 +188,7 @@ const toManager = {
   log: 35,
   readBarrier: 36,
   pong: 37,
+  failed: 38,
   ...snapshotToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
@@ -367,6 +372,8 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return frame.finish();
     case 'log':
       return frame.bytes(message.line).finish();
+    case 'failed':
+      return frame.text(message.code).text(message.message).finish();
     default:
       return writeSnapshotToManager(frame, message);
   }
@@ -428,6 +435,10 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return { kind: 'pong' };
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
+    case toManager.failed: {
+      const code = reader.text(maxCodeBytes);
+      return { kind: 'failed', code, message: reader.text(maxReasonBytes) };
+    }
     default:
       return readSnapshotToManager(type, reader);
   }

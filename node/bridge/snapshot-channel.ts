@@ -66,8 +66,10 @@ export const snapshotToManager = {
   restoreRefused: 62,
 } as const satisfies Record<SnapshotToManager['kind'], number>;
 
-const maxCodeBytes = 64;
-const maxReasonBytes = 1024;
+/** Of a code in a frame. */
+export const maxCodeBytes = 64;
+/** Of a reason in a frame. */
+export const maxReasonBytes = 1024;
 
 /** Writes the body of a frame that was begun with its type. */
 export function writeSnapshotToWorker(

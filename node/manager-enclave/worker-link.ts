@@ -289,6 +289,8 @@ export class WorkerLink {
       case 'log':
         this.#events.onLog(message.line);
         return;
+      case 'failed':
+        throw gaveUp(message);
       case 'evidence':
         throw new ManagerError('WORKER_REFUSED', 'the worker sent evidence twice');
     }
@@ -315,6 +317,9 @@ export class WorkerLink {
     this.#server?.close();
   }
 }
+
+const gaveUp = ({ code, message }: { code: string; message: string }): ManagerError =>
+  new ManagerError('WORKER_REFUSED', `it gave up: ${code}${message && `: ${message}`}`);
 
 /** Messages a worker answers with `ready` once it has acted on them. */
 const isAnsweredByReady = (message: ChannelToWorker): boolean =>

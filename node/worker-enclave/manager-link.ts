@@ -16,8 +16,9 @@ import {
   FrameConnection,
 } from '@concordat/bridge';
 import { createSigningKey, issueCertificate, type SigningKey, toPem } from '@concordat/crypto';
-import { equalBytes } from '@concordat/std';
+import { CodedError, equalBytes } from '@concordat/std';
 import { WorkerError } from './errors.ts';
+import { nameOf } from './pipeline.ts';
 
 const yearMs = 365 * 24 * 3_600_000;
 const noNetwork = '0'.repeat(64);
@@ -86,8 +87,15 @@ export interface ManagerLinkEvents {
   /** A frame of the attested manager. */
   readonly onMessage: (message: ChannelToWorker) => void;
   readonly onDrain: () => void;
+  /** The error is coded when it is this worker that could not go on, whatever the manager does. */
   readonly onClose: (error: Error | undefined) => void;
 }
+
+/** Time for the manager to take note of why this worker ends. */
+const lastWordsMs = 1_000;
+/** Of why it ends, in characters: at most 1,024 bytes on the wire. */
+const maxReasonLength = 256;
+const maxNameLength = 64;
 
 /** The attested channel to the manager enclave: TLS 1.3, evidence first each way, then frames. */
 export class ManagerLink {
@@ -96,6 +104,7 @@ export class ManagerLink {
   readonly #socket: TLSSocket;
   readonly #connection: FrameConnection;
   #trusted = false;
+  #failure: Error | undefined;
 
   /** @param socket connected to the manager's end of the bridge */
   constructor(socket: Socket, identity: LinkIdentity, events: ManagerLinkEvents) {
@@ -114,7 +123,7 @@ export class ManagerLink {
       maxFrameBytes: 256 * 1024 * 1024,
       onFrame: (frame) => this.#received(decodeChannelToWorker(frame)),
       onDrain: events.onDrain,
-      onClose: events.onClose,
+      onClose: (error) => events.onClose(this.#failure ?? error),
     });
     const { evidence } = identity;
     this.#connection.send(encodeChannelToManager({ kind: 'evidence', bytes: evidence }));
@@ -131,8 +140,9 @@ export class ManagerLink {
   }
 
   #received(message: ChannelToWorker): void {
+    if (this.#failure) return;
     if (this.#trusted) {
-      this.#events.onMessage(message);
+      this.#handOn(message);
       return;
     }
     if (message.kind !== 'evidence') throw refused('the manager did not attest itself first');
@@ -144,6 +154,25 @@ export class ManagerLink {
       atMs: Date.now(),
     });
     this.#trusted = true;
+  }
+
+  #handOn(message: ChannelToWorker): void {
+    try {
+      this.#events.onMessage(message);
+    } catch (error) {
+      this.#giveUp(error as Error);
+      // What a foreign error says may be data of a client: its stack goes the way of all bugs.
+      if (!(error instanceof CodedError)) throw error;
+    }
+  }
+
+  /** Tells the manager why this worker cannot go on: else it would see a closed channel only. */
+  #giveUp(error: Error): void {
+    this.#failure = error;
+    const message = error instanceof CodedError ? error.message.slice(0, maxReasonLength) : '';
+    this.send({ kind: 'failed', code: nameOf(error).slice(0, maxNameLength), message });
+    this.#connection.end();
+    setTimeout(() => this.#connection.close(), lastWordsMs).unref();
   }
 }
 

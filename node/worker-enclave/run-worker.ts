@@ -75,6 +75,11 @@ async function serve({ adapters, bridgeDirectory, index, control, ended }: Servi
     onMessage: (message) => worker.receive(message),
     onDrain: () => worker.drained(),
     onClose: (error) => {
+      if (error instanceof CodedError) {
+        // The host may end everything as soon as the manager has ended: it is to hear why before.
+        ended.reject(error);
+        return;
+      }
       const why = error === undefined ? 'closed' : nameOf(error);
       const lost = new WorkerError('CONNECTION_LOST', `the channel to the manager: ${why}`);
       // In an orderly stop the manager ends first, and the host asks for the end a moment later.

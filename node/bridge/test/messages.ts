@@ -114,6 +114,7 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'readBarrier', id: 7 },
   { kind: 'ready' },
   { kind: 'pong' },
+  { kind: 'failed', code: 'AdapterError INVALID_CONFIGURATION', message: 'no such fork' },
   { kind: 'snapshotChunk', request: 1, index: 0, last: false, bytes: long },
   { kind: 'snapshotChunk', request: 1, index: 1, last: true, bytes: small },
   { kind: 'snapshotRefused', request: 1, code: 'SNAPSHOT_BUSY' },

@@ -71,6 +71,8 @@ test('a code or reason that is too long to be one is refused', () => {
   const code = 'X'.repeat(65);
   for (const message of [
     { kind: 'snapshotRefused', request: 1, code },
+    { kind: 'failed', code, message: '' },
+    { kind: 'failed', code: 'X', message: 'x'.repeat(1025) },
     { kind: 'restoreRefused', code, message: '' },
     { kind: 'restoreRefused', code: 'X', message: 'x'.repeat(1025) },
   ] as const) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelToManager, encodeIdentity, formatEnclaveArguments } from '@concordat/bridge';
 import { utf8 } from '@concordat/std';
 import { type LedgerAdapter, runWorker, WorkerError } from '../index.ts';
@@ -84,7 +85,7 @@ describe('a worker enclave on its bridge', () => {
       const seen: string[] = [];
       const onMessage = ({ kind }: ChannelToManager) => seen.push(kind);
       const { ended } = await open(t, { ...options, onMessage });
-      await assert.rejects(ended, refusedWith('CONNECTION_LOST'));
+      await assert.rejects(ended, refusedWith('EVIDENCE_REFUSED'));
       assert.deepEqual(
         seen.filter((kind) => kind !== 'evidence'),
         [],
@@ -100,6 +101,41 @@ describe('a worker enclave on its bridge', () => {
   it('ends when it is told to run an adapter its image does not hold', async (t) => {
     const { ended } = await open(t, { adapters: ['other'] });
     await assert.rejects(ended, refusedWith('INVALID_START'));
+  });
+
+  it('says to manager and host why it cannot go on, before it ends', async (t) => {
+    const last: ChannelToManager[] = [];
+    const onMessage = (message: ChannelToManager, bridge: FakeBridge) => {
+      last.push(message);
+      if (message.kind === 'evidence') {
+        bridge.send({ kind: 'configure', json: utf8('no json') });
+        // What comes after is not acted on.
+        bridge.send({ kind: 'role', leader: true, view: 3, json: utf8('{}') });
+      }
+      if (message.kind === 'failed') bridge.dropManager();
+    };
+    const { bridge, ended } = await open(t, { onMessage });
+    await assert.rejects(ended, refusedWith('PROTOCOL'));
+    assert.deepEqual(
+      last.map(({ kind }) => kind),
+      ['evidence', 'failed'],
+    );
+    const { code, message } = last[1] as { code: string; message: string };
+    assert.equal(code, 'WorkerError PROTOCOL');
+    const ending = () => bridge.logs.find(({ event }) => event === 'worker.ended');
+    // It is on its way to the fake host, which shares this process.
+    for (let waited = 0; !ending() && waited < 2_000; waited += 10) await sleep(10);
+    const line = ending();
+    assert.deepEqual([line?.error, line?.why], [code, message]);
+    assert.equal(message, 'the configuration is not JSON');
+  });
+
+  it('ends although the manager takes no note of why', async (t) => {
+    const onMessage = ({ kind }: ChannelToManager, bridge: FakeBridge) => {
+      if (kind === 'evidence') bridge.send({ kind: 'configure', json: utf8('no json') });
+    };
+    const { ended } = await open(t, { onMessage });
+    await assert.rejects(ended, refusedWith('PROTOCOL'));
   });
 
   it('ends when the manager goes', async (t) => {
