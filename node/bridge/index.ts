@@ -45,6 +45,7 @@ export {
   isListenerName,
   listenerSocket,
   parseEnclaveArguments,
+  rejoinExitStatus,
   workerControlSocket,
   workerSocket,
 } from './sockets.ts';

@@ -61,3 +61,9 @@ export function parseEnclaveArguments(args: readonly string[]): EnclaveArguments
   }
   return isManager ? { bridgeDirectory } : { bridgeDirectory, worker: Number(worker) };
 }
+
+/**
+ * Exit status of a manager that gave its identity up in order, so that its next launch joins as a new
+ * node: no failure, and the host need not wait longer and longer before it.
+ */
+export const rejoinExitStatus = 75;

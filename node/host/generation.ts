@@ -8,8 +8,10 @@ import {
   dialSocket,
   encodeStart,
   listenerSocket,
+  rejoinExitStatus,
   workerControlSocket,
 } from '@concordat/bridge';
+import { CodedError } from '@concordat/std';
 import { clearSockets } from './bridge-directory.ts';
 import type { HostConfig } from './config.ts';
 import { ControlSession, type ControlSessionOptions } from './control-session.ts';
@@ -42,6 +44,8 @@ export interface GenerationContext {
 export interface GenerationEnd {
   readonly reason: string;
   readonly source?: string;
+  /** Its manager gave its identity up in order to join as a new node: no failure. */
+  readonly rejoins?: boolean;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -216,8 +220,8 @@ export class Generation {
       onStatus,
       onClose: (from, error) => {
         const details = error ? { message: error.message, ...codeOf(error) } : {};
-        // An enclave that crashes closes its socket first: give its exit the time to be the reason.
-        this.#after(error ? 0 : 500, () => {
+        // An enclave that ends closes its socket first: give its exit the time to be the reason.
+        this.#after(error instanceof CodedError ? 0 : 500, () => {
           this.#end({ reason: 'a control connection closed', source: from, details });
         });
       },
@@ -309,7 +313,10 @@ export class Generation {
       log.info('enclave.launched', { source, pid, measurement: image.measurement });
     });
     void process.exited.then(({ exitCode, signal }) => {
-      this.#end({ reason: 'an enclave ended', source, details: { exitCode, signal } });
+      const details = { exitCode, signal };
+      const rejoins = worker === undefined && exitCode === rejoinExitStatus;
+      const reason = rejoins ? 'the node rejoins under a new identity' : 'an enclave ended';
+      this.#end({ reason, source, rejoins, details });
     });
   }
 

@@ -11,7 +11,7 @@ import type { HostConfig } from './config.ts';
 import { lockDirectory } from './directory-lock.ts';
 import type { HostError } from './errors.ts';
 import { settlePort } from './forwarder.ts';
-import { Generation, type GenerationContext } from './generation.ts';
+import { Generation, type GenerationContext, type GenerationEnd } from './generation.ts';
 import type { Log } from './log.ts';
 import { RecordStore } from './record-store.ts';
 import { probeSandbox, type Sandbox } from './sandbox.ts';
@@ -90,13 +90,15 @@ export class ValidatingNode {
     let delayMs = firstDelayMs;
     for (let restarts = 1; ; restarts++) {
       const launchedMs = performance.now();
-      await this.#seeOut();
+      const end = await this.#seeOut();
       if (signal.aborted) break;
       if (performance.now() - launchedMs >= stableMs) delayMs = firstDelayMs;
-      log.info('enclaves.restarting', { delayMs, restarts });
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      // A rejoin is no failure: it neither waits for those before it nor counts among them.
+      const waitMs = end?.rejoins ? firstDelayMs : delayMs;
+      log.info('enclaves.restarting', { delayMs: waitMs, restarts });
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
-      delayMs = Math.min(delayMs * 2, maxDelayMs);
+      if (!end?.rejoins) delayMs = Math.min(delayMs * 2, maxDelayMs);
       await this.#launch(restarts).catch(({ code, message }: HostError) => {
         log.error('enclaves.launch-failed', { code, message });
       });
@@ -108,12 +110,12 @@ export class ValidatingNode {
   }
 
   /** Waits until the launch under way ends or the node is stopped, and tears it down. */
-  async #seeOut(): Promise<void> {
+  async #seeOut(): Promise<GenerationEnd | undefined> {
     const { log, config } = this.#context;
     const { signal } = this.#stop;
     const generation = this.#generation;
     this.#generation = undefined;
-    if (!generation) return;
+    if (!generation) return undefined;
     const aborted = new Promise<undefined>((resolve) => {
       if (signal.aborted) resolve(undefined);
       signal.addEventListener('abort', () => resolve(undefined), { once: true });
@@ -123,9 +125,11 @@ export class ValidatingNode {
       log.info('host.stopping');
       await generation.shutdown(config.restart.shutdownTimeoutMs);
     } else if (end) {
-      log.error('enclaves.ended', { reason: end.reason, source: end.source, ...end.details });
+      const { reason, source, rejoins, details } = end;
+      log[rejoins ? 'info' : 'error']('enclaves.ended', { reason, source, ...details });
     }
     await generation.close();
+    return end;
   }
 }
 

@@ -19,8 +19,8 @@ export interface LaunchOptions {
   readonly connect: ConnectToHost;
   readonly bridgeDirectory: string;
   readonly ways: ManagerWays;
-  /** Ends this launch after its failure has been told. */
-  readonly exit: () => void;
+  /** Ends this launch after its failure, with this code, has been told. */
+  readonly exit: (code: string) => void;
   /** The host asks it to end in good order. */
   readonly onShutdown: () => void;
   /** The host is gone: the enclave must end. */
@@ -124,7 +124,7 @@ export class Launch {
     this.control.log('manager.failed', { level: 'error', code, why });
     this.control.status({ phase: 'failed', reason: `${code}: ${why}` });
     this.control.flush();
-    this.#options.exit();
+    this.#options.exit(code);
   }
 }
 

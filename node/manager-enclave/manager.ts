@@ -60,8 +60,8 @@ export interface ManagerParts {
   readonly verdict: Verdict;
   readonly bridgeDirectory: string;
   readonly ways: ManagerWays;
-  /** Ends the process after a failure has been told. */
-  readonly exit: () => void;
+  /** Ends the process after a failure, with this code, has been told. */
+  readonly exit: (code: string) => void;
 }
 
 /**
@@ -104,7 +104,7 @@ export class Manager implements StandingNode {
   electionTimeoutMs = defaultPolicy('electionTimeoutMs');
   readonly #standing = new NodeStanding(this);
   readonly #bridge: string;
-  readonly #exit: () => void;
+  readonly #exit: (code: string) => void;
   readonly #timers: NodeJS.Timeout[] = [];
   #network: NetworkIdentity = { id: unknownNetwork, certificate: '' };
   #certificate = '';
@@ -245,7 +245,7 @@ export class Manager implements StandingNode {
     for (const timer of this.#timers) clearInterval(timer);
     this.control.log('manager.failed', { level: 'error', code, why: message });
     this.control.flush();
-    this.#exit();
+    this.#exit(code);
   }
 
   /** Tells the host what an operator wants to know at a glance. */

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { controlSocket, FrameConnection } from '@concordat/bridge';
+import { controlSocket, FrameConnection, rejoinExitStatus } from '@concordat/bridge';
 import type { ControlLink } from './control-link.ts';
 import { Launch } from './launch.ts';
 import type { Manager } from './manager.ts';
@@ -8,8 +8,10 @@ import { socketWays } from './ways.ts';
 /** Time for the last log line to reach the host. */
 const lastWordsMs = 50;
 
-const endSoon = (): void => {
-  setTimeout(() => process.exit(1), lastWordsMs);
+/** Ends after a failure with this code. */
+const endSoon = (code?: string): void => {
+  const status = code === 'NETWORK_LIVE' ? rejoinExitStatus : 1;
+  setTimeout(() => process.exit(status), lastWordsMs);
 };
 
 /** Runs the manager enclave of one validating node over its bridge directory. */

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rejoinExitStatus } from '@concordat/bridge';
 import { BinaryReader } from '@concordat/std';
 import { measureImage } from '../measurement.ts';
 import { VnFixture } from './vn-fixture.ts';
@@ -216,6 +217,24 @@ test('garbage on the control socket ends that launch and the enclaves start anew
     count: 3,
     good: true,
   });
+});
+
+test('each failure is waited for longer than the one before; a rejoin is no failure', async (context) => {
+  const vn = await VnFixture.create(context);
+  vn.start();
+  await vn.command({ do: 'seen' });
+  const delays: unknown[] = [];
+  const levels: unknown[] = [];
+  for (const status of [1, rejoinExitStatus, rejoinExitStatus, 1, rejoinExitStatus, 1]) {
+    const from = vn.lines.length;
+    await vn.command({ do: 'exit', status }).catch(() => {});
+    const ended = await vn.event('enclaves.ended', { from, where: { exitCode: status } });
+    levels.push(ended.level);
+    delays.push((await vn.event('enclaves.restarting', { from })).delayMs);
+    await vn.command({ do: 'seen' }, from);
+  }
+  assert.deepEqual(delays, [20, 20, 20, 40, 20, 80]);
+  assert.deepEqual(levels, ['error', 'info', 'info', 'error', 'info', 'error']);
 });
 
 test('an append out of order ends that launch', async (context) => {

@@ -153,6 +153,9 @@ async function perform(command: Command): Promise<unknown> {
     }
     case 'dial':
       return await dialAndTalk(name);
+    case 'exit':
+      setImmediate(() => process.exit(Number(command.status)));
+      return {};
     case 'garbage':
       control.socket.write(Buffer.alloc(64, 0xff));
       return {};
