@@ -87,6 +87,37 @@ export const requestErrors = {
     meaning: 'The contract or application refused the transaction itself.',
     remedy: 'Read its reason in the data of the error.',
   },
+  APPLICATION_FAILED: {
+    status: 500,
+    meaning: 'The application threw, answered with what is no answer, or waits for nothing.',
+    remedy: 'Details name what was thrown; nothing was written. Correct the application.',
+  },
+  APPLICATION_TIMEOUT: {
+    status: 500,
+    meaning: 'The application took longer for one request than maxRequestMs allows.',
+    remedy: 'Nothing was written. Ask for less at a time, or correct the application.',
+  },
+  APPLICATION_STOPPED: {
+    status: 500,
+    meaning:
+      'The process of the application ended while it ran this request: it needed more memory than it may have, or broke its runtime.',
+    remedy: 'Nothing was written. Ask for less at a time, or correct the application.',
+  },
+  APPLICATION_LIMIT: {
+    status: 500,
+    meaning: 'The answer of the application is larger than maxAnswerBytes.',
+    remedy: 'Nothing was written. Ask for less at a time, or raise the limit by vote.',
+  },
+  APPLICATION_ANSWERED: {
+    status: 0,
+    meaning: 'The application answered and wrote nothing; its answer is in the details.',
+    remedy: 'Seen between nodes only.',
+  },
+  POLICY_NOT_MET: {
+    status: 401,
+    meaning: 'None of the authentication policies of the endpoint accepts this actor.',
+    remedy: 'Use the identity of an actor that meets one of the policies the details name.',
+  },
   EXECUTION_TIMEOUT: {
     status: 504,
     meaning: 'The execution passed its deadline and was aborted; nothing of it took effect.',

@@ -1,4 +1,4 @@
-import type { ReadView, TableDeclaration, WriteTable } from '@concordat/kv';
+import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
 
 /** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
@@ -226,6 +226,22 @@ export interface AdapterMemory {
 }
 
 /**
+ * One change of the worker's whole state, for an adapter that keeps a copy of its tables elsewhere.
+ * Layers are numbered from 1 without gaps, in the order they are put on top.
+ */
+export type StateChange =
+  /** The batch executed last, of whichever adapter, is this layer now. */
+  | { readonly kind: 'executed'; readonly layer: number }
+  /** A block of the ledger is this layer. */
+  | { readonly kind: 'applied'; readonly layer: number; readonly writeSets: readonly WriteSet[] }
+  /** A committed block went straight into the base; there was no layer. */
+  | { readonly kind: 'replayed'; readonly writeSets: readonly WriteSet[] }
+  /** Every layer up to this one is part of the base. */
+  | { readonly kind: 'committed'; readonly layer: number }
+  /** This layer and all above it are gone; their numbers are not used again. */
+  | { readonly kind: 'dropped'; readonly layer: number };
+
+/**
  * A ledger protocol or application that runs in the worker enclave (M25). It never touches disk,
  * network, or another adapter's tables; all that it writes goes through the set it is given.
  */
@@ -298,6 +314,13 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   restored?(memory: Uint8Array, view: ReadView): void;
   /** The speculative head changed by another way than this adapter's execution: drop caches of it. */
   headReset?(): void;
+  /**
+   * Every change of the worker's state, as it happens, but for `restored`. The bytes of write sets
+   * may be kept.
+   */
+  stateChanged?(change: StateChange): void;
+  /** The worker ends: whatever the adapter has running ends with it. */
+  stop?(): void;
   /** A result as bytes, to travel from the leader to the follower that was asked; default JSON. */
   encodeResult?(result: Result): Uint8Array;
   /** Reads what `encodeResult` wrote. */

@@ -17,6 +17,7 @@ export {
   type LedgerAdapter,
   type Outcome,
   type Refused,
+  type StateChange,
   type StreamEndpoint,
   type Submitted,
   type Wait,

@@ -48,7 +48,8 @@ export class Router {
     // A path the guard refuses in requests would never be found.
     const bare = path.replace(/\/\*$/, '');
     const reachable = bare === '' || readTarget(bare) !== undefined;
-    if (!pathForm.test(path) || !reachable || path.startsWith(reserved)) {
+    const formed = path === '/*' || pathForm.test(path);
+    if (!formed || !reachable || path.startsWith(reserved)) {
       throw new WorkerError('INVALID_ADAPTERS', `endpoint path ${path} is malformed or reserved`);
     }
     const taken =

@@ -1,6 +1,6 @@
 import type { Store, TransactionSet, WriteSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
-import type { Outcome } from './adapter.ts';
+import type { Outcome, StateChange } from './adapter.ts';
 import type { Submission } from './submission.ts';
 
 /** Answers that depend on the state after a block though they have no leaf in it. */
@@ -37,11 +37,14 @@ export type NewFlight = Omit<Flight, 'layer' | 'riders'>;
  */
 export class SpeculativeChain {
   readonly #store: Store;
+  readonly #changed: (change: StateChange) => void;
   #flights: Flight[] = [];
   #nextLayer = 1;
 
-  constructor(store: Store) {
+  /** @param changed hears of every change made here */
+  constructor(store: Store, changed: (change: StateChange) => void = () => {}) {
     this.#store = store;
+    this.#changed = changed;
   }
 
   /** Blocks not yet committed. */
@@ -65,16 +68,17 @@ export class SpeculativeChain {
 
   /** Adds the block whose set was just finished. */
   executed(block: NewFlight): Flight {
-    const flight = { ...block, layer: this.#nextLayer, riders: [] };
-    this.#nextLayer += 1;
-    this.#flights.push(flight);
+    const flight = this.#push(block);
+    this.#changed({ kind: 'executed', layer: flight.layer });
     return flight;
   }
 
   /** Adds a block from the ledger. */
   applied(block: NewFlight, writeSets: readonly WriteSet[]): Flight {
     this.#store.applyLayer(this.#nextLayer, writeSets);
-    return this.executed(block);
+    const flight = this.#push(block);
+    this.#changed({ kind: 'applied', layer: flight.layer, writeSets });
+    return flight;
   }
 
   /** Numbers the oldest block without a height. A number for any other block is a bug. */
@@ -95,6 +99,7 @@ export class SpeculativeChain {
       if (flight.height === 0 || flight.height > height) break;
       count += 1;
       this.#store.commit(flight.layer);
+      this.#changed({ kind: 'committed', layer: flight.layer });
       each(flight);
     }
     if (count > 0) flights.splice(0, count);
@@ -123,6 +128,7 @@ export class SpeculativeChain {
   adoptUnsealed(): void {
     if (this.hasUnsealed) {
       this.#store.commit(this.#nextLayer - 1);
+      this.#changed({ kind: 'committed', layer: this.#nextLayer - 1 });
       this.#flights = [];
     }
   }
@@ -135,13 +141,23 @@ export class SpeculativeChain {
   /** Puts a committed block straight into the base. Only while nothing is on the chain. */
   replay(writeSets: readonly WriteSet[]): void {
     this.#store.applyCommitted(writeSets);
+    this.#changed({ kind: 'replayed', writeSets });
+  }
+
+  #push(block: NewFlight): Flight {
+    const flight = { ...block, layer: this.#nextLayer, riders: [] };
+    this.#nextLayer += 1;
+    this.#flights.push(flight);
+    return flight;
   }
 
   #dropFrom(isFirst: (flight: Flight) => boolean): readonly Flight[] {
     const at = this.#flights.findIndex(isFirst);
     if (at < 0) return [];
     const dropped = this.#flights.splice(at);
-    this.#store.rollback((dropped[0] as Flight).layer - 1);
+    const { layer } = dropped[0] as Flight;
+    this.#store.rollback(layer - 1);
+    this.#changed({ kind: 'dropped', layer });
     return dropped;
   }
 }

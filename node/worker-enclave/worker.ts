@@ -92,7 +92,9 @@ export class Worker {
     const { store, lanes } = createLanes(options.adapters);
     this.#store = store;
     this.#lanes = lanes;
-    this.#chain = new SpeculativeChain(store);
+    this.#chain = new SpeculativeChain(store, (change) => {
+      for (const { adapter } of lanes) adapter.stateChanged?.(change);
+    });
     const accounts = new Accounts();
     this.#intake = new Intake({
       lanes,
@@ -266,6 +268,7 @@ export class Worker {
     this.#pipeline.stop();
     this.#snapshots.stop();
     this.#forwarding.stop();
+    for (const { adapter } of this.#lanes) adapter.stop?.();
   }
 
   /**

@@ -1,0 +1,275 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ReadView } from '@concordat/kv';
+import type { StateChange } from '@concordat/worker-enclave';
+import { ApplicationProcess } from './application-process.ts';
+import { ProcessError } from './errors.ts';
+import type { ApplicationLimits, Call, CallResult, Place } from './frames.ts';
+import type { ApplicationProgram } from './program.ts';
+import { committedParts, StateSource } from './state-source.ts';
+import type { TransactionHistory } from './transaction-history.ts';
+
+/** What an application runs with. */
+export interface HostedApplication {
+  readonly bundle: Uint8Array;
+  readonly limits: ApplicationLimits;
+  readonly committed: ReadView;
+}
+
+/** What the host needs of the adapter around it. */
+export interface ApplicationHostOptions {
+  readonly program: ApplicationProgram;
+  readonly history: TransactionHistory;
+  readonly log: (event: string, fields?: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Calls on their way: those of one batch, or reads that came in one turn. */
+interface Job {
+  readonly calls: readonly Call[];
+  readonly writes: boolean;
+  readonly done: (results: readonly CallResult[] | ProcessError) => void;
+  id: number;
+}
+
+/** Reads in one frame; a read that ends the process makes the others of its frame run again. */
+const maxReadsTogether = 100;
+/** Reads and batches that wait for the process. */
+const maxWaiting = 10_000;
+const maxUntakenBytes = 4 * 1024 * 1024;
+/** Beyond what the process itself allows its requests, milliseconds. */
+const graceMs = 3_000;
+const [firstPauseMs, longestPauseMs] = [50, 5_000];
+/** A process that lived this long had no trouble starting, milliseconds. */
+const healthyMs = 10_000;
+
+/**
+ * Keeps the one process of an application: starts it, gives it the state and every change of it,
+ * hands it calls, and starts another when it ends. Calls are answered in the order they are sent,
+ * so that the oldest unanswered one is what a process ended at.
+ */
+export class ApplicationHost {
+  readonly #options: ApplicationHostOptions;
+  readonly #source = new StateSource();
+  #application: HostedApplication | undefined;
+  #process: ApplicationProcess | undefined;
+  /** `feeding` hears of what is committed only; `up` of everything. */
+  #stage: 'down' | 'feeding' | 'up' = 'down';
+  #sent: Job[] = [];
+  #waiting: Job[] = [];
+  #reads: { readonly call: Call; readonly done: (result: CallResult) => void }[] = [];
+  #nextId = 1;
+  #pauseMs = firstPauseMs;
+  #startedMs = 0;
+  #lastHeardMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ApplicationHostOptions) {
+    this.#options = options;
+  }
+
+  /** Reads and batches that wait for the process or for its answers. */
+  get load(): number {
+    return this.#sent.length + this.#waiting.length + this.#reads.length;
+  }
+
+  /** Starts an application, in the place of the one before. */
+  start(application: HostedApplication): void {
+    this.#application = application;
+    clearTimeout(this.#timer);
+    if (this.#process === undefined) this.#launch();
+    // Its end starts the next.
+    else this.#process.end('REPLACED');
+  }
+
+  /** Ends the process and everything that waits for it. */
+  stop(): void {
+    this.#application = undefined;
+    clearTimeout(this.#timer);
+    this.#process?.end('STOPPED');
+    const over = new ProcessError('ENDED', 'the application is stopped');
+    for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over);
+  }
+
+  /** The state was replaced by another. */
+  forget(): void {
+    this.#source.forget();
+  }
+
+  /** Takes part in a change of the worker's state. */
+  changed(change: StateChange): void {
+    // While the state is being given, what is committed now may lie behind the reader.
+    const late = change.kind === 'committed' ? this.#source.upTo(change.layer) : [];
+    const message = this.#source.changed(change);
+    if (message === undefined) return;
+    if (this.#stage === 'up') this.#process?.send(message);
+    else if (this.#stage === 'feeding') {
+      if (message.kind === 'replayed') this.#process?.send(message);
+      else if (late.length > 0) this.#process?.send({ kind: 'replayed', writeSets: late });
+    }
+  }
+
+  /** A block of the worker was committed. */
+  placed(place: Place): void {
+    if (this.#stage !== 'down') this.#process?.send({ kind: 'place', place });
+  }
+
+  /** What the batch that was executed last has written, before it becomes a layer. */
+  executed(writeSets: Parameters<StateSource['executed']>[0]): void {
+    this.#source.executed(writeSets);
+  }
+
+  /** Runs a batch on the head of the state. @throws ProcessError ENDED, UNFINISHED */
+  execute(calls: readonly Call[]): Promise<readonly CallResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#dispatch({
+        calls,
+        writes: true,
+        id: 0,
+        done: (results) => {
+          if (results instanceof ProcessError) reject(results);
+          else if (results.some(({ kind }) => kind === 'unfinished')) {
+            reject(new ProcessError('UNFINISHED', 'the batch takes too long'));
+          } else resolve(results);
+        },
+      });
+    });
+  }
+
+  /** Runs a call on the committed state; undefined when too many wait. */
+  read(call: Call): Promise<CallResult> | undefined {
+    if (this.load >= maxWaiting) return undefined;
+    if (this.#reads.length === 0) setImmediate(() => this.#sendReads());
+    return new Promise((done) => this.#reads.push({ call, done }));
+  }
+
+  #sendReads(): void {
+    const reads = this.#reads;
+    this.#reads = [];
+    for (let at = 0; at < reads.length; at += maxReadsTogether) {
+      this.#dispatchReads(reads.slice(at, at + maxReadsTogether));
+    }
+  }
+
+  #dispatchReads(
+    reads: readonly { readonly call: Call; readonly done: (result: CallResult) => void }[],
+  ): void {
+    this.#dispatch({
+      calls: reads.map(({ call }) => call),
+      writes: false,
+      id: 0,
+      done: (results) => {
+        for (const [at, read] of reads.entries()) {
+          const result = results instanceof ProcessError ? undefined : results[at];
+          // Each of them might be the one the process ended at: alone, it shows.
+          if (result === undefined && reads.length === 1) read.done(stopped);
+          else if (result === undefined || result.kind === 'unfinished')
+            this.#dispatchReads([read]);
+          else read.done(result);
+        }
+      },
+    });
+  }
+
+  #dispatch(job: Job): void {
+    if (this.#stage === 'up') this.#send(job);
+    else this.#waiting.push(job);
+  }
+
+  #send(job: Job): void {
+    job.id = this.#nextId;
+    this.#nextId = this.#nextId === 0xffff_ffff ? 1 : this.#nextId + 1;
+    const { id, calls } = job;
+    this.#process?.send(
+      job.writes
+        ? { kind: 'execute', id, layer: this.#source.nextLayer, calls }
+        : { kind: 'read', id, calls },
+    );
+    if (this.#sent.length === 0) this.#lastHeardMs = performance.now();
+    this.#sent.push(job);
+  }
+
+  #launch(): void {
+    const { program } = this.#options;
+    const application = this.#application as HostedApplication;
+    this.#startedMs = performance.now();
+    const process = new ApplicationProcess(program, application.limits, {
+      results: (id, results) => this.#answered(id, results),
+      ended: (why) => this.#ended(why),
+    });
+    this.#process = process;
+    void this.#feed(process, application);
+  }
+
+  /** Gives a new process the state, a part a turn, and then whatever waits for it. */
+  async #feed(process: ApplicationProcess, application: HostedApplication): Promise<void> {
+    const { bundle, limits, committed } = application;
+    process.send({ kind: 'load', limits, bundle });
+    for (const place of this.#options.history.places()) process.send({ kind: 'place', place });
+    this.#stage = 'feeding';
+    for (const part of committedParts(committed)) {
+      process.send({ kind: 'replayed', writeSets: [part] });
+      do await turn();
+      while (this.#process === process && process.waitingBytes > maxUntakenBytes);
+      if (this.#process !== process) return;
+    }
+    for (const layer of this.#source.layers()) process.send(layer);
+    this.#stage = 'up';
+    for (const job of this.#waiting.splice(0)) this.#send(job);
+    this.#watch(process, limits);
+  }
+
+  /** Ends a process that has not answered though its own limits would have made it. */
+  #watch(process: ApplicationProcess, { maxBatchMs, maxRequestMs }: ApplicationLimits): void {
+    const allowedMs = maxBatchMs + 2 * maxRequestMs + graceMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const silentMs = performance.now() - this.#lastHeardMs;
+      if (this.#sent.length > 0 && silentMs > allowedMs) process.end('SILENT');
+      else this.#watch(process, { maxBatchMs, maxRequestMs } as ApplicationLimits);
+    }, 1_000).unref();
+  }
+
+  #answered(id: number, results: readonly CallResult[]): void {
+    this.#lastHeardMs = performance.now();
+    const job = this.#sent[0];
+    if (job?.id !== id || job.calls.length !== results.length) {
+      this.#process?.end('PROTOCOL');
+      return;
+    }
+    this.#sent.shift();
+    job.done(results);
+  }
+
+  #ended(why: string): void {
+    const { log } = this.#options;
+    this.#process = undefined;
+    this.#stage = 'down';
+    clearTimeout(this.#timer);
+    const livedMs = performance.now() - this.#startedMs;
+    const [suspect, ...innocent] = this.#sent;
+    this.#sent = [];
+    this.#waiting.unshift(...innocent);
+    if (why === 'REPLACED' || why === 'STOPPED') {
+      if (suspect !== undefined) this.#waiting.unshift(suspect);
+    } else {
+      log('application.ended', { why, livedMs: Math.round(livedMs) });
+      suspect?.done(
+        suspect.calls.length === 1 && suspect.writes
+          ? [stopped]
+          : new ProcessError('ENDED', 'the application ended'),
+      );
+    }
+    if (this.#application === undefined) return;
+    this.#pauseMs =
+      livedMs > healthyMs || suspect !== undefined
+        ? firstPauseMs
+        : Math.min(this.#pauseMs * 2, longestPauseMs);
+    this.#timer = setTimeout(() => this.#launch(), why === 'REPLACED' ? 0 : this.#pauseMs).unref();
+  }
+}
+
+const stopped: CallResult = {
+  kind: 'failed',
+  code: 'APPLICATION_STOPPED',
+  message: 'the process of the application ended at this request',
+  trace: '',
+};

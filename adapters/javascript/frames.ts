@@ -1,0 +1,241 @@
+import type { WriteSet } from '@concordat/kv';
+import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
+
+/** Limits of one application, in force on both sides of the wall. */
+export interface ApplicationLimits {
+  /** Time one request may run, milliseconds, 10 to 60,000. */
+  readonly maxRequestMs: number;
+  /** Memory of the application's process, its copy of the tables included, mebibytes, 64 to 65,536. */
+  readonly maxMemoryMebibytes: number;
+  /** Body of one answer, bytes. */
+  readonly maxAnswerBytes: number;
+  /** Keys and values written by one request, bytes. */
+  readonly maxWriteBytes: number;
+  /** Time the requests of one batch may take together before the rest is put off, milliseconds. */
+  readonly maxBatchMs: number;
+}
+
+/** One request on its way into the application. */
+export interface Call {
+  /** Index of the endpoint in the bundle. */
+  readonly endpoint: number;
+  /** JSON of `request.caller`. */
+  readonly caller: string;
+  /** JSON of `request.params`. */
+  readonly params: string;
+  /** As `encodeRequest` writes it. */
+  readonly request: Uint8Array;
+}
+
+/** Where a committed block of the worker stands in the ledger. */
+export interface Place {
+  readonly view: number;
+  readonly firstSeqno: number;
+  readonly count: number;
+}
+
+/** What the worker enclave tells an application's process. Layers are the worker's own numbers. */
+export type ToProcess =
+  | { readonly kind: 'load'; readonly limits: ApplicationLimits; readonly bundle: Uint8Array }
+  | { readonly kind: 'replayed'; readonly writeSets: readonly WriteSet[] }
+  | { readonly kind: 'applied'; readonly layer: number; readonly writeSets: readonly WriteSet[] }
+  | { readonly kind: 'committed'; readonly layer: number }
+  | { readonly kind: 'dropped'; readonly layer: number }
+  | { readonly kind: 'place'; readonly place: Place }
+  | {
+      readonly kind: 'execute';
+      readonly id: number;
+      readonly layer: number;
+      readonly calls: readonly Call[];
+    }
+  | { readonly kind: 'read'; readonly id: number; readonly calls: readonly Call[] };
+
+/** What became of a call. */
+export type CallResult =
+  /** Answered; `writes` when the transaction is to be kept. */
+  | {
+      readonly kind: 'answered';
+      readonly answer: Uint8Array;
+      readonly writes?: WriteSet;
+      /** 32 bytes. */
+      readonly claims?: Uint8Array;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly message: string;
+      /** What the application threw, with its stack. */
+      readonly trace: string;
+    }
+  /** Not run: the requests before it took too long together. */
+  | { readonly kind: 'unfinished' };
+
+/** What an application's process tells the worker enclave. */
+export type FromProcess =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'results'; readonly id: number; readonly results: readonly CallResult[] };
+
+/** One frame, its length field not counted, bytes. */
+export const maxProcessFrameBytes = 256 * 1024 * 1024;
+
+const writer = new BinaryWriter(64 * 1024);
+const toProcess = [
+  'load',
+  'replayed',
+  'applied',
+  'committed',
+  'dropped',
+  'place',
+  'execute',
+  'read',
+] as const;
+
+/** u8 kind | fields in the order of the type; u32 counts. */
+export function encodeToProcess(message: ToProcess): Buffer {
+  writer.u8(toProcess.indexOf(message.kind));
+  switch (message.kind) {
+    case 'load':
+      writer.text(JSON.stringify(message.limits)).raw(message.bundle);
+      break;
+    case 'replayed':
+      writeSets(message.writeSets);
+      break;
+    case 'applied':
+      writer.u64(message.layer);
+      writeSets(message.writeSets);
+      break;
+    case 'committed':
+    case 'dropped':
+      writer.u64(message.layer);
+      break;
+    case 'place':
+      writer.u64(message.place.view).u64(message.place.firstSeqno).u32(message.place.count);
+      break;
+    default:
+      writer.u32(message.id);
+      if (message.kind === 'execute') writer.u64(message.layer);
+      writer.u32(message.calls.length);
+      for (const { endpoint, caller, params, request } of message.calls) {
+        writer.u16(endpoint).text(caller).text(params).bytes(request);
+      }
+  }
+  return writer.take();
+}
+
+/** @throws DecodeError */
+export function decodeToProcess(bytes: Uint8Array): ToProcess {
+  const reader = new BinaryReader(bytes);
+  const kind = toProcess[reader.u8()];
+  switch (kind) {
+    case 'load': {
+      const limits = JSON.parse(reader.text()) as ApplicationLimits;
+      return { kind, limits, bundle: reader.raw(reader.remaining) };
+    }
+    case 'replayed':
+      return { kind, writeSets: readSets(reader) };
+    case 'applied':
+      return { kind, layer: reader.u64(), writeSets: readSets(reader) };
+    case 'committed':
+    case 'dropped':
+      return { kind, layer: reader.u64() };
+    case 'place': {
+      const [view, firstSeqno, count] = [reader.u64(), reader.u64(), reader.u32()];
+      return { kind, place: { view, firstSeqno, count } };
+    }
+    case 'execute':
+      return { kind, id: reader.u32(), layer: reader.u64(), calls: readCalls(reader) };
+    case 'read':
+      return { kind, id: reader.u32(), calls: readCalls(reader) };
+    default:
+      throw new DecodeError('INVALID', 'unknown frame to an application');
+  }
+}
+
+/** u8 0 loaded | u8 1 results: u32 id, u32 count, results. */
+export function encodeFromProcess(message: FromProcess): Buffer {
+  if (message.kind === 'loaded') return writer.u8(0).take();
+  writer.u8(1).u32(message.id).u32(message.results.length);
+  for (const result of message.results) writeResult(result);
+  return writer.take();
+}
+
+/** Believes nothing: the process runs foreign code. @throws DecodeError */
+export function decodeFromProcess(bytes: Uint8Array): FromProcess {
+  const reader = new BinaryReader(bytes);
+  const kind = reader.u8();
+  if (kind === 0) {
+    reader.end();
+    return { kind: 'loaded' };
+  }
+  if (kind !== 1) throw new DecodeError('INVALID', 'unknown frame of an application');
+  const id = reader.u32();
+  const count = reader.u32();
+  const results: CallResult[] = [];
+  for (let at = 0; at < count; at++) results.push(readResult(reader));
+  reader.end();
+  return { kind: 'results', id, results };
+}
+
+function writeResult(result: CallResult): void {
+  switch (result.kind) {
+    case 'answered': {
+      const { writes, claims } = result;
+      writer.u8(writes === undefined ? 0 : 1).bytes(result.answer);
+      if (writes === undefined) return;
+      writer.bytes(writes.publicWrites).bytes(writes.privateWrites);
+      if (claims === undefined) writer.u8(0);
+      else writer.u8(1).raw(claims);
+      return;
+    }
+    case 'failed':
+      writer.u8(2).text(result.code).text(result.message).text(result.trace);
+      return;
+    default:
+      writer.u8(3);
+  }
+}
+
+function readResult(reader: BinaryReader): CallResult {
+  const kind = reader.u8();
+  if (kind === 0) return { kind: 'answered', answer: reader.bytes() };
+  if (kind === 1) {
+    const answer = reader.bytes();
+    const writes = { publicWrites: reader.bytes(), privateWrites: reader.bytes() };
+    const hasClaims = reader.u8();
+    if (hasClaims > 1) throw new DecodeError('INVALID', 'claims of a result');
+    if (hasClaims === 0) return { kind: 'answered', answer, writes };
+    return { kind: 'answered', answer, writes, claims: reader.raw(32) };
+  }
+  if (kind === 2) {
+    const [code, message, trace] = [reader.text(100), reader.text(), reader.text()];
+    return { kind: 'failed', code, message, trace };
+  }
+  if (kind === 3) return { kind: 'unfinished' };
+  throw new DecodeError('INVALID', 'unknown result of an application');
+}
+
+function writeSets(sets: readonly WriteSet[]): void {
+  writer.u32(sets.length);
+  for (const { publicWrites, privateWrites } of sets) {
+    writer.bytes(publicWrites).bytes(privateWrites);
+  }
+}
+
+function readSets(reader: BinaryReader): WriteSet[] {
+  const count = reader.u32();
+  const sets: WriteSet[] = [];
+  for (let at = 0; at < count; at++) {
+    sets.push({ publicWrites: reader.bytes(), privateWrites: reader.bytes() });
+  }
+  return sets;
+}
+
+function readCalls(reader: BinaryReader): Call[] {
+  const count = reader.u32();
+  const calls: Call[] = [];
+  for (let at = 0; at < count; at++) {
+    const [endpoint, caller, params] = [reader.u16(), reader.text(), reader.text()];
+    calls.push({ endpoint, caller, params, request: reader.bytes() });
+  }
+  return calls;
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { Script } from 'node:vm';
+import type { ReadView, TransactionSet, WriteSet } from '@concordat/kv';
+import { type Bundle, type BundleEndpoint, parseBundle } from '../bundle.ts';
+import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
+import type { TransactionHistory } from '../transaction-history.ts';
+import { ModuleInstances } from './module-instances.ts';
+import { createRealm, type Realm } from './realm.ts';
+import { RequestState } from './request-state.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** What a run of calls works on: committed state, or the open set of a batch. */
+export type Target =
+  | { readonly view: ReadView; readonly set?: undefined }
+  | { readonly view: ReadView; readonly set: TransactionSet };
+
+interface Run {
+  readonly calls: readonly Call[];
+  readonly target: Target;
+  readonly results: CallResult[];
+  readonly startedMs: number;
+  /** When the request that runs now began. */
+  requestMs: number;
+  /** How often an interruption hit it that was meant for another. */
+  strays: number;
+}
+
+/** Signals that hit the wrong request before it counts as the one that runs too long. */
+const maxStrays = 3;
+
+/** The application of this process: its realm, its modules, one request at a time. */
+export class Application {
+  readonly #bundle: Bundle;
+  readonly #limits: ApplicationLimits;
+  readonly #state: RequestState;
+  readonly #realm: Realm;
+  readonly #instances: ModuleInstances;
+  readonly #watchdog: Watchdog;
+  readonly #driver: Script;
+  #run: Run | undefined;
+  /** Writes of a request that has ended are on their way into the set. */
+  #flushing = false;
+
+  /** @throws BundleError */
+  constructor(bundle: Uint8Array, limits: ApplicationLimits, history: TransactionHistory) {
+    this.#bundle = parseBundle(bundle);
+    this.#limits = limits;
+    this.#state = new RequestState(limits, history, createPool());
+    this.#realm = createRealm(this.#state);
+    this.#state.allocateWith(this.#realm.calls.allocate);
+    this.#instances = new ModuleInstances(this.#realm.context, this.#bundle);
+    this.#watchdog = new Watchdog(limits);
+    // Only a script can be interrupted and leave its thread alive; this one calls back here.
+    (globalThis as Record<string, unknown>).concordatRun = () => this.#loop();
+    this.#driver = new Script('concordatRun()');
+    // Between two scripts the signal has nothing to say.
+    process.on('SIGINT', () => {});
+  }
+
+  /** Runs calls one after another. */
+  run(calls: readonly Call[], target: Target): CallResult[] {
+    const now = performance.now();
+    const run: Run = { calls, target, results: [], startedMs: now, requestMs: now, strays: 0 };
+    this.#run = run;
+    while (run.results.length < calls.length) {
+      try {
+        this.#driver.runInThisContext({ breakOnSigint: true });
+      } catch (error) {
+        this.#interrupted(run, error);
+      }
+    }
+    this.#watchdog.ended();
+    this.#run = undefined;
+    return run.results;
+  }
+
+  #interrupted(run: Run, error: unknown): void {
+    const { code } = error as { code?: unknown };
+    // A set that was being written is half written: only a new process is right again.
+    if (code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED' || this.#flushing) throw error;
+    this.#instances.forget();
+    const { maxRequestMs } = this.#limits;
+    run.strays += 1;
+    if (performance.now() - run.requestMs < maxRequestMs && run.strays <= maxStrays) return;
+    run.strays = 0;
+    const message = `the request ran for more than ${maxRequestMs} ms`;
+    run.results.push({ kind: 'failed', code: 'APPLICATION_TIMEOUT', message, trace: '' });
+  }
+
+  #loop(): void {
+    const run = this.#run as Run;
+    const { calls, target, results } = run;
+    while (results.length < calls.length) {
+      const now = performance.now();
+      if (results.length > 0 && now - run.startedMs > this.#limits.maxBatchMs) {
+        results.push({ kind: 'unfinished' });
+        continue;
+      }
+      run.requestMs = now;
+      this.#watchdog.began();
+      const result = this.#call(calls[results.length] as Call, target);
+      run.strays = 0;
+      results.push(result);
+    }
+  }
+
+  #call(call: Call, target: Target): CallResult {
+    const endpoint = this.#bundle.endpoints[call.endpoint] as BundleEndpoint;
+    const { set, view } = target;
+    const writable = set !== undefined && endpoint.mode === 'readwrite';
+    const state = this.#state;
+    const line = state.begin({ call, view, writable, route: endpoint.template.path });
+    let isPending = false;
+    try {
+      isPending = this.#realm.calls.run(this.#instances.handlerOf(endpoint), line);
+    } catch (error) {
+      this.#realm.calls.failed(error);
+    }
+    if (isPending || state.outcome === undefined) this.#realm.drain();
+    const { outcome } = state;
+    if (outcome === undefined) {
+      const message = 'the promise of the endpoint does not settle: nothing would ever settle it';
+      return { kind: 'failed', code: 'APPLICATION_FAILED', message, trace: '' };
+    }
+    if (outcome.kind === 'failed' || set === undefined) return outcome;
+    const writes = this.#flush(set);
+    if (writes === undefined) return outcome;
+    const { claimsDigest: claims } = state;
+    return { ...outcome, writes, ...(claims !== undefined && { claims }) };
+  }
+
+  #flush(set: TransactionSet): WriteSet | undefined {
+    const { writes } = this.#state;
+    if (writes === undefined) return undefined;
+    this.#flushing = true;
+    for (const [name, entries] of writes) {
+      const table = set.table(name);
+      for (const [key, value] of entries) {
+        if (value === undefined) table.delete(key);
+        else table.set(key, value);
+      }
+    }
+    const written = set.takeWriteSet();
+    this.#flushing = false;
+    return written.publicWrites.length + written.privateWrites.length > 0 ? written : undefined;
+  }
+}
+
+const poolBytes = 8_192;
+
+/** Random bytes, drawn many at a time. */
+function createPool(): (bytes: number) => Uint8Array {
+  let pool = randomBytes(poolBytes);
+  let at = 0;
+  return (bytes) => {
+    if (at + bytes > poolBytes) {
+      pool = randomBytes(poolBytes);
+      at = 0;
+    }
+    at += bytes;
+    return pool.subarray(at - bytes, at);
+  };
+}

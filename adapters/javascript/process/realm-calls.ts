@@ -1,0 +1,108 @@
+import type { AnyRecord, Guarded, RealmCalls, RealmHost } from './realm-host.ts';
+
+/** Tells the process what a handler threw. See `realm-globals.ts` for what this code may use. */
+export function createFailed(host: RealmHost): (error: unknown) => void {
+  return (error) => {
+    let message = 'a value that is no error was thrown';
+    let trace = '';
+    try {
+      if (error instanceof Error) {
+        message = String(error.message);
+        trace = String(error.stack ?? '');
+      } else if (typeof error === 'string') message = error;
+    } catch {
+      // An error that throws when it is looked at keeps its secrets.
+    }
+    host.failed(message, trace);
+  };
+}
+
+/** Takes the response of a handler apart. */
+export function createDeliver(host: RealmHost, guard: Guarded): (response: unknown) => void {
+  return (response) => {
+    if (typeof response !== 'object' || response === null) {
+      throw new TypeError('the endpoint did not return an object');
+    }
+    const { statusCode = 200, headers = {}, body } = response as AnyRecord;
+    if (typeof statusCode !== 'number') throw new TypeError('statusCode is not a number');
+    let [type, content]: [string, unknown] = ['', ''];
+    if (typeof body === 'string') [type, content] = ['text/plain', body];
+    else if (body instanceof ArrayBuffer) [type, content] = ['application/octet-stream', body];
+    else if (ArrayBuffer.isView(body)) {
+      const { buffer, byteOffset, byteLength } = body;
+      content = buffer.slice(byteOffset, byteOffset + byteLength);
+      type = 'application/octet-stream';
+    } else if (body !== undefined) {
+      content = JSON.stringify(body);
+      if (content === undefined) throw new TypeError('the body is not JSON-serialisable');
+      type = 'application/json';
+    }
+    const texts = JSON.stringify(Object.entries(headers as AnyRecord));
+    guard(() => host.answer(statusCode, texts, type, content));
+  };
+}
+
+/** Builds the request a handler gets; what it may not look at is made when it does. */
+export function createRequests(host: RealmHost, guard: Guarded): (line: string) => AnyRecord {
+  const part = (name: 'headers' | 'params' | 'caller'): unknown => {
+    const text = guard(() => host.part(name));
+    return text === '' ? undefined : JSON.parse(text);
+  };
+  return (line) => {
+    const lazily = (name: 'headers' | 'params' | 'caller') => ({
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        const value = part(name);
+        Object.defineProperty(request, name, {
+          configurable: true,
+          enumerable: true,
+          writable: true,
+          value,
+        });
+        return value;
+      },
+    });
+    const request = JSON.parse(line) as AnyRecord;
+    Object.defineProperty(request, 'headers', lazily('headers'));
+    Object.defineProperty(request, 'params', lazily('params'));
+    Object.defineProperty(request, 'caller', lazily('caller'));
+    request.body = {
+      text: () => guard(() => host.bodyText()),
+      json: () => JSON.parse(guard(() => host.bodyText())) as unknown,
+      arrayBuffer: () => guard(() => host.body()),
+    };
+    return request;
+  };
+}
+
+/** Runs handlers. */
+export function createCalls(parts: {
+  readonly failed: (error: unknown) => void;
+  readonly deliver: (response: unknown) => void;
+  readonly requestOf: (line: string) => AnyRecord;
+}): RealmCalls {
+  const { failed, deliver, requestOf } = parts;
+  return {
+    allocate: (bytes) => new ArrayBuffer(bytes),
+    failed,
+    run(handler, line) {
+      try {
+        if (typeof handler !== 'function') throw new TypeError('the endpoint is no function');
+        const response: unknown = handler(requestOf(line));
+        if (response instanceof Promise) {
+          Promise.prototype.then.call(
+            Promise.prototype.then.call(response, deliver),
+            undefined,
+            failed,
+          );
+          return true;
+        }
+        deliver(response);
+      } catch (error) {
+        failed(error);
+      }
+      return false;
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import type { AnyRecord, Guarded, RealmHost } from './realm-host.ts';
+
+/**
+ * Code that runs inside an application's realm, before the application: its functions are turned
+ * into text and evaluated there, so each may use nothing but its arguments and the realm's own
+ * globals. What the application gets to see is made here; functions of the process itself stay in
+ * closures, because an object of another realm is a way out of this one.
+ */
+
+/** Turns errors of the process into errors of the realm. */
+export function createGuard(): Guarded {
+  return (action) => {
+    try {
+      return action();
+    } catch (error) {
+      let message = 'the operation failed';
+      try {
+        message = String((error as Error).message);
+      } catch {
+        // Whatever it was, it is not shown.
+      }
+      throw new TypeError(message);
+    }
+  };
+}
+
+/** `ccf.kv`: maps by name, made when first asked for. */
+export function createMaps(host: RealmHost, guard: Guarded): unknown {
+  class KvMap {
+    readonly #name: string;
+    constructor(name: string) {
+      this.#name = name;
+    }
+    has(key: unknown): boolean {
+      return guard(() => host.has(this.#name, key));
+    }
+    get(key: unknown): ArrayBuffer | undefined {
+      return guard(() => host.get(this.#name, key));
+    }
+    getVersionOfPreviousWrite(): never {
+      throw new TypeError('getVersionOfPreviousWrite is not supported yet');
+    }
+    set(key: unknown, value: unknown): this {
+      guard(() => host.set(this.#name, key, value));
+      return this;
+    }
+    delete(key: unknown): void {
+      guard(() => host.delete(this.#name, key));
+    }
+    clear(): void {
+      guard(() => host.clear(this.#name));
+    }
+    get size(): number {
+      return guard(() => host.size(this.#name));
+    }
+    forEach(callback: (value: ArrayBuffer, key: ArrayBuffer, map: KvMap) => void): void {
+      const entries: [ArrayBuffer, ArrayBuffer][] = [];
+      guard(() =>
+        host.each(this.#name, (key, value) => {
+          entries.push([key, value]);
+        }),
+      );
+      for (const [key, value] of entries) callback(value, key, this);
+    }
+  }
+  Object.freeze(KvMap.prototype);
+  const known = new Map<string, KvMap>();
+  return new Proxy(Object.freeze(Object.create(null)), {
+    get(_target, name) {
+      if (typeof name !== 'string') return undefined;
+      let map = known.get(name);
+      if (map === undefined) {
+        map = new KvMap(name);
+        Object.freeze(map);
+        if (known.size >= 1_000) known.clear();
+        known.set(name, map);
+      }
+      return map;
+    },
+  });
+}
+
+/** `ccf.crypto`, over one operation of the process. */
+export function createCrypto(host: RealmHost, guard: Guarded): AnyRecord {
+  const ask = (operation: string, options: unknown, ...given: unknown[]): unknown => {
+    const text = JSON.stringify(options) ?? 'null';
+    return guard(() => host.crypto(operation, text, given[0], given[1], given[2]));
+  };
+  const parsed = (operation: string, options: unknown, given?: unknown): unknown =>
+    JSON.parse(String(ask(operation, options, given)));
+  const plain = (value: unknown): unknown => {
+    // Buffers do not travel in JSON; the one option that is a buffer is passed beside it.
+    const { label: _label, ...rest } = Object(value) as AnyRecord;
+    return rest;
+  };
+  const labelOf = (value: unknown): unknown => (Object(value) as AnyRecord).label;
+  const crypto: AnyRecord = {
+    sign: (algorithm: unknown, key: unknown, data: unknown) => ask('sign', algorithm, key, data),
+    verifySignature: (algorithm: unknown, key: unknown, signature: unknown, data: unknown) =>
+      ask('verifySignature', algorithm, key, signature, data),
+    generateAesKey: (size: unknown) => ask('generateAesKey', { size }),
+    generateRsaKeyPair: (size: unknown, exponent: unknown) =>
+      parsed('generateRsaKeyPair', { size, exponent }),
+    generateEcdsaKeyPair: (curve: unknown) => parsed('generateEcdsaKeyPair', { curve }),
+    generateEddsaKeyPair: (curve: unknown) => parsed('generateEddsaKeyPair', { curve }),
+    wrapKey: (key: unknown, wrapping: unknown, algorithm: unknown) =>
+      ask('wrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
+    unwrapKey: (key: unknown, wrapping: unknown, algorithm: unknown) =>
+      ask('unwrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
+    digest: (algorithm: unknown, data: unknown) => ask('digest', { algorithm }, data),
+    isValidX509CertBundle: (pem: unknown) => ask('isValidX509CertBundle', {}, pem),
+    isValidX509CertChain: (chain: unknown, trusted: unknown) =>
+      ask('isValidX509CertChain', {}, chain, trusted),
+  };
+  for (const name of ['pubPemToJwk', 'pemToJwk', 'pubRsaPemToJwk', 'rsaPemToJwk']) {
+    crypto[name] = (pem: unknown, kid: unknown) => parsed(name, { kid }, pem);
+  }
+  for (const name of ['pubEddsaPemToJwk', 'eddsaPemToJwk']) {
+    crypto[name] = (pem: unknown, kid: unknown) => parsed(name, { kid }, pem);
+  }
+  for (const name of ['pubJwkToPem', 'jwkToPem', 'pubRsaJwkToPem', 'rsaJwkToPem']) {
+    crypto[name] = (jwk: unknown) => ask(name, jwk);
+  }
+  for (const name of ['pubEddsaJwkToPem', 'eddsaJwkToPem']) {
+    crypto[name] = (jwk: unknown) => ask(name, jwk);
+  }
+  return crypto;
+}
+
+/** The global `ccf`, as @microsoft/ccf-app types it. */
+export function createCcf(
+  host: RealmHost,
+  guard: Guarded,
+  parts: { readonly kv: unknown; readonly crypto: AnyRecord },
+): unknown {
+  const { kv, crypto } = parts;
+  const strToBuf = (text: unknown): ArrayBuffer => {
+    if (typeof text !== 'string') throw new TypeError('strToBuf takes a string');
+    return guard(() => host.encode(text));
+  };
+  const bufToStr = (bytes: unknown): string => guard(() => host.decode(bytes));
+  const unsupported = (name: string) => (): never => {
+    throw new TypeError(`${name} is not supported yet`);
+  };
+  const switchable = (initial: boolean) => {
+    let state = initial;
+    return (enable: unknown): boolean => {
+      const before = state;
+      state = Boolean(enable);
+      return before;
+    };
+  };
+  const rpc = {
+    setApplyWrites: (force: unknown): void => guard(() => host.applyWrites(Boolean(force))),
+    setClaimsDigest: (digest: unknown): void => guard(() => host.claims(digest)),
+  };
+  const consensus = {
+    getLastCommittedTxId() {
+      const [view, seqno] = guard(() => host.lastCommitted()).split('.');
+      return { view: Number(view), seqno: Number(seqno) };
+    },
+    getStatusForTxId: (view: unknown, seqno: unknown): string =>
+      guard(() => host.statusOf(Number(view), Number(seqno))),
+    getViewForSeqno(seqno: unknown): number | null {
+      const view = guard(() => host.viewOf(Number(seqno)));
+      return view < 0 ? null : view;
+    },
+  };
+  const historical = {
+    getStateRange: unsupported('ccf.historical.getStateRange'),
+    dropCachedStates: unsupported('ccf.historical.dropCachedStates'),
+  };
+  const { generateAesKey, generateRsaKeyPair, generateEcdsaKeyPair, wrapKey, digest } = crypto;
+  const { isValidX509CertBundle, isValidX509CertChain } = crypto;
+  const deprecated = { generateAesKey, generateRsaKeyPair, generateEcdsaKeyPair, wrapKey, digest };
+  return {
+    ...deprecated,
+    ...{ isValidX509CertBundle, isValidX509CertChain },
+    ...{ kv, crypto, rpc, consensus, historical, strToBuf, bufToStr },
+    jsonCompatibleToBuf: (value: unknown) => strToBuf(JSON.stringify(value)),
+    bufToJsonCompatible: (bytes: unknown) => JSON.parse(bufToStr(bytes)) as unknown,
+    enableUntrustedDateTime: switchable(true),
+    enableMetricsLogging: switchable(true),
+  };
+}

@@ -1,0 +1,45 @@
+/** What the process offers to this code: primitives and the realm's own buffers in and out. */
+export interface RealmHost {
+  get(map: string, key: unknown): ArrayBuffer | undefined;
+  has(map: string, key: unknown): boolean;
+  set(map: string, key: unknown, value: unknown): void;
+  delete(map: string, key: unknown): void;
+  clear(map: string): void;
+  size(map: string): number;
+  each(map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
+  encode(text: string): ArrayBuffer;
+  decode(bytes: unknown): string;
+  body(): ArrayBuffer;
+  bodyText(): string;
+  part(name: 'headers' | 'params' | 'caller'): string;
+  random(): number;
+  applyWrites(force: boolean): void;
+  claims(digest: unknown): void;
+  lastCommitted(): string;
+  statusOf(view: number, seqno: number): string;
+  viewOf(seqno: number): number;
+  crypto(
+    operation: string,
+    options: string,
+    first: unknown,
+    second: unknown,
+    third: unknown,
+  ): unknown;
+  answer(status: number, headers: string, type: string, body: unknown): void;
+  failed(message: string, trace: string): void;
+}
+
+/** How the process calls into the realm. */
+export interface RealmCalls {
+  /** An empty buffer of the realm. */
+  allocate(bytes: number): ArrayBuffer;
+  /** Ends the request with what the application threw. */
+  failed(error: unknown): void;
+  /** Runs a handler; true when it left a promise that must settle first. */
+  run(handler: unknown, line: string): boolean;
+}
+
+/** Runs an action of the process with its errors turned into the realm's own. */
+export type Guarded = <T>(action: () => T) => T;
+/** An object of unknown content. */
+export type AnyRecord = Record<string, unknown>;

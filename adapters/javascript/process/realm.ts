@@ -1,0 +1,73 @@
+import { type Context, constants, createContext, Script } from 'node:vm';
+import { createCalls, createDeliver, createFailed, createRequests } from './realm-calls.ts';
+import { createCcf, createCrypto, createGuard, createMaps } from './realm-globals.ts';
+import { hardenRealm } from './realm-hardening.ts';
+import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
+
+const parts = {
+  createGuard,
+  createMaps,
+  createCrypto,
+  createCcf,
+  createFailed,
+  createDeliver,
+  createRequests,
+  createCalls,
+  hardenRealm,
+};
+
+/** An application's realm: globals of its own, frozen, with no way to make code from text. */
+export interface Realm {
+  readonly context: Context;
+  readonly calls: RealmCalls;
+  /** Runs what promises of the realm have waiting. */
+  readonly drain: () => void;
+}
+
+/** Makes a realm over what the process offers it. */
+export function createRealm(host: RealmHost): Realm {
+  const context = createContext(constants.DONT_CONTEXTIFY, {
+    codeGeneration: { strings: false, wasm: false },
+    // Its promises run inside its own evaluations, so inside its time limit.
+    microtaskMode: 'afterEvaluate',
+  });
+  const texts = Object.entries(parts).map(([name, part]) => `${name}: ${part.toString()}`);
+  const source = `'use strict'; (host) => (${openRealm.toString()})(host, {${texts.join(',\n')}})`;
+  const open = new Script(source, { filename: 'realm' }).runInContext(context) as (
+    host: RealmHost,
+  ) => RealmCalls;
+  const nothing = new Script('0');
+  return { context, calls: open(host), drain: () => nothing.runInContext(context) };
+}
+
+/** Makes the globals, freezes the realm and returns the way in. */
+function openRealm(
+  host: RealmHost,
+  make: {
+    readonly createGuard: typeof createGuard;
+    readonly createMaps: typeof createMaps;
+    readonly createCrypto: typeof createCrypto;
+    readonly createCcf: typeof createCcf;
+    readonly createFailed: typeof createFailed;
+    readonly createDeliver: typeof createDeliver;
+    readonly createRequests: typeof createRequests;
+    readonly createCalls: typeof createCalls;
+    readonly hardenRealm: typeof hardenRealm;
+  },
+): RealmCalls {
+  const guard = make.createGuard();
+  const kv = make.createMaps(host, guard);
+  const crypto = make.createCrypto(host, guard);
+  const global = globalThis as unknown as AnyRecord;
+  global.ccf = make.createCcf(host, guard, { kv, crypto });
+  const silent = (): void => {};
+  global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
+  Math.random = () => host.random();
+  const calls = make.createCalls({
+    failed: make.createFailed(host),
+    deliver: make.createDeliver(host, guard),
+    requestOf: make.createRequests(host, guard),
+  });
+  make.hardenRealm();
+  return calls;
+}

@@ -1,0 +1,122 @@
+import { readFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { createContext } from 'node:vm';
+import { Store } from '@concordat/kv';
+import { CodedError } from '@concordat/std';
+import { parseBundle } from '../bundle.ts';
+import { FrameSocket } from '../frame-socket.ts';
+import {
+  type ApplicationLimits,
+  type CallResult,
+  decodeToProcess,
+  encodeFromProcess,
+  type ToProcess,
+} from '../frames.ts';
+import { tables } from '../tables.ts';
+import { TransactionHistory } from '../transaction-history.ts';
+import { Application } from './application.ts';
+import { ModuleInstances } from './module-instances.ts';
+
+/** Argument of a process that only checks the bundle on its standard input. */
+export const checkArgument = '--check';
+/** Descriptor of the pipe to the worker enclave. */
+const pipe = 3;
+
+/** Runs this process as the one that holds an application, until the worker enclave ends. */
+export function serveApplication(args: readonly string[]): void {
+  if (args.includes(checkArgument)) {
+    check();
+    return;
+  }
+  const socket = new Socket({ fd: pipe, readable: true, writable: true });
+  const served = new ServedApplication((message) => frames.send(encodeFromProcess(message)));
+  const frames = new FrameSocket(socket, {
+    onFrame: (body) => served.receive(decodeToProcess(body)),
+    // What was half done is lost with the process, and nothing else.
+    onError: () => process.exit(70),
+  });
+  socket.on('close', () => process.exit(0));
+}
+
+/** Writes `{}` or `{code, message}` as JSON to the standard output. */
+function check(): void {
+  let verdict: { code?: string; message?: string } = {};
+  try {
+    const bundle = parseBundle(readFileSync(0));
+    new ModuleInstances(createContext({}), bundle).check(bundle.endpoints);
+  } catch (error) {
+    const code = error instanceof CodedError ? error.code : 'SYNTAX_ERROR';
+    verdict = { code, message: (error as Error).message };
+  }
+  writeSync(1, JSON.stringify(verdict));
+}
+
+/** The application with its copy of the worker's state. */
+class ServedApplication {
+  readonly #store = new Store(tables);
+  readonly #history = new TransactionHistory();
+  readonly #send: (message: Parameters<typeof encodeFromProcess>[0]) => void;
+  #application: Application | undefined;
+
+  constructor(send: (message: Parameters<typeof encodeFromProcess>[0]) => void) {
+    this.#send = send;
+  }
+
+  receive(message: ToProcess): void {
+    switch (message.kind) {
+      case 'load':
+        this.#load(message.limits, message.bundle);
+        return;
+      case 'replayed':
+        this.#store.rollback(0);
+        this.#store.applyCommitted(message.writeSets);
+        return;
+      case 'applied':
+        // A batch of ours that was given up still lies there.
+        this.#store.rollback(message.layer - 1);
+        this.#store.applyLayer(message.layer, message.writeSets);
+        return;
+      case 'committed':
+        this.#store.commit(message.layer);
+        return;
+      case 'dropped':
+        this.#store.rollback(message.layer - 1);
+        return;
+      case 'place':
+        this.#history.committed(message.place);
+        return;
+      case 'read':
+        this.#results(
+          message.id,
+          this.#running.run(message.calls, { view: this.#store.committed() }),
+        );
+        return;
+      default:
+        this.#execute(message);
+    }
+  }
+
+  #load(limits: ApplicationLimits, bundle: Buffer | Uint8Array): void {
+    this.#application = new Application(Buffer.from(bundle), limits, this.#history);
+    this.#send({ kind: 'loaded' });
+  }
+
+  #execute({ id, layer, calls }: Extract<ToProcess, { kind: 'execute' }>): void {
+    this.#store.rollback(layer - 1);
+    const set = this.#store.begin(layer);
+    const results = this.#running.run(calls, { view: set, set });
+    const kept = results.some((result) => result.kind === 'answered' && result.writes);
+    if (kept) set.finish();
+    else set.abort();
+    this.#results(id, results);
+  }
+
+  #results(id: number, results: readonly CallResult[]): void {
+    this.#send({ kind: 'results', id, results });
+  }
+
+  get #running(): Application {
+    if (this.#application === undefined) throw new Error('no application is loaded');
+    return this.#application;
+  }
+}
