@@ -326,10 +326,25 @@ class Simulation {
     const { lastHeight, view } = leader.raft.status;
     if (this.#checker.history[lastHeight - 1]?.view !== view) return false;
     for (const node of this.#live.values()) {
+      if (this.#isDisowned(node, leader)) continue;
       if (!voters.includes(node.id) && !this.#isNewcomer(node.id)) return false;
       if (node.committed !== lastHeight || node.raft.status.view !== view) return false;
     }
     return true;
+  }
+
+  /**
+   * Whether a node was removed and everyone it could ask is gone, while those who came after them
+   * began from a snapshot and never heard of it. Consensus cannot tell it: its manager does, whom
+   * peers refuse by the node list.
+   */
+  #isDisowned(node: SimulatedNode, leader: SimulatedNode): boolean {
+    if (this.#checker.voters.includes(node.id) || this.#isNewcomer(node.id)) return false;
+    const { configurations } = node.raft.status;
+    const hasAnyone = configurations.some(({ voters }) =>
+      voters.some((one) => this.#live.has(one)),
+    );
+    return !hasAnyone && !leader.raft.status.progress.has(node.id);
   }
 
   /** Whether a node has not been a voter yet. */

@@ -316,6 +316,7 @@ export class Director {
       return undefined;
     }
     machine.suspect = true;
+    machine.isSpoiled = true;
     machine.isIntact = false;
     this.#calmUntilMs = clock.nowMs + 20_000;
     clock.after(this.#random.between(50, 1_000), undefined, () => {
@@ -357,6 +358,7 @@ export class Director {
     const { clock } = this.#world;
     if (!this.#mayLie(machine)) return undefined;
     machine.suspect = true;
+    machine.isSpoiled = true;
     machine.isIntact = false;
     const untilMs = this.#until(100, 2_000);
     this.#calmUntilMs = untilMs + 20_000;

@@ -92,6 +92,8 @@ export class Machine {
   isIntact = true;
   /** Whether somebody tampered with its disk, or the disk has failed. */
   suspect = false;
+  /** Its disk was spoiled since it was set up: a file that is seldom read may show it much later. */
+  isSpoiled = false;
   /** Whether it was taken out of the network for good. */
   isGone = false;
   /** Launches that failed one after the other, and why the last one did. */

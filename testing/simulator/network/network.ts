@@ -157,6 +157,7 @@ export class Network {
     machine.switchOff();
     machine.failures = { count: 0, code: '' };
     machine.disk.restore(machine.dataDirectory, new Map());
+    machine.isSpoiled = false;
     machine.config = this.#joining;
     machine.isIntact = false;
     if (nodeId) {

@@ -326,7 +326,7 @@ export class World {
     const isAlarm = damageCodes.has(code) && (fails || event === 'ledger.damaged');
     if (isAlarm) {
       this.alarms.set(code, (this.alarms.get(code) ?? 0) + 1);
-      if (!machine.suspect) {
+      if (!machine.suspect && !machine.isSpoiled) {
         this.violated(
           new Violation('FALSE_ALARM', `${machine.name}: ${code} on an honest disk: ${why}`),
         );
