@@ -1,10 +1,11 @@
 import { ApiError, catalogueEntry, type ErrorCode, errorBody, isErrorCode } from '@concordat/api';
 import { decodeWriteSet, type ReadView, type WriteSet } from '@concordat/kv';
-import { fromBase64, toBase64, toDigest } from '@concordat/std';
+import { DecodeError, fromBase64, toBase64, toDigest } from '@concordat/std';
 import {
   type Actor,
   AdapterError,
   type AdapterHost,
+  type AdapterMemory,
   type Admitted,
   type BatchEnvironment,
   type BatchSet,
@@ -110,7 +111,18 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     this.#application.placed(info);
   }
 
-  restored(_memory: Uint8Array, _view: ReadView): void {
+  freezeMemory(): AdapterMemory {
+    const bytes = this.#history.encode();
+    return { bytes: bytes.length, parts: () => [bytes] };
+  }
+
+  restored(memory: Uint8Array, _view: ReadView): void {
+    try {
+      this.#history.restore(memory);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      throw new AdapterError('INVALID_MEMORY', `what the adapter remembered: ${error.message}`);
+    }
     this.#application.forget();
     this.#run();
   }
