@@ -340,10 +340,8 @@ class Simulation {
    */
   #isDisowned(node: SimulatedNode, leader: SimulatedNode): boolean {
     if (this.#checker.voters.includes(node.id) || this.#isNewcomer(node.id)) return false;
-    const { configurations } = node.raft.status;
-    const hasAnyone = configurations.some(({ voters }) =>
-      voters.some((one) => this.#live.has(one)),
-    );
+    const known = node.raft.status.configurations.flatMap(({ voters }) => voters);
+    const hasAnyone = known.some((one) => one !== node.id && this.#live.has(one));
     return !hasAnyone && !leader.raft.status.progress.has(node.id);
   }
 
