@@ -53,6 +53,14 @@ const sources: readonly ImageSource[] = [
     flags: [...confinement, '--allow-addons', '--max-semi-space-size=64'],
     adapters: ['keyvalue', 'ethereum'],
   },
+  {
+    name: 'application',
+    role: 'worker',
+    entry: 'scripts/images/application.ts',
+    // Each application runs in a child process, which is allowed nothing (adapters/javascript).
+    flags: [...confinement, '--allow-child-process', '--max-semi-space-size=64'],
+    adapters: ['javascript'],
+  },
 ];
 
 /** CommonJS packages inside the bundle reach the runtime's own modules through `require`. */

@@ -33,6 +33,16 @@ export class FrameSocket {
     return this.#socket.writableLength;
   }
 
+  /** Writes one frame at once: whoever may be ended at any time owes it before it goes on. */
+  sendNow(body: Uint8Array): void {
+    const head = Buffer.allocUnsafe(4);
+    head.writeUInt32BE(body.length);
+    this.#socket.cork();
+    this.#socket.write(head);
+    this.#socket.write(body);
+    this.#socket.uncork();
+  }
+
   /** Queues one frame; what is queued in one turn leaves in one write. */
   send(body: Uint8Array): void {
     if (!this.#corked) {

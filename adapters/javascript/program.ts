@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { BundleError, type BundleErrorCode } from './errors.ts';
+import { BundleError, type BundleErrorCode, bundleError } from './errors.ts';
 
 /** The program that application processes run. */
 export interface ApplicationProgram {
@@ -61,11 +61,11 @@ export function startProcess(
 export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array): void {
   const { file, args } = program;
   const all = [...flags(program, 1_024), file, ...args, '--check'];
-  const { stdout, status } = spawnSync(process.execPath, all, {
+  const { stdout, stderr, status } = spawnSync(process.execPath, all, {
     env: {},
     cwd: '/',
     input: bundle,
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     timeout: checkTimeoutMs,
     maxBuffer: maxVerdictBytes,
   });
@@ -75,9 +75,17 @@ export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array)
   } catch {
     // No verdict is none in its favour.
   }
-  if (verdict === undefined) {
-    throw new BundleError('SYNTAX_ERROR', 'the engine did not survive parsing the bundle');
-  }
+  if (verdict === undefined) throw syntaxError(String(stderr));
   if (typeof verdict.code !== 'string') return;
   throw new BundleError(verdict.code as BundleErrorCode, String(verdict.message));
+}
+
+/** What the engine says of a syntax error that nobody caught: `file:line`, the line, the error. */
+function syntaxError(text: string): BundleError {
+  const [, file, line] = /^(.+):(\d+)$/m.exec(text) ?? [];
+  const [, why] = /^SyntaxError: (.+)$/m.exec(text) ?? [];
+  if (file === undefined || why === undefined) {
+    return bundleError('SYNTAX_ERROR', 'the engine did not survive parsing the bundle');
+  }
+  return bundleError('SYNTAX_ERROR', why, { file, line: Number(line) });
 }

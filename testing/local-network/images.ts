@@ -21,9 +21,11 @@ export interface Images {
 export async function copyImages(
   directory: string,
   measurements: readonly string[],
+  workerImage = 'worker',
 ): Promise<Images> {
   const images = { manager: join(directory, 'manager'), worker: join(directory, 'worker') };
-  for (const [name, copy] of Object.entries(images)) {
+  for (const [role, copy] of Object.entries(images)) {
+    const name = role === 'worker' ? workerImage : role;
     cpSync(imageDirectory(name), copy, { recursive: true, force: true });
     if (measurements.includes(await measurementOfImage(copy))) continue;
     throw new LocalNetworkError('IMAGES_UNSTABLE', `the ${name} image was built anew meanwhile`);

@@ -32,6 +32,12 @@ export interface LocalNetworkOptions {
   readonly nodes?: number;
   /** Policies of the genesis constitution. */
   readonly policies?: SandboxOptions['policies'];
+  /** Image its workers run; default that of the ledger protocols. */
+  readonly workerImage?: 'worker' | 'application';
+  /** `constitution.adapters`; default those of a sandbox. */
+  readonly adapters?: SandboxOptions['adapters'];
+  /** Files of genesis data by adapter id. */
+  readonly genesisData?: SandboxOptions['genesisData'];
   /** How its hosts launch enclaves again (`restart` of their configuration); default theirs. */
   readonly restart?: { readonly maxDelayMs: number };
   /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
@@ -100,9 +106,13 @@ export class LocalNetwork {
       policies: { ...quickElections, ...options.policies },
       adjustConfig: (config) =>
         adjust({ ...config, ...(options.restart && { restart: options.restart }) }, adjusted),
+      ...(options.adapters && { adapters: options.adapters }),
+      ...(options.genesisData && { genesisData: options.genesisData }),
       ...(links && { hostOf: links.hostOf, launcherOf: links.launcherOf }),
     });
-    adjusted.images = await copyImages(join(directory, 'images'), sandbox.record.measurements);
+    const { measurements } = sandbox.record;
+    const { workerImage = 'worker' } = options;
+    adjusted.images = await copyImages(join(directory, 'images'), measurements, workerImage);
     const proxies = options.record ? await openProxies(sandbox.nodes, adjusted.hidden) : [];
     if (links?.hidesNodePorts) await hideNodePorts(sandbox.nodes, links, adjusted.hidden);
     const parts = { sandbox, images: adjusted.images, proxies, directory, links };

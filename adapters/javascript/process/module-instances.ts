@@ -1,6 +1,6 @@
 import vm, { type Context, type SourceTextModule } from 'node:vm';
 import type { Bundle, BundleEndpoint } from '../bundle.ts';
-import { BundleError, bundleError } from '../errors.ts';
+import { bundleError } from '../errors.ts';
 import { resolveSpecifier } from '../module-graph.ts';
 
 type Instances = Map<string, SourceTextModule>;
@@ -40,17 +40,16 @@ export class ModuleInstances {
     this.#shared.clear();
   }
 
-  /** Compiles and links everything without running any of it. @throws BundleError */
+  /**
+   * Compiles and links everything without running any of it.
+   * @throws BundleError, SyntaxError (whose place the engine tells only when nobody catches it)
+   */
   check(endpoints: readonly BundleEndpoint[]): void {
     const instances: Instances = new Map();
     for (const name of this.#sources.keys()) {
-      try {
-        const instance = this.#linked(name, instances);
-        // What another imports is instantiated with it.
-        if (instance.status === 'unlinked') instance.instantiate();
-      } catch (error) {
-        throw syntaxError(error, name);
-      }
+      const instance = this.#linked(name, instances);
+      // What another imports is instantiated with it.
+      if (instance.status === 'unlinked') instance.instantiate();
     }
     for (const [name, instance] of instances) {
       if (!instance.hasTopLevelAwait()) continue;
@@ -110,12 +109,3 @@ export class ModuleInstances {
 /** The declarations this code is checked against lack the method. */
 const cacheOf = (instance: SourceTextModule): Buffer =>
   (instance as unknown as { createCachedData(): Buffer }).createCachedData();
-
-/** The engine's own words, with the place it names. */
-function syntaxError(error: unknown, name: string): BundleError {
-  if (error instanceof BundleError) return error;
-  const { stack = '', message = 'it cannot be parsed' } = error as Error;
-  const [, file = name, line] = /^(.+?):(\d+)\n/.exec(stack) ?? [];
-  const at = line === undefined ? { file } : { file, line: Number(line) };
-  return bundleError('SYNTAX_ERROR', message, at);
-}

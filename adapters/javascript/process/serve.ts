@@ -29,24 +29,39 @@ export function serveApplication(args: readonly string[]): void {
     return;
   }
   const socket = new Socket({ fd: pipe, readable: true, writable: true });
-  const served = new ServedApplication((message) => frames.send(encodeFromProcess(message)));
+  const served = new ServedApplication((message) => frames.sendNow(encodeFromProcess(message)));
+  const waiting: Buffer[] = [];
+  // One frame after another, each answered before the next: the worker takes the oldest that is
+  // not answered for the one a process ended at.
+  const pump = (): void => {
+    while (waiting.length > 0) {
+      if (frames.waitingBytes > 0) {
+        setImmediate(pump);
+        return;
+      }
+      served.receive(decodeToProcess(waiting.shift() as Buffer));
+    }
+  };
   const frames = new FrameSocket(socket, {
-    onFrame: (body) => served.receive(decodeToProcess(body)),
+    onFrame: (body) => {
+      waiting.push(body);
+      if (waiting.length === 1) pump();
+    },
     // What was half done is lost with the process, and nothing else.
     onError: () => process.exit(70),
   });
   socket.on('close', () => process.exit(0));
 }
 
-/** Writes `{}` or `{code, message}` as JSON to the standard output. */
+/** Writes `{}` or `{code, message}` as JSON to the standard output; ends by a syntax error. */
 function check(): void {
   let verdict: { code?: string; message?: string } = {};
   try {
     const bundle = parseBundle(readFileSync(0));
     new ModuleInstances(createContext({}), bundle).check(bundle.endpoints);
   } catch (error) {
-    const code = error instanceof CodedError ? error.code : 'SYNTAX_ERROR';
-    verdict = { code, message: (error as Error).message };
+    if (!(error instanceof CodedError)) throw error;
+    verdict = { code: error.code, message: error.message };
   }
   writeSync(1, JSON.stringify(verdict));
 }

@@ -32,21 +32,29 @@ export class Watchdog {
 
 /** The thread's program, as text: it must use nothing of this module. */
 function watch(): void {
-  const { workerData } = require('node:worker_threads') as { workerData: unknown };
+  const { workerData } = process.getBuiltinModule('node:worker_threads');
   const { shared, maxRequestMs, maxKibibytes } = workerData as {
     readonly shared: Int32Array;
     readonly maxRequestMs: number;
     readonly maxKibibytes: number;
   };
   const pollMs = Math.min(10, Math.max(1, maxRequestMs / 10));
+  // Without /proc there is only the high-water mark, which begins at that of the parent process.
+  const beganKibibytes = process.resourceUsage().maxRSS;
+  const kibibytes = (): number => {
+    try {
+      return process.memoryUsage.rss() / 1024;
+    } catch {
+      return process.resourceUsage().maxRSS - beganKibibytes;
+    }
+  };
   for (;;) {
     Atomics.wait(shared, 0, 0);
     let serial = Atomics.load(shared, 1);
     let since = performance.now();
     while (Atomics.load(shared, 0) === 1) {
       Atomics.wait(shared, 0, 1, pollMs);
-      // The high-water mark needs no file of the system; a process that passed it is not kept.
-      if (process.resourceUsage().maxRSS > maxKibibytes) process.kill(process.pid, 'SIGKILL');
+      if (kibibytes() > maxKibibytes) process.kill(process.pid, 'SIGKILL');
       const now = Atomics.load(shared, 1);
       if (now !== serial) {
         serial = now;

@@ -1,0 +1,21 @@
+/**
+ * The worker image for JavaScript applications: the adapter, and, started again as a child process
+ * of its own, the program that holds the application.
+ */
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  applicationArgument,
+  createJavascriptAdapter,
+  serveApplication,
+} from '@concordat/javascript';
+import { runWorker } from '@concordat/worker-enclave';
+
+const file = fileURLToPath(import.meta.url);
+const args = process.argv.slice(2);
+
+if (args.includes(applicationArgument)) serveApplication(args);
+else {
+  const program = { file, args: [applicationArgument], readable: [dirname(file)] };
+  await runWorker([createJavascriptAdapter({ program })]);
+}
