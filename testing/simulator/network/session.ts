@@ -76,7 +76,8 @@ export class Session implements DialledPeer {
     const { wire } = this.#owner;
     const far = this.#far as Session;
     wire.carry(this.place, far.place, () => {
-      if (far.#isOver()) return;
+      // A side that never heard of the end of the handshake has nothing to answer with.
+      if (far.#isOver() || !far.established) return;
       wire.carry(far.place, this.place, () => {
         this.#silentProbes = 0;
       });
