@@ -21,10 +21,17 @@ const beforeExpression = new Set(
   ),
 );
 
-interface Token {
+/** A token of ECMAScript, as far as imports and exports need it. */
+export interface Token {
   readonly kind: 'word' | 'text' | 'mark';
+  /** Of a text what is between the quotes. */
   readonly value: string;
+  /** From 1. */
   readonly line: number;
+  readonly start: number;
+  readonly end: number;
+  /** Brackets of any kind open around it; those of a bracket itself are outside of it. */
+  readonly depth: number;
 }
 
 /**
@@ -34,7 +41,7 @@ interface Token {
 export function findImports(source: string): ModuleImports {
   const imports: ModuleImport[] = [];
   const dynamicLines: number[] = [];
-  const tokens = [...tokensOf(source)];
+  const tokens = tokensOf(source);
   for (let at = 0; at < tokens.length; at++) {
     const { kind, value, line } = tokens[at] as Token;
     if (kind !== 'word' || (value !== 'import' && value !== 'export')) continue;
@@ -67,51 +74,52 @@ function clauseSource(tokens: readonly Token[], start: number): Token | undefine
   return undefined;
 }
 
-function* tokensOf(source: string): Generator<Token> {
-  let at = 0;
-  let line = 1;
-  let previous: Token | undefined;
-  /** Depth of braces at which each open template literal goes on. */
+/** The tokens of a source; comments and white space are left out, a template's texts are marks. */
+export function tokensOf(source: string): Token[] {
+  const tokens: Token[] = [];
+  /** Depths at which the substitutions of open template literals stand. */
   const templates: number[] = [];
-  let depth = 0;
-  const skip = (end: number) => {
+  let [at, line, depth] = [0, 1, 0];
+  const skipTo = (end: number): void => {
     for (; at < end; at++) if (source[at] === '\n') line += 1;
   };
   while (at < source.length) {
     const sign = source[at] as string;
     const pair = source.slice(at, at + 2);
-    let token: Token | undefined;
-    if (/\s/.test(sign)) skip(at + 1);
-    else if (pair === '//') skip(endOf(source, '\n', at));
-    else if (pair === '/*') skip(endOf(source, '*/', at + 2) + 2);
-    else if (sign === "'" || sign === '"') {
-      const end = textEnd(source, at);
-      token = { kind: 'text', value: source.slice(at + 1, end - 1), line };
-      skip(end);
-    } else if (sign === '`' || (sign === '}' && templates.at(-1) === depth)) {
-      if (sign === '}') templates.pop();
-      const end = templateEnd(source, at + 1);
-      if (source[end - 1] === '{') templates.push(depth);
-      token = { kind: 'mark', value: '`', line };
-      skip(end);
-    } else if (identifierStart.test(sign)) {
-      let end = at + 1;
-      while (end < source.length && identifierPart.test(source[end] as string)) end += 1;
-      token = { kind: 'word', value: source.slice(at, end), line };
-      skip(end);
-    } else if (sign === '/' && beginsExpression(previous)) {
-      token = { kind: 'mark', value: '/', line };
-      skip(regexEnd(source, at));
-    } else {
-      if (sign === '{') depth += 1;
-      if (sign === '}') depth -= 1;
-      token = { kind: 'mark', value: pair === '?.' ? pair : sign, line };
-      skip(at + token.value.length);
+    if (/\s/.test(sign)) skipTo(at + 1);
+    else if (pair === '//') skipTo(endOf(source, '\n', at));
+    else if (pair === '/*') skipTo(endOf(source, '*/', at + 2) + 2);
+    else {
+      const closesTemplate = sign === '}' && templates.at(-1) === depth;
+      const [kind, end] = tokenAt(source, at, { closesTemplate, previous: tokens.at(-1) });
+      const value = source.slice(...(kind === 'text' ? [at + 1, end - 1] : [at, end]));
+      if (kind === 'mark' && /^[)\]}]$/.test(value)) depth -= 1;
+      tokens.push({ kind, value, line, start: at, end, depth });
+      if (closesTemplate) templates.pop();
+      if ((sign === '`' || closesTemplate) && source[end - 1] === '{') templates.push(depth);
+      if (kind === 'mark' && /^[([{]$/.test(value)) depth += 1;
+      skipTo(end);
     }
-    if (token === undefined) continue;
-    previous = token;
-    yield token;
   }
+  return tokens;
+}
+
+/** Kind and end of the token that begins here. */
+function tokenAt(
+  source: string,
+  at: number,
+  context: { readonly closesTemplate: boolean; readonly previous: Token | undefined },
+): [Token['kind'], number] {
+  const sign = source[at] as string;
+  if (sign === "'" || sign === '"') return ['text', textEnd(source, at)];
+  if (sign === '`' || context.closesTemplate) return ['mark', templateEnd(source, at + 1)];
+  if (identifierStart.test(sign)) {
+    let end = at + 1;
+    while (end < source.length && identifierPart.test(source[end] as string)) end += 1;
+    return ['word', end];
+  }
+  if (sign === '/' && beginsExpression(context.previous)) return ['mark', regexEnd(source, at)];
+  return ['mark', at + (source.startsWith('?.', at) ? 2 : 1)];
 }
 
 /** Whether a slash after this token begins a regular expression, as far as tokens can tell. */
@@ -119,7 +127,8 @@ function beginsExpression(previous: Token | undefined): boolean {
   if (previous === undefined) return true;
   if (previous.kind === 'word') return beforeExpression.has(previous.value);
   if (previous.kind === 'text') return false;
-  return !/[\w)\]}`]/.test(previous.value);
+  // A template or a regular expression ends with more than a bracket would.
+  return !/[\w)\]}`]$/.test(previous.value);
 }
 
 function endOf(source: string, sign: string, from: number): number {

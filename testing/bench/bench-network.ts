@@ -28,6 +28,8 @@ export interface BenchNetworkOptions {
   readonly adapters: Readonly<Record<string, unknown>>;
   /** Genesis data by adapter id. */
   readonly genesisData?: Readonly<Record<string, Uint8Array>>;
+  /** Image of the workers; default that of the ledger protocols. */
+  readonly workerImage?: 'worker' | 'application';
   /** Validating nodes; default 3. */
   readonly nodes?: number;
   /** Transactions of one batch; default 100, the paper's. */
@@ -87,7 +89,7 @@ export class BenchNetwork {
     mkdirSync(dirname(directory), { recursive: true });
     for (const [id, bytes] of data) writeFileSync(genesisFile(id), bytes);
     const images = `${directory}.images`;
-    const { adjustConfig = (config: NodeConfig) => config } = options;
+    const { adjustConfig = (config: NodeConfig) => config, workerImage = 'worker' } = options;
     try {
       const sandbox = await Sandbox.open(
         directory,
@@ -99,12 +101,13 @@ export class BenchNetwork {
           policies: { maxBatchTransactions: options.batch ?? 100, ...options.policies },
           genesisData: Object.fromEntries(data.map(([id]) => [id, genesisFile(id)])),
           basePort: firstPort,
-          adjustConfig: (config, node) => adjustConfig(withImages(config, images), node),
+          adjustConfig: (config, node) =>
+            adjustConfig(withImages(config, images, workerImage), node),
         },
         options.progress,
       );
       // Of its own: a build beside a measurement must not change what is measured.
-      for (const name of ['manager', 'worker']) {
+      for (const name of ['manager', workerImage]) {
         cpSync(imageDirectory(name), join(images, name), { recursive: true, force: true });
       }
       const network = new BenchNetwork(sandbox, directory, temporary);
@@ -195,11 +198,11 @@ export const stopAllNetworks = async (): Promise<void> => {
   await Promise.all([...running].map((network) => network.stop()));
 };
 
-function withImages(config: NodeConfig, images: string): NodeConfig {
+function withImages(config: NodeConfig, images: string, workerImage: string): NodeConfig {
   return {
     ...config,
     manager: { image: join(images, 'manager') },
-    workers: config.workers.map((worker) => ({ ...worker, image: join(images, 'worker') })),
+    workers: config.workers.map((worker) => ({ ...worker, image: join(images, workerImage) })),
   };
 }
 

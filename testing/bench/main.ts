@@ -5,6 +5,7 @@ import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
 import { loadAverage } from './process-figures.ts';
 import { renderSection } from './report.ts';
+import { applicationSection } from './sections/application-section.ts';
 import { auditSection, renderAudit } from './sections/audit-section.ts';
 import {
   type ConsensusPart,
@@ -41,6 +42,7 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   tokens: told((options) => transferSection('token', options)),
   transfers: told((options) => transferSection('plain', options)),
   keyvalue: told(keyValueSection),
+  app: told(applicationSection),
   consensus: async (options) => {
     const figures = await consensusSection(options, options.parts);
     return { figures, text: renderConsensus(figures) };

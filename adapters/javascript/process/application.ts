@@ -5,6 +5,7 @@ import { type Bundle, type BundleEndpoint, parseBundle } from '../bundle.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
 import { ModuleInstances } from './module-instances.ts';
+import { linkModules } from './module-linking.ts';
 import { createRealm, type Realm } from './realm.ts';
 import { RequestState } from './request-state.ts';
 import { Watchdog } from './watchdog.ts';
@@ -48,7 +49,7 @@ export class Application {
     this.#state = new RequestState(limits, history, createPool());
     this.#realm = createRealm(this.#state);
     this.#state.allocateWith(this.#realm.calls.allocate);
-    this.#instances = new ModuleInstances(this.#realm.context, this.#bundle);
+    this.#instances = new ModuleInstances(this.#realm, linkModules(this.#bundle));
     this.#watchdog = new Watchdog(limits);
     // Only a script can be interrupted and leave its thread alive; this one calls back here.
     (globalThis as Record<string, unknown>).concordatRun = () => this.#loop();

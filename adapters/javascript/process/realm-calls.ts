@@ -81,9 +81,11 @@ export function createCalls(parts: {
   readonly failed: (error: unknown) => void;
   readonly deliver: (response: unknown) => void;
   readonly requestOf: (line: string) => AnyRecord;
+  readonly modules: RealmCalls['modules'];
 }): RealmCalls {
-  const { failed, deliver, requestOf } = parts;
+  const { failed, deliver, requestOf, modules } = parts;
   return {
+    modules,
     allocate: (bytes) => new ArrayBuffer(bytes),
     failed,
     run(handler, line) {

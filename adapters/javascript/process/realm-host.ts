@@ -31,6 +31,8 @@ export interface RealmHost {
 
 /** How the process calls into the realm. */
 export interface RealmCalls {
+  /** Takes the application's modules; see `createModules`. */
+  modules(plan: string, factories: readonly unknown[]): RealmModules;
   /** An empty buffer of the realm. */
   allocate(bytes: number): ArrayBuffer;
   /** Ends the request with what the application threw. */
@@ -43,3 +45,11 @@ export interface RealmCalls {
 export type Guarded = <T>(action: () => T) => T;
 /** An object of unknown content. */
 export type AnyRecord = Record<string, unknown>;
+
+/** The modules of an application inside the realm. */
+export interface RealmModules {
+  /** No instances yet: what {@link exported} fills. */
+  none(): unknown;
+  /** What a module exports under a name, from these instances; makes those that are missing. */
+  exported(index: number, name: string, instances: unknown): unknown;
+}

@@ -3,6 +3,7 @@ import { createCalls, createDeliver, createFailed, createRequests } from './real
 import { createCcf, createCrypto, createGuard, createMaps } from './realm-globals.ts';
 import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
+import { createModules } from './realm-modules.ts';
 
 const parts = {
   createGuard,
@@ -12,6 +13,7 @@ const parts = {
   createFailed,
   createDeliver,
   createRequests,
+  createModules,
   createCalls,
   hardenRealm,
 };
@@ -51,6 +53,7 @@ function openRealm(
     readonly createFailed: typeof createFailed;
     readonly createDeliver: typeof createDeliver;
     readonly createRequests: typeof createRequests;
+    readonly createModules: typeof createModules;
     readonly createCalls: typeof createCalls;
     readonly hardenRealm: typeof hardenRealm;
   },
@@ -67,6 +70,7 @@ function openRealm(
     failed: make.createFailed(host),
     deliver: make.createDeliver(host, guard),
     requestOf: make.createRequests(host, guard),
+    modules: make.createModules as RealmCalls['modules'],
   });
   make.hardenRealm();
   return calls;

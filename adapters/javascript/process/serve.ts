@@ -1,6 +1,5 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { createContext } from 'node:vm';
 import { Store } from '@concordat/kv';
 import { CodedError } from '@concordat/std';
 import { parseBundle } from '../bundle.ts';
@@ -15,7 +14,8 @@ import {
 import { tables } from '../tables.ts';
 import { TransactionHistory } from '../transaction-history.ts';
 import { Application } from './application.ts';
-import { ModuleInstances } from './module-instances.ts';
+import { compileModule } from './module-instances.ts';
+import { linkModules } from './module-linking.ts';
 
 /** Argument of a process that only checks the bundle on its standard input. */
 export const checkArgument = '--check';
@@ -58,7 +58,7 @@ function check(): void {
   let verdict: { code?: string; message?: string } = {};
   try {
     const bundle = parseBundle(readFileSync(0));
-    new ModuleInstances(createContext({}), bundle).check(bundle.endpoints);
+    for (const { name, body } of linkModules(bundle)) compileModule(name, body);
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     verdict = { code: error.code, message: error.message };

@@ -1,0 +1,125 @@
+import { frontOffice } from '@concordat/cli';
+import { spreadOf } from '../arithmetic.ts';
+import { BenchNetwork } from '../bench-network.ts';
+import { type Costs, measureCosts, medianCosts } from '../measure.ts';
+import { ApplicationConnections, recordBytes, recordCount } from '../workloads/application-load.ts';
+import type { WriteFigures } from '../workloads/key-value-load.ts';
+import { recordsApplication } from '../workloads/records-application.ts';
+import { medianLatency } from './median-latency.ts';
+import { finished, type Section, type SectionOptions } from './section.ts';
+
+/** Connections, and requests in flight on each. */
+const shapes = [
+  [1, 1],
+  [1, 100],
+  [16, 32],
+  [1, 1_000],
+] as const;
+const main = '1x1000';
+
+const perRound = (inFlight: number, quick: boolean): number =>
+  Math.max(300, (inFlight < 100 ? 300 : 20_000) / (quick ? 4 : 1));
+
+interface Measured {
+  readonly writes: Readonly<Record<string, WriteFigures[]>>;
+  readonly reads: Readonly<Record<string, WriteFigures[]>>;
+  readonly fresh: WriteFigures[];
+  readonly costs: Costs;
+}
+
+/** (e) A JavaScript application: records of 32 bytes by key, over HTTP. */
+export async function applicationSection(options: SectionOptions): Promise<Section> {
+  const { writes, reads, fresh, costs } = await measureNetwork(options);
+  const rate = (figures: readonly WriteFigures[]): string =>
+    Math.round(spreadOf(figures.map((round) => round.perSecond)).median).toLocaleString('en-US');
+  const notes = Object.entries(writes).map(
+    ([shape, rounds]) =>
+      `${shape}: ${rate(rounds)} writes a second, ${rate(reads[shape] ?? [])} reads a second`,
+  );
+  return finished({
+    id: 'app',
+    title: `(e) writes of ${recordBytes} bytes to a JavaScript application`,
+    method: `${recordCount} keys, HTTP/1.1 over mutual TLS, ${main} (connections x in flight), shared modules; processor time of that load; the worker's includes the application's process`,
+    perSecond: spreadOf((writes[main] ?? []).map((round) => round.perSecond)),
+    rounds: options.rounds,
+    latencies: [
+      { what: `sending to durable commit, ${main}`, figures: medianLatency(writes[main] ?? []) },
+      {
+        what: 'sending to durable commit, a lone write',
+        figures: medianLatency(writes['1x1'] ?? []),
+      },
+      { what: 'a lone read', figures: medianLatency(reads['1x1'] ?? []) },
+    ],
+    costs,
+    peers: [],
+    notes: [
+      ...notes,
+      `${main} with fresh modules for each request: ${rate(fresh)} writes a second`,
+    ],
+  });
+}
+
+async function measureNetwork(options: SectionOptions): Promise<Measured> {
+  const shared = await withApplication(true, async (network, connect) => {
+    const writes: Record<string, WriteFigures[]> = {};
+    const reads: Record<string, WriteFigures[]> = {};
+    const costs: Costs[] = [];
+    for (const [connections, inFlight] of shapes) {
+      const shape = `${connections}x${inFlight}`;
+      const [written, read]: [WriteFigures[], WriteFigures[]] = [[], []];
+      writes[shape] = written;
+      reads[shape] = read;
+      const client = await connect(connections);
+      const requests = perRound(connections * inFlight, options.quick);
+      await client.run({ method: 'PUT', requests: Math.max(requests, recordCount), inFlight });
+      await client.run({ method: 'GET', requests, inFlight });
+      for (let round = 1; round <= options.rounds; round++) {
+        options.say(`application ${shape}, round ${round} of ${options.rounds}`);
+        const work = async (): Promise<number> => {
+          written.push(await client.run({ method: 'PUT', requests, inFlight }));
+          return requests;
+        };
+        if (shape === main) costs.push(await measureCosts(network, work));
+        else await work();
+        read.push(await client.run({ method: 'GET', requests, inFlight }));
+      }
+      client.close();
+    }
+    return { writes, reads, costs: medianCosts(costs) };
+  });
+  const fresh = await withApplication(false, async (_network, connect) => {
+    const client = await connect(1);
+    const load = { method: 'PUT' as const, requests: perRound(1_000, true), inFlight: 1_000 };
+    await client.run(load);
+    const rounds: WriteFigures[] = [];
+    for (let round = 1; round <= options.rounds; round++) rounds.push(await client.run(load));
+    client.close();
+    return rounds;
+  });
+  return { ...shared, fresh };
+}
+
+async function withApplication<Result>(
+  isReused: boolean,
+  measure: (
+    network: BenchNetwork,
+    connect: (count: number) => Promise<ApplicationConnections>,
+  ) => Promise<Result>,
+): Promise<Result> {
+  const network = await BenchNetwork.start({
+    workerImage: 'application',
+    adapters: { javascript: {} },
+    genesisData: { javascript: recordsApplication(isReused) },
+  });
+  try {
+    const { sandbox } = network;
+    const target = {
+      port: (await sandbox.leader()).ports.application,
+      networkCertificate: sandbox.networkCertificate,
+      identity: await sandbox.identity(frontOffice),
+    };
+    return await measure(network, (count) => ApplicationConnections.open(target, count));
+  } finally {
+    await network.stop();
+  }
+}
