@@ -44,6 +44,8 @@ export class Pipeline {
   readonly #orphans = new Map<number, readonly Submission[]>();
   #execution: Execution | undefined;
   #leading = false;
+  /** Counts the times this node began or ceased to lead. */
+  #term = 0;
   #admitting = 0;
   #holdUntilMs = 0;
   #nextBatch = 1;
@@ -110,12 +112,14 @@ export class Pipeline {
   /** From now on batches are executed here, on the present head. */
   lead(): void {
     this.#leading = true;
+    this.#term += 1;
     this.#schedule();
   }
 
   /** Stops executing; what is queued goes elsewhere. Blocks on the chain are the worker's affair. */
   follow(): void {
     this.#leading = false;
+    this.#term += 1;
     const abandoned = this.#abandon();
     for (const submission of abandoned) this.#options.reroute(submission);
     for (const queue of this.#queues) {
@@ -349,27 +353,36 @@ export class Pipeline {
   }
 
   /**
-   * A batch that left no trace is answered once the state it was judged on is committed; where it
-   * was already, once a majority has confirmed that no later leader had changed it.
+   * A batch that left no trace is answered once the state it was judged on is committed, and a
+   * majority has confirmed after the execution that no later leader had changed it: what is committed
+   * under it may have been so before this node was held up and another one led.
    */
   #ride({ submissions }: Execution, outcomes: readonly Outcome<unknown>[]): void {
-    const { chain, answer, stats, whenCurrent } = this.#options;
+    const { chain, stats } = this.#options;
     stats.dropped += outcomes.length;
-    const tell = (submission: Submission, at: number) =>
-      answer(submission, outcomes[at] as Refused);
+    const term = this.#term;
+    const tell = () => {
+      for (const [at, submission] of submissions.entries()) {
+        this.#answerDropped(submission, outcomes[at] as Refused, term);
+      }
+    };
     const under = chain.newest;
-    if (under !== undefined) {
-      const again = () => this.requeue(submissions);
-      under.riders.push({ tell: () => submissions.forEach(tell), again });
+    if (under === undefined) tell();
+    else under.riders.push({ tell, again: () => this.requeue(submissions) });
+  }
+
+  #answerDropped(submission: Submission, outcome: Refused, term: number): void {
+    const { answer, whenCurrent } = this.#options;
+    if (submission.wait === 'local') {
+      answer(submission, outcome);
       return;
     }
-    for (const [at, submission] of submissions.entries()) {
-      if (submission.wait === 'local') tell(submission, at);
-      else
-        whenCurrent(submission, (refused) =>
-          answer(submission, refused ?? (outcomes[at] as Refused)),
-        );
-    }
+    whenCurrent(submission, (refused) => {
+      // A node that leads no longer is current as well, once it has what the new leader committed:
+      // but it judged before that.
+      if (this.#term === term) answer(submission, refused ?? outcome);
+      else this.requeue([submission]);
+    });
   }
 
   #answerLocal(submissions: readonly Submission[], outcomes: readonly Outcome<unknown>[]): void {

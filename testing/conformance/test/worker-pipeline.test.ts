@@ -198,6 +198,43 @@ describe('changes of leadership (paper, "Application Transaction Workflow")', ()
     assert.equal(refused.ok === false && refused.code, 'LEADER_UNKNOWN');
   });
 
+  it('asks the majority as well when what it judged on is committed only afterwards', async (t) => {
+    const barriers: ((code?: string) => void)[] = [];
+    const { node, submit } = await start(t, {
+      commit: 'on-demand',
+      onReadBarrier: (reply) => barriers.push(reply),
+    });
+    const under = submit('set a 1');
+    await node.settled();
+    const told = submit('drop k');
+    await node.settled();
+    assert.equal(barriers.length, 0);
+    // A majority may have had that block before this node was held up and another one led.
+    node.ledger.commit();
+    assert.ok((await under).ok);
+    assert.equal(await Promise.race([told, sleep(20, 'open')]), 'open');
+    barriers.shift()?.();
+    assert.equal((await told).ok, false);
+  });
+
+  it('judges anew what it judged as a leader that is one no longer when it becomes current', async (t) => {
+    const leader = await start(t);
+    const barriers: ((code?: string) => void)[] = [];
+    const { adapter, node, submit } = await start(t, {
+      follows: leader.node,
+      onReadBarrier: (reply) => barriers.push(reply),
+    });
+    node.ledger.role(true);
+    const told = submit('drop k');
+    await node.settled();
+    assert.equal(adapter.executions.length, 1);
+    node.ledger.role(false);
+    // Passed: this node has all that the new leader has committed, but judged before it had.
+    barriers.shift()?.();
+    assert.equal((await told).ok, false);
+    assert.equal(leader.adapter.executions.length, 1);
+  });
+
   it('orders refused batches anew, each transaction once', async (t) => {
     const { node, submit } = await start(t, { policies: { maxBatchTransactions: 2 } });
     node.ledger.refuseBatches = 1;
