@@ -89,8 +89,14 @@ export class Network {
   /** Takes a machine out of the network: by vote, then off. */
   async remove(machine: Machine): Promise<void> {
     const { operator, world } = this;
-    if (!machine.nodeId) return;
-    await operator.decide([operator.removalOf(machine.nodeId)]);
+    const { nodeId } = machine;
+    if (!nodeId) return;
+    try {
+      await operator.decide([operator.removalOf(nodeId)]);
+    } catch (error) {
+      // The attempt before may have been accepted without anybody learning it.
+      if (!hasCode(error, 'NODE_NOT_FOUND') || machine.nodeId !== nodeId) throw error;
+    }
     machine.isGone = true;
     await world.pause(farewellMs);
     machine.switchOff();
