@@ -3,9 +3,9 @@ import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
 
 /** Limits of one application, in force on both sides of the wall. */
 export interface ApplicationLimits {
-  /** Time one request may run, milliseconds, 10 to 60,000. */
+  /** Time one request may run, milliseconds, 10 to 4,000. */
   readonly maxRequestMs: number;
-  /** Memory of the application's process, its copy of the tables included, mebibytes, 64 to 65,536. */
+  /** Memory of the application's process, its copy of the tables included, mebibytes, 128 to 65,536. */
   readonly maxMemoryMebibytes: number;
   /** Body of one answer, bytes. */
   readonly maxAnswerBytes: number;

@@ -13,11 +13,11 @@ suite('a hostile application', { concurrency: false }, () => {
   before(async () => {
     const start = (maxRequestMs: number) =>
       createFakeNode(createJavascriptAdapter(), {
-        config: { maxRequestMs, maxMemoryMebibytes: 400 },
+        config: { maxRequestMs, maxMemoryMebibytes: 200 },
         genesisData: bytesOfBundle(hostileBundle),
       });
     impatient = await start(200);
-    patient = await start(3_000);
+    patient = await start(4_000);
     node = impatient;
   });
   after(() => Promise.all([impatient.close(), patient.close()]));
