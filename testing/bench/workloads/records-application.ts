@@ -1,15 +1,15 @@
 import { utf8 } from '@concordat/std';
 
 const source = `
-const records = () => ccf.kv.records;
-export function put(request) {
-  records().set(ccf.strToBuf(request.params.id), request.body.arrayBuffer());
-  return { statusCode: 204 };
-}
-export function get(request) {
-  const record = records().get(ccf.strToBuf(request.params.id));
-  return record === undefined ? { statusCode: 404 } : { body: record };
-}
+  const records = () => ccf.kv.records;
+  export function put(request) {
+    records().set(ccf.strToBuf(request.params.id), request.body.arrayBuffer());
+    return { statusCode: 204 };
+  }
+  export function get(request) {
+    const record = records().get(ccf.strToBuf(request.params.id));
+    return record === undefined ? { statusCode: 404 } : { body: record };
+  }
 `;
 
 const endpoint = (js_function: string, mode: string, isReused: boolean) => ({
