@@ -56,7 +56,7 @@ export const administrationErrors = {
   BLOCK_NOT_HELD: {
     status: 503,
     meaning:
-      'The node began from a snapshot: it does not hold this earlier block yet, and no node it could ask gave it.',
+      'The node does not hold this earlier block yet, since it began from a snapshot or its copy was damaged, and no node it could ask gave it.',
     remedy:
       'Ask another node, or again once this one has fetched it: see backfill in GET /node/state.',
     retryable: true,

@@ -66,6 +66,13 @@ export type ControlToEnclave =
   /** Answer to a request that brings nothing back, or to one that failed. */
   | { readonly kind: 'done'; readonly request: number; readonly error?: string }
   | { readonly kind: 'evidence'; readonly request: number; readonly bytes: Uint8Array }
+  /** Answer to `chunkAt`: the heights of the first and the last block of that chunk. */
+  | {
+      readonly kind: 'chunk';
+      readonly request: number;
+      readonly from: number;
+      readonly to: number;
+    }
   /** 32 bytes. */
   | { readonly kind: 'sealing'; readonly request: number; readonly key: Uint8Array }
   | { readonly kind: 'shutdown' }
@@ -107,6 +114,7 @@ const toEnclave = {
   hostFault: 41,
   truncated: 42,
   earlierSynced: 43,
+  chunk: 44,
 } as const satisfies Record<ControlToEnclave['kind'], number>;
 
 /** Encodes one frame from an enclave to its host. Long byte strings are passed by reference. */
@@ -222,6 +230,8 @@ export function encodeControlToEnclave(message: ControlToEnclave): EncodedFrame 
       return frame.u32(message.request).bytes(message.bytes).finish();
     case 'sealing':
       return frame.u32(message.request).raw(message.key).finish();
+    case 'chunk':
+      return frame.u32(message.request).u64(message.from).u64(message.to).finish();
     case 'shutdown':
       return frame.finish();
     case 'genesisData':
@@ -270,6 +280,8 @@ function readToEnclave(type: number, reader: BinaryReader): ControlToEnclave {
       return { kind: 'evidence', request: reader.u32(), bytes: reader.bytes() };
     case toEnclave.sealing:
       return { kind: 'sealing', request: reader.u32(), key: reader.raw(32) };
+    case toEnclave.chunk:
+      return { kind: 'chunk', request: reader.u32(), from: reader.u64(), to: reader.u64() };
     case toEnclave.shutdown:
       return { kind: 'shutdown' };
     case toEnclave.genesisData: {

@@ -72,7 +72,20 @@ export type SnapshotToHost =
    * The lowest block the ledger misses below its bases, once `ledgerBase` has been answered, or the
    * one after those sent already; `earlierSynced` says when it is durable.
    */
-  | { readonly kind: 'appendEarlier'; readonly height: number; readonly block: Uint8Array };
+  | { readonly kind: 'appendEarlier'; readonly height: number; readonly block: Uint8Array }
+  /** Which committed chunk the block at a height lies in; answered by `chunk`. */
+  | { readonly kind: 'chunkAt'; readonly request: number; readonly height: number }
+  /**
+   * The committed chunk of these blocks is damaged: the file is kept under another name, and its
+   * blocks are missing from now on. Answered by `done` once that would outlive a crash; they come
+   * back by `appendEarlier`, of which none may be under way.
+   */
+  | {
+      readonly kind: 'setAside';
+      readonly request: number;
+      readonly from: number;
+      readonly to: number;
+    };
 
 /** Frame types of {@link SnapshotToHost}. */
 export const snapshotToHost = {
@@ -85,6 +98,8 @@ export const snapshotToHost = {
   snapshotDrop: 22,
   ledgerBase: 23,
   appendEarlier: 24,
+  chunkAt: 25,
+  setAside: 26,
 } as const satisfies Record<SnapshotToHost['kind'], number>;
 
 /** Writes the body of a frame that was begun with its type. */
@@ -105,7 +120,10 @@ export function writeSnapshotToHost(frame: FrameBuilder, message: SnapshotToHost
     case 'snapshotRead':
       return frame.u32(message.request).u64(message.height).u32(message.index).finish();
     case 'ledgerBase':
+    case 'chunkAt':
       return frame.u32(message.request).u64(message.height).finish();
+    case 'setAside':
+      return frame.u32(message.request).u64(message.from).u64(message.to).finish();
     case 'appendEarlier':
       return frame.u64(message.height).raw(message.block).finish();
   }
@@ -142,6 +160,12 @@ export function readSnapshotToHost(type: number, reader: BinaryReader): Snapshot
       return { kind: 'snapshotDrop', height: readHeight(reader) };
     case snapshotToHost.ledgerBase:
       return { kind: 'ledgerBase', request: reader.u32(), height: readHeight(reader) };
+    case snapshotToHost.chunkAt:
+      return { kind: 'chunkAt', request: reader.u32(), height: readHeight(reader) };
+    case snapshotToHost.setAside: {
+      const [request, from] = [reader.u32(), readHeight(reader)];
+      return { kind: 'setAside', request, from, to: readHeight(reader) };
+    }
     case snapshotToHost.appendEarlier: {
       const height = readHeight(reader);
       return { kind: 'appendEarlier', height, block: reader.raw(reader.remaining) };

@@ -12,6 +12,10 @@ export type HostErrorCode =
   | 'LEDGER_HOLE'
   | 'LEDGER_OVERLAP'
   | 'LEDGER_DAMAGED'
+  /** A committed chunk is damaged: what it held may be had elsewhere. */
+  | 'CHUNK_DAMAGED'
+  /** A chunk cannot be set aside. */
+  | 'CHUNK_NEEDED'
   | 'NOT_STORED'
   | 'OUT_OF_ORDER'
   | 'DISK_FULL'

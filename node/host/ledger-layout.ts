@@ -1,4 +1,6 @@
 import type { HeightRange } from '@concordat/bridge';
+import { setChunkAside } from './damaged-chunks.ts';
+import { HostError } from './errors.ts';
 import { addBase, gapBelow, removeBase } from './ledger-bases.ts';
 import { type Chunk, markCommitted, truncateChunks } from './ledger-directory.ts';
 
@@ -98,6 +100,35 @@ export class LedgerLayout {
   async join(height: number): Promise<void> {
     this.changed();
     if (this.#bases.includes(height)) await this.#dropBase(height);
+  }
+
+  /** The committed chunk of a height. @throws HostError NOT_STORED */
+  committedChunkAt(height: number): Chunk {
+    const chunk = this.#chunks.find(({ first, last }) => first <= height && height <= last);
+    if (chunk?.committed) return chunk;
+    throw new HostError('NOT_STORED', `no committed chunk holds height ${height}`, { height });
+  }
+
+  /**
+   * Keeps the file of a committed chunk under another name; its blocks are missing from then on.
+   * A base that says so is there before: whenever the machine stops, the ledger opens.
+   * @throws HostError CHUNK_NEEDED when nothing committed follows it, or when what came before it
+   *   was moved elsewhere: the gap would reach down to block 1
+   */
+  async setAside(from: number, to: number): Promise<string> {
+    const at = this.#chunks.findIndex(({ first, last }) => first === from && last === to);
+    const chunk = this.#chunks[at];
+    const isBeginning = at === 0 && from > 1 && !this.missing.some((gap) => gap.to === from - 1);
+    if (!chunk?.committed || at === this.#chunks.length - 1 || isBeginning) {
+      throw new HostError('CHUNK_NEEDED', `chunk ${from}-${to} cannot be set aside`, { from, to });
+    }
+    if (this.#chunks[at + 1]?.first === to + 1) await this.#addBase(to);
+    const keptAs = await setChunkAside(this.#directory, chunk);
+    this.#chunks.splice(at, 1);
+    this.changed();
+    // What was a gap before it is part of a longer one now.
+    if (this.#bases.includes(from - 1)) await this.#dropBase(from - 1);
+    return keptAs;
   }
 
   async #addBase(height: number): Promise<void> {

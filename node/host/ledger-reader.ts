@@ -24,7 +24,8 @@ export interface ReadRange {
 
 /**
  * Blocks of a range, in order, step by step, from files or from what is about to be written.
- * @throws HostError NOT_STORED, LEDGER_DAMAGED, DISK_ERROR
+ * @throws HostError NOT_STORED, CHUNK_DAMAGED when the chunk is committed and LEDGER_DAMAGED when
+ *   not, DISK_ERROR
  */
 export async function* readBlocks(
   source: ReadSource,
@@ -58,11 +59,24 @@ async function readStep(source: ReadSource, range: ReadRange): Promise<readonly 
       return await readFromChunk(source, chunk, range);
     } catch (error) {
       const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      if (!isGone) throw diskError(error, 'read the ledger');
+      if (!isGone) throw readError(error, chunk);
     }
   }
   // A chunk that was moved to an archive meanwhile.
   throw notStored(range.from);
+}
+
+/** Damage to a committed chunk is no failure of the disk: its blocks can be had again elsewhere. */
+function readError(error: unknown, chunk: Chunk): HostError {
+  const failure = diskError(error, 'read the ledger');
+  if (failure.code !== 'LEDGER_DAMAGED' || !chunk.committed) return failure;
+  // What is known of its frames is known of another file.
+  chunk.offsets = undefined;
+  return new HostError('CHUNK_DAMAGED', failure.message, {
+    ...failure.details,
+    from: chunk.first,
+    to: chunk.last,
+  });
 }
 
 const notStored = (height: number): HostError =>
@@ -118,8 +132,9 @@ async function readFromChunk(
 function cutBlocks(bytes: Buffer, from: number, count: number): Uint8Array[] {
   const blocks: Uint8Array[] = [];
   for (let at = 0; blocks.length < count; ) {
-    const end = at + frameHeaderBytes + bytes.readUInt32BE(at);
-    if (end > bytes.length) {
+    const isCut = at + frameHeaderBytes > bytes.length;
+    const end = isCut ? at : at + frameHeaderBytes + bytes.readUInt32BE(at);
+    if (isCut || end > bytes.length) {
       throw new HostError('LEDGER_DAMAGED', 'a block does not fit its place', {
         height: from + blocks.length,
       });

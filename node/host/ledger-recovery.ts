@@ -2,6 +2,7 @@ import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChunkName, formatChunkName, parseChunkName } from './chunk-format.ts';
 import type { ChunkScan } from './chunk-scan.ts';
+import { isAsideName } from './damaged-chunks.ts';
 import { cutFile, rewriteFile, syncDirectory } from './durable-file.ts';
 import { HostError } from './errors.ts';
 import { gapBelow, parseBaseName, removeBase } from './ledger-bases.ts';
@@ -66,7 +67,8 @@ export async function recoverLedger(
 const isLedgerFile = (name: string): boolean =>
   parseChunkName(name) !== undefined ||
   parseBaseName(name) !== undefined ||
-  /^torn_\d+_\d+\.bin$/.test(name);
+  /^torn_\d+_\d+\.bin$/.test(name) ||
+  isAsideName(name);
 
 function checkJoin(before: Chunk | undefined, first: number, bases: readonly number[]): void {
   if (before === undefined || first === before.last + 1) return;

@@ -25,7 +25,13 @@ export interface LedgerStoreOptions {
 type Operation =
   | ({ readonly kind: 'append' } & PlacedBlock)
   | { readonly kind: 'truncate'; readonly after: number }
-  | { readonly kind: 'base'; readonly height: number; readonly done: PromiseWithResolvers<void> };
+  | { readonly kind: 'base'; readonly height: number; readonly done: PromiseWithResolvers<void> }
+  | {
+      readonly kind: 'aside';
+      readonly from: number;
+      readonly to: number;
+      readonly done: PromiseWithResolvers<string>;
+    };
 
 /** Counters of a store since it was opened. */
 export interface LedgerStats {
@@ -58,7 +64,7 @@ export class LedgerStore {
   /** Heights of the truncations and bases under way, in order. */
   readonly #cuts: number[] = [];
   /** Bases under way. */
-  readonly #asked = new Set<PromiseWithResolvers<void>>();
+  readonly #asked = new Set<Pick<PromiseWithResolvers<void>, 'reject'>>();
   /** Blocks taken but not yet written, by height. */
   readonly #unwritten = new Map<number, Uint8Array>();
   #lastHeight: number;
@@ -175,6 +181,27 @@ export class LedgerStore {
     return done.promise;
   }
 
+  /** First and last height of the committed chunk a height is in. @throws HostError NOT_STORED */
+  chunkAt(height: number): HeightRange {
+    const { first, last } = this.#layout.committedChunkAt(height);
+    return { from: first, to: last };
+  }
+
+  /**
+   * Keeps the damaged file of a committed chunk under another name: its blocks are missing from then
+   * on, and come by {@link appendEarlier}. Settles, with that name, once it would outlive a crash.
+   * @throws HostError CHUNK_NEEDED when the ledger could not do without it for a while; DISK_FULL,
+   *   DISK_ERROR
+   */
+  setAside({ from, to }: HeightRange): Promise<string> {
+    if (this.#fault) return Promise.reject(this.#fault);
+    const done = Promise.withResolvers<string>();
+    this.#asked.add(done);
+    this.#queue.push({ kind: 'aside', from, to, done });
+    this.kick();
+    return done.promise;
+  }
+
   /** Nothing above a height will be left. What waits to be written of it below bases is forgotten. */
   #cutAt(after: number): void {
     this.#cuts.push(after);
@@ -208,7 +235,7 @@ export class LedgerStore {
   /**
    * Blocks from `from` on, in order, in steps of about `stepBytes`; ends early at `maxBytes` (but
    * not before one block), at a gap or where the ledger ends.
-   * @throws HostError NOT_STORED, LEDGER_DAMAGED, DISK_ERROR
+   * @throws HostError NOT_STORED, CHUNK_DAMAGED, LEDGER_DAMAGED, DISK_ERROR
    */
   read(from: number, to: number, maxBytes: number): AsyncGenerator<readonly Uint8Array[]> {
     return readBlocks(
@@ -260,6 +287,8 @@ export class LedgerStore {
       if (operation.kind === 'truncate') {
         await this.#cutNow(operation.after, () => this.#layout.truncate(operation.after));
         this.#options.onTruncated(operation.after);
+      } else if (operation.kind === 'aside') {
+        await this.#setAside(operation);
       } else {
         await this.#cutNow(operation.height, () => this.#layout.goOnAfter(operation.height));
         this.#asked.delete(operation.done);
@@ -267,6 +296,20 @@ export class LedgerStore {
       }
     }
     await this.#writeBurst(burst);
+  }
+
+  async #setAside({ from, to, done }: Extract<Operation, { kind: 'aside' }>): Promise<void> {
+    try {
+      // Blocks on their way to another gap would no longer be the next ones missing.
+      if (this.#earlier.waiting)
+        throw new HostError('CHUNK_NEEDED', 'earlier blocks are on their way');
+      await this.#earlier.close();
+      done.resolve(await this.#layout.setAside(from, to));
+    } catch (error) {
+      if (!(error instanceof HostError) || error.code !== 'CHUNK_NEEDED') throw error;
+      done.reject(error);
+    }
+    this.#asked.delete(done);
   }
 
   async #writeBurst(burst: readonly PlacedBlock[]): Promise<void> {

@@ -99,6 +99,12 @@ export class ManagerSession extends ControlSession {
       case 'putPage':
         void this.#carryOut(message.request, () => pages.put(message.page, message.bytes));
         break;
+      case 'chunkAt':
+        this.#chunkAt(message.request, message.height);
+        break;
+      case 'setAside':
+        void this.#carryOut(message.request, () => this.#setAside(message));
+        break;
       case 'ledgerBase':
         void this.#carryOut(message.request, () => ledger.base(message.height));
         break;
@@ -142,6 +148,20 @@ export class ManagerSession extends ControlSession {
   #sealingKey(request: number): void {
     const { platform, measurement } = this.#options;
     this.send({ kind: 'sealing', request, key: platform.sealingKey(measurement) });
+  }
+
+  #chunkAt(request: number, height: number): void {
+    try {
+      this.send({ kind: 'chunk', request, ...this.#options.ledger.chunkAt(height) });
+    } catch (error) {
+      this.#failed(request, diskError(error, 'read'));
+    }
+  }
+
+  /** A damaged chunk is what an operator wants to know of, healed or not. */
+  async #setAside({ from, to }: { readonly from: number; readonly to: number }): Promise<void> {
+    const keptAs = await this.#options.ledger.setAside({ from, to });
+    this.#options.log.warn('ledger.chunk-set-aside', { from, to, keptAs });
   }
 
   #queue(lane: Lane, request: number, answer: () => Promise<void>): void {

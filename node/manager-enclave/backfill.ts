@@ -37,6 +37,7 @@ export class Backfill {
   #onSynced: { readonly height: number; readonly resolve: () => void } | undefined;
   /** Why nothing came since something did last: each reason is told once. */
   readonly #told = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: BackfillParts) {
     this.#parts = parts;
@@ -50,7 +51,16 @@ export class Backfill {
     tell('backfill.started', { missing: held.missing, from: held.next?.from });
     void this.#run().finally(() => {
       this.#running = false;
+      // Something may have been lost between the last look and here.
+      this.start();
     });
+  }
+
+  /** Does something to the ledger's gaps while no block is on its way into one. */
+  alone<Result>(action: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(action);
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Ends for good. */
@@ -110,8 +120,14 @@ export class Backfill {
   }
 
   async #store(from: number, blocks: readonly Uint8Array[]): Promise<number> {
-    const { held, stored, host } = this.#parts;
-    for (const [at, block] of blocks.entries()) await stored.prove(block, from + at);
+    for (const [at, block] of blocks.entries()) await this.#parts.stored.prove(block, from + at);
+    return this.alone(() => this.#keep(from, blocks));
+  }
+
+  async #keep(from: number, blocks: readonly Uint8Array[]): Promise<number> {
+    const { held, host } = this.#parts;
+    // Lower ones may have been lost meanwhile.
+    if (this.#stopped || held.next?.from !== from) return 0;
     const last = from + blocks.length - 1;
     const durable = new Promise<void>((resolve) => {
       this.#onSynced = { height: last, resolve };

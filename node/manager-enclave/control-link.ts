@@ -4,10 +4,12 @@ import {
   decodeControlToEnclave,
   encodeControlToHost,
   type FrameConnection,
+  type HeightRange,
 } from '@concordat/bridge';
 import { utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { ConnectToHost } from './ports.ts';
+import { corrupt } from './stored-blocks.ts';
 
 /** What the host says unasked. */
 export interface ControlEvents {
@@ -91,8 +93,9 @@ export class ControlLink {
   /**
    * Blocks from the host's ledger, in order, as far as it has them; at least one when it has the
    * first and it fits no limit. The bytes are foreign: open them before use.
-   * @throws ManagerError BLOCK_NOT_HELD when it does not have the first; HOST_FAULT when it cannot
-   *   read, or gives more than was asked for
+   * @throws ManagerError BLOCK_NOT_HELD when it does not have the first; LEDGER_CORRUPT with height
+   *   when the committed chunk of a block is damaged; HOST_FAULT when it cannot read, or gives more
+   *   than was asked for
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks: Uint8Array[] = [];
@@ -100,6 +103,8 @@ export class ControlLink {
       onBlocks: (part) => {
         for (const block of part) blocks.push(block);
       },
+    }).catch((error: unknown) => {
+      throw chunkDamage(error, from + blocks.length);
     });
     if (blocks.length > Math.max(0, to - from + 1)) {
       throw new ManagerError('HOST_FAULT', 'the host gave more blocks than it was asked for');
@@ -174,6 +179,24 @@ export class ControlLink {
   /** Hands over the first block missing below the ledger's base; `onEarlierSynced` follows. */
   appendEarlier(height: number, block: Uint8Array): void {
     this.#send({ kind: 'appendEarlier', height, block });
+  }
+
+  /**
+   * The heights of the first and the last block of the committed chunk a block lies in.
+   * @throws ManagerError BLOCK_NOT_HELD, HOST_FAULT
+   */
+  async chunkAt(height: number): Promise<HeightRange> {
+    const answer = await this.#request((request) => ({ kind: 'chunkAt', request, height }));
+    if (answer.kind !== 'chunk') throw this.#unexpected(answer);
+    return { from: answer.from, to: answer.to };
+  }
+
+  /**
+   * Has the damaged file of a committed chunk set aside: its blocks are missing once this resolves.
+   * @throws ManagerError HOST_FAULT when the host cannot do without it
+   */
+  setAside({ from, to }: HeightRange): Promise<void> {
+    return this.#order((request) => ({ kind: 'setAside', request, from, to }));
   }
 
   /** Asks for something to be done. @throws ManagerError HOST_FAULT */
@@ -261,6 +284,12 @@ export class ControlLink {
     this.#waiting.clear();
     this.#events.onClose();
   }
+}
+
+/** The committed chunk of a block is damaged: that is no fault of the host, as far as one can see. */
+function chunkDamage(error: unknown, height: number): unknown {
+  if (!(error instanceof ManagerError) || !error.message.startsWith('CHUNK_DAMAGED:')) return error;
+  return corrupt(height, `the host cannot read it: ${error.message}`, 'CHUNK_DAMAGED');
 }
 
 /** What a host could not do; that it does not have a block is no fault of it. */

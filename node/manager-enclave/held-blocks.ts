@@ -47,6 +47,21 @@ export class HeldBlocks {
     this.#missing = [...rest, ...others];
   }
 
+  /** The host no longer has blocks it had. */
+  lost({ from, to }: HeightRange): void {
+    const ranges = [...this.#missing, { from, to }].sort((a, b) => a.from - b.from);
+    this.#missing = [];
+    for (const range of ranges) {
+      const last = this.#missing.at(-1);
+      if (last && range.from <= last.to + 1) {
+        this.#missing[this.#missing.length - 1] = {
+          from: last.from,
+          to: Math.max(last.to, range.to),
+        };
+      } else this.#missing.push(range);
+    }
+  }
+
   /** Every block above a height was dropped. */
   cutAfter(height: number): void {
     this.#missing = this.#missing.flatMap(({ from, to }) =>

@@ -2,6 +2,7 @@ import type { NodeId } from '@concordat/std';
 import { Archive } from './archive.ts';
 import { Backfill } from './backfill.ts';
 import { BlockLog } from './block-log.ts';
+import { ChunkHealing } from './chunk-healing.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { HeldBlocks } from './held-blocks.ts';
 import { HistoryPages } from './history-pages.ts';
@@ -14,7 +15,15 @@ import { type StoredBlockKeys, StoredBlocks } from './stored-blocks.ts';
 /** What a node has of its ledger: in memory, on its host, and through others. */
 export type LedgerParts = Pick<
   NodeContext,
-  'log' | 'stored' | 'pages' | 'held' | 'archive' | 'backfill' | 'snapshots' | 'refusals'
+  | 'log'
+  | 'stored'
+  | 'pages'
+  | 'held'
+  | 'archive'
+  | 'backfill'
+  | 'healing'
+  | 'snapshots'
+  | 'refusals'
 >;
 
 /** What they ask of the node, and tell it. */
@@ -49,12 +58,16 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     refusals,
     tell,
   });
-  const stored = new StoredBlocks(control, {
-    history: () => log.history,
-    answer: (ask) => pages.answer(ask),
-    sessionKey,
-    nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
-  });
+  const stored = new StoredBlocks(
+    control,
+    {
+      history: () => log.history,
+      answer: (ask) => pages.answer(ask),
+      sessionKey,
+      nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
+    },
+    (error) => healing.damaged(error),
+  );
   const snapshots = new SnapshotDesk({
     host: control,
     keeper: new RecordKeeper(node.records),
@@ -80,5 +93,16 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
   const held = new HeldBlocks(start.missing, start.firstHeight);
   const nowMs = (): number => performance.now();
   const backfill = new Backfill({ held, archive, stored, host: control, tell, pause, nowMs });
-  return { log, stored, pages, held, archive, backfill, snapshots, refusals };
+  const healing = new ChunkHealing({
+    host: control,
+    held,
+    archive,
+    prove: (block, height) => stored.prove(block, height),
+    backfill,
+    snapshotHeight: () => (snapshots.unproven === undefined ? snapshots.newestHeight : 0),
+    tell,
+    pause,
+    nowMs,
+  });
+  return { log, stored, pages, held, archive, backfill, healing, snapshots, refusals };
 }

@@ -10,6 +10,7 @@ import type { Archive } from './archive.ts';
 import { ArchiveDesk } from './archive-desk.ts';
 import type { Backfill } from './backfill.ts';
 import type { BlockLog } from './block-log.ts';
+import type { ChunkHealing } from './chunk-healing.ts';
 import type { ControlLink } from './control-link.ts';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
@@ -88,6 +89,7 @@ export class Manager implements StandingNode {
   readonly held: HeldBlocks;
   readonly archive: Archive;
   readonly backfill: Backfill;
+  readonly healing: ChunkHealing;
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
   readonly channel: PeerChannel;
@@ -138,6 +140,7 @@ export class Manager implements StandingNode {
     this.held = ledger.held;
     this.archive = ledger.archive;
     this.backfill = ledger.backfill;
+    this.healing = ledger.healing;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
     this.governance = new GovernanceDesk(this);

@@ -78,7 +78,17 @@ function peersOf({ administration, driver, log }: NodeContext): LabelledMetric[]
 }
 
 function metricsOf(node: NodeContext, connections: number): Metric[] {
-  const { log, driver, administration, feed, readBarriers, snapshots, held, leaderChanges } = node;
+  const {
+    log,
+    driver,
+    administration,
+    feed,
+    readBarriers,
+    snapshots,
+    held,
+    healing,
+    leaderChanges,
+  } = node;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -93,6 +103,8 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     counter('ledger_blocks_sealed_total', 'Blocks sealed here as leader', driver.blocksSealed),
     gauge('snapshot_height', 'Newest snapshot on the host', snapshots.newestHeight),
     gauge('backfill_missing_blocks', 'Earlier blocks the host lacks', held.missing),
+    counter('ledger_chunks_set_aside_total', 'Damaged chunks set aside', healing.setAside),
+    gauge('ledger_chunks_damaged', 'Damaged chunks that were kept', healing.kept.length),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
     gauge('application_connections', 'Client connections open', connections),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),

@@ -6,6 +6,7 @@ import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { Archive } from './archive.ts';
 import type { Backfill } from './backfill.ts';
 import type { BlockLog } from './block-log.ts';
+import type { ChunkHealing } from './chunk-healing.ts';
 import type { ControlLink } from './control-link.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
@@ -52,6 +53,8 @@ export interface NodeContext {
   readonly archive: Archive;
   /** Brings the blocks the host lacks. */
   readonly backfill: Backfill;
+  /** Has damaged chunks replaced. */
+  readonly healing: ChunkHealing;
   /** Takes snapshots and gives them to others. */
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;

@@ -23,6 +23,7 @@ export function statusOf(node: NodeContext, reason: string | undefined) {
       committedHeight: status.committed,
       snapshotHeight: node.snapshots.newestHeight,
       ...backfillOf(node),
+      ...damageOf(node),
     }),
   };
 }
@@ -30,6 +31,12 @@ export function statusOf(node: NodeContext, reason: string | undefined) {
 /** How much of the past this node's host lacks; nothing when it has all of it. */
 export function backfillOf({ held }: NodeContext): { backfill?: Backfilled } {
   return held.next ? { backfill: { missing: held.missing, from: held.next.from } } : {};
+}
+
+/** Damaged chunks of the ledger on this host that cannot be replaced for now, if any. */
+function damageOf({ healing }: NodeContext): { damaged?: NodeContext['healing']['kept'] } {
+  const { kept } = healing;
+  return kept.length > 0 ? { damaged: kept.slice(0, 8) } : {};
 }
 
 interface Backfilled {

@@ -43,7 +43,19 @@ export class ReceiptDesk {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
     const { height } = place;
-    const block = held.has(height) ? await stored.blockIfHeld(height) : undefined;
-    return block ? stored.prove(block, height, id.seqno) : archive.receipt(height, id.seqno);
+    if (!held.has(height)) return archive.receipt(height, id.seqno);
+    try {
+      return await stored.receipt(height, id.seqno);
+    } catch (error) {
+      if (!isUnheld(error)) throw error;
+      // Others may have what is moved elsewhere or damaged here; if not, this says why it is not here.
+      return archive.receipt(height, id.seqno).catch((unheld: unknown) => {
+        throw isUnheld(unheld) ? error : unheld;
+      });
+    }
   }
 }
+
+const isUnheld = (error: unknown): boolean =>
+  error instanceof ManagerError &&
+  (error.code === 'BLOCK_NOT_HELD' || error.code === 'LEDGER_CORRUPT');

@@ -34,21 +34,28 @@ const checkedBlocksPerTurn = 4;
 export class StoredBlocks {
   readonly #source: BlockSource;
   readonly #keys: StoredBlockKeys;
+  readonly #onDamage: (error: ManagerError) => ManagerError;
 
-  constructor(source: BlockSource, keys: StoredBlockKeys) {
+  /** @param onDamage told of damaged blocks of the host; answers what the reader is told */
+  constructor(
+    source: BlockSource,
+    keys: StoredBlockKeys,
+    onDamage: (error: ManagerError) => ManagerError = (error) => error,
+  ) {
     this.#source = source;
     this.#keys = keys;
+    this.#onDamage = onDamage;
   }
 
   /**
    * Blocks in order, as many as fit; at least the first.
    * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT, SESSION_KEY_MISSING,
-   *   BLOCK_NOT_HELD when a page of the history cannot be had
+   *   BLOCK_NOT_HELD when a page of the history cannot be had, or a block is damaged and fetched again
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
     const blocks = await this.unchecked(from, to, maxBytes);
     for (let at = 0; at < blocks.length; at++) {
-      await this.prove(blocks[at] as Uint8Array, from + at);
+      await this.#proveOwn(blocks[at] as Uint8Array, from + at);
       if (at % checkedBlocksPerTurn === checkedBlocksPerTurn - 1) await nextTurn();
     }
     return blocks;
@@ -59,23 +66,36 @@ export class StoredBlocks {
    * @throws ManagerError BLOCK_NOT_HELD, LEDGER_CORRUPT, HOST_FAULT
    */
   async unchecked(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
-    const blocks = await this.#source.read(from, to, maxBytes);
-    if (blocks.length > 0) return blocks;
-    throw corrupt(from, 'the host no longer has the block', 'MISSING');
+    try {
+      const blocks = await this.#source.read(from, to, maxBytes);
+      if (blocks.length > 0) return blocks;
+      throw corrupt(from, 'the host no longer has the block', 'MISSING');
+    } catch (error) {
+      throw this.#told(error);
+    }
   }
 
   /**
-   * The block at a height as the host has it, not checked; undefined when it was moved elsewhere.
-   * @throws ManagerError LEDGER_CORRUPT, HOST_FAULT
+   * The receipt of a transaction, from its block as the host has it.
+   * @throws ManagerError BLOCK_NOT_HELD when the block was moved elsewhere or is being fetched again;
+   *   LEDGER_CORRUPT, HOST_FAULT, SESSION_KEY_MISSING
    */
-  async blockIfHeld(height: number): Promise<Uint8Array | undefined> {
+  async receipt(height: number, seqno: Seqno): Promise<ReceiptJson> {
+    const [block] = await this.unchecked(height, height, 1);
+    return this.#proveOwn(block as Uint8Array, height, seqno);
+  }
+
+  async #proveOwn(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
     try {
-      const [block] = await this.unchecked(height, height, 1);
-      return block;
+      return await this.prove(block, height, seqno);
     } catch (error) {
-      if (error instanceof ManagerError && error.code === 'BLOCK_NOT_HELD') return undefined;
-      throw error;
+      throw this.#told(error);
     }
+  }
+
+  #told(error: unknown): unknown {
+    const isDamage = error instanceof ManagerError && error.code === 'LEDGER_CORRUPT';
+    return isDamage ? this.#onDamage(error) : error;
   }
 
   /**

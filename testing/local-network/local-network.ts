@@ -40,6 +40,8 @@ export interface LocalNetworkOptions {
   readonly genesisData?: SandboxOptions['genesisData'];
   /** How its hosts launch enclaves again (`restart` of their configuration); default theirs. */
   readonly restart?: { readonly maxDelayMs: number };
+  /** Size at which a chunk of their ledgers is complete, bytes; default theirs. */
+  readonly chunkBytes?: number;
   /** Puts a byte-recording proxy before every port; see {@link LocalNetwork.proxies}. */
   readonly record?: boolean;
   /** Prepares a node's data directory before anything is started. */
@@ -104,8 +106,7 @@ export class LocalNetwork {
       fresh: true,
       basePort: basePort(),
       policies: { ...quickElections, ...options.policies },
-      adjustConfig: (config) =>
-        adjust({ ...config, ...(options.restart && { restart: options.restart }) }, adjusted),
+      adjustConfig: (config) => adjust({ ...config, ...hostOptions(options) }, adjusted),
       ...(options.adapters && { adapters: options.adapters }),
       ...(options.genesisData && { genesisData: options.genesisData }),
       ...(links && { hostOf: links.hostOf, launcherOf: links.launcherOf }),
@@ -274,6 +275,11 @@ function basePort(): number {
   const slot = (process.pid * 7 + networksStarted++) % 250;
   return 20_000 + slot * portsPerNetwork;
 }
+
+const hostOptions = ({ restart, chunkBytes }: LocalNetworkOptions) => ({
+  ...(restart && { restart }),
+  ...(chunkBytes !== undefined && { ledger: { chunkBytes } }),
+});
 
 function adjust(
   config: NodeConfig,

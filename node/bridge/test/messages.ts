@@ -38,6 +38,8 @@ export const controlToHost: readonly ControlToHost[] = [
   { kind: 'snapshotDrop', height: 2 ** 40 },
   { kind: 'ledgerBase', request: 12, height: 10_000 },
   { kind: 'appendEarlier', height: 17, block: long },
+  { kind: 'chunkAt', request: 13, height: 17 },
+  { kind: 'setAside', request: 14, from: 17, to: 2 ** 40 },
 ];
 
 export const controlToEnclave: readonly ControlToEnclave[] = [
@@ -55,6 +57,7 @@ export const controlToEnclave: readonly ControlToEnclave[] = [
   { kind: 'genesisData', adapterId: 'ethereum', last: true, part: long },
   { kind: 'truncated', after: 7 },
   { kind: 'earlierSynced', height: 17 },
+  { kind: 'chunk', request: 13, from: 17, to: 2 ** 40 },
   { kind: 'hostFault', code: 'DISK_FULL', message: 'no space left' },
 ];
 

@@ -62,6 +62,9 @@ test('a height of 0 names no snapshot, base or earlier block', () => {
     { kind: 'snapshotChunk', request: 1, height: 0, index: 0, bytes: Buffer.alloc(1) },
     { kind: 'ledgerBase', request: 1, height: 0 },
     { kind: 'appendEarlier', height: 0, block: Buffer.alloc(1) },
+    { kind: 'chunkAt', request: 1, height: 0 },
+    { kind: 'setAside', request: 1, from: 0, to: 1 },
+    { kind: 'setAside', request: 1, from: 1, to: 0 },
   ] as const) {
     assert.throws(() => decodeControlToHost(frameOf(encodeControlToHost(message))), malformed);
   }

@@ -255,7 +255,7 @@ test('a committed chunk that lost its end is found out when it is read', async (
   await first.store.close();
   await truncate(join(directory, 'ledger_1-10.committed.chunk'), 600);
   const { store } = await openStore(directory);
-  await assert.rejects(readAll(store, 1, 15), { code: 'LEDGER_DAMAGED' });
+  await assert.rejects(readAll(store, 1, 15), { code: 'CHUNK_DAMAGED' });
   await store.close();
 });
 

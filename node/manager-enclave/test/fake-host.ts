@@ -51,6 +51,21 @@ export class FakeHost {
     return this.tamper ? this.tamper(blocks, from) : blocks;
   }
 
+  /** Chunks of this many blocks. */
+  chunkBlocks = 4;
+  /** Chunks that were set aside. */
+  readonly setAsides: { from: number; to: number }[] = [];
+
+  async chunkAt(height: number): Promise<{ from: number; to: number }> {
+    const from = height - ((height - 1) % this.chunkBlocks);
+    return { from, to: from + this.chunkBlocks - 1 };
+  }
+
+  async setAside({ from, to }: { from: number; to: number }): Promise<void> {
+    this.setAsides.push({ from, to });
+    for (let height = from; height <= to; height++) delete this.blocks[height - 1];
+  }
+
   async putRecord(name: string, bytes: Uint8Array): Promise<void> {
     this.records.set(name, bytes);
   }

@@ -57,8 +57,10 @@ test('what became of a transaction is told by its id', async () => {
   await world.settle();
 });
 
-test('no receipt is made from a block the host changed, swapped or lost', async () => {
-  const { first, placed } = await filled();
+test('no receipt is made from a block the host changed, swapped or lost: it is named', async () => {
+  const { world, first, placed } = await filled();
+  // Nobody else can be asked.
+  world.cut.add(first.id);
   const id = idOf(placed[2] as { view: number; seqno: number });
   const desk = new ReceiptDesk(first);
   const height = first.log.locate(id.seqno)?.height as number;
@@ -81,4 +83,12 @@ test('no receipt is made from a block the host changed, swapped or lost', async 
       },
     );
   }
+});
+
+test('while another node has the block, a damaged copy costs nobody a receipt', async () => {
+  const { first, placed } = await filled();
+  const id = idOf(placed[2] as { view: number; seqno: number });
+  first.host.tamper = ([block]) => [(block as Uint8Array).with(60, 1)];
+  const receipt = await new ReceiptDesk(first).receipt(id);
+  assert(verifyReceipt(receipt, first.network.certificate).ok);
 });

@@ -12,6 +12,7 @@ import { ArchiveDesk } from '../archive-desk.ts';
 import type { Backfill } from '../backfill.ts';
 import type { BlockLog } from '../block-log.ts';
 import { CatchUp } from '../catch-up.ts';
+import type { ChunkHealing } from '../chunk-healing.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
 import type { HeldBlocks } from '../held-blocks.ts';
 import type { HistoryPages } from '../history-pages.ts';
@@ -63,6 +64,7 @@ export class TestNode implements NodeContext {
   readonly held: HeldBlocks;
   readonly archive: Archive;
   readonly backfill: Backfill;
+  readonly healing: ChunkHealing;
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
   /** Heights of snapshots this node's state was replaced by. */
@@ -110,6 +112,7 @@ export class TestNode implements NodeContext {
     this.held = ledger.held;
     this.archive = ledger.archive;
     this.backfill = ledger.backfill;
+    this.healing = ledger.healing;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
     this.feed.add(this.worker.asLink());

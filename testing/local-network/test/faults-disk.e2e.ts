@@ -5,23 +5,28 @@ import {
   fstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LedgerStore } from '@concordat/host';
+import { decodeHeader, parseChunkName } from '@concordat/ledger';
+import { verifyReceipt } from '@concordat/sdk';
 import {
   FaultRun,
   InjectedFault,
-  type LocalNetwork,
+  LocalNetwork,
   type LocalNode,
   LoopDisk,
   replaceNode,
+  waitUntil,
 } from '../index.ts';
 
 /** Three nodes, each with a small disk of its own; the same load goes on through every fault. */
@@ -193,6 +198,102 @@ test('blocks a host was told to keep but never synced are durable once a ledger 
     assert.equal(after.lastHeight, 2);
   } finally {
     disk.close();
+  }
+});
+
+/** Where a transaction's block lies in a node's committed chunks. */
+interface Place {
+  readonly path: string;
+  readonly last: number;
+  /** In the file, of the middle of the block. */
+  readonly middle: number;
+}
+
+function placeOf(node: LocalNode, seqno: number): Place | undefined {
+  for (const path of node.chunkFiles) {
+    const last = parseChunkName(basename(path))?.lastHeight;
+    if (last === undefined) continue;
+    const file = readFileSync(path);
+    for (let at = 16; at < file.length; ) {
+      const length = file.readUInt32BE(at);
+      const { firstSeqno, count } = decodeHeader(file.subarray(at + 4, at + 4 + length));
+      const middle = at + 4 + Math.floor(length / 2);
+      if (firstSeqno <= seqno && seqno < firstSeqno + count) return { path, last, middle };
+      at += 4 + length;
+    }
+  }
+  return undefined;
+}
+
+test('an old chunk that is flipped or cut under a running node is whole again, and nobody notices', async (t) => {
+  const small = await LocalNetwork.start({
+    policies: { snapshotBlocks: 20 },
+    chunkBytes: 16 * 1024,
+  });
+  try {
+    const leader = await small.leader();
+    const [follower] = (await small.followers()) as [LocalNode];
+    const client = await small.keyvalue(leader);
+    const ids: string[] = [];
+    for (let n = 0; n < 100; n++) {
+      ids.push((await client.promises.put(`old ${n}`, Buffer.alloc(1_000, n))) as string);
+    }
+    client.close();
+    await small.level();
+    const launched = small.nodes.map((node) => node.log('enclave.launched').length);
+    // Each in a chunk of its own: one that was healed rests for a while.
+    const cases = [
+      [follower, 10, 'flipped'],
+      [follower, 32, 'cut'],
+      [leader, 10, 'flipped'],
+      [leader, 32, 'cut'],
+    ] as const;
+    for (const [node, at, how] of cases) {
+      const id = ids[at] as string;
+      const place = await waitUntil(
+        () => {
+          const found = placeOf(node, Number(id.split('.')[1]));
+          const { snapshotHeight = 0 } = (node.status ?? {}) as { snapshotHeight?: number };
+          return found && found.last <= snapshotHeight ? found : undefined;
+        },
+        { what: `an old chunk with ${id} on ${node.name}` },
+      );
+      const whole = readFileSync(place.path);
+      const changed = Buffer.from(whole);
+      changed[place.middle]! ^= 4;
+      if (how === 'flipped') writeFileSync(place.path, changed);
+      else truncateSync(place.path, Math.floor(whole.length / 2));
+      const afterMs = Date.now();
+      const admin = await small.admin(node);
+      const retries: string[] = [];
+      const receipt = await waitUntil(
+        () =>
+          admin.receipt(id).catch((error: { code: string }) => {
+            retries.push(error.code);
+            return undefined;
+          }),
+        { what: `the receipt of ${id} from ${node.name}, ${how}` },
+      ).finally(() => admin.close());
+      const verdict = verifyReceipt(receipt, small.certificate);
+      assert.equal(verdict.ok && verdict.transactionId, id);
+      assert(retries.length <= 1, `${retries}`);
+      const { from, to } = await node.logged('healing.set-aside', { afterMs });
+      await node.logged('backfill.completed', { afterMs });
+      await waitUntil(
+        () => node.chunkFiles.includes(place.path) && readFileSync(place.path).equals(whole),
+        { what: 'the whole file' },
+      );
+      t.diagnostic(`${node.name}: ${from}-${to} ${how}, ${retries.length} retries`);
+    }
+    const launches = small.nodes.map((node) => node.log('enclave.launched').length);
+    assert.deepEqual(launches, launched, 'nothing was launched anew');
+    for (const node of small.nodes) {
+      assert.deepEqual(node.log('host.fault'), []);
+      assert.equal(node.status?.phase, 'running');
+      assert.equal((await small.verify(node.ledgerDirectory)).ok, true);
+    }
+  } finally {
+    await small.end();
   }
 });
 

@@ -323,7 +323,8 @@ export class World {
     }
     if (code === 'NETWORK_LIVE' && event === 'manager.failed') machine.isIntact = false;
     const fails = event === 'manager.failed' || event === 'enclaves.launch-failed';
-    const isAlarm = damageCodes.has(code) && (fails || event === 'ledger.damaged');
+    const tells = event === 'ledger.damaged' || event === 'healing.started';
+    const isAlarm = damageCodes.has(code) && (fails || tells);
     if (isAlarm) {
       this.alarms.set(code, (this.alarms.get(code) ?? 0) + 1);
       if (!machine.suspect && !machine.isSpoiled) {
