@@ -28,6 +28,8 @@ const passingCodes: ReadonlySet<string> = new Set([
   'PEER_TIMEOUT',
   'REPLAY',
   'NOT_DECIDED',
+  // The node that was asked is being removed itself: another one is asked.
+  'NODE_NOT_ADMITTED',
 ]);
 
 /** The members' people: they propose, vote, and admit nodes. */
