@@ -62,6 +62,7 @@ export {
   type SharedKey,
   sharedKeys,
 } from './key-due.ts';
+export { type KeyGrant, keyGrants, recordKeyGrant } from './key-grants.ts';
 export {
   type Candidate,
   candidateHolders,

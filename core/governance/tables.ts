@@ -3,6 +3,7 @@ import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type { KeyGrant } from './key-grants.ts';
 import type {
   CeremonyEvent,
   CeremonyRow,
@@ -75,6 +76,8 @@ export const tables = {
   keys: rows<KeyRow>('keys.keys'),
   /** {@link textKey} of the auditor's name */
   auditGrants: rows<AuditGrant>('keys.grants'),
+  /** sequence of 16 digits, from 1 */
+  keyGrants: rows<KeyGrant>('key-grants'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */
