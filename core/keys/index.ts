@@ -80,6 +80,12 @@ export {
   wrapSessionKey,
 } from './session-key-wrap.ts';
 export { type SessionKey, SessionKeyring, type SessionKeySource } from './session-keyring.ts';
+export {
+  auditorRequester,
+  nodeRequester,
+  offlineRequester,
+  recoveryRequester,
+} from './share-requester.ts';
 export { finishSteps, type Steps } from './steps.ts';
 export {
   type CombinationKey,
