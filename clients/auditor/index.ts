@@ -5,6 +5,13 @@ export {
   type LedgerAudit,
 } from './audit-ledger.ts';
 export type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
+export {
+  decodeEpochKeys,
+  type EpochKeys,
+  encodeEpochKeys,
+  maxEpochKeys,
+  maxEpochKeysLength,
+} from './epoch-keys.ts';
 export { AuditorError, type AuditorErrorCode } from './errors.ts';
 export {
   type AuditClass,
