@@ -10,6 +10,7 @@ import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts
 import { admittedNodeProperties, isSignedByOwner, readAdmittedNode } from './node-entry.ts';
 import { isPolicyName, readPolicy } from './policies.ts';
 import type { ProposedAction } from './proposal.ts';
+import { openNetwork, requireRestored } from './recovery.ts';
 import { forgetSigner } from './replay.ts';
 import { deleteRow, type Rows, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import {
@@ -27,7 +28,12 @@ export type GovernanceEffect =
   | { readonly kind: 'tee-added' | 'tee-removed'; readonly platform: string }
   | { readonly kind: 'voting-policy-changed'; readonly policy: string }
   | { readonly kind: 'policy-changed'; readonly policy: string }
-  | { readonly kind: 'audit-granted' | 'audit-revoked'; readonly auditor: string };
+  | {
+      readonly kind: 'audit-granted' | 'audit-revoked' | 'shares-given';
+      readonly auditor: string;
+    }
+  | { readonly kind: 'network-opened' | 'epoch-asked' }
+  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId };
 
 /** Reads the arguments, then makes the change. */
 type Action = (args: Field) => (set: TransactionSet) => readonly GovernanceEffect[];
@@ -173,6 +179,10 @@ const actions: Readonly<Record<ActionName, Action>> = {
       return [{ kind: 'audit-revoked', auditor }];
     };
   },
+  open_network: (args) => {
+    args.only([]);
+    return openNetwork;
+  },
 };
 
 function readPolicyName(field: Field) {
@@ -232,6 +242,7 @@ function removeActor(set: TransactionSet, actorId: ActorId): GovernanceEffect[] 
 
 function admitNode(set: TransactionSet, node: NodeEntry): GovernanceEffect[] {
   const { nodeId, actorId } = node;
+  requireRestored(set);
   const owner = readRow(set, tables.actors, actorId);
   if (!owner) throw new GovernanceError('ACTOR_NOT_FOUND', 'no such actor', { actorId });
   if (readRow(set, tables.nodes, nodeId)) {

@@ -25,6 +25,18 @@ export {
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export {
+  beginsEpoch,
+  currentEpoch,
+  type EpochBegun,
+  type EpochKeyRow,
+  type EpochReason,
+  epochKeyRow,
+  epochKeyRows,
+  epochTables,
+  newestEpoch,
+  recordEpoch,
+} from './epoch-rows.ts';
 export { GovernanceError, type GovernanceErrorCode, governanceErrorCodes } from './errors.ts';
 export {
   type ConstitutionPart,
@@ -33,6 +45,7 @@ export {
   getProposal,
   listProposals,
 } from './events.ts';
+export { type FoundingHolder, type FoundingShare, foundSharedKey } from './founding-ceremony.ts';
 export {
   currentSharedKey,
   isOvertaken,
@@ -62,7 +75,7 @@ export {
   type SharedKey,
   sharedKeys,
 } from './key-due.ts';
-export { type KeyGrant, keyGrants, recordKeyGrant } from './key-grants.ts';
+export { isNodeGranted, type KeyGrant, keyGrants, recordKeyGrant } from './key-grants.ts';
 export {
   type Candidate,
   candidateHolders,
@@ -82,7 +95,9 @@ export {
 } from './key-rows.ts';
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
+  buildGiving,
   buildProposal,
+  buildRecoveryConsent,
   buildVote,
   buildWithdrawal,
   decodeMessage,
@@ -118,7 +133,18 @@ export type {
   Vote,
 } from './proposal.ts';
 export { quorumSizesUnder } from './quorum-policies.ts';
+export {
+  isOpen,
+  markRestored,
+  recoveredFrom,
+  recoveryConsentOf,
+  recoveryStage,
+  successorConstitution,
+  writeRecoveredFrom,
+} from './recovery.ts';
+export type { FormerNetwork, RecoveryConsent, RecoveryStage } from './recovery-rows.ts';
 export { maxMessageAgeSeconds, maxMessageLeadSeconds, recentMessages } from './replay.ts';
+export { readGiving } from './share-giving.ts';
 export {
   type GenesisFacts,
   hasGenesis,

@@ -1,5 +1,6 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
-import { readRows, tables, writeRow } from './tables.ts';
+import type { Epoch, NodeId } from '@concordat/std';
+import { decodeRow, readRows, tables, writeRow } from './tables.ts';
 
 /**
  * Who may have the session keys of which epochs, or was given decryption shares for them: every
@@ -35,4 +36,20 @@ export function recordKeyGrant(set: TransactionSet, grant: KeyGrant): void {
 /** Every grant, in the order they were made. */
 export function* keyGrants(view: ReadView): Generator<KeyGrant> {
   for (const [, grant] of readRows(view, tables.keyGrants)) yield grant;
+}
+
+/**
+ * Whether a grant covers this epoch for this node. Grants are never taken back: whether the node is
+ * still one of the list is to be asked beside it. Newest first, because what is asked for mostly is
+ * the newest epoch, or by a node that joined last.
+ */
+export function isNodeGranted(view: ReadView, nodeId: NodeId, epoch: Epoch): boolean {
+  for (const [, bytes] of view.table(tables.keyGrants.table).range({ reverse: true })) {
+    // A row of many nodes costs more to parse than to search.
+    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(nodeId)) continue;
+    const { epochs, reason, to } = decodeRow(tables.keyGrants, bytes);
+    if (reason !== 'begun' && reason !== 'joined') continue;
+    if (epochs[0] <= epoch && epoch <= epochs[1] && to.includes(nodeId)) return true;
+  }
+  return false;
 }
