@@ -225,16 +225,27 @@ test('keyThreshold above the number of members is refused, at genesis and whenev
   assert.equal(readConstitution(network.set).policies.keyThreshold, 2);
 });
 
-test('while too few members have nodes, nothing is opened and it is said how many are needed', () => {
-  const network = new SharedKeyNetwork(founders, { policies: { keyThreshold: 2 } });
-  network.bringUp('ada', founders);
-  assert.deepEqual(keyNeeds(network.set), { waiting: { holders: 1, needed: 2 }, outOfReach: [] });
-  const refusal = network.refuses('KEY_CEREMONY_NOT_DUE', () =>
+test('while fewer have nodes than the policy asks for, all of them hold the key together', () => {
+  const network = new SharedKeyNetwork(founders, { policies: { keyThreshold: 3 } });
+  const keys = ['fresh 1: first', 'fresh 2: threshold-raised', 'fresh 3: threshold-raised'];
+  for (const [at, name] of founders.entries()) {
+    network.bringUp(name, founders);
+    const { short } = keyNeeds(network.set);
+    assert.deepEqual(short, at < 2 ? { holders: at + 1, asked: 3 } : undefined);
+    const [first] = settle(network);
+    assert.equal(first, keys[at]);
+    const present = founders.slice(0, at + 1);
+    assert.ok(canRead(network, newest(network), present));
+    assert.ok(!canRead(network, newest(network), present.slice(1)));
+  }
+});
+
+test('nothing is opened before anybody has a holder key', () => {
+  const network = new SharedKeyNetwork(founders);
+  assert.deepEqual(keyNeeds(network.set), { outOfReach: [] });
+  network.refuses('KEY_CEREMONY_NOT_DUE', () =>
     openCeremony(network.set, { seqno: network.next() }),
   );
-  assert.deepEqual(refusal.details, { holders: 1, needed: 2 });
-  network.bringUp('bob', founders);
-  assert.deepEqual(settle(network), ['fresh 1: first']);
 });
 
 test('a dealer that cheats is convicted on the ledger, and the key is made without it', () => {
