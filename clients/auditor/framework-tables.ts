@@ -15,6 +15,9 @@ export const tableNames = {
   epoch: 'public:concordat.epoch',
   sessionKeys: 'public:concordat.session-keys',
   evidence: 'public:concordat.evidence',
+  recoveredFrom: 'public:concordat.recovered-from',
+  recovery: 'public:concordat.recovery',
+  recoveryConsents: 'public:concordat.recovery-consents',
 } as const;
 
 /** Declarations of the tables that the framework keeps beside those of governance. */

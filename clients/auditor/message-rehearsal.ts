@@ -4,6 +4,7 @@ import {
   GovernanceError,
   type GovernanceMessage,
   type Proposal,
+  type RecoveryConsent,
   submitMessage,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
@@ -55,9 +56,17 @@ export const isoOf = (ms: number): string =>
 const startsEpoch = ({ kind }: GovernanceEffect): boolean =>
   kind === 'actor-added' || kind === 'actor-removed' || kind === 'node-removed';
 
+/** When a member's consent to a recovery was executed, as its record has it. */
+function consentedAt(signer: string, recorded: RecordedWrites): number | undefined {
+  const row = recorded.get(tableNames.recoveryConsents, signer);
+  const consent = row && (JSON.parse(fromUtf8(row)) as RecoveryConsent);
+  return Number.isSafeInteger(consent?.atSeconds) ? consent?.atSeconds : undefined;
+}
+
 /** When a message was executed, as the record of its proposal has it. */
 function executedAt(message: GovernanceMessage, recorded: RecordedWrites): number | undefined {
   const { type, signer, messageId } = message;
+  if (type === 'recovery-consent') return consentedAt(signer, recorded);
   const id = type === 'proposal' ? messageId : message.proposalId;
   const row = recorded.get(tableNames.proposals, id);
   const proposal = row && (JSON.parse(fromUtf8(row)) as Proposal);

@@ -12,6 +12,7 @@ import type {
   SharingRow,
 } from './key-rows.ts';
 import type { Proposal } from './proposal.ts';
+import type { FormerNetwork, RecoveryConsent, RecoveryStage } from './recovery-rows.ts';
 import type { VotingPolicy } from './voting-policy.ts';
 
 /** What never changes about a network; key `info` of its table. */
@@ -76,6 +77,12 @@ export const tables = {
   keys: rows<KeyRow>('keys.keys'),
   /** {@link textKey} of the auditor's name */
   auditGrants: rows<AuditGrant>('keys.grants'),
+  /** `network`; only in a recovered network */
+  recoveredFrom: rows<FormerNetwork>('recovered-from'),
+  /** `stage`; only in a recovered network */
+  recovery: rows<RecoveryStage>('recovery'),
+  /** actor id */
+  recoveryConsents: rows<RecoveryConsent>('recovery-consents'),
   /** sequence of 16 digits, from 1 */
   keyGrants: rows<KeyGrant>('key-grants'),
 } as const;

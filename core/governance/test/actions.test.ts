@@ -7,12 +7,16 @@ import {
   actionNames,
   auditGrantOf,
   governanceErrorCodes,
+  markRestored,
   maxActions,
+  recoveryStage,
+  writeRecoveredFrom,
 } from '@concordat/governance';
 import { toHex } from '@concordat/std';
 import {
   action,
   actorArgs,
+  formerNetwork,
   machine,
   measurement,
   Network,
@@ -38,6 +42,7 @@ test('every refusal code is met by a test of this room', () => {
     'paper',
     'quorum-policies',
     'voting',
+    'recovery',
   ];
   const sources = files.map((name) => {
     return readFileSync(new URL(`./${name}.test.ts`, import.meta.url), 'utf8');
@@ -67,6 +72,7 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   remove_policy: { name: 'maxBatchDelayMs' },
   grant_audit: { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs: [2, 3] },
   revoke_audit: { auditor: 'Old auditor' },
+  open_network: {},
 };
 
 function prepared(): Network {
@@ -77,14 +83,21 @@ function prepared(): Network {
   for (const number of [1, 2]) network.trust(['ada', 'bob'], machine(organisation('ada'), number));
   const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
   network.pass(['ada'], action('grant_audit', old));
+  writeRecoveredFrom(network.set, formerNetwork);
+  markRestored(network.set, { formerBlocks: 3, transactions: 5 });
   return network;
 }
 
 /** The constitution, and what auditors may read. */
 const lawOf = ({ constitution, set }: Network): string =>
-  JSON.stringify([constitution, auditGrantOf(set, 'Audit Ltd'), auditGrantOf(set, 'Old auditor')]);
+  JSON.stringify([
+    constitution,
+    auditGrantOf(set, 'Audit Ltd'),
+    auditGrantOf(set, 'Old auditor'),
+    recoveryStage(set),
+  ]);
 
-test('every action in its valid form is accepted and changes the constitution or a grant', () => {
+test('every action in its valid form is accepted and changes the constitution, a grant or a recovery', () => {
   for (const name of actionNames) {
     const network = prepared();
     const before = lawOf(network);
