@@ -41,7 +41,13 @@ export {
   writeSetDigestOf,
 } from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
-export { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+export {
+  keyOfBlock,
+  nonceDomains,
+  type SessionKey,
+  sealingKeyOf,
+  sealingNonce,
+} from './session-key.ts';
 export {
   type ChunkPlace,
   chunkPlace,
@@ -65,4 +71,10 @@ export {
   sealedChunkExtraBytes,
 } from './snapshot-seal.ts';
 export { pageBlocks } from './tree-pages.ts';
-export { type ChainRequest, type VerifiedBlock, verifyChain } from './verify-chain.ts';
+export {
+  type ChainEnd,
+  ChainPlace,
+  type ChainRequest,
+  type VerifiedBlock,
+  verifyChain,
+} from './verify-chain.ts';
