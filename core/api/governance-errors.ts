@@ -158,6 +158,11 @@ export const governanceErrors = {
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
   },
+  KEY_EXPORTED: {
+    status: 409,
+    meaning: 'The member was given copies of all the shares it holds before.',
+    remedy: 'Use those; if one is lost, ask with --again: everybody sees that there are two.',
+  },
   NO_KEY_CEREMONY: {
     status: 409,
     meaning: 'No key ceremony is open, or who takes part in it has changed since.',

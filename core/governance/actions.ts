@@ -33,7 +33,13 @@ export type GovernanceEffect =
       readonly auditor: string;
     }
   | { readonly kind: 'network-opened' | 'epoch-asked' }
-  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId };
+  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId }
+  | {
+      readonly kind: 'key-exported';
+      readonly actorId: ActorId;
+      /** Numbers of the keys, newest first. */
+      readonly keys: readonly number[];
+    };
 
 /** Reads the arguments, then makes the change. */
 type Action = (args: Field) => (set: TransactionSet) => readonly GovernanceEffect[];

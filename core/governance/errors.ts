@@ -47,6 +47,7 @@ export const governanceErrorCodes = [
   'AUDITOR_NOT_FOUND',
   'AUDIT_NOT_GRANTED',
   'NOT_A_HOLDER',
+  'KEY_EXPORTED',
   'NO_KEY_CEREMONY',
   'KEY_CEREMONY_OPEN',
   'KEY_CEREMONY_NOT_DUE',

@@ -75,6 +75,13 @@ export {
   type SharedKey,
   sharedKeys,
 } from './key-due.ts';
+export {
+  type KeyExport,
+  type KeyExportRequest,
+  keyExports,
+  keyExportsOf,
+  readKeyExportRequest,
+} from './key-exports.ts';
 export { isNodeGranted, type KeyGrant, keyGrants, recordKeyGrant } from './key-grants.ts';
 export {
   type Candidate,
@@ -93,9 +100,15 @@ export {
   type SharingRow,
   thresholdKeyOf,
 } from './key-rows.ts';
+export {
+  type RecordedSharing,
+  recordedSharing,
+  recordedSharings,
+} from './key-sharings.ts';
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
   buildGiving,
+  buildKeyExport,
   buildProposal,
   buildRecoveryConsent,
   buildVote,

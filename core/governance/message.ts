@@ -20,13 +20,20 @@ import {
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { GovernanceError } from './errors.ts';
+import type { KeyExportRequest } from './key-exports.ts';
 import type { ProposedAction } from './proposal.ts';
 
 /** Largest governance message, bytes. */
 export const maxMessageBytes = 262_144;
 
 /** What a message does. */
-export type MessageType = 'proposal' | 'vote' | 'withdrawal' | 'giving' | 'recovery-consent';
+export type MessageType =
+  | 'proposal'
+  | 'vote'
+  | 'withdrawal'
+  | 'giving'
+  | 'key-export'
+  | 'recovery-consent';
 
 /** Labels of the protected headers beside `alg` and `kid`. */
 const labels = {
@@ -72,6 +79,14 @@ export const buildGiving = (
 ): Uint8Array => {
   const { auditor, encryptionKey, epochs } = options.giving;
   return build('giving', options, { auditor, encryptionKey, epochs });
+};
+
+/** A member's order to its own node to give it recovery copies of its shares, as COSE_Sign1 bytes. */
+export const buildKeyExport = (
+  options: MessageOptions & { readonly request: KeyExportRequest },
+): Uint8Array => {
+  const { publicKey, again } = options.request;
+  return build('key-export', options, { publicKey, again });
 };
 
 /** A member's consent to a recovery, with the digest of the shares it gives, as COSE_Sign1 bytes. */
@@ -186,6 +201,7 @@ const messageTypes: readonly string[] = [
   'vote',
   'withdrawal',
   'giving',
+  'key-export',
   'recovery-consent',
 ];
 const isMessageType = (type: unknown): type is MessageType => messageTypes.includes(type as string);

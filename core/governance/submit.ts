@@ -6,6 +6,7 @@ import { actorPublicKey } from './actor.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
+import { recordKeyExport } from './key-exports.ts';
 import { decodeMessage, type GovernanceMessage } from './message.ts';
 import { judgeProposal, type Proposal, type ProposalState, type Requirement } from './proposal.ts';
 import { recordConsent } from './recovery.ts';
@@ -121,6 +122,12 @@ function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Su
         proposalId: message.messageId,
         state: 'accepted',
         effects: recordConsent(set, message, turn.nowSeconds),
+      };
+    case 'key-export':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordKeyExport(set, message, turn.nowSeconds),
       };
   }
 }

@@ -3,6 +3,7 @@ import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
 import type {
   CeremonyEvent,
@@ -85,6 +86,8 @@ export const tables = {
   recoveryConsents: rows<RecoveryConsent>('recovery-consents'),
   /** sequence of 16 digits, from 1 */
   keyGrants: rows<KeyGrant>('key-grants'),
+  /** {@link sequenceKey} of the sharing's ceremony, `:`, actor id */
+  keyExports: rows<KeyExport>('key-exports'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */
