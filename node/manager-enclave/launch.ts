@@ -9,6 +9,7 @@ import { createNodeIdentity, restoreNodeIdentity, type SealedIdentity } from './
 import type { ConnectToHost } from './ports.ts';
 import { RecordKeeper, type RejoinRecord } from './record-keeper.ts';
 import { SealedRecords } from './sealed-records.ts';
+import { ShareVault } from './share-vault.ts';
 import { startGenesis } from './start-genesis.ts';
 import { startJoin } from './start-join.ts';
 import { startResume } from './start-resume.ts';
@@ -115,7 +116,10 @@ export class Launch {
     if (!equalBytes(verdict.reportData, reportData)) {
       throw new ManagerError('EVIDENCE_INVALID', 'the host gave evidence of something else');
     }
-    return new Manager({ control, records, start, identity, verdict, ...this.#options });
+    const vault = await ShareVault.open(records, (why) => {
+      control.log('key.shares-unreadable', { level: 'warn', why });
+    });
+    return new Manager({ control, records, vault, start, identity, verdict, ...this.#options });
   }
 
   #giveUp(error: unknown): void {

@@ -35,6 +35,7 @@ import type { RefusalCounts } from './refusal-counts.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import { SessionKeys } from './session-keys.ts';
+import type { ShareVault } from './share-vault.ts';
 import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
@@ -53,6 +54,7 @@ const handOverMs = 1_000;
 export interface ManagerParts {
   readonly control: ControlLink;
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
   readonly verdict: Verdict;
@@ -69,6 +71,7 @@ export interface ManagerParts {
 export class Manager implements StandingNode {
   readonly control: ControlLink;
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
   readonly keeper: RecordKeeper;
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
@@ -112,6 +115,7 @@ export class Manager implements StandingNode {
     const { control, identity } = parts;
     this.control = control;
     this.records = parts.records;
+    this.vault = parts.vault;
     this.keeper = new RecordKeeper(parts.records);
     this.start = parts.start;
     this.identity = identity;
@@ -226,6 +230,7 @@ export class Manager implements StandingNode {
   belongTo(network: NetworkIdentity, nodeCertificate: string): void {
     this.#network = network;
     this.sessionKeys.networkId = network.id;
+    if (network.id !== unknownNetwork) this.vault.belongTo(network.id);
     this.#certificate = nodeCertificate;
     if (nodeCertificate) this.channel.credentials = this.credentials;
   }
@@ -358,5 +363,6 @@ export class Manager implements StandingNode {
     }
     this.workers.stop();
     this.sessionKeys.forgetAll();
+    this.vault.erase();
   }
 }

@@ -17,6 +17,7 @@ import type { ReadBarriers } from './read-barriers.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
+import type { ShareVault } from './share-vault.ts';
 import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { WorkerFeed } from './worker-feed.ts';
@@ -41,6 +42,8 @@ export interface NodeContext {
   readonly feed: WorkerFeed;
   readonly states: WorkerStates;
   readonly sessionKeys: SessionKeys;
+  /** This actor's shares of the keys that session keys are encrypted to. */
+  readonly vault: ShareVault;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   /** Pages of the history that are not in memory. */

@@ -43,7 +43,8 @@ export class ShareVault implements ShareSource {
   readonly #shares = new Map<string, SharePlace & HeldShare>();
   #lastWrite: Promise<void> = Promise.resolve();
 
-  private constructor(records: Pick<SealedRecords, 'put'>) {
+  /** An empty one. */
+  constructor(records: Pick<SealedRecords, 'put'>) {
     this.#records = records;
   }
 

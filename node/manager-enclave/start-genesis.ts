@@ -35,7 +35,12 @@ export async function startGenesis(manager: Manager): Promise<void> {
     constitution.policies,
   );
   await leads(manager);
-  await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys, evidence));
+  // First: the first block must not outlive the only share that reads it.
+  await manager.vault.keepHolder(genesis.holderKey);
+  const { result } = await manager.queue.administer((set) =>
+    genesis.write(set, manager.sessionKeys, evidence),
+  );
+  await manager.vault.keepShare(result, result);
   workers.configure(constitution);
   await makeInitialState(manager);
   // Last: a network whose initial state is incomplete must not be taken for one to resume.

@@ -31,6 +31,7 @@ import { ReadIndex } from '../read-index.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
 import { SealedRecords } from '../sealed-records.ts';
 import { SessionKeys } from '../session-keys.ts';
+import { ShareVault } from '../share-vault.ts';
 import type { SnapshotDesk } from '../snapshot-desk.ts';
 import type { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
@@ -191,6 +192,7 @@ export class TestNode implements NodeContext {
   readonly proofs: ('proven' | number)[] = [];
   readonly archiveDesk = new ArchiveDesk(this);
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
   readonly announced: Announcement[] = [];
   readonly refusedPeers: string[] = [];
   readonly refusedMessages: string[] = [];
@@ -219,6 +221,7 @@ export class TestNode implements NodeContext {
     const { nodeId, encryption } = this.identity;
     this.sessionKeys = new SessionKeys(nodeId, encryption);
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
+    this.vault = new ShareVault(this.records);
     const ledger = createLedgerParts(this, {
       nodeKey: (node) => this.nodeKey(node),
       onProven: () => this.proofs.push('proven'),
@@ -288,6 +291,7 @@ export class TestNode implements NodeContext {
 
   belongTo(network: NetworkIdentity): void {
     this.network = network;
+    this.vault.belongTo(network.id);
     this.sessionKeys.networkId = network.id;
   }
 
