@@ -25,6 +25,7 @@ export {
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export { epochDue, sessionKeyTtlMs } from './epoch-due.ts';
 export {
   beginsEpoch,
   currentEpoch,
@@ -64,6 +65,7 @@ export {
   type CeremonyTurn,
   recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   resumeCeremony,
 } from './key-ceremony-record.ts';

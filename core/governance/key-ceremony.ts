@@ -62,7 +62,8 @@ export function openCeremony(set: TransactionSet, at: { readonly seqno: Seqno })
   const terms = termsOf(due, { networkId: networkInfo(set).networkId, ...at, last });
   const name = 'keyCeremonyTransactions';
   const window = (readRow(set, tables.policies, name) ?? defaultPolicy(name)) as number;
-  const checkBy = at.seqno + 2 * window;
+  const dealBy = at.seqno + window;
+  const checkBy = dealBy + window;
   const row: CeremonyRow = {
     number: (before?.number ?? 0) + 1,
     purpose: due.purpose,
@@ -71,9 +72,9 @@ export function openCeremony(set: TransactionSet, at: { readonly seqno: Seqno })
     ...(due.reshared && { from: due.reshared.key.sharing }),
     attempt: (last?.attempt ?? 0) + 1,
     terms: termsToJson(terms),
-    dealBy: at.seqno + window,
+    dealBy,
     checkBy,
-    progress: { dealt: [], atFault: [], confirmed: [], checkBy },
+    progress: { dealt: [], atFault: [], confirmed: [], dealBy, checkBy },
     unjust: [],
     events: 0,
     state: 'open',

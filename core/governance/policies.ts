@@ -33,6 +33,8 @@ export interface Policies {
   readonly keyThreshold: KeyThresholdPolicy;
   /** Transactions each phase of a key ceremony waits for the slow: 10-1,000,000,000, default 100,000. */
   readonly keyCeremonyTransactions: number;
+  /** The leader ends a phase of a key ceremony that waits for the silent after so many seconds: 10. */
+  readonly keyCeremonyDuration: number;
   /** The leader begins another epoch after so many seconds: default 86,400 (a day); 0 = never. */
   readonly epochDuration: number;
   /** The leader begins another epoch after so many blocks: default 0 = never, else at least 10. */
@@ -104,6 +106,7 @@ const policyTable: PolicyTable = {
   distributionFanOut: { initial: 3, read: whole(2, 16) },
   keyThreshold: { initial: 'majority', read: keyThreshold },
   keyCeremonyTransactions: { initial: 100_000, read: whole(10, 1_000_000_000) },
+  keyCeremonyDuration: { initial: 10, read: whole(1, 86_400) },
   epochDuration: { initial: 86_400, read: whole(0, 1_000_000_000) },
   epochBlocks: { initial: 0, read: readEpochBlocks },
   sessionKeyTtl: { initial: 3_600, read: whole(0, 1_000_000_000) },

@@ -41,6 +41,10 @@ test('defaults are filled in and the result parses to itself', () => {
     distributionFanOut: 3,
     keyThreshold: 'majority',
     keyCeremonyTransactions: 100_000,
+    keyCeremonyDuration: 10,
+    epochDuration: 86_400,
+    epochBlocks: 0,
+    sessionKeyTtl: 3_600,
   });
   assert.deepEqual(constitution.keyHolders, []);
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);

@@ -13,6 +13,7 @@ import {
   readConstitution,
   recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   rerunCeremony,
   resumeCeremony,
@@ -238,6 +239,38 @@ test('while fewer have nodes than the policy asks for, all of them hold the key 
     assert.ok(canRead(network, newest(network), present));
     assert.ok(!canRead(network, newest(network), present.slice(1)));
   }
+});
+
+test('the leader ends phases that wait for the silent, on the record, and the key is made without them', () => {
+  const network = networkOf();
+  network.open();
+  network.deal([3]);
+  const end = () => network.transact((seqno) => recordDeadline(network.set, { seqno }));
+  assert.equal(end(), 'checking');
+  assert.throws(() => network.deal([1, 2]), { code: 'CEREMONY_PHASE' });
+  for (const index of [1, 2]) assert.equal(network.check(index), 'confirmed');
+  network.refuses('KEY_CEREMONY_OPEN', () => network.close());
+  assert.equal(end(), 'done');
+  assert.throws(() => end(), { code: 'CEREMONY_PHASE' });
+  assert.equal(network.close().state, 'done');
+  assert.ok(rerunCeremony(network.replayed().head(), 1));
+  assert.ok(canRead(network, newest(network), ['ada', 'bob']));
+});
+
+test('a phase that is ended before enough dealt or confirmed ends the ceremony without a key', () => {
+  const network = networkOf();
+  const end = () => network.transact((seqno) => recordDeadline(network.set, { seqno }));
+  network.open();
+  network.deal([2, 3]);
+  assert.equal(end(), 'failed');
+  assert.equal(network.close().state, 'failed');
+  network.open();
+  network.deal();
+  network.check(1);
+  assert.equal(end(), 'failed');
+  assert.equal(network.close().state, 'failed');
+  for (const number of [1, 2]) assert.equal(rerunCeremony(network.set, number), undefined);
+  assert.throws(() => end(), { code: 'NO_KEY_CEREMONY' });
 });
 
 test('nothing is opened before anybody has a holder key', () => {
