@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type PlatformVerifier, virtualVerifier } from '@concordat/attestation';
-import { certificateFingerprint, type EncryptionKey } from '@concordat/crypto';
+import { certificateFingerprint } from '@concordat/crypto';
 import { type Constitution, constitutionDigest } from '@concordat/governance';
 import { BlockAudit } from './block-audit.ts';
 import type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
+import type { EpochKeys } from './epoch-keys.ts';
 import { type ClassVerdict, Findings, type Observations } from './findings.ts';
 import { isFormError } from './form-error.ts';
 import type { LeaderReport } from './leadership.ts';
@@ -17,8 +18,8 @@ export interface LedgerAudit {
   readonly directory: string;
   /** PEM of the network certificate: what makes it the ledger of this network. */
   readonly networkCertificate: string;
-  /** Private encryption key of a key holder: contents are verified too. */
-  readonly keyHolderKey?: EncryptionKey;
+  /** Keys of the epochs that may be read: their contents are verified too. */
+  readonly epochKeys?: EpochKeys;
   /** Receipts whose transactions must be in the ledger. */
   readonly receipts?: readonly GivenReceipt[];
   /** `view.seqno` of a transaction that must be in the ledger. */
@@ -73,7 +74,7 @@ export interface AuditReport extends LedgerCount {
  * Examines a ledger from its files alone: chain, signatures and leaves; every administrative block
  * executed anew; nodes, leaders, evidence, keys, clocks, receipts. It goes on after a defect as
  * long as the chain holds. Memory grows with governance, not with the ledger.
- * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, NOT_A_KEY_HOLDER,
+ * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, WRONG_NETWORK,
  *   INVALID_PARAMETER
  */
 export async function auditLedger(options: LedgerAudit): Promise<AuditReport> {

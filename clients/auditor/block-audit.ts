@@ -1,16 +1,12 @@
 import type { PlatformVerifier } from '@concordat/attestation';
+import { newestEpoch, readConstitution } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
 import { blockFlags, type VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
 import { Chronicle } from './chronicle.ts';
 import type { Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
-import {
-  currentEpoch,
-  frameworkPrefix,
-  privateTableNames,
-  RecordedWrites,
-} from './framework-tables.ts';
+import { frameworkPrefix, privateTableNames, RecordedWrites } from './framework-tables.ts';
 import { rehearseGenesis } from './genesis-rehearsal.ts';
 import { Leadership } from './leadership.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
@@ -70,7 +66,7 @@ export class BlockAudit {
     this.#replay.accept(header.height, publicWrites);
     this.#tolerant(() => {
       const { state } = this.#replay;
-      this.#epochs.newest(currentEpoch(state), header);
+      this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
       for (const writes of publicWrites) {
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {
           this.leadership.retired(nodeId, header);
@@ -96,7 +92,7 @@ export class BlockAudit {
     }
   }
 
-  /** What only a key holder sees: the network's key is written once, snapshots are recorded. */
+  /** What only whoever has the epoch's key sees: the network's key is written once, snapshots are recorded. */
   #examinePrivate({ header, transactions = [] }: VerifiedBlock): void {
     this.#tolerant(() => {
       for (const { privateWrites } of transactions) {

@@ -15,7 +15,9 @@ import { judgeEvidence } from './recorded-evidence.ts';
 import {
   type AdministrativeBlock,
   completeAndCompare,
+  type Deed,
   type RehearsalContext,
+  withCeremonies,
 } from './rehearsal.ts';
 
 /** Milliseconds that the making of a genesis and the sealing of its block may be apart. */
@@ -46,8 +48,9 @@ export function rehearseGenesis(block: AdministrativeBlock, context: RehearsalCo
       // Only the first node, which seals the block, can have shown evidence.
       if (entry.nodeId === block.header.leader) joined = entry.nodeId;
     }
-    const deed = { kind: 'genesis', startsEpoch: true, ...(joined && { joined }) } as const;
-    completeAndCompare(set, { block, deed }, context);
+    const genesis: Deed = { kind: 'genesis', epochFor: ['genesis'], ...(joined && { joined }) };
+    const deed = withCeremonies(set, genesis, { block, findings });
+    if (deed) completeAndCompare(set, { block, deed }, context);
   } catch (error) {
     if (!isFormError(error)) throw error;
     refuse(error.message, error instanceof CodedError ? String(error.code) : undefined);
