@@ -66,9 +66,13 @@ export {
 } from './snapshot.ts';
 export {
   openChunk,
+  openSnapshotKey,
   type SealedChunkPlace,
+  type SnapshotKeyPlace,
   sealChunk,
   sealedChunkExtraBytes,
+  sealedSnapshotKeyBytes,
+  sealSnapshotKey,
 } from './snapshot-seal.ts';
 export { pageBlocks } from './tree-pages.ts';
 export {

@@ -53,6 +53,7 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     history: () => log.history,
     answer: (ask) => pages.answer(ask),
     sessionKey,
+    acquireKey: (epoch) => node.epochs.acquire(epoch),
     nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
   });
   const snapshots = new SnapshotDesk({
@@ -62,6 +63,7 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     log,
     states: node.states,
     networkId: () => node.network.id,
+    sessionKey,
     entropy,
     serves: () => node.phase === 'running',
     leads: () => node.takesPart && node.driver.leads,

@@ -29,8 +29,10 @@ export interface KeptSnapshot {
   readonly bytes: number;
   /** Another node gave it, and the ledger has not confirmed it yet. */
   readonly given?: boolean;
-  /** Hex, 32 bytes: what its chunks are sealed with. Secret. */
+  /** Hex, 32 bytes: what manifest, history summary and public governance are sealed with. */
   readonly key: string;
+  /** Hex: what all else is sealed with, under the session key of the snapshot's epoch. */
+  readonly closedKey?: string;
 }
 
 /** Consensus's hard state as a resumption finds it. */
