@@ -25,6 +25,33 @@ export {
 } from './findings.ts';
 export type { LeaderReport } from './leadership.ts';
 export type { Damage, DamageCode } from './ledger-damage.ts';
+export { type Combination, combineOffline, type EpochOutcome } from './offline-combine.ts';
+export { type Decryption, type DecryptionReport, decryptLedger } from './offline-decrypt.ts';
+export type { OfflineLedger, OfflineProgress } from './offline-reading.ts';
+export {
+  type KeyRecord,
+  type KeySharing,
+  offlineRequesterOf,
+  readKeyRecord,
+  type SealedEpoch,
+} from './offline-record.ts';
+export {
+  type DecryptionSharesFile,
+  decodeSharesFile,
+  encodeSharesFile,
+  maxSharesFileLength,
+  type SharesOfHolder,
+  sharesFileOf,
+  sharesOfFile,
+} from './offline-share-file.ts';
+export {
+  eraseCopies,
+  type HolderShares,
+  makeShares,
+  type OpenedCopy,
+  openCopy,
+  type ShareMaking,
+} from './offline-shares.ts';
 export type { GivenReceipt, ReceiptReport } from './receipt-search.ts';
 export type { EpochReport, LedgerCount, LedgerEnd } from './tally.ts';
 export { type LedgerReport, type LedgerVerification, verifyLedger } from './verify-ledger.ts';
