@@ -185,6 +185,11 @@ const actions: Readonly<Record<ActionName, Action>> = {
       return [{ kind: 'audit-revoked', auditor }];
     };
   },
+  begin_epoch: (args) => {
+    args.only([]);
+    // What the network does about it is for whoever leads: a session key is drawn there.
+    return () => [{ kind: 'epoch-asked' }];
+  },
   open_network: (args) => {
     args.only([]);
     return openNetwork;

@@ -26,6 +26,7 @@ export const actionNames = [
   'remove_policy',
   'grant_audit',
   'revoke_audit',
+  'begin_epoch',
   'open_network',
 ] as const;
 
