@@ -95,7 +95,7 @@ function combineEpoch(
 ): { readonly outcome: EpochOutcome; readonly key?: Uint8Array } {
   const { epoch } = attempt;
   const refused = new Set<ActorId>();
-  const named = (ids: Iterable<ActorId>): string[] => Array.from(ids, record.nameOf);
+  const named = (ids: Iterable<ActorId>): string[] => Array.from(ids, record.nameOf).sort();
   let nearest: Nearest | undefined;
   for (const one of sealed) {
     for (const sharing of sharingsOf(record, one)) {

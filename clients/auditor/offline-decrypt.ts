@@ -25,6 +25,10 @@ export interface DecryptionReport extends LedgerCount {
   readonly bytes: number;
   /** Bytes after the last whole block of a chunk still being written; no damage. */
   readonly tornBytes: number;
+  /** Up to this height the names of files say that blocks are committed. */
+  readonly committedHeight: number;
+  /** Committed transactions are known to follow: from where, in words; absent when none are known. */
+  readonly missing?: string;
   /** Blocks whose epoch's key was not given: of them only public writes were written. */
   readonly closedBlocks: number;
   /** Transactions in those. */
@@ -84,10 +88,19 @@ export async function decryptLedger(decryption: Decryption): Promise<DecryptionR
       return write(linesOf(block));
     },
   );
-  const { reading, networkId, networkName, count } = done;
-  const { bytesRead: bytes, tornBytes } = reading.files;
+  const { reading, networkId, networkName, count, missing } = done;
+  const { bytesRead: bytes, tornBytes, committedHeight } = reading.files;
   const closed = { closedBlocks, closedTransactions };
-  return { ...count, networkId, networkName, bytes, tornBytes, ...closed };
+  return {
+    ...count,
+    networkId,
+    networkName,
+    bytes,
+    tornBytes,
+    committedHeight,
+    ...(missing && { missing }),
+    ...closed,
+  };
 }
 
 function requireNetwork(epochKeys: EpochKeys, networkId: string | undefined): void {

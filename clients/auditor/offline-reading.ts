@@ -3,7 +3,7 @@ import { KvError } from '@concordat/kv';
 import { type SessionKey, type VerifiedBlock, verifyChain } from '@concordat/ledger';
 import type { Epoch } from '@concordat/std';
 import { AuditorError } from './errors.ts';
-import type { Damage } from './ledger-damage.ts';
+import { type Damage, LedgerDamage } from './ledger-damage.ts';
 import { blocksPerTurn, LedgerReading } from './ledger-reading.ts';
 import { type LedgerCount, Tally } from './tally.ts';
 
@@ -35,6 +35,8 @@ export interface LedgerRead {
   readonly networkId: string;
   readonly networkName: string;
   readonly count: LedgerCount;
+  /** Committed transactions are known to follow: from where, in words; absent when none are known. */
+  readonly missing?: string;
 }
 
 /**
@@ -70,15 +72,34 @@ export async function readLedger(
       report();
       await nextTurn();
     }
-    tally.finish(files.height);
+    return finished(reading, { tally, report });
   } catch (error) {
     throw damaged(reading, error);
   }
+}
+
+function finished(
+  reading: LedgerReading,
+  { tally, report }: { tally: Tally; report: () => void },
+): LedgerRead {
   report();
-  const { network } = replay;
+  const { network } = reading.replay;
   if (!network) throw new AuditorError('LEDGER_UNREADABLE', 'the ledger holds no whole block');
   const { networkId, constitution } = network;
-  return { reading, networkId, networkName: constitution.name, count: tally.report() };
+  const missing = missingAfter(reading, tally);
+  const count = tally.report();
+  return { reading, networkId, networkName: constitution.name, count, ...(missing && { missing }) };
+}
+
+/** What the expected transaction says is missing: a ledger that ends early is whole up to there. */
+function missingAfter({ files }: LedgerReading, tally: Tally): string | undefined {
+  try {
+    tally.finish(files.height);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LedgerDamage) || error.code !== 'ENDS_EARLY') throw error;
+    return error.message;
+  }
 }
 
 function* foreseen({ files, replay }: LedgerReading): Generator<Uint8Array> {

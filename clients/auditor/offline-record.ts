@@ -62,6 +62,8 @@ export interface KeyRecord {
   /** Every sharing there ever was, oldest first. */
   readonly sharings: readonly KeySharing[];
   readonly count: LedgerCount;
+  /** Committed transactions are known to follow: from where, in words; absent when none are known. */
+  readonly missing?: string;
   /** Name of an actor, present or past; its id when the ledger does not name it. */
   nameOf(actorId: string): string;
 }
@@ -74,11 +76,15 @@ export interface KeyRecord {
 export async function readKeyRecord(ledger: OfflineLedger): Promise<KeyRecord> {
   const names = new Map<string, string>();
   const none = (): undefined => undefined;
-  const { reading, networkId, networkName, count } = await readLedger(ledger, none, (block) => {
-    if (block.header.source !== 0) return undefined;
-    for (const writes of block.publicWrites) if (writes.length > 0) learnNames(names, writes);
-    return undefined;
-  });
+  const { reading, networkId, networkName, count, missing } = await readLedger(
+    ledger,
+    none,
+    (block) => {
+      if (block.header.source !== 0) return undefined;
+      for (const writes of block.publicWrites) if (writes.length > 0) learnNames(names, writes);
+      return undefined;
+    },
+  );
   try {
     const { state } = reading.replay;
     return {
@@ -88,6 +94,7 @@ export async function readKeyRecord(ledger: OfflineLedger): Promise<KeyRecord> {
       newestEpoch: currentEpoch(state),
       sharings: Array.from(recordedSharings(state), keySharing),
       count,
+      ...(missing && { missing }),
       nameOf: (actorId) => names.get(actorId) ?? actorId,
     };
   } catch (error) {

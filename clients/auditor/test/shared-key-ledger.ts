@@ -57,6 +57,7 @@ import {
 
 export { founders } from '../../../core/governance/test/shared-key-network.ts';
 
+const blocksPerChunk = 8;
 /** The node that leads: of Ada, there from the beginning. */
 const leaderNumber = 90;
 
@@ -243,17 +244,22 @@ export class SharedKeyLedger {
     return { row, key: thresholdKeyOf(row).id };
   }
 
-  /** Writes chunks of so many blocks each, all but the last committed; their names. */
-  async store(directory: string, blocksPerChunk = 8): Promise<string[]> {
+  /** All blocks. */
+  get bytes(): readonly Uint8Array[] {
+    return this.blocks.map(({ bytes }) => bytes);
+  }
+
+  /** Writes chunks of eight blocks each, all but the last committed; their names. */
+  async store(directory: string, blocks: readonly Uint8Array[] = this.bytes): Promise<string[]> {
     await mkdir(directory, { recursive: true });
     const names: string[] = [];
-    for (let at = 0; at < this.blocks.length; at += blocksPerChunk) {
-      const part = this.blocks.slice(at, at + blocksPerChunk);
+    for (let at = 0; at < blocks.length; at += blocksPerChunk) {
+      const part = blocks.slice(at, at + blocksPerChunk);
       const firstHeight = (at + 1) as Height;
       const lastHeight = (at + part.length) as Height;
-      const isLast = at + blocksPerChunk >= this.blocks.length;
+      const isLast = at + blocksPerChunk >= blocks.length;
       const name = chunkName(isLast ? { firstHeight } : { firstHeight, lastHeight });
-      const frames = part.flatMap(({ bytes }) => [encodeFrameHeader(bytes), bytes]);
+      const frames = part.flatMap((bytes) => [encodeFrameHeader(bytes), bytes]);
       await writeFile(join(directory, name), Buffer.concat([encodeChunkHeader(at + 1), ...frames]));
       names.push(name);
     }
