@@ -25,6 +25,7 @@ export {
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export { endorsedNodeKey } from './endorsed-node.ts';
 export { epochDue, sessionKeyTtlMs } from './epoch-due.ts';
 export {
   beginsEpoch,
@@ -48,6 +49,7 @@ export {
 } from './events.ts';
 export { type FoundingHolder, type FoundingShare, foundSharedKey } from './founding-ceremony.ts';
 export {
+  ceremonyOf,
   currentSharedKey,
   isOvertaken,
   newestCeremony,
@@ -72,6 +74,7 @@ export {
 export {
   ceremonyDue,
   type DueCeremony,
+  dealersOf,
   type KeyNeeds,
   keyNeeds,
   type SharedKey,
@@ -88,6 +91,7 @@ export { isNodeGranted, type KeyGrant, keyGrants, recordKeyGrant } from './key-g
 export {
   type Candidate,
   candidateHolders,
+  holderRegistrationOf,
   holderStatement,
   registerHolder,
   signHolderRegistration,

@@ -26,6 +26,10 @@ export function newestCeremony(view: ReadView): CeremonyRow | undefined {
   return undefined;
 }
 
+/** The ceremony of a number. */
+export const ceremonyOf = (view: ReadView, number: number): CeremonyRow | undefined =>
+  readRow(view, tables.ceremonies, sequenceKey(number));
+
 /** The ceremony that is open; undefined when none is. There is never more than one. */
 export function openCeremonyOf(view: ReadView): CeremonyRow | undefined {
   const newest = newestCeremony(view);

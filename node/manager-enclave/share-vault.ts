@@ -128,10 +128,15 @@ export class ShareVault implements ShareSource {
     return this.#write();
   }
 
-  /** Forgets shares and holder keys that are of no more use. @throws ManagerError HOST_FAULT */
+  /**
+   * Forgets shares and holder keys that are of no more use.
+   * @param still.newerThan a holder key; those that came after it may be about to be registered
+   * @throws ManagerError HOST_FAULT
+   */
   retain(still: {
     readonly share: (place: SharePlace) => boolean;
     readonly holder: (encryptionKey: string) => boolean;
+    readonly newerThan: string;
   }): Promise<void> {
     const before = this.#shares.size + this.#holders.length;
     for (const [name, share] of this.#shares) {
@@ -139,7 +144,10 @@ export class ShareVault implements ShareSource {
       erase(share.secret);
       this.#shares.delete(name);
     }
-    for (const holder of [...this.#holders]) {
+    const registered = this.#holders.findIndex(({ encryptionKey }) =>
+      equalBytes(encryptionKey, bytesOf(still.newerThan)),
+    );
+    for (const holder of this.#holders.slice(0, Math.max(0, registered))) {
       if (still.holder(toHex(holder.encryptionKey))) continue;
       erase(holder.decryptionKey);
       this.#holders.splice(this.#holders.indexOf(holder), 1);
