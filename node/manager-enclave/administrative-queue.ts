@@ -1,4 +1,4 @@
-import type { GovernanceEffect } from '@concordat/governance';
+import type { EpochReason, GovernanceEffect } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
 import { formatTransactionId, type Height, toHeight, type View } from '@concordat/std';
@@ -193,6 +193,15 @@ const lost = (): ManagerError =>
 const unknown = (why: string): ManagerError =>
   new ManagerError('TRANSACTION_UNKNOWN', `${why}; the outcome is not known`);
 
-/** Whether a governance change must start a new epoch: every change of actors or nodes (M12, M17). */
-export const startsEpoch = (effects: readonly GovernanceEffect[]): boolean =>
-  effects.some(({ kind }) => ['actor-added', 'actor-removed', 'node-removed'].includes(kind));
+/** Why a governance change starts a new epoch: every change of actors or nodes (M12, M17), or a vote. */
+export function epochFor(effects: readonly GovernanceEffect[]): EpochReason | undefined {
+  const kinds = effects.map(({ kind }) => kind);
+  if (kinds.some((kind) => actorChanges.has(kind))) return 'actors';
+  return kinds.includes('epoch-asked') ? 'vote' : undefined;
+}
+
+const actorChanges: ReadonlySet<string> = new Set([
+  'actor-added',
+  'actor-removed',
+  'node-removed',
+] satisfies GovernanceEffect['kind'][]);

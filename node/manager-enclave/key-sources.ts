@@ -1,8 +1,8 @@
+import type { EpochReason } from '@concordat/governance';
 import type { Scalar } from '@concordat/keys';
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
 import type { Epoch, NodeId } from '@concordat/std';
-import type { EpochReason } from '@concordat/governance';
 
 // What the parts that make, share out and gather session keys expect of each other.
 

@@ -1,7 +1,15 @@
 import type { Role } from '@concordat/consensus';
-import type { Constitution } from '@concordat/governance';
+import { type Constitution, currentEpoch } from '@concordat/governance';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
-import { CodedError, type Height, type NodeId, toHeight, utf8, type View } from '@concordat/std';
+import {
+  CodedError,
+  type Epoch,
+  type Height,
+  type NodeId,
+  toHeight,
+  utf8,
+  type View,
+} from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { distributionUnder } from './distribution-policy.ts';
 import { ManagerError } from './errors.ts';
@@ -37,6 +45,8 @@ export class LedgerReactions implements LedgerEvents {
   /** View this node opened as leader last; 0 = none. */
   #openedView = 0;
   #leads = false;
+  /** This leader lacks the key in force: its view is opened once that was gathered. */
+  #viewToOpen = false;
 
   constructor(context: NodeContext, consequences: LedgerConsequences) {
     this.#context = context;
@@ -46,11 +56,30 @@ export class LedgerReactions implements LedgerEvents {
   /**
    * An epoch is in force once the block that began it is committed. A node that this block removes
    * does not get the new key, and its vote may be needed for that very commit: it must go on reading.
+   * @throws ManagerError SESSION_KEY_MISSING
    */
   sessionKey(): SessionKey {
-    const { sessionKeys, administration } = this.#context;
-    const { isCommitted, committedState, head } = administration;
-    return sessionKeys.current(isCommitted ? committedState : head);
+    const key = this.sessionKeyIfHeld();
+    if (key) return key;
+    const epoch = this.#inForce;
+    throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
+  }
+
+  sessionKeyIfHeld(): SessionKey | undefined {
+    return this.#context.sessionKeys.get(this.#inForce);
+  }
+
+  get #inForce(): Epoch {
+    const { isCommitted, committedState, head } = this.#context.administration;
+    return currentEpoch(isCommitted ? committedState : head);
+  }
+
+  canOpen(epoch: Epoch): boolean {
+    return this.#context.sessionKeys.get(epoch) !== undefined;
+  }
+
+  onUnreadable(epoch: Epoch, block: Uint8Array): void {
+    this.#context.epochs.want(epoch, block);
   }
 
   nowMs(): number {
@@ -83,7 +112,7 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   onOpened(block: OpenedBlock): void {
-    const { administration, sessionKeys, feed, network } = this.#context;
+    const { administration, epochs, feed, network } = this.#context;
     const { height, source } = block.header;
     if (source > 0) {
       feed.opened(block);
@@ -92,25 +121,25 @@ export class LedgerReactions implements LedgerEvents {
     administration.apply(height, block.transactions);
     if (height === 1) requireGenesis(administration, network);
     this.#announcements.set(height, announcementOf(block));
-    sessionKeys.learnCurrent(administration.head);
+    epochs.stateChanged();
   }
 
   /** The leader's own administrative block, for those who watch. */
   placed(height: Height, announcement: Announcement): void {
     this.#announcements.set(height, announcement);
+    this.#context.epochs.placed();
   }
 
   /** A transaction was executed but not placed. */
   takenBack(): void {
-    const { administration, sessionKeys } = this.#context;
-    if (administration.exists) sessionKeys.rolledBack(administration.head);
+    this.#context.epochs.stateChanged();
   }
 
   onRollback(height: Height): void {
-    const { administration, sessionKeys, feed, queue } = this.#context;
+    const { administration, epochs, feed, queue } = this.#context;
     for (const at of this.#announcements.keys()) if (at > height) this.#announcements.delete(at);
     administration.rollback(height);
-    if (administration.exists) sessionKeys.rolledBack(administration.head);
+    epochs.stateChanged();
     feed.rollback(height);
     queue.rolledBack(height);
   }
@@ -132,6 +161,7 @@ export class LedgerReactions implements LedgerEvents {
       this.#constitutionChanged(administration.committedConstitution);
       this.#announce(to);
     }
+    this.#context.epochs.committed();
     this.#consequences.onCommitted(to);
   }
 
@@ -175,24 +205,35 @@ export class LedgerReactions implements LedgerEvents {
     this.#consequences.onStanding();
   }
 
+  /** A session key came. */
+  keyCame(): void {
+    if (this.#viewToOpen && this.#leads) this.#openView();
+  }
+
   /** The state of this node is that of a snapshot. */
   restored(height: number): void {
-    const { administration, queue, sessionKeys } = this.#context;
+    const { administration, queue, epochs } = this.#context;
     this.#announcements.clear();
-    sessionKeys.rolledBack(administration.head);
+    epochs.stateChanged();
     queue.committed(toHeight(height));
     this.#constitutionChanged(administration.committedConstitution);
+    epochs.committed();
     this.#consequences.onCommitted(toHeight(height));
   }
 
   /** Only an entry of its own view lets a leader commit what earlier leaders left. */
   #openView(): void {
-    const { administration, queue, control } = this.#context;
+    const { administration, queue, control, epochs } = this.#context;
     if (!administration.exists) return;
+    this.#viewToOpen = false;
     try {
       queue.placeNow(() => undefined);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
+      if (error.code === 'SESSION_KEY_MISSING') {
+        this.#viewToOpen = true;
+        epochs.want(this.#inForce);
+      }
       // Without it nothing commits and check-quorum or the next election ends this leadership.
       control.log('consensus.view-not-opened', { level: 'error', code: error.code });
     }

@@ -1,6 +1,6 @@
 import { cpuUsage, memoryUsage } from 'node:process';
+import { currentEpoch } from '@concordat/governance';
 import type { NodeContext } from './node-context.ts';
-import { currentEpoch } from './session-keys.ts';
 
 interface Metric {
   readonly name: string;

@@ -7,6 +7,7 @@ import type { Archive } from './archive.ts';
 import type { Backfill } from './backfill.ts';
 import type { BlockLog } from './block-log.ts';
 import type { ControlLink } from './control-link.ts';
+import type { EpochDesk } from './epoch-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
@@ -14,6 +15,7 @@ import type { Phase } from './life-cycle.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PeerChannel } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
+import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
@@ -42,6 +44,8 @@ export interface NodeContext {
   readonly feed: WorkerFeed;
   readonly states: WorkerStates;
   readonly sessionKeys: SessionKeys;
+  /** What this node does about epochs and their keys. */
+  readonly epochs: EpochDesk;
   /** This actor's shares of the keys that session keys are encrypted to. */
   readonly vault: ShareVault;
   readonly log: BlockLog;
@@ -58,6 +62,8 @@ export interface NodeContext {
   readonly snapshots: SnapshotDesk;
   readonly refusals: RefusalCounts;
   readonly readBarriers: ReadBarriers;
+  /** Where members give shares for the network this node recovers. */
+  readonly recovery?: RecoveryDesk | undefined;
   readonly channel: PeerChannel;
   readonly network: NetworkIdentity;
   readonly phase: Phase;

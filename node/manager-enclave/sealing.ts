@@ -22,14 +22,14 @@ export interface PlacementOptions {
 export class Sealing {
   readonly #consensus: Consensus;
   readonly #log: BlockLog;
-  readonly #events: Pick<LedgerEvents, 'nowMs' | 'sessionKey'>;
+  readonly #events: Pick<LedgerEvents, 'nowMs' | 'sessionKeyIfHeld'>;
   #lastTimeMs = 0;
   #blocksSealed = 0;
 
   constructor(parts: {
     readonly consensus: Consensus;
     readonly log: BlockLog;
-    readonly events: Pick<LedgerEvents, 'nowMs' | 'sessionKey'>;
+    readonly events: Pick<LedgerEvents, 'nowMs' | 'sessionKeyIfHeld'>;
   }) {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
@@ -51,6 +51,8 @@ export class Sealing {
     const code = this.#consensus.proposalRefusal(configuration);
     if (code !== undefined) return { ok: false, code };
     if (bytesOf(transactions) > maxPlacedBytes) return { ok: false, code: 'PAYLOAD_TOO_LARGE' };
+    const key = sessionKey ?? this.#events.sessionKeyIfHeld();
+    if (!key) return { ok: false, code: 'SESSION_KEY_MISSING' };
     const { view } = this.#consensus.status;
     this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#events.nowMs());
     const sealed = this.#log.seal({
@@ -59,7 +61,7 @@ export class Sealing {
       source,
       flags: configuration ? 1 : 0,
       transactions,
-      sessionKey: sessionKey ?? this.#events.sessionKey(),
+      sessionKey: key,
     });
     const proposed = this.#consensus.propose(sealed.bytes, configuration);
     assert(

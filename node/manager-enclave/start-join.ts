@@ -57,6 +57,10 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
   await connected;
   workers.configure(constitution);
   lifeCycle.enter('learning', 'catching up with the ledger');
+  // Who gives the keys to what was kept, and later the blocks that are missing.
+  channel.targets = constitution.nodes
+    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
+    .map(({ nodeId, address }) => ({ nodeId, address }));
   const replayed = await bringBack(manager, kept, next);
   const { log } = manager;
   manager.startConsensus(
@@ -71,13 +75,10 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
     },
     constitution.policies,
   );
-  channel.targets = constitution.nodes
-    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
-    .map(({ nodeId, address }) => ({ nodeId, address }));
   await lifeCycle.trusted;
   await requireProven(manager);
   // A later start looks for this identity in what was final by then.
-  await keeper.keepProgress(await durablyTrusted(manager));
+  await keeper.keepProgress(manager.log.progressAt(toHeight(await durablyTrusted(manager))));
   await manager.sealIdentity();
   await keeper.clearRejoin();
   await manager.serve();
@@ -103,14 +104,16 @@ async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined)
   const isKept = rejoin && !rejoin.discardLedger;
   if (!isKept) await dropSnapshots(manager);
   const base = isKept ? await findStartBase(manager) : undefined;
-  const final = isKept ? Math.max(await keeper.progress(), base?.height ?? 0) : 0;
+  const progress = await keeper.progress();
+  const final = isKept ? Math.max(progress.committed, base?.height ?? 0) : 0;
   // Without a snapshot to begin from, a ledger that lacks its first blocks is of no use.
   const usable = base || start.firstHeight === 1 ? final : 0;
   const upTo = Math.min(usable, start.lastHeight);
   if (isKept && upTo === 0 && start.lastHeight > 0) {
     control.log('ledger.not-kept', { level: 'warn', firstHeight: start.firstHeight });
   }
-  await keeper.keepProgress(Math.max(upTo, base?.height ?? 0));
+  const committed = Math.max(upTo, base?.height ?? 0);
+  await keeper.keepProgress(committed === progress.committed ? progress : { committed });
   if (start.lastHeight > upTo) {
     held.cutAfter(upTo);
     await manager.truncateLedger(upTo);
@@ -200,7 +203,7 @@ async function ask(manager: Manager, address: string, request: JoinRequest): Pro
  *   GovernanceError, KeysError
  */
 function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admitted {
-  const { network, peerDesk, identity, sessionKeys } = manager;
+  const { network, peerDesk, identity } = manager;
   const constitution = parseConstitution(reply.constitution);
   const isExpected = network.id === unknownNetwork || network.id === reply.networkId;
   if (reply.networkCertificate !== network.certificate || !isExpected) {
@@ -210,8 +213,6 @@ function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admit
     throw new ManagerError('NODE_NOT_ADMITTED', 'the constitution received has no such node');
   }
   peerDesk.checkAdmitted(session.peer, constitution);
-  sessionKeys.networkId = reply.networkId;
-  sessionKeys.learnAll(reply.sessionKeys);
   peerDesk.given(constitution);
   const { networkId: id, networkCertificate: certificate } = reply;
   manager.belongTo({ id, certificate }, reply.nodeCertificate);

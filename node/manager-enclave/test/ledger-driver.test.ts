@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHeight } from '@concordat/std';
 import { ManagerError } from '../errors.ts';
-import { claimedGenesis, learnSessionKeys, replayLedger } from '../ledger-replay.ts';
+import { replayLedger } from '../ledger-replay.ts';
+import { replayPublic } from '../public-replay.ts';
 import { batch, decide, heights, TestNode, threeNodes, World } from './fixture.ts';
 
 test('three nodes hold the same ledger, and their workers the same blocks', async () => {
@@ -246,8 +247,8 @@ test('what a resumed leader had stored and not committed reaches the others from
     launch.belongTo(node.network);
     launch.host.blocks.push(...node.host.blocks);
     const upTo = launch.host.blocks.length;
-    await learnSessionKeys(launch, { upTo });
-    launch.given = await claimedGenesis(launch);
+    const open = await replayPublic(launch, { upTo, progress: { committed } });
+    launch.given = open.administration.constitution;
     const { configuration, configurationHeight } = await replayLedger(launch, { upTo, committed });
     const { lastHeight, lastView } = launch.log;
     const viewHistory = launch.log.viewHistory();

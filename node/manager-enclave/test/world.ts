@@ -13,11 +13,14 @@ import { ArchiveDesk } from '../archive-desk.ts';
 import type { Backfill } from '../backfill.ts';
 import type { BlockLog } from '../block-log.ts';
 import { CatchUp } from '../catch-up.ts';
+import type { EpochDesk } from '../epoch-desk.ts';
+import { createEpochParts } from '../epoch-parts.ts';
 import { ManagerError } from '../errors.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
 import type { HeldBlocks } from '../held-blocks.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import { JoinDesk } from '../join-desk.ts';
+import type { KeyCollector } from '../key-collector.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
@@ -30,7 +33,8 @@ import { ReadBarriers } from '../read-barriers.ts';
 import { ReadIndex } from '../read-index.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
 import { SealedRecords } from '../sealed-records.ts';
-import { SessionKeys } from '../session-keys.ts';
+import type { SessionKeys } from '../session-keys.ts';
+import type { ShareDesk } from '../share-desk.ts';
 import { ShareVault } from '../share-vault.ts';
 import type { SnapshotDesk } from '../snapshot-desk.ts';
 import type { StoredBlocks } from '../stored-blocks.ts';
@@ -178,6 +182,11 @@ export class TestNode implements NodeContext {
   readonly states = new WorkerStates(this.feed);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
+  readonly keyCollector: KeyCollector;
+  readonly shareDesk: ShareDesk;
+  readonly epochs: EpochDesk;
+  /** Why keys this node cannot go on without were not to be had, whenever they were not. */
+  readonly missingKeys: Error[] = [];
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   readonly pages: HistoryPages;
@@ -218,8 +227,19 @@ export class TestNode implements NodeContext {
     this.start = startOf(n, owner, genesis);
     this.identity = createNodeIdentity(entropyOf(`node ${n}`), Date.now());
     this.host = new FakeHost(this);
-    const { nodeId, encryption } = this.identity;
-    this.sessionKeys = new SessionKeys(nodeId, encryption);
+    const { nodeId } = this.identity;
+    const keys = createEpochParts(this, {
+      constitution: () => this.listed,
+      committed: () =>
+        this.administration.isCommitted ? this.administration.committedState : undefined,
+      onMissing: (why) => {
+        if (why) this.missingKeys.push(why);
+      },
+    });
+    this.sessionKeys = keys.sessionKeys;
+    this.keyCollector = keys.keyCollector;
+    this.shareDesk = keys.shareDesk;
+    this.epochs = keys.epochs;
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
     this.vault = new ShareVault(this.records);
     const ledger = createLedgerParts(this, {
@@ -282,6 +302,13 @@ export class TestNode implements NodeContext {
     return { nodeId: this.id, publicKey, certificate: new Uint8Array() };
   }
 
+  /** The constitution peers are judged by, as a peer desk has it. */
+  get listed(): Constitution | undefined {
+    const own = this.administration.exists ? this.administration.constitution : undefined;
+    const isListed = own?.nodes.some(({ nodeId }) => nodeId === this.id);
+    return isListed ? own : (this.given ?? own);
+  }
+
   nodeKey(node: NodeId): Uint8Array | undefined {
     const known = this.administration.nodeKey(node);
     if (known) return known;
@@ -292,7 +319,6 @@ export class TestNode implements NodeContext {
   belongTo(network: NetworkIdentity): void {
     this.network = network;
     this.vault.belongTo(network.id);
-    this.sessionKeys.networkId = network.id;
   }
 
   begin(initial: Partial<InitialState> & Pick<InitialState, 'configuration'>, draw = 0): void {
@@ -329,7 +355,7 @@ export class TestNode implements NodeContext {
         this.broken = error;
       },
     });
-    const { administration, log, sessionKeys } = this;
+    const { administration, log } = this;
     const peers = this.#world.channelOf(this);
     this.#readIndex = new ReadIndex((requestId) => this.driver.readIndex(requestId));
     this.#driver = new LedgerDriver({
@@ -344,6 +370,10 @@ export class TestNode implements NodeContext {
         onRestoring: (height) => this.restored.push(height),
         onRestored: (height) => reactions.restored(height),
       }),
+    });
+    this.epochs.onKey(() => {
+      this.driver.keyCame();
+      reactions.keyCame();
     });
     const offered = this.snapshots.newestUsable;
     if (offered) this.#driver.offerSnapshot(offered);
@@ -361,7 +391,6 @@ export class TestNode implements NodeContext {
       administration,
       queue: this.#queue,
       driver: this.#driver,
-      sessionKeys,
       network: this.network,
       entropy: entropyOf(`join desk ${this.id}`),
       log: (event, fields) => this.host.log(event, fields),
@@ -395,6 +424,8 @@ export class World {
   readonly cut = new Set<NodeId>();
   /** Nodes that hear no consensus messages, while requests reach them. */
   readonly deaf = new Set<NodeId>();
+  /** Session keys that leaders send never arrive. */
+  losesSentKeys = false;
   /** Payload bytes consensus keeps in memory. */
   memoryBytes = 1 << 24;
   /** Blocks a node may lack before it is sent a snapshot. */
@@ -415,6 +446,15 @@ export class World {
         if (kind === 'read-index') return Buffer.from(await other.readBarriers.answerPeer());
         if (kind === 'blocks') return Buffer.from(await other.archiveDesk.blocks(node.id, body));
         if (kind === 'page') return Buffer.from(await other.archiveDesk.page(node.id, body));
+        if (kind === 'decryption-share') {
+          if (this.cut.has(to) || this.cut.has(node.id)) throw new ManagerError('PEER_TIMEOUT', '');
+          return Buffer.from(await other.shareDesk.give(node.id, body));
+        }
+        if (kind === 'session-key') {
+          if (this.cut.has(to) || this.cut.has(node.id)) throw new ManagerError('PEER_TIMEOUT', '');
+          if (this.losesSentKeys) throw new ManagerError('CHANNEL_FAILED', 'lost');
+          return Buffer.from(other.epochs.received(Buffer.from(body)));
+        }
         if (kind !== 'administer') throw new Error(kind);
         return Buffer.from(await other.governance.executeForPeer(body));
       },
