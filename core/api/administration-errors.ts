@@ -6,6 +6,16 @@ export const administrationErrors = {
     remedy: 'Try again shortly, or use another node; GET /node/ready says when.',
     retryable: true,
   },
+  RECOVERY_SHARES_REFUSED: {
+    status: 409,
+    meaning: 'The decryption shares a member gave for a recovery do not hold; the reason says why.',
+    remedy: 'Make them anew with "concordat recover submit", for this node and from this ledger.',
+  },
+  NOT_OWN_NODE: {
+    status: 403,
+    meaning: 'A node gives copies of shares to the member it belongs to, and to nobody else.',
+    remedy: 'Ask a node of your own: its address is in GET /node/network.',
+  },
   NODE_STOPPING: {
     status: 503,
     meaning: 'The node is shutting down and takes no more work.',

@@ -35,3 +35,18 @@ export {
   errorCatalogue,
   isErrorCode,
 } from './error-catalogue.ts';
+export {
+  type FormerLedgerEnd,
+  maxRecoveryGiftBytes,
+  type RecoveryGift,
+  type RecoveryOffer,
+  type RecoveryState,
+  type RecoveryStatement,
+  recoveryGiftInfo,
+} from './recovery.ts';
+export type {
+  KeyExportAnswer,
+  SharedKeyState,
+  SharedKeysState,
+  SharingState,
+} from './shared-keys.ts';

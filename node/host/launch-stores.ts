@@ -23,7 +23,8 @@ export type LedgerEvents = Omit<LedgerStoreOptions, 'directory' | 'chunkBytes'>;
  * @throws HostError LEDGER_HOLE, LEDGER_OVERLAP, LEDGER_DAMAGED, NOT_STORED, DISK_FULL, DISK_ERROR
  */
 export async function openStores(
-  config: Pick<HostConfig, 'dataDirectory' | 'ledger' | 'mode' | 'formerLedgerDirectory'>,
+  config: Pick<HostConfig, 'dataDirectory' | 'ledger'> &
+    Partial<Pick<HostConfig, 'mode' | 'formerLedgerDirectory'>>,
   log: Log,
   events: LedgerEvents,
 ): Promise<LaunchStores> {

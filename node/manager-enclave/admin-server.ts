@@ -9,9 +9,11 @@ import {
   errorAnswer,
   isErrorCode,
   linesMediaType,
+  maxRecoveryGiftBytes,
+  type RecoveryState,
 } from '@concordat/api';
 import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
-import { type ActorId, CodedError, parseTransactionId } from '@concordat/std';
+import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
 import type { ClientVerdict } from './client-identity.ts';
@@ -20,6 +22,7 @@ import type { GovernanceDesk } from './governance-desk.ts';
 import { renderMetrics } from './metrics.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
+import type { RecoveryDesk } from './recovery-desk.ts';
 
 const maxConnections = 1024;
 const maxWatchers = 256;
@@ -118,8 +121,17 @@ export class AdminServer {
       requireMethod(request, 'POST');
       return send(response, 200, await this.#submit(request));
     }
+    if (path === adminPaths.recoveryShares) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#giveShares(request, actor));
+    }
     requireMethod(request, 'GET');
     request.resume();
+    if (path === adminPaths.recoveryOffer) {
+      const nonce = searchParams.get('nonce');
+      if (!isHex64(nonce)) throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
+      return send(response, 200, await this.#recovery.offer(nonce));
+    }
     if (path === adminPaths.events) return this.#watch(response, actor);
     if (path === adminPaths.metrics) {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
@@ -142,6 +154,18 @@ export class AdminServer {
     const plain = this.#answers.plain[path];
     if (!plain) throw new ApiError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`);
     send(response, 200, plain());
+  }
+
+  /** @throws ApiError NETWORK_NOT_RECOVERING */
+  get #recovery(): RecoveryDesk {
+    const { recovery } = this.#node;
+    if (recovery) return recovery;
+    throw new ApiError('NETWORK_NOT_RECOVERING', 'this node recovers no network');
+  }
+
+  async #giveShares(request: IncomingMessage, actor: ActorId): Promise<RecoveryState> {
+    const desk = this.#recovery;
+    return desk.give(actor, await readBody(request, maxRecoveryGiftBytes));
   }
 
   async #submit(request: IncomingMessage): Promise<unknown> {

@@ -20,6 +20,7 @@ import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
 import type { KeyCollector } from './key-collector.ts';
+import { KeyDesk } from './key-desk.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import { createLedgerParts } from './ledger-parts.ts';
 import type { LedgerConsequences } from './ledger-reactions.ts';
@@ -93,6 +94,7 @@ export class Manager implements StandingNode {
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
+  readonly keyDesk: KeyDesk;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   readonly pages: HistoryPages;
@@ -164,6 +166,7 @@ export class Manager implements StandingNode {
     this.backfill = ledger.backfill;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
+    this.keyDesk = new KeyDesk(this);
     this.governance = new GovernanceDesk(this);
     this.doors = parts.ways.doors(this);
     this.peerDesk = new PeerDesk(this, {
@@ -177,6 +180,8 @@ export class Manager implements StandingNode {
         return this.shareDesk.give(peer, body);
       },
       sessionKey: (body) => this.epochs.received(body),
+      keyCeremony: (body) => this.keyDesk.contribute(body),
+      holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
       archive: new ArchiveDesk(this),
     });
     this.channel = parts.ways.channel({
@@ -293,6 +298,7 @@ export class Manager implements StandingNode {
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
     this.epochs.stop();
+    this.keyDesk.stop();
     this.snapshots.stop();
     this.backfill.stop();
     for (const timer of this.#timers) clearInterval(timer);
@@ -326,6 +332,7 @@ export class Manager implements StandingNode {
     this.every(promoteIntervalMs, () => {
       this.readBarriers.expire();
       side.joinDesk.promote();
+      this.keyDesk.wake();
       side.roster.dismiss(Date.now());
     });
     this.every(progressIntervalMs, () => {
@@ -342,7 +349,10 @@ export class Manager implements StandingNode {
       },
       onRestoring: (height) => this.#standing.restoring(height),
       onAnnouncement: (announcement) => this.doors.notify(announcement),
-      onConstitution: (constitution) => this.#standing.constitutionChanged(constitution),
+      onConstitution: (constitution) => {
+        this.#standing.constitutionChanged(constitution);
+        this.keyDesk.wake();
+      },
       onStanding: () => {
         this.publishStatus();
         this.readBarriers.standingChanged();
@@ -417,6 +427,7 @@ export class Manager implements StandingNode {
     this.backfill.stop();
     this.readBarriers.stop();
     this.epochs.stop();
+    this.keyDesk.stop();
     if (driver && driver.durableHeight > 0) {
       const progress = this.log.progressAt(toHeight(driver.durableHeight));
       const kept = this.keeper.keepProgress(progress).catch(() => undefined);

@@ -10,6 +10,7 @@ import type { ControlLink } from './control-link.ts';
 import type { EpochDesk } from './epoch-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
+import type { KeyDesk } from './key-desk.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
 import type { NodeIdentity } from './node-identity.ts';
@@ -48,6 +49,8 @@ export interface NodeContext {
   readonly epochs: EpochDesk;
   /** This actor's shares of the keys that session keys are encrypted to. */
   readonly vault: ShareVault;
+  /** This node's part in making and sharing those keys. */
+  readonly keyDesk: KeyDesk;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   /** Pages of the history that are not in memory. */
