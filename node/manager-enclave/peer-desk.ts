@@ -25,6 +25,10 @@ export interface PeerRequests {
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
   sessionKey(body: Buffer): Uint8Array;
+  /** An actor's contribution to a key ceremony, for the leader. */
+  keyCeremony(body: Buffer): Promise<Uint8Array>;
+  /** The secret of a holder key, for another node of the same actor. */
+  holderSecret(peer: NodeId, body: Buffer): Uint8Array;
   /** Blocks and pages of the past. */
   readonly archive: Pick<ArchiveDesk, 'blocks' | 'page'>;
 }
@@ -144,6 +148,8 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (kind === 'decryption-share') return this.#shares(session, body);
     this.#requireTrusted(session);
     if (kind === 'session-key') return this.#requests.sessionKey(body);
+    if (kind === 'key-ceremony') return this.#requests.keyCeremony(body);
+    if (kind === 'holder-secret') return this.#requests.holderSecret(peer.nodeId, body);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
     if (kind === 'blocks') return this.#requests.archive.blocks(peer.nodeId, body);

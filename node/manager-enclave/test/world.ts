@@ -21,6 +21,7 @@ import type { HeldBlocks } from '../held-blocks.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import { JoinDesk } from '../join-desk.ts';
 import type { KeyCollector } from '../key-collector.ts';
+import { KeyDesk } from '../key-desk.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
@@ -202,6 +203,7 @@ export class TestNode implements NodeContext {
   readonly archiveDesk = new ArchiveDesk(this);
   readonly records: SealedRecords;
   readonly vault: ShareVault;
+  readonly keyDesk: KeyDesk;
   readonly announced: Announcement[] = [];
   readonly refusedPeers: string[] = [];
   readonly refusedMessages: string[] = [];
@@ -258,6 +260,7 @@ export class TestNode implements NodeContext {
     this.feed.add(this.worker.asLink());
     this.worker.onSnapshot = (message) => this.states.received(1, message);
     this.governance = new GovernanceDesk(this);
+    this.keyDesk = new KeyDesk(this);
     this.readBarriers = new ReadBarriers({
       self: nodeId,
       leader: () => this.leader,
@@ -455,6 +458,8 @@ export class World {
           if (this.losesSentKeys) throw new ManagerError('CHANNEL_FAILED', 'lost');
           return Buffer.from(other.epochs.received(Buffer.from(body)));
         }
+        if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
+        if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));
         if (kind !== 'administer') throw new Error(kind);
         return Buffer.from(await other.governance.executeForPeer(body));
       },
