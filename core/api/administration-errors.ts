@@ -105,6 +105,13 @@ export const administrationErrors = {
     meaning: 'A sealed record was changed, or sealed by another platform or other code.',
     remedy: 'Restore it, or let the node join anew; after an upgrade of the code that is expected.',
   },
+  SHARE_NOT_HELD: {
+    status: 503,
+    meaning: 'The node does not hold the share that is asked for, or not yet.',
+    remedy:
+      'Ask another node of the same actor, or again shortly: a node gets its shares after it joined.',
+    retryable: true,
+  },
   SESSION_KEY_MISSING: {
     status: 503,
     meaning: 'The node does not hold the session key of the epoch the block belongs to.',

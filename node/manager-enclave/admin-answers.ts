@@ -26,6 +26,7 @@ import type { Phase } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import { backfillOf } from './node-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
+import { sharedKeysState } from './shared-keys-state.ts';
 
 /** What the administrative channel answers. */
 export interface AdminAnswers {
@@ -61,6 +62,7 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
       }),
       [adminPaths.constitution]: () => constitutionAnswer(node),
       [adminPaths.recovery]: () => recoveryState(node),
+      [adminPaths.keys]: () => sharedKeysState(state(), committedActors(node)),
       [adminPaths.proposals]: (): ProposalsAnswer<Proposal> => ({
         proposals: listProposals(state()),
       }),
@@ -145,6 +147,9 @@ function networkState(node: NodeContext): NetworkState {
     })),
   };
 }
+
+const committedActors = ({ administration }: NodeContext) =>
+  administration.committedConstitution.actors;
 
 function constitutionAnswer(node: NodeContext): ConstitutionAnswer {
   const constitution = node.administration.committedConstitution;

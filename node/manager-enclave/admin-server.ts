@@ -19,6 +19,7 @@ import type { Announcement } from './announcement.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
+import { KeyExportDesk } from './key-export-desk.ts';
 import { renderMetrics } from './metrics.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
@@ -49,6 +50,7 @@ export class AdminServer {
   readonly #judge: (socket: TLSSocket) => ClientVerdict;
   readonly #server: Server;
   readonly #answers: AdminAnswers;
+  readonly #exports: KeyExportDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #watchers = new Map<ServerResponse, ActorId>();
 
@@ -64,6 +66,7 @@ export class AdminServer {
     this.#path = options.path;
     this.#judge = options.judge;
     this.#answers = adminAnswers(options.node, options.desks.receipts);
+    this.#exports = new KeyExportDesk(options.node, options.desks.governance);
     this.#server = createServer(
       {
         ...clientTlsOptions(options.credentials),
@@ -119,7 +122,11 @@ export class AdminServer {
     const { pathname: path, searchParams } = urlOf(request);
     if (path === adminPaths.messages) {
       requireMethod(request, 'POST');
-      return send(response, 200, await this.#submit(request));
+      return send(response, 200, await this.#desks.governance.submit(await readMessage(request)));
+    }
+    if (path === adminPaths.keyExports) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#exports.give(await readMessage(request)));
     }
     if (path === adminPaths.recoveryShares) {
       requireMethod(request, 'POST');
@@ -166,15 +173,6 @@ export class AdminServer {
   async #giveShares(request: IncomingMessage, actor: ActorId): Promise<RecoveryState> {
     const desk = this.#recovery;
     return desk.give(actor, await readBody(request, maxRecoveryGiftBytes));
-  }
-
-  async #submit(request: IncomingMessage): Promise<unknown> {
-    if (request.headers['content-type'] !== coseMediaType) {
-      throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${coseMediaType}`, {
-        expected: coseMediaType,
-      });
-    }
-    return this.#desks.governance.submit(await readBody(request, maxMessageBytes));
   }
 
   #watch(response: ServerResponse, actor: ActorId): void {
@@ -236,6 +234,13 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
+}
+
+/** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */
+async function readMessage(request: IncomingMessage): Promise<Buffer> {
+  if (request.headers['content-type'] === coseMediaType) return readBody(request, maxMessageBytes);
+  const expected = coseMediaType;
+  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
