@@ -1,10 +1,12 @@
 import type { PlacedConfiguration } from '@concordat/consensus';
+import type { SessionKey } from '@concordat/ledger';
 import type { CodedError } from '@concordat/std';
+import { Administration } from './administration.ts';
 import { ManagerError } from './errors.ts';
 import type { Manager } from './manager.ts';
 import type { KeptSnapshot } from './record-keeper.ts';
 import { positionOf } from './snapshot-position.ts';
-import { restoreState } from './snapshot-restore.ts';
+import { restorePublic, restoreState } from './snapshot-restore.ts';
 import { StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
 
 /** What a ledger on disk is read on from: a snapshot of this node, or nothing. */
@@ -71,6 +73,7 @@ export async function beginFrom(manager: Manager, base: StartBase, lastHeight: n
   const { stored, height } = base;
   control.log('snapshot.restoring', { height, chunks: stored.kept.chunks });
   try {
+    await unlock(manager, stored);
     await restoreState(manager, stored);
   } catch (error) {
     if (error instanceof ManagerError && error.code === 'SNAPSHOT_CORRUPT') {
@@ -84,6 +87,17 @@ export async function beginFrom(manager: Manager, base: StartBase, lastHeight: n
     await control.ledgerBase(height);
     held.goesOnAfter(height, lastHeight);
   }
+}
+
+/** Gathers the key that the closed part of a snapshot is sealed for, if it is not at hand. */
+async function unlock({ sessionKeys, epochs }: Manager, stored: StoredSnapshot): Promise<void> {
+  const { epoch } = stored.manifest;
+  if (!sessionKeys.get(epoch)) {
+    const governance = new Administration();
+    await restorePublic(governance, stored);
+    await epochs.obtain([epoch], governance.head);
+  }
+  stored.unlock(sessionKeys.get(epoch) as SessionKey);
 }
 
 function refused({ control, refusals }: Manager, { code, message, details }: CodedError): void {
