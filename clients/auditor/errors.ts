@@ -11,6 +11,8 @@ import { CodedError } from '@concordat/std';
  * - `UNKNOWN_SHARING`: a share is of no sharing this ledger records, or not of that holder.
  * - `INVALID_DECRYPTION_SHARES`: what was given is no file of decryption shares.
  * - `OTHER_REQUESTER`: decryption shares were made for somebody else.
+ * - `OFFER_REFUSED`: a recovering node is not to be given shares, with `reason`.
+ * - `NO_SHARES`: the recovery copies given read nothing of the ledger.
  */
 export type AuditorErrorCode =
   | 'LEDGER_UNREADABLE'
@@ -21,7 +23,9 @@ export type AuditorErrorCode =
   | 'LEDGER_DAMAGED'
   | 'UNKNOWN_SHARING'
   | 'INVALID_DECRYPTION_SHARES'
-  | 'OTHER_REQUESTER';
+  | 'OTHER_REQUESTER'
+  | 'OFFER_REFUSED'
+  | 'NO_SHARES';
 
 /** The error of this room. */
 export class AuditorError extends CodedError<AuditorErrorCode> {}

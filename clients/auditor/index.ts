@@ -5,6 +5,7 @@ export {
   type LedgerAudit,
 } from './audit-ledger.ts';
 export type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
+export type { WorkerContents } from './contents-count.ts';
 export {
   decodeEpochKeys,
   type EpochKeys,
@@ -23,6 +24,14 @@ export {
   type ObservationKind,
   type Observations,
 } from './findings.ts';
+export type {
+  AuditorReport,
+  CeremonyReport,
+  EpochBeginningReport,
+  KeyExportReport,
+  KeysReport,
+  SharedKeyReport,
+} from './key-chronicle.ts';
 export type { LeaderReport } from './leadership.ts';
 export type { Damage, DamageCode } from './ledger-damage.ts';
 export { type Combination, combineOffline, type EpochOutcome } from './offline-combine.ts';
@@ -53,5 +62,11 @@ export {
   type ShareMaking,
 } from './offline-shares.ts';
 export type { GivenReceipt, ReceiptReport } from './receipt-search.ts';
+export {
+  type Giving,
+  makeRecoveryGift,
+  type OfferCheck,
+  requireOffer,
+} from './recovery-giving.ts';
 export type { EpochReport, LedgerCount, LedgerEnd } from './tally.ts';
 export { type LedgerReport, type LedgerVerification, verifyLedger } from './verify-ledger.ts';

@@ -1,7 +1,9 @@
 import {
+  type Constitution,
   currentEpoch,
   epochKeyRows,
   type RecordedSharing,
+  readConstitution,
   recordedSharings,
   type ShareHolder,
   thresholdKeyOf,
@@ -55,6 +57,8 @@ export interface KeyRecord {
   /** 64 lowercase hex digits. */
   readonly networkId: string;
   readonly networkName: string;
+  /** After the last block. */
+  readonly constitution: Constitution;
   /** Ascending by epoch, then by key; only those that have their form. */
   readonly epochs: readonly SealedEpoch[];
   /** The newest epoch, 0 when none was begun. */
@@ -90,6 +94,7 @@ export async function readKeyRecord(ledger: OfflineLedger): Promise<KeyRecord> {
     return {
       networkId,
       networkName,
+      constitution: readConstitution(state),
       epochs: epochsOf(reading, networkId),
       newestEpoch: currentEpoch(state),
       sharings: Array.from(recordedSharings(state), keySharing),
