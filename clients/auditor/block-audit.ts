@@ -1,13 +1,15 @@
 import type { PlatformVerifier } from '@concordat/attestation';
 import { newestEpoch, readConstitution } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
-import { blockFlags, type VerifiedBlock } from '@concordat/ledger';
+import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
 import { Chronicle } from './chronicle.ts';
+import { ContentsCount } from './contents-count.ts';
 import type { Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
 import { frameworkPrefix, privateTableNames, RecordedWrites } from './framework-tables.ts';
 import { rehearseGenesis } from './genesis-rehearsal.ts';
+import { KeyChronicle } from './key-chronicle.ts';
 import { Leadership } from './leadership.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { RecentRoots } from './recent-roots.ts';
@@ -19,12 +21,16 @@ const prefixBytes = viewOf(utf8(frameworkPrefix));
 /** Examines each block that the chain has accepted, on the state before it. */
 export class BlockAudit {
   readonly chronicle = new Chronicle();
+  readonly keys = new KeyChronicle();
+  readonly contents = new ContentsCount();
   readonly leadership: Leadership;
   readonly #replay: LedgerReplay;
   readonly #findings: Findings;
   readonly #roots = new RecentRoots();
   readonly #context: RehearsalContext;
   readonly #epochs: SealingEpochs;
+  #view = 0;
+  #opensView = false;
 
   constructor(parts: {
     readonly replay: LedgerReplay;
@@ -45,11 +51,14 @@ export class BlockAudit {
   block(block: VerifiedBlock): void {
     const { header, historyRoot, covered } = block;
     const findings = this.#findings;
+    this.#opensView = header.view !== this.#view;
+    this.#view = header.view;
     this.leadership.block(header, this.#replay.endorsedNode(header.leader)?.entry);
     findings.examined('chain', 'blocks');
     if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
     findings.examined('chain', 'signatures');
     this.#epochs.block(header);
+    this.contents.block(block);
     if (header.source === 0) this.#administrative(block);
     else this.#application(block);
     this.#roots.add(historyRoot, header.height);
@@ -68,6 +77,7 @@ export class BlockAudit {
       const { state } = this.#replay;
       this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
       for (const writes of publicWrites) {
+        this.keys.block(header.height, new RecordedWrites(writes));
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {
           this.leadership.retired(nodeId, header);
         }
@@ -76,8 +86,9 @@ export class BlockAudit {
   }
 
   #rehearse({ header }: VerifiedBlock, writes: Uint8Array): void {
+    const opensView = this.#opensView;
     this.#tolerant(() => {
-      const administrative = { header, recorded: new RecordedWrites(writes) };
+      const administrative = { header, opensView, recorded: new RecordedWrites(writes) };
       if (header.height === 1) rehearseGenesis(administrative, this.#context);
       else rehearse(administrative, this.#context);
     });
@@ -110,8 +121,8 @@ export class BlockAudit {
 
   /** An application has tables of its own, and changes no voters. */
   #application({ header, publicWrites }: VerifiedBlock): void {
-    if ((header.flags & blockFlags.reconfiguration) !== 0) {
-      const message = "an application's block is marked as a change of the voters";
+    if (header.flags !== 0) {
+      const message = "an application's block is marked as one of the administration";
       this.#findings.defect('nodes', 'WRONG_CONFIGURATION', { message });
     }
     for (const writes of publicWrites) {

@@ -6,6 +6,7 @@ import {
   openCeremony,
   recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   registerHolder,
   rerunCeremony,
@@ -82,5 +83,6 @@ function record(set: TransactionSet, { kind, bytes }: CeremonyEvent, seqno: Seqn
   const message = fromHex(bytes) ?? emptyBytes;
   if (kind === 'dealing') return recordDealing(set, message, { seqno });
   if (kind === 'complaint') return recordComplaint(set, message, { seqno });
+  if (kind === 'deadline') return recordDeadline(set, { seqno });
   return recordConfirmation(set, message, { seqno });
 }

@@ -7,6 +7,7 @@ import {
 } from '@concordat/governance';
 import { Store } from '@concordat/kv';
 import { CodedError, type NodeId } from '@concordat/std';
+import { maxGenesisMs } from './epoch-rehearsal.ts';
 import { isFormError } from './form-error.ts';
 import { frameworkTables } from './framework-tables.ts';
 import { isEndorsed } from './join-rehearsal.ts';
@@ -19,9 +20,6 @@ import {
   type RehearsalContext,
   withCeremonies,
 } from './rehearsal.ts';
-
-/** Milliseconds that the making of a genesis and the sealing of its block may be apart. */
-const maxGenesisMs = 120_000;
 
 /**
  * Begins the network anew from the constitution the first block records, and compares: what its

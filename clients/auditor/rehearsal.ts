@@ -23,6 +23,8 @@ import { rehearseMessages } from './message-rehearsal.ts';
 /** One administrative block that the chain has accepted. */
 export interface AdministrativeBlock {
   readonly header: BlockHeader;
+  /** It is the first one of its view. */
+  readonly opensView: boolean;
   /** Its one transaction. */
   readonly recorded: RecordedWrites;
 }

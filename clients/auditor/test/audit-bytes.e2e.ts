@@ -102,7 +102,7 @@ for (const [kind, height] of [
         const flipped = Buffer.from(block);
         flipped[at] = (flipped[at] as number) ^ 0x10;
         const report = await audit(blocks.with(height - 1, flipped), {
-          keyHolderKey: ledger.holderKey,
+          epochKeys: ledger.epochKeys(),
         });
         assert.ok(!report.ok, `${region}, byte ${at - from}`);
         const [first] = firstDefects(report);
