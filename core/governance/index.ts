@@ -19,7 +19,6 @@ export {
   type CodeRole,
   type Constitution,
   isMember,
-  type KeyHolder,
   type NodeEntry,
   type NodeStatus,
   type RetirementReason,

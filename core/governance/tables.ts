@@ -2,7 +2,7 @@ import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type { Actor, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
 import type {
@@ -56,8 +56,6 @@ export const tables = {
   policies: rows<unknown>('policies'),
   /** adapter id */
   adapters: rows<unknown>('adapters'),
-  /** {@link textKey} of the name */
-  keyHolders: rows<KeyHolder>('key-holders'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */

@@ -1,14 +1,12 @@
 import { CodedError } from '@concordat/std';
 
 /**
- * Why a session key could not be had: the wrap is not for this network, epoch, recipient and key;
- * another key is known for the epoch; the key was forgotten. Why a part of the threshold scheme is
+ * Why a session key could not be had: another key is known for the epoch; the key was forgotten. Why a part of the threshold scheme is
  * refused: not an element or scalar of the group, not the declared form, not proved, given twice,
  * too few, not making up the key it should. Why a recovery copy does not open: RECOVERY_NOT_OPENED
  * (wrong key or passphrase, or changed), INVALID_SHARE (of another key or an older sharing).
  */
 export type KeysErrorCode =
-  | 'UNWRAP_FAILED'
   | 'INVALID_RECIPIENT'
   | 'EPOCH_CONFLICT'
   | 'FORGOTTEN'

@@ -72,14 +72,11 @@ export {
 } from './ristretto.ts';
 export { sessionKeyLabel } from './session-key-label.ts';
 export {
-  type SessionKeyWrap,
+  type SessionKey,
+  SessionKeyring,
+  type SessionKeySource,
   sessionKeyBytes,
-  unwrapSessionKey,
-  type WrapBinding,
-  wrappedKeyBytes,
-  wrapSessionKey,
-} from './session-key-wrap.ts';
-export { type SessionKey, SessionKeyring, type SessionKeySource } from './session-keyring.ts';
+} from './session-keyring.ts';
 export {
   auditorRequester,
   nodeRequester,

@@ -36,7 +36,6 @@ test('every refusal code is met by a test of this room', () => {
     'actions',
     'constitution',
     'key-ceremonies',
-    'key-holders',
     'messages',
     'node-life-cycle',
     'paper',

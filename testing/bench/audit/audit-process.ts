@@ -4,14 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { auditLedger } from '@concordat/auditor';
-import { importEncryptionKey } from '@concordat/sdk';
 
 /** Which ledger to audit. */
 export interface AuditJob {
   readonly directory: string;
   readonly networkCertificateFile: string;
-  /** Without it contents stay closed. */
-  readonly ownerKeyFile?: string;
 }
 
 /** What it printed. */
@@ -26,13 +23,12 @@ export interface AuditAnswer {
 }
 
 async function run(job: AuditJob): Promise<AuditAnswer> {
-  const { directory, networkCertificateFile, ownerKeyFile } = job;
+  const { directory, networkCertificateFile } = job;
   const before = process.cpuUsage();
   const startedMs = performance.now();
   const report = await auditLedger({
     directory,
     networkCertificate: readFileSync(networkCertificateFile, 'utf8'),
-    ...(ownerKeyFile && { keyHolderKey: importEncryptionKey(readFileSync(ownerKeyFile, 'utf8')) }),
   });
   const ms = performance.now() - startedMs;
   const { user, system } = process.cpuUsage(before);

@@ -12,7 +12,6 @@ import type { SectionOptions } from './section.ts';
 
 /** One length of ledger, audited with or without a key. */
 export interface AuditCell {
-  readonly contents: 'opened' | 'closed';
   readonly blocks: number;
   readonly transactions: number;
   readonly bytes: number;
@@ -53,10 +52,8 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
     for (const part of [writes, writes * (growth - 1)]) {
       say(`${part} writes`);
       rates.push((await runWrites(putsOf(client), { writes: part, inFlight })).perSecond);
-      for (const contents of ['opened', 'closed'] as const) {
-        say(`audit of ${part === writes ? 'the' : 'a longer'} ledger, contents ${contents}`);
-        cells.push(await measure(network, contents, rounds));
-      }
+      say(`audit of ${part === writes ? 'the' : 'a longer'} ledger`);
+      cells.push(await measure(network, rounds));
     }
     client.close();
     return { id: 'audit', cells, writtenPerSecond: median(rates), load: loadAverage() };
@@ -65,23 +62,17 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
   }
 }
 
-async function measure(
-  { sandbox }: BenchNetwork,
-  contents: AuditCell['contents'],
-  rounds: number,
-): Promise<AuditCell> {
+async function measure({ sandbox }: BenchNetwork, rounds: number): Promise<AuditCell> {
   const { layout, first } = sandbox;
   const job: AuditJob = {
     directory: layout.ledger(first.name),
     networkCertificateFile: layout.networkCertificate,
-    ...(contents === 'opened' && { ownerKeyFile: layout.ownerKey }),
   };
   const answers: AuditAnswer[] = [];
   for (let round = 0; round < rounds; round++) answers.push(await audited(job));
   const { blocks, transactions, bytes } = answers.at(-1) as AuditAnswer;
   const of = (figure: (answer: AuditAnswer) => number): number => median(answers.map(figure));
   return {
-    contents,
     blocks,
     transactions,
     bytes,
@@ -105,7 +96,6 @@ const count = (value: number): string => Math.round(value).toLocaleString('en-US
 /** The section as people read it. */
 export function renderAudit({ cells, writtenPerSecond, load }: AuditFigures): string {
   const rows = cells.map((cell) => [
-    cell.contents,
     count(cell.transactions),
     count(cell.blocks),
     count(cell.perCpuSecond),
@@ -115,7 +105,6 @@ export function renderAudit({ cells, writtenPerSecond, load }: AuditFigures): st
     count(cell.peakBytes / 1024 / 1024),
   ]);
   const header = [
-    'contents',
     'transactions',
     'blocks',
     'tx/s of CPU',

@@ -35,11 +35,7 @@ async function decide(...actions: ProposedAction[]): Promise<void> {
 }
 
 const audit = (directory: string): Promise<AuditReport> =>
-  auditLedger({
-    directory,
-    networkCertificate: network.certificate,
-    keyHolderKey: network.ownerKey,
-  });
+  auditLedger({ directory, networkCertificate: network.certificate });
 
 const defectsOf = ({ classes }: AuditReport) => classes.flatMap(({ first }) => first ?? []);
 
@@ -104,7 +100,7 @@ test('the command gives the same verdict, and a copy that was changed is refused
   const at = Math.floor(bytes.length / 2);
   bytes[at] = (bytes[at] as number) ^ 1;
   writeFileSync(join(copy, chunk), bytes);
-  const changed = verify('--json', '--owner-key', network.sandbox.layout.ownerKey);
+  const changed = verify('--json');
   assert.equal(changed.status, 1, changed.stderr);
   const [defect] = defectsOf(JSON.parse(changed.stdout) as AuditReport);
   assert.equal(defect?.file, chunk);
