@@ -4,6 +4,7 @@ import { CliError, explain } from './errors.ts';
 import { gatewayCommand } from './gateway-command.ts';
 import { governanceCommands } from './governance-commands.ts';
 import { proofCommands } from './proof-commands.ts';
+import { recoverNetworkCommands } from './recover-network-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
@@ -14,6 +15,7 @@ const commands: readonly Command[] = [
   ...governanceCommands,
   ...proofCommands,
   auditVerify,
+  ...recoverNetworkCommands,
   gatewayCommand,
 ];
 

@@ -31,7 +31,11 @@ export interface NodeStatus {
   readonly committedHeight?: number;
 }
 
-const hostMain = join(dirname(fileURLToPath(import.meta.resolve('@concordat/host'))), 'main.ts');
+/** Entry point of a host. */
+export const hostMain = join(
+  dirname(fileURLToPath(import.meta.resolve('@concordat/host'))),
+  'main.ts',
+);
 const pollMs = 25;
 
 /**
