@@ -8,6 +8,7 @@ import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { PlacementRefusal } from './ledger-duties.ts';
+import type { PlacementOptions } from './sealing.ts';
 
 /** A committed administrative transaction. */
 export interface Administered<Result> {
@@ -134,12 +135,16 @@ export class AdministrativeQueue {
    * @throws ManagerError NOT_LEADER, TRANSACTION_LOST, CONFIGURATION_PENDING, SESSION_KEY_MISSING,
    *   and what the body throws
    */
-  placeNow<Result>(body: (set: TransactionSet) => Result) {
+  placeNow<Result>(
+    body: (set: TransactionSet) => Result,
+    opening: Pick<PlacementOptions, 'resumption'> = {},
+  ) {
     const height = toHeight(this.#log.lastHeight + 1);
     const before = this.#administration.exists ? this.#sessionKey() : undefined;
     const executed = this.#administration.execute(height, body);
     const placed = this.#driver.place(0, executed.transactions, {
       sessionKey: before ?? this.#sessionKey(),
+      ...opening,
       ...(executed.configuration && { configuration: executed.configuration }),
     });
     if (!placed.ok) {

@@ -57,6 +57,8 @@ export interface LedgerEvents {
   canOpen(epoch: Epoch): boolean;
   /** A peer sent a block of an epoch whose key is not. */
   onUnreadable(epoch: Epoch, block: Uint8Array): void;
+  /** Whether nothing may be sealed before a block that opens a resumed view, and has been committed. */
+  reopens(): boolean;
   nowMs(): number;
 }
 

@@ -1,5 +1,6 @@
 import type { Role } from '@concordat/consensus';
-import { type Constitution, currentEpoch } from '@concordat/governance';
+import { type Constitution, currentEpoch, newestEpoch } from '@concordat/governance';
+import type { TransactionSet } from '@concordat/kv';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
 import {
   CodedError,
@@ -12,6 +13,7 @@ import {
 } from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { distributionUnder } from './distribution-policy.ts';
+import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
@@ -76,6 +78,30 @@ export class LedgerReactions implements LedgerEvents {
 
   canOpen(epoch: Epoch): boolean {
     return this.#context.sessionKeys.get(epoch) !== undefined;
+  }
+
+  /** Also of another node's resumption, as long as it is not known to be final. */
+  reopens(): boolean {
+    const { reopening, administration } = this.#context;
+    if (reopening.isNeeded) return true;
+    if (!administration.isCommitted) return false;
+    const newest = newestEpoch(administration.head);
+    return newest?.reason === 'resume' && newest.epoch > this.#inForce;
+  }
+
+  #resumeEpoch(set: TransactionSet): void {
+    const { sessionKeys, control } = this.#context;
+    const { epoch } = sessionKeys.begin(set, { reason: 'resume', nowMs: this.nowMs(), entropy });
+    control.log('epoch.begun', { epoch, reason: 'resume' });
+  }
+
+  /** The epoch that this view began with is in force. */
+  #reopened(from: Height, to: Height): void {
+    const { administration, reopening, log, driver } = this.#context;
+    if (!reopening.isNeeded || !administration.isCommitted) return;
+    const newest = newestEpoch(administration.committedState);
+    if (newest?.reason !== 'resume' || newest.height < from || newest.height > to) return;
+    if (log.viewAt(newest.height) === driver.status.view) reopening.settled();
   }
 
   onUnreadable(epoch: Epoch, block: Uint8Array): void {
@@ -151,6 +177,7 @@ export class LedgerReactions implements LedgerEvents {
   onCommitted(from: Height, to: Height): void {
     const { administration, feed, queue, pages, snapshots } = this.#context;
     const changed = administration.commit(to);
+    if (changed) this.#reopened(from, to);
     feed.committed(from, to);
     // Nothing may come between: this is the state after exactly these blocks.
     snapshots.reached(to);
@@ -227,7 +254,8 @@ export class LedgerReactions implements LedgerEvents {
     if (!administration.exists) return;
     this.#viewToOpen = false;
     try {
-      queue.placeNow(() => undefined);
+      if (this.reopens()) queue.placeNow((set) => this.#resumeEpoch(set), { resumption: true });
+      else queue.placeNow(() => undefined);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (error.code === 'SESSION_KEY_MISSING') {

@@ -40,6 +40,7 @@ import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
+import { Reopening } from './reopening.ts';
 import { RequestForwarding } from './request-forwarding.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
@@ -94,6 +95,7 @@ export class Manager implements StandingNode {
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
+  readonly reopening = new Reopening();
   readonly keyDesk: KeyDesk;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;

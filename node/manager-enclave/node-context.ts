@@ -18,6 +18,7 @@ import type { PeerChannel } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
 import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
+import type { Reopening } from './reopening.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { ShareVault } from './share-vault.ts';
@@ -76,6 +77,8 @@ export interface NodeContext {
   readonly driver: LedgerDriver;
   /** @throws ManagerError NOT_LEADER before consensus has been started */
   readonly queue: AdministrativeQueue;
+  /** Whether the next view this node leads begins with an epoch of its own. */
+  readonly reopening: Reopening;
   /** Whether stopped nodes may come back under their sealed identities. */
   readonly acceptsResumers: boolean;
   /** The leader as this node knows it. */

@@ -101,6 +101,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
 
   admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void {
     this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
+    if (theirs.role === 'resumer') this.#context.reopening.need();
   }
 
   /** What this node knows when it judges another one. */

@@ -28,6 +28,7 @@ export async function startResume(manager: Manager, sealed: SealedIdentity): Pro
   const { keeper, lifeCycle, start, workers } = manager;
   const { networkId, networkCertificate, certificate } = sealed;
   lifeCycle.enter('resuming', 'checking the ledger');
+  manager.reopening.need();
   manager.belongTo({ id: networkId, certificate: networkCertificate }, certificate);
   const base = await findStartBase(manager);
   const progress = await keeper.progress();

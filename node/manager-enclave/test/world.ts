@@ -33,6 +33,7 @@ import { PeerRoster } from '../peer-roster.ts';
 import { ReadBarriers } from '../read-barriers.ts';
 import { ReadIndex } from '../read-index.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
+import { Reopening } from '../reopening.ts';
 import { SealedRecords } from '../sealed-records.ts';
 import type { SessionKeys } from '../session-keys.ts';
 import type { ShareDesk } from '../share-desk.ts';
@@ -186,6 +187,7 @@ export class TestNode implements NodeContext {
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
+  readonly reopening = new Reopening();
   /** Why keys this node cannot go on without were not to be had, whenever they were not. */
   readonly missingKeys: Error[] = [];
   readonly log: BlockLog;
@@ -421,6 +423,8 @@ export class TestNode implements NodeContext {
   }
 }
 
+const isOfKeys = (kind: string): boolean => kind === 'key-ceremony' || kind === 'holder-secret';
+
 /** A network of managers in one process: messages wait until `settle` delivers them. */
 export class World {
   readonly nodes: TestNode[] = [];
@@ -458,6 +462,8 @@ export class World {
           if (this.losesSentKeys) throw new ManagerError('CHANNEL_FAILED', 'lost');
           return Buffer.from(other.epochs.received(Buffer.from(body)));
         }
+        const isCut = this.cut.has(to) || this.cut.has(node.id);
+        if (isCut && isOfKeys(kind)) throw new ManagerError('PEER_TIMEOUT', kind);
         if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
         if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));
         if (kind !== 'administer') throw new Error(kind);
