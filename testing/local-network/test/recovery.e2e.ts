@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  auditLedger,
+  type KeyRecord,
+  makeRecoveryGift,
+  openCopy,
+  readKeyRecord,
+  requireOffer,
+} from '@concordat/auditor';
+import { frontOffice, nodeTuple, sandboxChainId } from '@concordat/cli';
+import { createEncryptionKey, type EncryptionKey } from '@concordat/crypto';
+import { decodeRecoveryShare } from '@concordat/keys';
+import {
+  AdminClient,
+  ApplicationClient,
+  type KeyValueClient,
+  openKeyValueClient,
+  SdkError,
+} from '@concordat/sdk';
+import { Wallet } from 'ethers';
+import {
+  LocalNetwork,
+  type LocalNode,
+  loseAllBut,
+  type Remains,
+  recoveredNode,
+  waitUntil,
+} from '../index.ts';
+
+const funded = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
+const keys = 400;
+const transfers = 5;
+const entropy = (bytes: number): Uint8Array => randomBytes(bytes);
+
+let network: LocalNetwork;
+let remains: Remains;
+let record: KeyRecord;
+let node: LocalNode;
+let writtenMs = 0;
+let members: string[] = [];
+/** What each member keeps outside: copies of its shares, and the key they are sealed to. */
+const copies = new Map<string, { readonly key: EncryptionKey; readonly files: string[] }>();
+
+const valueAt = (at: number): Buffer => Buffer.from(`value ${at} of a network that is lost`);
+const to = (at: number): string => `0x${(at + 1).toString(16).padStart(40, '5')}`;
+
+before(async () => {
+  network = await LocalNetwork.start();
+  members = network.nodes.map(({ organisation }) => organisation);
+  await keysShared();
+  for (const member of network.nodes) {
+    const key = createEncryptionKey(randomBytes(32));
+    const admin = await network.admin(member);
+    const publicKey = Buffer.from(key.publicKey).toString('hex');
+    const answer = await admin.exportKeys({ publicKey, again: false }).finally(() => admin.close());
+    assert.deepEqual(answer.missing, []);
+    copies.set(member.organisation, { key, files: answer.copies.map(({ file }) => file) });
+  }
+  writtenMs = await writeAll();
+  await network.level();
+  remains = await loseAllBut(network, network.node('vn2'));
+  const networkCertificate = readFileSync(remains.certificateFile, 'utf8');
+  record = await readKeyRecord({ directory: remains.ledger, networkCertificate });
+});
+
+after(() => network?.end());
+
+/** Waits until every member holds a share of every key, two of which read. */
+async function keysShared(): Promise<void> {
+  const admin = await network.admin(network.node('vn1'));
+  const isShared = async (): Promise<boolean> => {
+    const state = await admin.sharedKeys();
+    const newest = state.keys.map(({ sharings }) => sharings.at(-1));
+    const shared = newest.every((one) => one?.threshold === 2 && one.holders.length === 3);
+    return shared && state.keys.length > 1 && state.ceremony === undefined;
+  };
+  await waitUntil(isShared, { what: 'shares with every member', timeoutMs: 60_000 });
+  admin.close();
+}
+
+/** How long it took to write everything, milliseconds. */
+async function writeAll(): Promise<number> {
+  const client = await network.keyvalue(network.node('vn1'));
+  const startedMs = performance.now();
+  await Promise.all(
+    Array.from({ length: keys }, (_, at) => client.promises.put(`key ${at}`, valueAt(at))),
+  );
+  const tookMs = performance.now() - startedMs;
+  client.close();
+  const application = await network.application(network.node('vn2'));
+  for (let nonce = 0; nonce < transfers; nonce++) {
+    const raw = await new Wallet(funded).signTransaction({
+      ...{ type: 2, chainId: sandboxChainId, nonce, to: to(nonce), value: 1_000n + BigInt(nonce) },
+      ...{ gasLimit: 100_000, maxFeePerGas: 0, maxPriorityFeePerGas: 0 },
+    });
+    await application.jsonRpc('eth_sendRawTransaction', [raw]);
+  }
+  application.close();
+  return tookMs;
+}
+
+async function admin(at: LocalNode, actor: string): Promise<AdminClient> {
+  const { networkCertificate = '' } = await at.waitFor((s) => s.networkCertificate !== undefined);
+  const identity = await network.identity(actor);
+  return new AdminClient({ address: `127.0.0.1:${at.ports.admin}`, networkCertificate, identity });
+}
+
+async function keyvalue(at: LocalNode): Promise<KeyValueClient> {
+  const networkCertificate = at.status?.networkCertificate ?? '';
+  const identity = await network.identity(frontOffice);
+  const address = `127.0.0.1:${at.ports.application}`;
+  return openKeyValueClient({ address, networkCertificate, identity, timeoutMs: 10_000 });
+}
+
+async function offerTo(client: AdminClient) {
+  const nonce = randomBytes(32).toString('hex');
+  const offer = await client.recoveryOffer(nonce);
+  requireOffer(offer, { nonce, record, nowMs: Date.now() });
+  return offer;
+}
+
+/** A member's tool: checks the offer, makes shares from the member's copies. */
+async function giftOf(client: AdminClient, member: string, signedBy = member) {
+  const { key, files } = copies.get(member) as { key: EncryptionKey; files: string[] };
+  const { signingKey, certificateDer } = await network.identity(signedBy);
+  assert.ok(signingKey);
+  const opened = files.map((file) => openCopy(record, decodeRecoveryShare(file), { key }));
+  const createdAtSeconds = Math.floor(Date.now() / 1000);
+  const signer = { key: signingKey, certificateDer, createdAtSeconds };
+  const offer = await offerTo(client);
+  return makeRecoveryGift({ offer, record, copies: opened, signer, entropy });
+}
+
+async function submit(member: string) {
+  const client = await admin(node, member);
+  return client.giveRecoveryShares(await giftOf(client, member)).finally(() => client.close());
+}
+
+const refusal =
+  (code: string, reason?: string) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof SdkError, String(error));
+    assert.equal(error.code, code, error.message);
+    if (reason) assert.equal(error.details.reason, reason, error.message);
+    return true;
+  };
+
+const isClosed = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => resolve(true));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+  });
+
+/** Paths of the chunk files of a copy of the ledger, by height. */
+function damagedCopy(name: string, damage: (chunks: string[]) => void): string {
+  const directory = join(network.directory, name);
+  cpSync(remains.ledger, directory, { recursive: true });
+  const chunks = readdirSync(directory)
+    .filter((file) => file.endsWith('.chunk'))
+    .sort((a, b) => Number(/\d+/.exec(a)) - Number(/\d+/.exec(b)))
+    .map((file) => join(directory, file));
+  damage(chunks);
+  return directory;
+}
+
+async function refusedLedger(name: string, ledger: string): Promise<string> {
+  const { certificateFile } = remains;
+  const [organisation = ''] = members;
+  const refusing = await recoveredNode(
+    network,
+    { name, organisation },
+    { ledger, certificateFile },
+  );
+  refusing.start();
+  try {
+    return await refusing.refused({ timeoutMs: 30_000 });
+  } finally {
+    await refusing.kill();
+  }
+}
+
+test('a ledger that was changed is refused with height and reason', async () => {
+  const flipped = damagedCopy('flipped', ([first = '']) => {
+    const bytes = readFileSync(first);
+    const at = Math.floor(bytes.length / 2);
+    bytes[at] = (bytes[at] as number) ^ 1;
+    writeFileSync(first, bytes);
+  });
+  assert.match(await refusedLedger('flipped-vn', flipped), /^LEDGER_(CORRUPT|DAMAGED): .*\d+/);
+  const begun = damagedCopy('begun', ([first = '']) => {
+    const bytes = readFileSync(first);
+    const second = 16 + 4 + bytes.readUInt32BE(16);
+    // The chunk says it begins at block 1, and the first frame is that of block 2.
+    writeFileSync(first, Buffer.concat([bytes.subarray(0, 16), bytes.subarray(second)]));
+  });
+  assert.match(await refusedLedger('begun-vn', begun), /^LEDGER_CORRUPT: block 1: /);
+});
+
+test('the ledger of another network than the pinned one is refused', async () => {
+  const other = await network.sandbox.identity(frontOffice);
+  const certificateFile = join(network.directory, 'other.pem');
+  writeFileSync(certificateFile, other.certificatePem);
+  const [organisation = ''] = members;
+  const beginning = { ledger: remains.ledger, certificateFile };
+  const refusing = await recoveredNode(network, { name: 'other-vn', organisation }, beginning);
+  refusing.start();
+  assert.match(await refusing.refused(), /^LEDGER_CORRUPT: block 1: .*another network/);
+  await refusing.kill();
+});
+
+test('a recovering node says how far the ledger goes and whose shares it lacks', async () => {
+  const [organisation = ''] = members;
+  node = await recoveredNode(network, { name: 'new-vn1', organisation }, remains);
+  node.start();
+  const waiting = /up to block \d+, transaction \d+\.\d+ .*0 of 2.*could come from/;
+  const { reason, networkId } = await node.waitFor(
+    ({ phase, reason = '' }) => phase === 'recovering' && waiting.test(reason),
+    { timeoutMs: 60_000 },
+  );
+  for (const member of members) assert.ok(reason?.includes(member), reason);
+  assert.notEqual(networkId, record.networkId);
+  const client = await admin(node, organisation);
+  const { stage, former } = await client.recovery();
+  assert.equal(stage, 'shares');
+  assert.equal(former.networkId, record.networkId);
+  assert.equal(former.lastHeight, record.count.last?.height);
+  assert.equal(former.historyRoot, record.count.last?.historyRoot);
+  client.close();
+});
+
+test('one member alone recovers nothing, however often it gives its shares', async () => {
+  const [first = '', second = ''] = members;
+  assert.equal((await submit(first)).stage, 'shares');
+  const { stage, missing = [] } = await submit(first);
+  assert.equal(stage, 'shares');
+  for (const { given, needed } of missing) assert.deepEqual([given, needed], [[first], 2]);
+  const client = await admin(node, first);
+  // The shares of another member, under one's own name or over one's own connection.
+  await assert.rejects(
+    client.giveRecoveryShares(await giftOf(client, second, first)),
+    refusal('RECOVERY_SHARES_REFUSED', 'UNKNOWN_SHARING'),
+  );
+  await assert.rejects(
+    client.giveRecoveryShares(await giftOf(client, second)),
+    refusal('RECOVERY_SHARES_REFUSED', 'OTHER_ACTOR'),
+  );
+  const gift = await giftOf(client, first);
+  const [other] = [randomBytes(400).toString('base64')];
+  await assert.rejects(
+    client.giveRecoveryShares({ ...gift, sealed: other }),
+    refusal('RECOVERY_SHARES_REFUSED', 'OTHER_SHARES'),
+  );
+  await assert.rejects(
+    client.giveRecoveryShares({ message: 'AAAA', sealed: other }),
+    refusal('MALFORMED_MESSAGE'),
+  );
+  await assert.rejects(
+    client.propose([{ name: 'open_network', args: {} }]),
+    refusal('NETWORK_NOT_RESTORED'),
+  );
+  client.close();
+  assert.ok(await isClosed(node.ports.application), 'no application is served');
+});
+
+test('with a second member the state is restored, and still nobody is served', async () => {
+  const [first = '', second = ''] = members;
+  await submit(second);
+  const client = await admin(node, first);
+  const restored = async () => (await client.recovery()).stage === 'restored';
+  await waitUntil(restored, { what: 'the restored state', timeoutMs: 60_000 });
+  const told = await node.logged('recovery.restored');
+  const bytes = readdirSync(remains.ledger)
+    .map((file) => readFileSync(join(remains.ledger, file)).length)
+    .reduce((sum, length) => sum + length, 0);
+  const perSecond = (Number(told.transactions) / Number(told.tookMs)) * 1000;
+  const megabytes = bytes / 1000 / Number(told.tookMs);
+  console.log(
+    `restored ${told.transactions} transactions of ${bytes} bytes in ${told.tookMs} ms:`,
+    `${Math.round(perSecond)} tx/s, ${megabytes.toFixed(1)} MB/s;`,
+    `written at ${Math.round((keys / writtenMs) * 1000)} tx/s`,
+  );
+  assert.ok(await isClosed(node.ports.application), 'no application is served');
+  client.close();
+});
+
+test('a member has one vote on opening the network; a majority opens it', async () => {
+  const [first = '', second = ''] = members;
+  const founder = await admin(node, first);
+  const { proposalId } = await founder.propose([{ name: 'open_network', args: {} }]);
+  assert.equal((await founder.vote(proposalId, true)).state, 'open');
+  assert.ok(await isClosed(node.ports.application), 'no application is served');
+  const other = await admin(node, second);
+  assert.equal((await other.vote(proposalId, true)).state, 'accepted');
+  await node.running();
+  assert.equal((await other.recovery()).stage, 'open');
+  founder.close();
+  other.close();
+});
+
+test('every acknowledged transaction is there, and the network goes on', async () => {
+  const client = await keyvalue(node);
+  for (let at = 0; at < keys; at++) {
+    assert.deepEqual(Buffer.from((await client.promises.get(`key ${at}`)) ?? []), valueAt(at));
+  }
+  await client.promises.put('after', Buffer.from('recovered'));
+  client.close();
+  const application = new ApplicationClient({
+    address: `127.0.0.1:${node.ports.application}`,
+    networkCertificate: node.status?.networkCertificate ?? '',
+    identity: await network.identity(frontOffice),
+  });
+  for (let at = 0; at < transfers; at++) {
+    const balance = await application.jsonRpc('eth_getBalance', [to(at), 'latest']);
+    assert.equal(BigInt(String(balance)), 1_000n + BigInt(at));
+  }
+  application.close();
+});
+
+test("a second member's new node joins by vote and has the whole state", async () => {
+  const [first = '', second = ''] = members;
+  const { networkCertificate = '' } = node.status ?? {};
+  const certificateFile = join(network.directory, 'new-network.pem');
+  writeFileSync(certificateFile, networkCertificate);
+  const who = { name: 'new-vn2', organisation: second };
+  const joiner = await recoveredNode(network, who, { joins: node, certificateFile });
+  joiner.start();
+  const status = await joiner.waitFor(
+    ({ phase, reason = '' }) => phase === 'joining' && reason.startsWith('NODE_NOT_ADMITTED'),
+  );
+  const owner = await network.identity(second);
+  const founder = await admin(node, first);
+  const other = await admin(node, second);
+  const actions = [{ name: 'add_node', args: nodeTuple(owner, status) }] as const;
+  const { proposalId } = await other.propose(actions);
+  await other.vote(proposalId, true);
+  assert.equal((await founder.vote(proposalId, true)).state, 'accepted');
+  await joiner.running(60_000);
+  const client = await keyvalue(joiner);
+  const last = await client.promises.get(`key ${keys - 1}`);
+  assert.deepEqual(Buffer.from(last ?? []), valueAt(keys - 1));
+  assert.equal(String(await client.promises.get('after')), 'recovered');
+  client.close();
+  founder.close();
+  other.close();
+});
+
+test('an audit of the new ledger from its files finds nothing against it', async () => {
+  const networkCertificate = node.status?.networkCertificate ?? '';
+  const report = await auditLedger({ directory: node.ledgerDirectory, networkCertificate });
+  assert.deepEqual(
+    report.classes.flatMap(({ defects }) => defects),
+    [],
+  );
+  assert.equal(report.ok, true);
+  rmSync(join(network.directory, 'flipped'), { recursive: true, force: true });
+});
