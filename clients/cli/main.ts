@@ -1,9 +1,12 @@
 import { auditVerify } from './audit-command.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
+import { recoverDecrypt } from './decrypt-command.ts';
 import { CliError, explain } from './errors.ts';
 import { gatewayCommand } from './gateway-command.ts';
 import { governanceCommands } from './governance-commands.ts';
+import { keyCommands } from './key-commands.ts';
 import { proofCommands } from './proof-commands.ts';
+import { recoverKeys, recoverShares } from './recover-commands.ts';
 import { recoverNetworkCommands } from './recover-network-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
 import { startCommand } from './start-command.ts';
@@ -15,6 +18,10 @@ const commands: readonly Command[] = [
   ...governanceCommands,
   ...proofCommands,
   auditVerify,
+  ...keyCommands,
+  recoverKeys,
+  recoverShares,
+  recoverDecrypt,
   ...recoverNetworkCommands,
   gatewayCommand,
 ];
