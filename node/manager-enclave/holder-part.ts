@@ -81,8 +81,8 @@ export class HolderPart {
   readonly #sent = new Map<string, number>();
   /** Drawn here, and not registered yet. */
   #drawn: HolderKey | undefined;
-  /** Since when the registered holder key has been missing here. */
-  #missingSinceMs: number | undefined;
+  /** The registered holder key that is missing here, and since when. */
+  #missing = { encryptionKey: '', sinceMs: 0 };
   #told = '';
 
   /** @param send brings a contribution to the leader */
@@ -104,7 +104,7 @@ export class HolderPart {
       await this.#obtain(holder, registered);
       if (!vault.holderOf(registered.encryptionKey)) return;
     }
-    this.#missingSinceMs = undefined;
+    this.#missing.encryptionKey = '';
     await restoreShares(view, holder.actorId, vault);
     await this.#takePart(view, holder.actorId);
     await tidyVault(view, registered, vault);
@@ -166,8 +166,12 @@ export class HolderPart {
       }
     }
     const nowMs = performance.now();
-    this.#missingSinceMs ??= nowMs;
-    const isLost = holder.siblings.length === 0 || nowMs - this.#missingSinceMs > siblingPatienceMs;
+    const { encryptionKey } = registered;
+    if (this.#missing.encryptionKey !== encryptionKey) {
+      this.#missing = { encryptionKey, sinceMs: nowMs };
+    }
+    const waitedMs = nowMs - this.#missing.sinceMs;
+    const isLost = holder.siblings.length === 0 || waitedMs > siblingPatienceMs;
     // The shares that were given to the lost key are lost with it; a resharing makes up for them.
     if (isLost) await this.#register(holder, registered.number + 1);
   }
