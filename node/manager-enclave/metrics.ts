@@ -1,5 +1,6 @@
 import { cpuUsage, memoryUsage } from 'node:process';
 import { currentEpoch } from '@concordat/governance';
+import type { KeyStatus } from './key-status.ts';
 import type { NodeContext } from './node-context.ts';
 
 interface Metric {
@@ -47,7 +48,8 @@ const refusalsOf = ({ refusals }: NodeContext): LabelledMetric => ({
 });
 
 function metricsOf(node: NodeContext, connections: number): Metric[] {
-  const { log, driver, administration, feed, readBarriers, snapshots, held } = node;
+  const { log, driver, administration, feed, readBarriers, snapshots, held, keyDesk } = node;
+  const keys = keyDesk.status;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -62,6 +64,11 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     gauge('snapshot_height', 'Newest snapshot on the host', snapshots.newestHeight),
     gauge('backfill_missing_blocks', 'Earlier blocks the host lacks', held.missing),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
+    gauge('shared_key_threshold', 'Shares that read a session key', keys?.threshold ?? 0),
+    gauge('shared_key_holders', 'Members that hold a share', keys?.holders.length ?? 0),
+    gauge('shared_keys_out_of_reach', 'Keys of the past that too few can use', unreachable(keys)),
+    gauge('key_ceremony', 'Number of the key ceremony that is open', keys?.ceremony?.number ?? 0),
+    gauge('key_ceremony_waits_for', 'Members whose part in it is missing', awaited(keys)),
     gauge('application_connections', 'Client connections open', connections),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),
     counter('read_barriers_refused_total', 'Read barriers refused', readBarriers.counts.refused),
@@ -70,6 +77,11 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     counter('process_cpu_seconds_total', 'CPU time of the manager', (cpu.user + cpu.system) / 1e6),
   ];
 }
+
+const unreachable = (keys: KeyStatus | undefined): number => keys?.outOfReach?.length ?? 0;
+
+const awaited = (keys: KeyStatus | undefined): number =>
+  (keys?.ceremony ?? keys?.due)?.waitsFor.length ?? 0;
 
 const gauge = (name: string, help: string, value: number): Metric => ({
   name,

@@ -24,6 +24,7 @@ export function statusOf(node: NodeContext, reason: string | undefined) {
       snapshotHeight: node.snapshots.newestHeight,
       ...backfillOf(node),
     }),
+    keys: node.keyDesk.status,
   };
 }
 
