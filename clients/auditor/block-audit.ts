@@ -1,5 +1,5 @@
 import type { PlatformVerifier } from '@concordat/attestation';
-import { newestEpoch, readConstitution } from '@concordat/governance';
+import { newestEpoch, readConstitution, recoveryStage } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
 import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
@@ -31,6 +31,9 @@ export class BlockAudit {
   readonly #epochs: SealingEpochs;
   #view = 0;
   #opensView = false;
+  #applicationTransactions = 0;
+  /** A recovered network that is restored, and not voted open yet. */
+  #isClosed = false;
 
   constructor(parts: {
     readonly replay: LedgerReplay;
@@ -41,7 +44,11 @@ export class BlockAudit {
     this.#findings = parts.findings;
     this.leadership = new Leadership(parts.findings);
     this.#epochs = new SealingEpochs(parts.findings);
-    this.#context = { ...parts, heightOfRoot: (root) => this.#roots.heightOf(root) };
+    this.#context = {
+      ...parts,
+      heightOfRoot: (root) => this.#roots.heightOf(root),
+      applicationTransactions: () => this.#applicationTransactions,
+    };
   }
 
   /**
@@ -75,6 +82,7 @@ export class BlockAudit {
     this.#replay.accept(header.height, publicWrites);
     this.#tolerant(() => {
       const { state } = this.#replay;
+      this.#isClosed = recoveryStage(state)?.stage === 'restored';
       this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
       for (const writes of publicWrites) {
         this.keys.block(header.height, new RecordedWrites(writes));
@@ -121,6 +129,11 @@ export class BlockAudit {
 
   /** An application has tables of its own, and changes no voters. */
   #application({ header, publicWrites }: VerifiedBlock): void {
+    this.#applicationTransactions += header.count;
+    if (this.#isClosed) {
+      const message = 'an application is served in a recovered network that nobody voted open';
+      this.#findings.defect('governance', 'UNDECIDED_CHANGE', { message });
+    }
     if (header.flags !== 0) {
       const message = "an application's block is marked as one of the administration";
       this.#findings.defect('nodes', 'WRONG_CONFIGURATION', { message });

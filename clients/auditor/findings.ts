@@ -108,6 +108,7 @@ export type ObservationKind =
   | 'shares-given'
   | 'earlier-epoch'
   | 'snapshot-recorded'
+  | 'recovered-from'
   | 'contents-closed'
   | 'torn-end';
 

@@ -13,6 +13,7 @@ import { frameworkTables } from './framework-tables.ts';
 import { isEndorsed } from './join-rehearsal.ts';
 import { isoOf } from './message-rehearsal.ts';
 import { judgeEvidence } from './recorded-evidence.ts';
+import { rehearseFormer } from './recovery-rehearsal.ts';
 import {
   type AdministrativeBlock,
   completeAndCompare,
@@ -38,6 +39,7 @@ export function rehearseGenesis(block: AdministrativeBlock, context: RehearsalCo
     const constitution = parseConstitution(readConstitution(replay.state));
     const set = new Store([...governanceTables, ...frameworkTables]).begin(1);
     writeGenesis(set, constitution, { networkId, networkCertificatePem, timeMs: genesisTimeMs });
+    rehearseFormer(set, block.recorded, findings);
     let joined: NodeId | undefined;
     for (const entry of constitution.nodes) {
       if (entry.status === 'admitted') continue;

@@ -19,6 +19,7 @@ import { RecordedWrites, tableNames } from './framework-tables.ts';
 import { rehearseJoin } from './join-rehearsal.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { rehearseMessages } from './message-rehearsal.ts';
+import { rehearseRestoration, stageIn } from './recovery-rehearsal.ts';
 
 /** One administrative block that the chain has accepted. */
 export interface AdministrativeBlock {
@@ -36,11 +37,21 @@ export interface RehearsalContext {
   readonly verifiers: readonly PlatformVerifier[];
   /** Height of the block whose history root this is, if it is a recent one. */
   readonly heightOfRoot: (root: Uint8Array) => number | undefined;
+  /** Application transactions so far. */
+  readonly applicationTransactions: () => number;
 }
 
 /** What was done in a block, as far as the rest of its writes follow from it. */
 export interface Deed {
-  readonly kind: 'genesis' | 'messages' | 'join' | 'trust' | 'departure' | 'ceremony' | 'opening';
+  readonly kind:
+    | 'genesis'
+    | 'messages'
+    | 'join'
+    | 'trust'
+    | 'departure'
+    | 'ceremony'
+    | 'restoration'
+    | 'opening';
   /** Reasons why an epoch must begin; none if it need not. */
   readonly epochFor: readonly EpochReason[];
   /** The node that joined. */
@@ -87,7 +98,11 @@ function perform(
   if (trusted) return rehearseTrust(set, trusted.entry, context);
   const departed = changed.find(({ entry }) => entry.retired === 'departed');
   if (departed) return rehearseDeparture(set, departed.entry, context.findings);
-  return { kind: 'opening', epochFor: [] };
+  const stage = stageIn(recorded);
+  if (!stage) return { kind: 'opening', epochFor: [] };
+  const { findings, applicationTransactions } = context;
+  const isRight = rehearseRestoration(set, stage, { there: applicationTransactions(), findings });
+  return isRight ? { kind: 'restoration', epochFor: [] } : undefined;
 }
 
 /** Takes the steps of key ceremonies after the deed; a key that is new asks for an epoch. */

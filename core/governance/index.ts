@@ -152,6 +152,7 @@ export type {
 } from './proposal.ts';
 export { quorumSizesUnder } from './quorum-policies.ts';
 export {
+  isFormerNetwork,
   isOpen,
   markRestored,
   recoveredFrom,

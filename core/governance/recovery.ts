@@ -1,5 +1,5 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
-import { assert } from '@concordat/std';
+import { assert, isHex64, parseTransactionId } from '@concordat/std';
 import type { Constitution } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
@@ -30,6 +30,24 @@ function oneNodePolicies(policies: Constitution['policies']): Constitution['poli
       electionQuorum: defaultPolicy('electionQuorum'),
     };
   }
+}
+
+/** Whether a foreign value has the form of a record of a former network. */
+export function isFormerNetwork(value: unknown): value is FormerNetwork {
+  if (typeof value !== 'object' || value === null) return false;
+  const { networkId, networkCertificate, lastHeight, lastTransaction, lastTimeMs, ...rest } =
+    value as Partial<FormerNetwork>;
+  const { historyRoot, constitutionDigest, ...unknown } = rest;
+  const isCount = (number: unknown): boolean => Number.isSafeInteger(number) && Number(number) >= 1;
+  return (
+    [networkId, historyRoot, constitutionDigest].every(isHex64) &&
+    typeof networkCertificate === 'string' &&
+    isCount(lastHeight) &&
+    isCount(lastTimeMs) &&
+    typeof lastTransaction === 'string' &&
+    parseTransactionId(lastTransaction) !== undefined &&
+    Object.keys(unknown).length === 0
+  );
 }
 
 /** Names the former network in the first transaction of the one that goes on from it. */

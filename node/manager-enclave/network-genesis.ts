@@ -52,8 +52,10 @@ export function prepareGenesis(options: {
   readonly verdict: Verdict;
   readonly entropy: (bytes: number) => Uint8Array;
   readonly nowMs: number;
+  /** Default a network that goes on from none. */
+  readonly reason?: 'genesis' | 'recovery';
 }): Genesis {
-  const { start, identity, verdict, entropy, nowMs } = options;
+  const { start, identity, verdict, entropy, nowMs, reason = 'genesis' } = options;
   const given = parseConstitution(start.genesis);
   const { key, certificate } = createNetworkIdentity(given.name, entropy, nowMs);
   const { node, admin, applications } = start.addresses;
@@ -101,7 +103,7 @@ export function prepareGenesis(options: {
       set.table(networkKeyRecord.table).set(networkKeyRecord.key, utf8(key.toPkcs8Pem()));
       recordEvidence(set, identity.nodeId, evidence);
       const share = foundSharedKey(set, founder, { seqno: toSeqno(1), entropy });
-      sessionKeys.begin(set, { reason: 'genesis', nowMs, entropy });
+      sessionKeys.begin(set, { reason, nowMs, entropy });
       return share;
     },
   };

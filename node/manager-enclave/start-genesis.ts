@@ -27,17 +27,19 @@ export async function startGenesis(manager: Manager): Promise<void> {
 /**
  * Makes a network's first block: its constitution, its key, the evidence of this node.
  * @param given the genesis constitution, as JSON
- * @param also written in the same transaction
+ * @param also written in the same transaction, where the network goes on from another
  * @throws ManagerError INVALID_START; GovernanceError
  */
 export async function beginNetwork(
   manager: Manager,
   given: unknown,
-  also: (set: TransactionSet) => void = () => undefined,
+  also?: (set: TransactionSet) => void,
 ): Promise<void> {
   const { identity, verdict, control, workers } = manager;
   const start = { ...manager.start, genesis: given };
-  const genesis = prepareGenesis({ start, identity, verdict, entropy, nowMs: Date.now() });
+  const reason = also ? 'recovery' : 'genesis';
+  const asked = { start, identity, verdict, entropy, nowMs: Date.now(), reason } as const;
+  const genesis = prepareGenesis(asked);
   const { networkId, networkCertificate, nodeCertificate, constitution } = genesis;
   manager.belongTo({ id: networkId, certificate: networkCertificate }, nodeCertificate);
   control.log('genesis.prepared', { networkId, digest: genesis.digest });
@@ -59,7 +61,7 @@ export async function beginNetwork(
   await manager.vault.keepHolder(genesis.holderKey);
   const { result } = await manager.queue.administer((set) => {
     const share = genesis.write(set, manager.sessionKeys, evidence);
-    also(set);
+    also?.(set);
     return share;
   });
   await manager.vault.keepShare(result, result);

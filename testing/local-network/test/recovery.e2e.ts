@@ -357,9 +357,11 @@ test('an audit of the new ledger from its files finds nothing against it', async
   const networkCertificate = node.status?.networkCertificate ?? '';
   const report = await auditLedger({ directory: node.ledgerDirectory, networkCertificate });
   assert.deepEqual(
-    report.classes.flatMap(({ defects }) => defects),
+    report.classes.flatMap(({ first }) => first ?? []),
     [],
   );
   assert.equal(report.ok, true);
+  const named = report.observations.find(({ kind }) => kind === 'recovered-from');
+  assert.match(named?.first[0]?.message ?? '', new RegExp(record.networkId));
   rmSync(join(network.directory, 'flipped'), { recursive: true, force: true });
 });
