@@ -1,4 +1,5 @@
 import {
+  type AuditSharesAnswer,
   adminPaths,
   type CommitState,
   type ConstitutionAnswer,
@@ -18,6 +19,8 @@ import {
 } from '@concordat/api';
 import { fromPem } from '@concordat/crypto';
 import {
+  type AuditGrant,
+  buildGiving,
   buildKeyExport,
   buildProposal,
   buildVote,
@@ -220,6 +223,19 @@ export class AdminClient {
       return readAnswer<KeyExportAnswer>(answer.status, answer.body, 'copies');
     };
     return retrying(once, this.#retry);
+  }
+
+  /**
+   * Signs and sends an order to one's own node to give an auditor decryption shares. Never tried again
+   * by itself: each order is heard once.
+   * @throws SdkError NOT_OWN_NODE, AUDIT_NOT_GRANTED, EPOCH_NOT_BEGUN, SHARE_NOT_HELD, …
+   */
+  async giveAuditShares(giving: AuditGrant): Promise<AuditSharesAnswer> {
+    const body = buildGiving({ ...(await this.#signing()), giving });
+    const headers = { 'content-type': coseMediaType };
+    const ask = { method: 'POST', path: adminPaths.auditShares, headers, body } as const;
+    const answer = await this.connection.request(ask);
+    return readAnswer<AuditSharesAnswer>(answer.status, answer.body, 'file');
   }
 
   /** How far a recovered network is. @throws SdkError NETWORK_NOT_RECOVERING */

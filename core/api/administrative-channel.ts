@@ -28,6 +28,8 @@ export const adminPaths = {
   keys: '/gov/keys',
   /** POST application/cose, a signed `key-export` message; {@link KeyExportAnswer} */
   keyExports: '/gov/key-exports',
+  /** POST application/cose, a signed `giving` message; {@link AuditSharesAnswer} */
+  auditShares: '/gov/audit-shares',
   /** GET {@link RecoveryState}: how far a recovered network is */
   recovery: '/gov/recovery',
   /** GET ?nonce=64 hex digits {@link RecoveryOffer}: what a recovering node attests */

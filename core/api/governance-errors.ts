@@ -148,6 +148,11 @@ export const governanceErrors = {
     meaning: 'No auditor of that name has a grant.',
     remedy: 'Check the name; who is granted what stands in the accepted proposals.',
   },
+  EPOCH_NOT_BEGUN: {
+    status: 409,
+    meaning: 'An epoch was named that the ledger has not begun yet.',
+    remedy: 'Name epochs up to the one in force; "concordat network" and /node/state tell it.',
+  },
   AUDIT_NOT_GRANTED: {
     status: 403,
     meaning: 'No grant in force lets this auditor, with this key, read one of the epochs.',

@@ -18,6 +18,7 @@ export {
   transactionIdHeader,
   type WorkerState,
 } from './administrative-channel.ts';
+export type { AuditSharesAnswer } from './audit-shares.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
 export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';
 export {

@@ -1,4 +1,13 @@
 export {
+  type AuditShare,
+  type AuditSharesName,
+  decodeAuditShares,
+  maxAuditSharesLength,
+  openAuditShares,
+  type SealedAuditShares,
+  sealAuditShares,
+} from './audit-shares.ts';
+export {
   Ceremony,
   type CeremonyDeadlines,
   type CeremonyPhase,

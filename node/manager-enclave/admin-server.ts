@@ -16,6 +16,7 @@ import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
+import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
@@ -51,6 +52,7 @@ export class AdminServer {
   readonly #server: Server;
   readonly #answers: AdminAnswers;
   readonly #exports: KeyExportDesk;
+  readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #watchers = new Map<ServerResponse, ActorId>();
 
@@ -67,6 +69,7 @@ export class AdminServer {
     this.#judge = options.judge;
     this.#answers = adminAnswers(options.node, options.desks.receipts);
     this.#exports = new KeyExportDesk(options.node, options.desks.governance);
+    this.#audits = new AuditDesk(options.node, options.desks.governance);
     this.#server = createServer(
       {
         ...clientTlsOptions(options.credentials),
@@ -127,6 +130,10 @@ export class AdminServer {
     if (path === adminPaths.keyExports) {
       requireMethod(request, 'POST');
       return send(response, 200, await this.#exports.give(await readMessage(request)));
+    }
+    if (path === adminPaths.auditShares) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#audits.give(await readMessage(request)));
     }
     if (path === adminPaths.recoveryShares) {
       requireMethod(request, 'POST');
