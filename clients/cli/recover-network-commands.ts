@@ -4,19 +4,12 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { RecoveryState } from '@concordat/api';
-import {
-  eraseCopies,
-  makeRecoveryGift,
-  openCopy,
-  readKeyRecord,
-  requireOffer,
-} from '@concordat/auditor';
-import { decodeRecoveryShare, type RecoveryOpener } from '@concordat/keys';
-import { importEncryptionKey } from '@concordat/sdk';
+import { eraseCopies, makeRecoveryGift, readKeyRecord, requireOffer } from '@concordat/auditor';
 import { type Command, type Invocation, required } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
 import { CliError } from './errors.ts';
 import { aborted, abortOnInterrupt } from './interrupt.ts';
+import { copyOptions, copyUsage, filesOf, openCopies } from './recovery-copies.ts';
 import { hostMain, isRunning, type NodeStatus, sleep } from './sandbox/node-process.ts';
 import { formatCount, type Terminal } from './terminal.ts';
 
@@ -181,17 +174,16 @@ function textOf({ stage, former, missing = [], transactions }: RecoveryState): s
 const submit: Command = {
   name: 'recover submit',
   summary: 'give a recovering node decryption shares made from one’s recovery copies',
-  usage: `--share copy.json [--share ...] (--passphrase-file file | --share-key file) --ledger directory --former-network-certificate file ${connectionUsage}`,
+  usage: `${copyUsage} --ledger directory --former-network-certificate file ${connectionUsage}`,
   options: {
     ...connectionOptions,
-    share: { type: 'string', multiple: true },
-    'passphrase-file': { type: 'string' },
-    'share-key': { type: 'string' },
+    ...copyOptions,
     ledger: { type: 'string' },
     'former-network-certificate': { type: 'string' },
   },
   run: async (invocation) => {
-    const opener = await openerOf(invocation);
+    if (filesOf(invocation, 'share').length === 0)
+      throw new CliError('USAGE', '--share is missing');
     const directory = required(invocation, 'ledger');
     const certificateFile = required(invocation, 'former-network-certificate');
     const networkCertificate = await readFile(certificateFile, 'utf8');
@@ -199,8 +191,7 @@ const submit: Command = {
     const { admin, identity } = await connect(invocation);
     const { signingKey, certificateDer } = identity;
     if (!signingKey) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
-    const files = await sharesOf(invocation);
-    const copies = files.map((share) => openCopy(record, share, opener));
+    const copies = await openCopies(invocation, record);
     try {
       const nonce = randomBytes(32).toString('hex');
       const offer = await admin.recoveryOffer(nonce);
@@ -219,23 +210,6 @@ const submit: Command = {
     return 0;
   },
 };
-
-async function sharesOf({ options }: Invocation) {
-  const names = Array.isArray(options.share) ? options.share : [];
-  if (names.length === 0) throw new CliError('USAGE', '--share is missing');
-  return Promise.all(names.map(async (name) => decodeRecoveryShare(await readFile(name, 'utf8'))));
-}
-
-async function openerOf({ options }: Invocation): Promise<RecoveryOpener> {
-  const { 'passphrase-file': passphraseFile, 'share-key': keyFile } = options;
-  if (typeof passphraseFile === 'string') {
-    return { passphrase: (await readFile(passphraseFile, 'utf8')).replace(/\r?\n$/, '') };
-  }
-  if (typeof keyFile === 'string') {
-    return { key: importEncryptionKey(await readFile(keyFile, 'utf8')) };
-  }
-  throw new CliError('USAGE', 'give --passphrase-file or --share-key, as the copy was made');
-}
 
 /** Commands that bring a network back of which only ledgers and recovery copies are left. */
 export const recoverNetworkCommands: readonly Command[] = [start, submit, status];
