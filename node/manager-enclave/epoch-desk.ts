@@ -19,6 +19,8 @@ import { decodeSentKey, encodeSentKey } from './share-messages.ts';
 const sendTimeoutMs = 5_000;
 /** Between two attempts to get a key that this node cannot go on without. */
 const retryMs = 500;
+/** An operator sees so soon what is waited for. */
+const toldAfterMs = 2_000;
 /** After an epoch could not begin. */
 const beginAgainMs = 1_000;
 
@@ -241,7 +243,8 @@ export class EpochDesk {
     let wasMissing = false;
     for (;;) {
       try {
-        await this.#collector.acquire(epochs, this.#sourceOf(view()));
+        const source = this.#sourceOf(view());
+        await this.#collector.acquire(epochs, source, { timeoutMs: toldAfterMs });
         break;
       } catch (error) {
         const isMissing = error instanceof ManagerError && error.code === 'KEY_SHARES_MISSING';
