@@ -113,7 +113,10 @@ class Output {
   write(lines: string): Promise<void> | undefined {
     this.#requireSound();
     if (this.#stream.write(lines)) return undefined;
-    return once(this.#stream, 'drain').then(() => this.#requireSound());
+    return once(this.#stream, 'drain').then(
+      () => this.#requireSound(),
+      () => this.#requireSound(),
+    );
   }
 
   #requireSound(): void {
