@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -12,7 +13,7 @@ import {
   readKeyRecord,
   requireOffer,
 } from '@concordat/auditor';
-import { frontOffice, nodeTuple, sandboxChainId } from '@concordat/cli';
+import { frontOffice, type NodeStatus, nodeTuple, sandboxChainId } from '@concordat/cli';
 import { createEncryptionKey, type EncryptionKey } from '@concordat/crypto';
 import { decodeRecoveryShare } from '@concordat/keys';
 import {
@@ -35,6 +36,7 @@ import {
 const funded = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 const keys = 400;
 const transfers = 5;
+const main = join(import.meta.dirname, '../../../clients/cli/main.ts');
 const entropy = (bytes: number): Uint8Array => randomBytes(bytes);
 
 let network: LocalNetwork;
@@ -139,6 +141,34 @@ async function giftOf(client: AdminClient, member: string, signedBy = member) {
 async function submit(member: string) {
   const client = await admin(node, member);
   return client.giveRecoveryShares(await giftOf(client, member)).finally(() => client.close());
+}
+
+/** Runs `concordat recover` as a member, on its own machine as it were. */
+function command(name: 'submit' | 'status', member: string): string {
+  const { layout } = network.sandbox;
+  const { certificateFile, keyFile } = layout.identity(member);
+  const place = (file: string): string => join(network.directory, `${member}-${file}`);
+  writeFileSync(place('network.pem'), node.status?.networkCertificate ?? '');
+  const { key, files } = copies.get(member) as { key: EncryptionKey; files: string[] };
+  writeFileSync(place('key.pem'), key.toPkcs8Pem(), { mode: 0o600 });
+  const shares = files.map((text, at) => {
+    writeFileSync(place(`copy-${at}.json`), text);
+    return ['--share', place(`copy-${at}.json`)];
+  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      ...[main, 'recover', name, '--address', `127.0.0.1:${node.ports.admin}`],
+      ...['--network-certificate', place('network.pem')],
+      ...['--certificate', certificateFile, '--key', keyFile],
+      ...(name === 'status' ? [] : ['--share-key', place('key.pem'), ...shares.flat()]),
+      ...(name === 'status' ? [] : ['--ledger', remains.ledger]),
+      ...(name === 'status' ? [] : ['--former-network-certificate', remains.certificateFile]),
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.equal(status, 0, stdout + stderr);
+  return stdout;
 }
 
 const refusal =
@@ -271,9 +301,20 @@ test('one member alone recovers nothing, however often it gives its shares', asy
   assert.ok(await isClosed(node.ports.application), 'no application is served');
 });
 
+test('an attempt that is cut short begins again from nothing, as another network', async () => {
+  const [first = ''] = members;
+  const before = node.status;
+  node.signal('manager', 'SIGKILL');
+  const isAnew = ({ phase, networkId, reason = '' }: NodeStatus): boolean =>
+    phase === 'recovering' && networkId !== before?.networkId && reason.includes('0 of 2');
+  await node.waitFor(isAnew, { what: 'another attempt', timeoutMs: 60_000 });
+  assert.equal((await submit(first)).stage, 'shares');
+});
+
 test('with a second member the state is restored, and still nobody is served', async () => {
   const [first = '', second = ''] = members;
-  await submit(second);
+  const printed = command('submit', second);
+  assert.match(printed, /Stage: (the state is being restored|restored)/);
   const client = await admin(node, first);
   const restored = async () => (await client.recovery()).stage === 'restored';
   await waitUntil(restored, { what: 'the restored state', timeoutMs: 60_000 });
@@ -290,6 +331,18 @@ test('with a second member the state is restored, and still nobody is served', a
   );
   assert.ok(await isClosed(node.ports.application), 'no application is served');
   client.close();
+});
+
+test('a node that is stopped before the vote comes back as it was: restored and closed', async () => {
+  const before = node.status?.networkId;
+  await node.stop();
+  node.start();
+  const isBack = ({ phase, reason = '' }: NodeStatus): boolean =>
+    phase === 'recovering' && /not voted/.test(reason);
+  const { networkId } = await node.waitFor(isBack, { what: 'its return', timeoutMs: 60_000 });
+  assert.equal(networkId, before);
+  assert.ok(await isClosed(node.ports.application), 'no application is served');
+  assert.match(command('status', members[0] ?? ''), /411 transactions|Stage: restored/);
 });
 
 test('a member has one vote on opening the network; a majority opens it', async () => {
