@@ -55,17 +55,22 @@ export class CeremonyLead {
     this.#context = context;
   }
 
-  /** Takes the next step, if there is one. @throws CodedError: it is tried again */
-  async work(): Promise<void> {
+  /**
+   * Takes the next step, if there is one.
+   * @returns whether there will be one as time passes, though nothing else happens
+   * @throws CodedError: it is tried again
+   */
+  async work(): Promise<boolean> {
     const { administration, driver, takesPart } = this.#context;
     if (!takesPart || !driver.leads || !administration.isCommitted) {
       this.#forget();
-      return;
+      return false;
     }
     const view = administration.committedState;
     const row = openCeremonyOf(view);
-    if (row) await this.#attend(view, row);
-    else await this.#openDue(view);
+    if (!row) return this.#openDue(view);
+    await this.#attend(view, row);
+    return true;
   }
 
   #forget(): void {
@@ -129,14 +134,18 @@ export class CeremonyLead {
     });
   }
 
-  async #openDue(view: ReadView): Promise<void> {
+  async #openDue(view: ReadView): Promise<boolean> {
     const { due } = keyNeeds(view);
     const nowMs = performance.now();
-    if (!due) return this.#forget();
-    if (!this.#hasSettled(view, due, nowMs) || this.#backsOff(view, nowMs)) return;
-    if (missingFor(due, (actorId) => isActorUp(this.#context, actorId)).length > 0) return;
+    if (!due) {
+      this.#forget();
+      return false;
+    }
+    if (!this.#hasSettled(view, due, nowMs) || this.#backsOff(view, nowMs)) return true;
+    if (missingFor(due, (actorId) => isActorUp(this.#context, actorId)).length > 0) return true;
     const row = await this.#administer((set, seqno) => openCeremony(set, { seqno }));
     this.#tell('key.ceremony-opened', row, { holders: row.terms.receivers.length });
+    return true;
   }
 
   /** Joins that come together share one ceremony. */

@@ -91,23 +91,31 @@ export class HolderPart {
     this.#send = send;
   }
 
-  /** Takes the next steps. @throws CodedError: they are tried again */
-  async work(): Promise<void> {
+  /**
+   * Takes the next steps.
+   * @returns whether this actor's part is still to be done, so that it is to be tried again
+   * @throws CodedError: they are tried again
+   */
+  async work(): Promise<boolean> {
     const { administration, takesPart, leader, vault } = this.#context;
-    if (!takesPart || !leader || !administration.isCommitted) return;
+    if (!takesPart || !leader || !administration.isCommitted) return true;
     const holder = this.#holder;
-    if (!holder) return;
+    if (!holder) return false;
     const view = administration.committedState;
     const registered = holderRegistrationOf(view, holder.actorId);
-    if (!registered) return this.#register(holder, 1);
+    if (!registered) {
+      await this.#register(holder, 1);
+      return true;
+    }
     if (!vault.holderOf(registered.encryptionKey)) {
       await this.#obtain(holder, registered);
-      if (!vault.holderOf(registered.encryptionKey)) return;
+      if (!vault.holderOf(registered.encryptionKey)) return true;
     }
     this.#missing.encryptionKey = '';
     await restoreShares(view, holder.actorId, vault);
-    await this.#takePart(view, holder.actorId);
+    const isAwaited = await this.#takePart(view, holder.actorId);
     await tidyVault(view, registered, vault);
+    return isAwaited;
   }
 
   /** Absent unless this is a trusted node of a member. */
@@ -176,13 +184,14 @@ export class HolderPart {
     if (isLost) await this.#register(holder, registered.number + 1);
   }
 
-  async #takePart(view: ReadView, actorId: ActorId): Promise<void> {
+  async #takePart(view: ReadView, actorId: ActorId): Promise<boolean> {
     const row = openCeremonyOf(view);
-    if (!row || isOvertaken(view, row)) return;
+    if (!row || isOvertaken(view, row)) return false;
     const ceremony = resumeCeremony(view, row);
     const phase = ceremony.phase(toSeqno(this.#context.log.committedSeqno + 1));
     if (phase === 'dealing') await this.#deal(row, ceremony, actorId);
     else if (phase === 'checking') await this.#check(row, ceremony, actorId);
+    return true;
   }
 
   async #deal(row: CeremonyRow, { terms }: Ceremony, actorId: ActorId): Promise<void> {

@@ -21,6 +21,8 @@ export class KeyDesk {
   readonly #context: KeyContext;
   readonly #lead: CeremonyLead;
   readonly #loops: readonly Loop[];
+  /** What was said last, and holds until the state changes. */
+  #status: KeyStatus | undefined;
 
   constructor(context: KeyContext) {
     this.#context = context;
@@ -35,9 +37,15 @@ export class KeyDesk {
     ];
   }
 
-  /** The committed state changed, or time has passed. */
+  /** The committed state, or who leads, changed. */
   wake(): void {
+    this.#status = undefined;
     for (const loop of this.#loops) loop.wake();
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    for (const loop of this.#loops) if (loop.isWaiting) loop.wake();
   }
 
   stop(): void {
@@ -80,24 +88,34 @@ export class KeyDesk {
   /** What an operator wants to know; undefined before the network has a key. */
   get status(): KeyStatus | undefined {
     const { administration, log } = this.#context;
+    const said = this.#status;
+    // A ceremony moves on with the ledger, and who is up with the channels.
+    if (said && !said.ceremony && !said.due) return said;
     if (!administration.isCommitted) return undefined;
-    return keyStatusOf(administration.committedState, administration.committedConstitution, {
-      seqno: toSeqno(log.committedSeqno + 1),
-      isUp: (actorId) => isActorUp(this.#context, actorId),
-    });
+    this.#status = keyStatusOf(
+      administration.committedState,
+      administration.committedConstitution,
+      {
+        seqno: toSeqno(log.committedSeqno + 1),
+        isUp: (actorId) => isActorUp(this.#context, actorId),
+      },
+    );
+    return this.#status;
   }
 }
 
 /** Does one piece of work at a time, and again when it was woken meanwhile. */
 class Loop {
-  readonly #work: () => Promise<void>;
+  readonly #work: () => Promise<boolean>;
   readonly #onRefused: (error: CodedError) => void;
   #isWorking = false;
   #again = false;
   #stopped = false;
+  /** There is more to do, which time or another attempt may bring on. */
+  isWaiting = true;
   #told = { code: '', atMs: Number.NEGATIVE_INFINITY };
 
-  constructor(work: () => Promise<void>, onRefused: (error: CodedError) => void) {
+  constructor(work: () => Promise<boolean>, onRefused: (error: CodedError) => void) {
     this.#work = work;
     this.#onRefused = onRefused;
   }
@@ -117,9 +135,10 @@ class Loop {
     while (this.#again && !this.#stopped) {
       this.#again = false;
       try {
-        await this.#work();
+        this.isWaiting = await this.#work();
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
+        this.isWaiting = true;
         this.#tell(error);
       }
     }

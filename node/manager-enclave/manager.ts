@@ -334,7 +334,7 @@ export class Manager implements StandingNode {
     this.every(promoteIntervalMs, () => {
       this.readBarriers.expire();
       side.joinDesk.promote();
-      this.keyDesk.wake();
+      this.keyDesk.tick();
       side.roster.dismiss(Date.now());
     });
     this.every(progressIntervalMs, () => {
@@ -358,6 +358,7 @@ export class Manager implements StandingNode {
       onStanding: () => {
         this.publishStatus();
         this.readBarriers.standingChanged();
+        this.keyDesk.wake();
       },
       onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
       onBroken: (error) => this.lifeCycle.fail(error),

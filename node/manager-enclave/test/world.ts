@@ -353,8 +353,12 @@ export class TestNode implements NodeContext {
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
         this.roster?.update(constitution, Date.now());
+        this.keyDesk.wake();
       },
-      onStanding: () => this.readBarriers.standingChanged(),
+      onStanding: () => {
+        this.readBarriers.standingChanged();
+        this.keyDesk.wake();
+      },
       onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
       onBroken: (error) => {
         this.broken = error;
