@@ -1,4 +1,5 @@
 import { auditVerify } from './audit-command.ts';
+import { auditGrantCommands } from './audit-grant-commands.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
 import { recoverDecrypt } from './decrypt-command.ts';
 import { CliError, explain } from './errors.ts';
@@ -18,6 +19,7 @@ const commands: readonly Command[] = [
   ...governanceCommands,
   ...proofCommands,
   auditVerify,
+  ...auditGrantCommands,
   ...keyCommands,
   recoverKeys,
   recoverShares,
