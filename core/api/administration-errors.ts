@@ -118,6 +118,29 @@ export const administrationErrors = {
     remedy: 'Try again once the node has caught up, or ask another node.',
     retryable: true,
   },
+  KEY_SHARES_MISSING: {
+    status: 503,
+    meaning:
+      'The session key of an epoch is not in memory, and too few actors gave decryption shares for it.',
+    remedy:
+      'The message and the log name who was asked and what each said: have nodes of more members run.',
+    retryable: true,
+  },
+  EPOCH_NOT_GRANTED: {
+    status: 0,
+    meaning: 'A node asked for a share of an epoch that no transaction of the ledger grants to it.',
+    remedy: 'None for a node that is about to join: it asks again once its joining is committed.',
+  },
+  EPOCH_NOT_COMMITTED: {
+    status: 0,
+    meaning: 'A share was asked for an epoch whose key the committed ledger at hand does not have.',
+    remedy: 'None needed: the node asks again when the block that begins the epoch is final.',
+  },
+  EPOCH_NOT_DUE: {
+    status: 0,
+    meaning: 'Another epoch had begun before the one that was due got its turn.',
+    remedy: 'None needed.',
+  },
   NETWORK_LIVE: {
     status: 0,
     meaning: 'A node tried to resume its old identity although the network is running.',
