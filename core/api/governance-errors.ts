@@ -188,6 +188,11 @@ export const governanceErrors = {
     meaning: 'The record of a key ceremony does not come to the key that the ledger has.',
     remedy: 'Do not use the key: somebody changed the ledger. Audit it from its files.',
   },
+  KEY_NOT_SHARED: {
+    status: 409,
+    meaning: 'One share alone reads what was recovered, so no copy of it leaves the enclave.',
+    remedy: 'Let nodes of other members join; copies are given once they hold shares too.',
+  },
   NETWORK_NOT_RECOVERING: {
     status: 409,
     meaning:

@@ -52,6 +52,7 @@ export const governanceErrorCodes = [
   'KEY_CEREMONY_OPEN',
   'KEY_CEREMONY_NOT_DUE',
   'KEY_CEREMONY_RECORD',
+  'KEY_NOT_SHARED',
   'NETWORK_NOT_RECOVERING',
   'NETWORK_NOT_RESTORED',
 ] as const;

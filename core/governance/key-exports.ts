@@ -4,7 +4,12 @@ import type { GovernanceEffect } from './actions.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { sharedKeys } from './key-due.ts';
+import type { SharingRow } from './key-rows.ts';
+import { keyThresholdUnder } from './key-threshold.ts';
 import type { GovernanceMessage } from './message.ts';
+import { defaultPolicy, type KeyThresholdPolicy } from './policies.ts';
+import { recoveredFrom } from './recovery.ts';
+import { memberIds } from './state.ts';
 import { readRow, readRows, sequenceKey, tables, writeRow } from './tables.ts';
 
 /** That an actor was given a recovery copy of its share, and which; the newest time stands. */
@@ -49,7 +54,8 @@ export function readKeyExportRequest(payload: unknown): KeyExportRequest {
 /**
  * Records that a member is given copies of its shares: of the newest sharing of every key it holds a
  * share of, each once unless it asks again. The record comes first, and only what is recorded is given.
- * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; KEY_EXPORTED when all were given before
+ * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; KEY_EXPORTED when all were given before;
+ *   KEY_NOT_SHARED
  */
 export function recordKeyExport(
   set: TransactionSet,
@@ -58,11 +64,16 @@ export function recordKeyExport(
 ): readonly GovernanceEffect[] {
   const { publicKey, again } = readKeyExportRequest(payload);
   let held = 0;
+  let alone = 0;
   const given: number[] = [];
   for (const { key, sharing } of sharedKeys(set)) {
     const holder = sharing.holders.find(({ actorId }) => actorId === signer);
     if (!holder) continue;
     held += 1;
+    if (readsAlone(set, sharing)) {
+      alone += 1;
+      continue;
+    }
     const before = readRow(set, tables.keyExports, exportKey(key.sharing, signer));
     if (before && !again) continue;
     writeRow(set, tables.keyExports, exportKey(key.sharing, signer), {
@@ -81,11 +92,27 @@ export function recordKeyExport(
     const why = 'the signer holds no share of any key';
     throw new GovernanceError('NOT_A_HOLDER', why, { actorId: signer });
   }
+  if (given.length === 0 && alone > 0) {
+    const why =
+      'its share alone reads what was recovered: copies are given once others hold shares';
+    throw new GovernanceError('KEY_NOT_SHARED', why, { actorId: signer });
+  }
   if (given.length === 0) {
     const why = 'copies of all the shares the signer holds were given before';
     throw new GovernanceError('KEY_EXPORTED', why, { actorId: signer });
   }
   return [{ kind: 'key-exported', actorId: signer, keys: given }];
+}
+
+/**
+ * Whether one share reads the state of a recovered network, against what its members agreed on: its
+ * first node is alone at first, and what several members let its enclave read must not leave it in the
+ * hands of one.
+ */
+function readsAlone(set: TransactionSet, { threshold }: SharingRow): boolean {
+  if (threshold > 1 || !recoveredFrom(set)) return false;
+  const policy = readRow(set, tables.policies, 'keyThreshold') ?? defaultPolicy('keyThreshold');
+  return keyThresholdUnder(policy as KeyThresholdPolicy, memberIds(set).size) > 1;
 }
 
 /** Every copy that was given, by sharing, then by actor. */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createEncryptionKey } from '@concordat/crypto';
 import {
+  buildKeyExport,
   buildRecoveryConsent,
   constitutionDigest,
   isOpen,
+  keyExports,
   markRestored,
   parseConstitution,
   recoveredFrom,
@@ -12,7 +15,9 @@ import {
   successorConstitution,
   writeRecoveredFrom,
 } from '@concordat/governance';
-import { action, formerNetwork, machine, Network, organisation } from './network.ts';
+import { toHex } from '@concordat/std';
+import { action, formerNetwork, machine, Network, organisation, seed } from './network.ts';
+import { SharedKeyNetwork } from './shared-key-network.ts';
 
 const counts = { formerBlocks: 7, transactions: 40 };
 
@@ -151,6 +156,29 @@ test('a consent for another ledger, node or span, or when nothing recovers, is r
   network.refuses('REPLAY', () => network.submit(replayed));
   markRestored(network.set, counts);
   network.refuses('NETWORK_NOT_RECOVERING', () => network.submit(consent(world, 'cyd')));
+});
+
+test('a share that alone reads what was recovered is not copied out of its enclave', () => {
+  const network = new SharedKeyNetwork(['ada', 'bob', 'cyd']);
+  network.transact(() => undefined);
+  network.bringUp('ada', ['ada', 'bob', 'cyd']);
+  network.ceremonyOf();
+  const publicKey = toHex(createEncryptionKey(seed(77)).publicKey);
+  const request = { publicKey, again: true };
+  const ask = (): unknown => network.submit(buildKeyExport({ ...network.options('ada'), request }));
+  ask();
+  writeRecoveredFrom(network.set, formerNetwork);
+  network.refuses('KEY_NOT_SHARED', ask);
+  markRestored(network.set, counts);
+  network.refuses('KEY_NOT_SHARED', ask);
+  network.bringUp('bob', ['ada', 'bob', 'cyd']);
+  network.ceremonyOf();
+  ask();
+  const times = [...keyExports(network.set)].map(({ key, times }) => [key, times]);
+  assert.deepEqual(times, [
+    [1, 1],
+    [2, 1],
+  ]);
 });
 
 test('nobody consents in the name of a member', () => {
