@@ -1,7 +1,7 @@
 import { CodedError, type NodeId, toSeqno } from '@concordat/std';
 import { CeremonyLead, isActorUp, type LeadContext } from './ceremony-lead.ts';
 import { ManagerError } from './errors.ts';
-import { type HolderContext, HolderPart } from './holder-part.ts';
+import { type HolderContext, HolderPart, restoreShares } from './holder-part.ts';
 import { decodeHolderRequest, encodeHolderSecret } from './key-messages.ts';
 import { type KeyStatus, keyStatusOf } from './key-status.ts';
 
@@ -57,6 +57,16 @@ export class KeyDesk {
     if (leader === identity.nodeId) return this.#lead.execute(body);
     if (!leader) throw new ManagerError('LEADER_UNKNOWN', 'there is no leader at present');
     return channel.request(leader, 'key-ceremony', body, submitTimeoutMs);
+  }
+
+  /**
+   * Puts those of this actor's shares into the vault that a ledger tells and that are not there: before
+   * this node takes part, its host may have brought back an older record.
+   */
+  async restore(administration: KeyContext['administration']): Promise<void> {
+    const { identity, vault } = this.#context;
+    const own = administration.node(identity.nodeId);
+    if (own) await restoreShares(administration.head, own.actorId, vault);
   }
 
   /** A trusted node brings an actor's contribution. @throws CodedError of what refuses it */

@@ -29,6 +29,14 @@ export interface NodeStatus {
   readonly leader?: string;
   readonly height?: number;
   readonly committedHeight?: number;
+  /** The shared key, in names. */
+  readonly keys?: {
+    readonly key: number;
+    readonly threshold: number;
+    readonly holders: readonly string[];
+    readonly ceremony?: { readonly number: number; readonly waitsFor: readonly string[] };
+    readonly due?: { readonly waitsFor: readonly string[] };
+  };
 }
 
 /** Entry point of a host. */
