@@ -9,6 +9,7 @@ import {
   type NodeState,
   type ProposalsAnswer,
   type RecoveryState,
+  type SharedKeysState,
   type TransactionState,
 } from '@concordat/api';
 import {
@@ -62,7 +63,7 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
       }),
       [adminPaths.constitution]: () => constitutionAnswer(node),
       [adminPaths.recovery]: () => recoveryState(node),
-      [adminPaths.keys]: () => sharedKeysState(state(), committedActors(node)),
+      [adminPaths.keys]: () => sharedKeys(node),
       [adminPaths.proposals]: (): ProposalsAnswer<Proposal> => ({
         proposals: listProposals(state()),
       }),
@@ -148,8 +149,11 @@ function networkState(node: NodeContext): NetworkState {
   };
 }
 
-const committedActors = ({ administration }: NodeContext) =>
-  administration.committedConstitution.actors;
+function sharedKeys({ administration }: NodeContext): SharedKeysState {
+  const { committedState, committedConstitution } = administration;
+  const { actors } = committedConstitution;
+  return sharedKeysState(committedState, { actors, epoch: currentEpoch(committedState) });
+}
 
 function constitutionAnswer(node: NodeContext): ConstitutionAnswer {
   const constitution = node.administration.committedConstitution;

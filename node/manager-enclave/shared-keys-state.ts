@@ -1,7 +1,6 @@
 import type { SharedKeyState, SharedKeysState, SharingState } from '@concordat/api';
 import {
   type Actor,
-  currentEpoch,
   type KeyExport,
   keyExports,
   keyNeeds,
@@ -11,9 +10,13 @@ import {
   sharedKeys,
 } from '@concordat/governance';
 import type { ReadView } from '@concordat/kv';
+import type { Epoch } from '@concordat/std';
 
 /** What a state says of the shared keys, of whose shares they are, and of the copies outside. */
-export function sharedKeysState(view: ReadView, actors: readonly Actor[]): SharedKeysState {
+export function sharedKeysState(
+  view: ReadView,
+  { actors, epoch }: { readonly actors: readonly Actor[]; readonly epoch: Epoch },
+): SharedKeysState {
   const names = new Map<string, string>(actors.map(({ actorId, name }) => [actorId, name]));
   const copies = new Map<string, KeyExport>();
   for (const row of keyExports(view)) copies.set(`${row.sharing}:${row.actorId}`, row);
@@ -40,7 +43,7 @@ export function sharedKeysState(view: ReadView, actors: readonly Actor[]): Share
   const state = open ? ('open' as const) : ('due' as const);
   const next = open ?? due;
   return {
-    epoch: currentEpoch(view),
+    epoch,
     keys,
     ...(next && {
       ceremony: { state, purpose: next.purpose, reason: next.reason, key: next.key },
