@@ -1,4 +1,5 @@
 import { type Configuration, quorumSizesOf } from '@concordat/consensus';
+import { sharedKeys } from '@concordat/governance';
 import { CodedError, type NodeId } from '@concordat/std';
 import type { DiskImage } from '../disk/simulated-disk.ts';
 import type { CrashKind } from '../disk/simulated-file.ts';
@@ -174,7 +175,23 @@ export class Director {
       return machine?.nodeId === voter && machine.isIntact && !machine.suspect;
     };
     const all = this.#configurations;
-    return all.length > 0 && all.every((one) => one.voters.filter(intact).length >= quorum(one));
+    const isQuorum = all.every((one) => one.voters.filter(intact).length >= quorum(one));
+    return all.length > 0 && isQuorum && this.#sharesSuffice(intact);
+  }
+
+  /** Whether nodes of enough actors hold shares of every key that session keys are encrypted to. */
+  #sharesSuffice(intact: (voter: NodeId) => boolean): boolean {
+    const sound = this.#world.running.flatMap(({ enclave, owner }) => {
+      const { manager } = enclave.launch;
+      const isSound = manager?.phase === 'running' && intact(manager.identity.nodeId);
+      return isSound ? [{ manager, owner }] : [];
+    });
+    const [first] = sound;
+    if (!first) return false;
+    return sharedKeys(first.manager.administration.committedState).every(({ key, sharing }) => {
+      const holds = sound.filter(({ manager }) => manager.vault.shareOf(key.number, key.sharing));
+      return new Set(holds.map(({ owner }) => owner.actorId)).size >= sharing.threshold;
+    });
   }
 
   /** Whether a machine may be crashed: its node may be lost for good by that. */
