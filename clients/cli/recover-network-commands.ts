@@ -99,7 +99,7 @@ async function follow(terminal: Terminal, { host, data, logFile }: Followed): Pr
     const now = `${status.phase}${status.reason ? `: ${status.reason}` : ''}`;
     if (now !== told) terminal.write(`${now}\n`);
     told = now;
-    if (status.phase === 'failed' && isFinal(status)) {
+    if (isFinal(status)) {
       await stop(host);
       throw new CliError('NODE_FAILED', `the ledger is not recovered: ${status.reason}`);
     }
@@ -110,7 +110,8 @@ async function follow(terminal: Terminal, { host, data, logFile }: Followed): Pr
 }
 
 /** What does not hold now does not hold at the next launch either. */
-const isFinal = ({ reason }: NodeStatus): boolean =>
+const isFinal = ({ phase, reason }: NodeStatus): boolean =>
+  (phase === 'failed' || phase === 'recovering') &&
   /^(LEDGER_|INVALID_|UNLISTED_|WRONG_)/.test(reason ?? '');
 
 async function statusOf(data: string, sinceMs: number): Promise<NodeStatus | undefined> {
@@ -154,13 +155,15 @@ const stages = {
   open: 'open',
 } as const;
 
-function textOf({ stage, former, missing = [], transactions }: RecoveryState): string {
+function textOf({ stage, former, missing = [], ...rest }: RecoveryState): string {
+  const { transactions, failure } = rest;
   const { networkId, lastHeight, lastTransaction, lastTimeMs } = former;
   return [
     `Recovered from network ${networkId},`,
     `  up to block ${lastHeight}, transaction ${lastTransaction} of ${new Date(lastTimeMs).toISOString()}.`,
     '  Whatever that network committed afterwards is missing.',
     `Stage: ${stages[stage]}`,
+    ...(failure === undefined ? [] : [`  ${failure}`]),
     ...(transactions === undefined ? [] : [`  ${formatCount(transactions)} transactions`]),
     ...missing.map(
       ({ from, to, needed, given, missing: others }) =>

@@ -31,6 +31,8 @@ export interface RecoveryState {
     readonly given: readonly string[];
     readonly missing: readonly string[];
   }[];
+  /** Why the state cannot be restored from the copy of the ledger at hand. */
+  readonly failure?: string;
   /** Application blocks and transactions taken over. */
   readonly formerBlocks?: number;
   readonly transactions?: number;

@@ -43,6 +43,8 @@ export class RecoveryDesk {
   #isComplete = false;
   /** What was taken over so far, once that has begun. */
   restoring: (() => RestoredCounts) | undefined;
+  /** Why the state cannot be restored from the ledger at hand. */
+  failure: string | undefined;
 
   /** @throws ManagerError LEDGER_CORRUPT, EPOCH_NOT_COMMITTED; KeysError */
   constructor(node: NodeContext, survey: Survey, onChange: () => void) {
@@ -63,7 +65,10 @@ export class RecoveryDesk {
     const found = recoveryStage(this.#node.administration.committedState);
     const { former } = this.#survey;
     if (found && found.stage !== 'recovering') return { ...found, former };
-    if (this.#isComplete) return { stage: 'restoring', former, ...this.restoring?.() };
+    const { failure } = this;
+    if (this.#isComplete) {
+      return { stage: 'restoring', former, ...this.restoring?.(), ...(failure && { failure }) };
+    }
     return { stage: 'shares', former, missing: this.#shares.missing() };
   }
 

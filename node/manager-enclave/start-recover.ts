@@ -53,7 +53,24 @@ export async function startRecover(
   manager.recovery = desk;
   await manager.serve();
   waitForShares(manager, desk);
-  await restore(manager, { former, survey, keys: await desk.keys });
+  try {
+    await restore(manager, { former, survey, keys: await desk.keys });
+  } catch (error) {
+    // Another launch would only wait for everybody's shares again, and find the same.
+    if (!(error instanceof ManagerError) || error.code !== 'LEDGER_CORRUPT') throw error;
+    giveUp(manager, desk, error);
+  }
+}
+
+/**
+ * What is sealed is checked only when it can be read. A ledger that does not hold there has another copy,
+ * on some other host or in some archive; with that a recovery has to begin anew.
+ */
+function giveUp({ control, lifeCycle }: Manager, desk: RecoveryDesk, error: ManagerError): void {
+  const { code, message, details } = error;
+  control.log('recovery.failed', { level: 'error', code, why: message, ...details });
+  desk.failure = `${code}: ${message}`;
+  lifeCycle.enter('recovering', `${desk.failure}; begin again with another copy of the ledger`);
 }
 
 function waitForShares({ lifeCycle }: Manager, desk: RecoveryDesk): void {

@@ -16,6 +16,7 @@ import {
 import { frontOffice, type NodeStatus, nodeTuple, sandboxChainId } from '@concordat/cli';
 import { createEncryptionKey, type EncryptionKey } from '@concordat/crypto';
 import { decodeRecoveryShare } from '@concordat/keys';
+import { decodeHeader, scanChunk } from '@concordat/ledger';
 import {
   AdminClient,
   ApplicationClient,
@@ -202,6 +203,22 @@ function damagedCopy(name: string, damage: (chunks: string[]) => void): string {
   return directory;
 }
 
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes[at] = (bytes[at] as number) ^ 1;
+  writeFileSync(file, bytes);
+}
+
+/** Flips a byte of what the last application block of a chunk has sealed; its height. */
+function flipSealed(file: string): number {
+  const { frames } = scanChunk(readFileSync(file));
+  const { block, height } = frames.findLast((frame) => decodeHeader(frame.block).source > 0) ?? {};
+  assert.ok(block && height);
+  // Before the signature of at most 72 bytes.
+  flip(file, readFileSync(file).indexOf(block) + block.length - 100);
+  return height;
+}
+
 async function refusedLedger(name: string, ledger: string): Promise<string> {
   const { certificateFile } = remains;
   const [organisation = ''] = members;
@@ -220,12 +237,11 @@ async function refusedLedger(name: string, ledger: string): Promise<string> {
 
 test('a ledger that was changed is refused with height and reason', async () => {
   const flipped = damagedCopy('flipped', ([first = '']) => {
-    const bytes = readFileSync(first);
-    const at = Math.floor(bytes.length / 2);
-    bytes[at] = (bytes[at] as number) ^ 1;
-    writeFileSync(first, bytes);
+    // The height in the header of the second block.
+    const second = 16 + 4 + readFileSync(first).readUInt32BE(16);
+    flip(first, second + 4 + 20);
   });
-  assert.match(await refusedLedger('flipped-vn', flipped), /^LEDGER_(CORRUPT|DAMAGED): .*\d+/);
+  assert.match(await refusedLedger('flipped-vn', flipped), /^LEDGER_CORRUPT: block 2: /);
   const begun = damagedCopy('begun', ([first = '']) => {
     const bytes = readFileSync(first);
     const second = 16 + 4 + bytes.readUInt32BE(16);
@@ -233,6 +249,26 @@ test('a ledger that was changed is refused with height and reason', async () => 
     writeFileSync(first, Buffer.concat([bytes.subarray(0, 16), bytes.subarray(second)]));
   });
   assert.match(await refusedLedger('begun-vn', begun), /^LEDGER_CORRUPT: block 1: /);
+});
+
+test('what is sealed is found changed once it can be read, and the node says where', async () => {
+  let height = 0;
+  const ledger = damagedCopy('sealed', ([first = '']) => {
+    height = flipSealed(first);
+  });
+  const [first = '', second = ''] = members;
+  const who = { name: 'sealed-vn', organisation: first };
+  node = await recoveredNode(network, who, { ...remains, ledger });
+  node.start();
+  await submit(first);
+  await submit(second);
+  const client = await admin(node, first);
+  const failed = async (): Promise<string | undefined> => (await client.recovery()).failure;
+  const failure = await waitUntil(failed, { what: 'the failure' });
+  assert.match(failure, new RegExp(`^LEDGER_CORRUPT: block ${height}: .*does not open`));
+  assert.ok(await isClosed(node.ports.application), 'no application is served');
+  client.close();
+  await node.kill();
 });
 
 test('the ledger of another network than the pinned one is refused', async () => {
