@@ -56,6 +56,7 @@ async function consent(manager: Manager, ledger: PublicLedger): Promise<void> {
   const { peerDesk, channel, lifeCycle, epochs } = manager;
   const { constitution } = ledger.administration;
   manager.publicLedger = ledger;
+  await manager.keyDesk.restore(ledger.administration);
   peerDesk.given(constitution);
   rejoinWhenLive(manager, () => rejoinRecordOf(manager, constitution));
   watchNetwork(manager, constitution);
