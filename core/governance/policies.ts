@@ -44,6 +44,11 @@ export interface Policies {
    * anew for reading old blocks: default 3,600; 0 = as short as it can.
    */
   readonly sessionKeyTtl: number;
+  /**
+   * Nodes that resume after a majority was lost wait so many seconds for all voters before fewer may
+   * elect a leader: default 10; 0 = a quorum goes on at once.
+   */
+  readonly resumePatience: number;
 }
 
 /** A number of holders, or as many as are more than half. */
@@ -110,6 +115,7 @@ const policyTable: PolicyTable = {
   epochDuration: { initial: 86_400, read: whole(0, 1_000_000_000) },
   epochBlocks: { initial: 0, read: readEpochBlocks },
   sessionKeyTtl: { initial: 3_600, read: whole(0, 1_000_000_000) },
+  resumePatience: { initial: 10, read: whole(0, 1_000_000_000) },
 };
 
 /** Names of the supported policies. */

@@ -42,6 +42,7 @@ import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Reopening } from './reopening.ts';
 import { RequestForwarding } from './request-forwarding.ts';
+import { encodePosition, type LogPosition, type RollCall } from './roll-call.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
 import type { ShareDesk } from './share-desk.ts';
@@ -117,6 +118,8 @@ export class Manager implements StandingNode {
   recovery: RecoveryDesk | undefined;
   /** While the ledger is resumed: what it says to a node without session keys. */
   publicLedger: PublicLedger | undefined;
+  /** Of a resumption. */
+  rollCall: RollCall | undefined;
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
   resumedView = 0;
   /** That of the policies in force when this node began to take part. */
@@ -177,6 +180,7 @@ export class Manager implements StandingNode {
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
       readIndex: () => this.readBarriers.answerPeer(),
+      logPosition: () => encodePosition(this.#logPosition),
       shares: async (peer, body) => {
         if (this.publicLedger) requireCommitted(this.publicLedger, peer);
         return this.shareDesk.give(peer, body);
@@ -210,6 +214,13 @@ export class Manager implements StandingNode {
       nowMs: () => performance.now(),
     });
     this.workers = new WorkerDesk(this, this, (error) => this.lifeCycle.fail(error));
+  }
+
+  /** @throws ManagerError NOT_LEADER while it is not known */
+  get #logPosition(): LogPosition {
+    if (!this.takesPart && this.publicLedger) return this.publicLedger.end;
+    const { status } = this.#taking.driver;
+    return { view: this.log.lastView, height: status.lastHeight };
   }
 
   /** What shares are given by: the committed ledger, or what is public of it while it is resumed. */
@@ -330,7 +341,10 @@ export class Manager implements StandingNode {
     this.control.durability(policies.durability);
     const side = createLedgerSide(this, this.#consequences, { initial, policies });
     this.#side = side;
-    this.every(this.start.tickMs, () => side.driver.tick());
+    this.every(this.start.tickMs, () => {
+      if (this.leader === undefined && this.rollCall?.holdsBack()) return;
+      side.driver.tick();
+    });
     this.every(promoteIntervalMs, () => {
       this.readBarriers.expire();
       side.joinDesk.promote();

@@ -21,6 +21,8 @@ export interface PeerRequests {
   administer(body: Buffer): Promise<Uint8Array>;
   /** The height of a linearizable read: u64. */
   readIndex(): Promise<Uint8Array>;
+  /** Where the log of this node ends. */
+  logPosition(): Uint8Array;
   /** Decryption shares for the peer. */
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
@@ -146,6 +148,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
       if (!admitted) throw new ManagerError('CHANNEL_REFUSED', 'not attested');
       return this.#requests.join(peer, admitted, body);
     }
+    if (kind === 'log-position' && session.role !== 'joiner') return this.#requests.logPosition();
     if (kind === 'decryption-share') return this.#shares(session, body);
     this.#requireTrusted(session);
     if (kind === 'session-key') return this.#requests.sessionKey(body);

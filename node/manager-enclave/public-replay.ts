@@ -23,6 +23,7 @@ import { requireGenesis } from './genesis-check.ts';
 import { claims, storedBlocks } from './ledger-replay.ts';
 import type { NodeContext } from './node-context.ts';
 import type { Progress } from './record-keeper.ts';
+import type { LogPosition } from './roll-call.ts';
 import { restorePublic, summaryOf } from './snapshot-restore.ts';
 import { corrupt } from './stored-blocks.ts';
 import { holds, type StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
@@ -31,6 +32,8 @@ import { holds, type StoredSnapshot, snapshotCorrupt } from './stored-snapshot.t
 export interface PublicLedger {
   /** Public tables only, up to the last block on the host. */
   readonly administration: Administration;
+  /** Where it ends. */
+  readonly end: LogPosition;
   /** Blocks up to here are known to be final. */
   readonly committed: Height;
   /** Epochs whose session keys open the blocks and the snapshot they follow; ascending. */
@@ -72,6 +75,7 @@ class PublicReading {
   readonly #epochs = new Set<Epoch>();
   #place = new ChainPlace();
   #committed = 0;
+  #end: LogPosition = { view: 0, height: 0 };
 
   constructor(node: NodeContext, progress: Progress) {
     this.#node = node;
@@ -81,6 +85,7 @@ class PublicReading {
   get result(): PublicLedger {
     return {
       administration: this.#state,
+      end: this.#end,
       committed: toHeight(this.#committed),
       epochs: [...this.#epochs].sort((a, b) => a - b),
     };
@@ -104,6 +109,7 @@ class PublicReading {
       throw snapshotCorrupt(height, 'MALFORMED', 'its public state is not what a node writes');
     }
     this.#committed = height;
+    this.#end = { view: stored.manifest.view, height };
     this.#epochs.add(epoch);
     this.#requireRemembered(height, historyRoot);
   }
@@ -120,6 +126,7 @@ class PublicReading {
     this.#finalBy(verified);
     this.#epochs.add(verified.header.epoch);
     const { header, publicWrites } = verified;
+    this.#end = { view: header.view, height };
     if (header.source === 0 && height > 1) this.#apply({ header, publicWrites });
     // The founder alone made the first one final, before anybody joined.
     if (height <= Math.max(1, this.#progress.committed)) this.#commit(height);

@@ -1,5 +1,6 @@
 import type { Constitution } from '@concordat/governance';
-import { toView } from '@concordat/std';
+import { type ActorId, type NodeId, toView } from '@concordat/std';
+import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
@@ -8,6 +9,7 @@ import type { SealedIdentity } from './node-identity.ts';
 import { type PublicLedger, replayPublic } from './public-replay.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { rejoinRecordOf, requireProven } from './rejoining.ts';
+import { RollCall } from './roll-call.ts';
 import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
 
 const liveCheckMs = 1_000;
@@ -82,6 +84,7 @@ async function goOn(
   const { lastHeight, lastView } = manager.log;
   const view = toView(Math.max(vote?.view ?? 0, lastView));
   manager.resumedView = lastView;
+  await callTheRoll(manager, constitution);
   lifeCycle.enter('resuming', 'waiting for a majority of the network');
   manager.startConsensus(
     {
@@ -97,6 +100,35 @@ async function goOn(
     },
     constitution.policies,
   );
+}
+
+/** Hears from all voters how long their logs are, as long as the constitution has patience. */
+async function callTheRoll(manager: Manager, { actors, nodes, policies }: Constitution) {
+  const { identity, log, channel, lifeCycle, control } = manager;
+  const voters = nodes.filter(({ status }) => status === 'trusted');
+  const rollCall = new RollCall({
+    others: voters.map(({ nodeId }) => nodeId).filter((nodeId) => nodeId !== identity.nodeId),
+    own: { view: log.lastView, height: log.lastHeight },
+    patienceMs: policies.resumePatience * 1_000,
+    channel,
+    nowMs: () => Date.now(),
+    pause,
+  });
+  manager.rollCall = rollCall;
+  const namesOf = (missing: readonly NodeId[]): string => {
+    const owners = voters.filter(({ nodeId }) => missing.includes(nodeId));
+    const isOwner = (actorId: ActorId): boolean => owners.some((node) => node.actorId === actorId);
+    return actors
+      .filter(({ actorId }) => isOwner(actorId))
+      .map(({ name }) => name)
+      .join(', ');
+  };
+  await rollCall.complete((missing) =>
+    lifeCycle.enter('resuming', `waiting for the nodes of ${namesOf(missing)}`),
+  );
+  const { missing, isBehind } = rollCall;
+  if (missing.length > 0) control.log('resume.incomplete', { level: 'warn', missing });
+  if (isBehind) control.log('resume.behind', { level: 'warn', height: log.lastHeight });
 }
 
 /**

@@ -45,6 +45,7 @@ test('defaults are filled in and the result parses to itself', () => {
     epochDuration: 86_400,
     epochBlocks: 0,
     sessionKeyTtl: 3_600,
+    resumePatience: 10,
   });
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
 });
