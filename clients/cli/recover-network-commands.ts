@@ -177,10 +177,11 @@ function textOf({ stage, former, missing = [], ...rest }: RecoveryState): string
 const submit: Command = {
   name: 'recover submit',
   summary: 'give a recovering node decryption shares made from one’s recovery copies',
-  usage: `${copyUsage} --ledger directory --former-network-certificate file ${connectionUsage}`,
+  usage: `${copyUsage} --ledger directory --former-network-certificate file [--expected view.seqno] ${connectionUsage}`,
   options: {
     ...connectionOptions,
     ...copyOptions,
+    expected: { type: 'string' },
     ledger: { type: 'string' },
     'former-network-certificate': { type: 'string' },
   },
@@ -190,7 +191,12 @@ const submit: Command = {
     const directory = required(invocation, 'ledger');
     const certificateFile = required(invocation, 'former-network-certificate');
     const networkCertificate = await readFile(certificateFile, 'utf8');
-    const record = await readKeyRecord({ directory, networkCertificate });
+    const { expected } = invocation.options;
+    const record = await readKeyRecord({
+      directory,
+      networkCertificate,
+      ...(typeof expected === 'string' && { expectedTransaction: expected }),
+    });
     const { admin, identity } = await connect(invocation);
     const { signingKey, certificateDer } = identity;
     if (!signingKey) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
