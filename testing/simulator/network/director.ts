@@ -502,6 +502,12 @@ const policyChanges: readonly (readonly [string, unknown])[] = [
   ['distribution', 'tree'],
   ['distribution', 'direct'],
   ['snapshotBlocks', 100],
+  ['epochBlocks', 10],
+  ['epochBlocks', 0],
+  ['sessionKeyTtl', 0],
+  ['keyThreshold', 1],
+  ['keyThreshold', 2],
+  ['keyThreshold', 'majority'],
 ];
 
 const quorum = (configuration: Configuration): number => {

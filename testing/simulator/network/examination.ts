@@ -2,6 +2,7 @@ import { currentEpoch } from '@concordat/governance';
 import type { SessionKey } from '@concordat/ledger';
 import { CodedError, type Epoch, toEpoch } from '@concordat/std';
 import { Audit } from '../checks/audit.ts';
+import { requireSoundCeremonies } from '../checks/key-ceremonies.ts';
 import { Violation } from '../checks/violation.ts';
 import type { Clients } from './clients.ts';
 import { present } from './healing.ts';
@@ -37,6 +38,7 @@ export async function auditNetwork({ world }: Network, clients: Clients): Promis
     const worker = machine.enclave?.worker;
     if (worker) audit.compare(1, worker.committed, `the worker of ${machine.name}`);
   }
+  requireSoundCeremonies(first.administration.committedState);
   for (const acknowledged of clients.acknowledged) audit.requireAcknowledged(acknowledged);
   for (const machine of machines) {
     const noticed = requireNoticed(world, machine);
