@@ -41,7 +41,7 @@ export interface LocalNetworkOptions {
 }
 
 /** Elections are quick, so that tests do not wait for silence. */
-const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60 };
+const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60, resumePatience: 2 };
 /** Ports a network may take: those of its nodes, and as many behind proxies. */
 const portsPerNetwork = 40;
 let networksStarted = 0;
