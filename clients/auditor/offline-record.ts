@@ -22,11 +22,14 @@ import { decodeWriteSet } from '@concordat/kv';
 import { type ActorId, type Epoch, emptyBytes, fromHex, fromUtf8, toEpoch } from '@concordat/std';
 import { AuditorError } from './errors.ts';
 import { isFormError } from './form-error.ts';
+import { LedgerDamage } from './ledger-damage.ts';
 import type { LedgerReading } from './ledger-reading.ts';
 import { type OfflineLedger, readLedger } from './offline-reading.ts';
 import type { LedgerCount } from './tally.ts';
 
 const actorsTable = 'public:concordat.actors';
+/** What governance allows as a name; a ledger that says otherwise is not printed. */
+const printable = /^[^\p{C}\p{Zl}\p{Zp}]{1,64}$/u;
 
 /** A sharing of a key, with what decryption shares of it are checked against. */
 export interface KeySharing {
@@ -96,7 +99,7 @@ export async function readKeyRecord(ledger: OfflineLedger): Promise<KeyRecord> {
       networkName,
       constitution: readConstitution(state),
       epochs: epochsOf(reading, networkId),
-      newestEpoch: currentEpoch(state),
+      newestEpoch: newestEpochOf(reading),
       sharings: Array.from(recordedSharings(state), keySharing),
       count,
       ...(missing && { missing }),
@@ -120,7 +123,7 @@ function learnNames(names: Map<string, string>, writes: Uint8Array): void {
     if (table !== actorsTable || !value || names.has(key)) continue;
     try {
       const { name } = JSON.parse(fromUtf8(value)) as { name?: unknown };
-      if (typeof name === 'string') names.set(key, name);
+      if (typeof name === 'string' && printable.test(name)) names.set(key, name);
     } catch (error) {
       // A row that is no actor's names nobody.
       if (!isFormError(error)) throw error;
@@ -128,13 +131,22 @@ function learnNames(names: Map<string, string>, writes: Uint8Array): void {
   }
 }
 
-function epochsOf({ replay: { state } }: LedgerReading, networkId: string): SealedEpoch[] {
+/** Each epoch is begun by a block of its own: a number beyond that would keep every reader busy. */
+function newestEpochOf({ replay: { state }, files }: LedgerReading): number {
+  const newest = currentEpoch(state);
+  if (newest <= files.height) return newest;
+  const why = `the ledger claims epoch ${newest} after ${files.height} blocks`;
+  throw new LedgerDamage('MALFORMED_GOVERNANCE', files.height, why);
+}
+
+function epochsOf(reading: LedgerReading, networkId: string): SealedEpoch[] {
+  const { state } = reading.replay;
   const keyIds = new Map<number, ThresholdKey>();
   for (const { row } of recordedSharings(state)) {
     if (!keyIds.has(row.key)) keyIds.set(row.key, thresholdKeyOf(row));
   }
   const epochs: SealedEpoch[] = [];
-  const newest = currentEpoch(state);
+  const newest = newestEpochOf(reading);
   for (let number = 1; number <= newest; number++) {
     const epoch = toEpoch(number);
     for (const { keyNumber, ciphertext } of epochKeyRows(state, epoch)) {

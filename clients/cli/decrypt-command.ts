@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { createWriteStream, openSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AuditorError, decryptLedger, type EpochKeys } from '@concordat/auditor';
@@ -96,7 +96,7 @@ class Output {
     this.isFile = file !== undefined;
     this.name = file ?? 'standard output';
     this.#stream = this.isFile
-      ? createWriteStream(this.partial, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 })
+      ? createWriteStream('', { fd: openNew(this.partial), highWaterMark: 1 << 20 })
       : process.stdout;
     this.#stream.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= error;
@@ -125,8 +125,7 @@ class Output {
     if (error.code === 'EPIPE') {
       throw new CliError('INTERRUPTED', 'whoever read the lines went away');
     }
-    if (error.code !== 'EEXIST') throw error;
-    throw new CliError('USAGE', `${this.partial} exists already: name another file, or remove it`);
+    throw error;
   }
 
   /** Everything is written: the file gets its name. */
@@ -134,6 +133,8 @@ class Output {
     if (!this.isFile) return;
     await this.given();
     this.#requireSound();
+    const file = await open(this.partial, 'r');
+    await file.sync().finally(() => file.close());
     await rename(this.partial, this.name);
   }
 
@@ -143,4 +144,10 @@ class Output {
     this.#stream.end();
     await finished(this.#stream).catch(() => undefined);
   }
+}
+
+/** Opens a new file that only its owner reads, at once: nothing is done for a name that is taken. */
+function openNew(file: string): number {
+  requireFree(file);
+  return openSync(file, 'wx', 0o600);
 }

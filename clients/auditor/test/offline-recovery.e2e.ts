@@ -11,7 +11,7 @@ import {
   KeysError,
   type RecoveryOpener,
 } from '@concordat/keys';
-import { CodedError, utf8 } from '@concordat/std';
+import { CodedError, emptyBytes, utf8 } from '@concordat/std';
 import { organisation } from '../../../core/governance/test/network.ts';
 import {
   AuditorError,
@@ -29,7 +29,7 @@ import {
   sharesFileOf,
   sharesOfFile,
 } from '../index.ts';
-import { keysOf, SharedKeyLedger } from './shared-key-ledger.ts';
+import { keysOf, SharedKeyLedger, writeSetOf } from './shared-key-ledger.ts';
 
 const owner = createEncryptionKey(randomBytes(32));
 const opener: RecoveryOpener = { key: owner };
@@ -290,6 +290,50 @@ test('an epoch without a valid ciphertext stays closed and holds up no other', a
     const failures = combined.epochs.map(({ failure }) => failure);
     const none = 'NO_CIPHERTEXT';
     assert.deepEqual(failures, [undefined, none, none, none]);
+  } finally {
+    await rm(place, { recursive: true });
+  }
+});
+
+test('rows of keys without their form make the ledger a damaged one, and keep nobody busy', async () => {
+  const row = (table: string, key: string, value: string) => () =>
+    writeSetOf(`public:concordat.${table}`, key, value);
+  const forgeries = [
+    row('keys.sharings', '000000000009', '{}'),
+    row('keys.sharings', '000000000009', 'null'),
+    row('keys.sharings', '000000000009', '{"key":1,"ceremonyId":"x","form":"00","holders":[]}'),
+    row('keys.sharings', '000000000001', '[1]'),
+    row('keys.sharings', '000000000001', '\u0000'),
+    row('epoch', 'current', '999999999999'),
+    row('epoch', 'current', 'many'),
+    row('epoch', 'current', '-1'),
+  ];
+  for (const [at, forged] of forgeries.entries()) {
+    const bad = new SharedKeyLedger();
+    bad.seal([{ publicWrites: forged(), privateWrites: emptyBytes }], 0);
+    const place = await mkdtemp(join(tmpdir(), 'offline-rows-'));
+    try {
+      await bad.store(place);
+      await assert.rejects(read(place, bad), (error: CodedError) => {
+        assert.equal(error.code, 'LEDGER_DAMAGED', `forgery ${at}: ${error.message}`);
+        assert.equal(error.details.code, 'MALFORMED_GOVERNANCE');
+        return true;
+      });
+    } finally {
+      await rm(place, { recursive: true });
+    }
+  }
+});
+
+test('names that would steer a terminal are not shown', async () => {
+  const bad = new SharedKeyLedger();
+  const actor = JSON.stringify({ name: '\u001b[2Jada' });
+  const writes = writeSetOf('public:concordat.actors', 'ab'.repeat(32), actor);
+  bad.seal([{ publicWrites: writes, privateWrites: emptyBytes }], 0);
+  const place = await mkdtemp(join(tmpdir(), 'offline-names-'));
+  try {
+    await bad.store(place);
+    assert.equal((await read(place, bad)).nameOf('ab'.repeat(32)), 'ab'.repeat(32));
   } finally {
     await rm(place, { recursive: true });
   }
