@@ -10,6 +10,7 @@ import type {
   SharingRow,
 } from '@concordat/governance';
 import { fromUtf8 } from '@concordat/std';
+import { isFormError } from './form-error.ts';
 import { type RecordedWrites, tableNames } from './framework-tables.ts';
 
 /** A key ceremony and what became of it. */
@@ -168,7 +169,7 @@ export class KeyChronicle {
   report(nameOf: (actorId: string) => string): KeysReport {
     const sharings = [...this.#sharings.values()];
     return {
-      shared: Array.from(this.#keys.values(), ({ number, keyId, sharing }) => {
+      shared: formed(this.#keys.values(), ({ number, keyId, sharing }) => {
         const newest = this.#sharings.get(String(sharing).padStart(12, '0'));
         return {
           number,
@@ -178,17 +179,28 @@ export class KeyChronicle {
           sharings: sharings.filter(({ key }) => key === number).length,
         };
       }),
-      ceremonies: Array.from(this.#ceremonies.values(), (one) => ceremonyReport(one, nameOf)),
-      auditors: this.#auditors.map((one) => ({
+      ceremonies: formed(this.#ceremonies.values(), (one) => ceremonyReport(one, nameOf)),
+      auditors: formed(this.#auditors, (one) => ({
         ...one,
         given: one.given.map((giving) => ({ ...giving, by: nameOf(giving.by) })),
       })),
-      exports: Array.from(this.#exports.values(), ({ actorId, key, sharing, times, height }) => {
+      exports: formed(this.#exports.values(), ({ actorId, key, sharing, times, height }) => {
         return { actor: nameOf(actorId), key, sharing, times, height };
       }),
     };
   }
 }
+
+/** What a forged ledger has in the place of rows is left out: that it does is told as a defect. */
+const formed = <Row, Told>(rows: Iterable<Row>, tell: (row: Row) => Told): Told[] =>
+  Array.from(rows).flatMap((row) => {
+    try {
+      return [tell(row)];
+    } catch (error) {
+      if (!isFormError(error)) throw error;
+      return [];
+    }
+  });
 
 function ceremonyReport(
   { row, opened, closed }: { row: CeremonyRow; opened: number; closed?: number },

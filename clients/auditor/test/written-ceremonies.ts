@@ -54,6 +54,12 @@ export class WrittenCeremonies {
   /** A member's node joins and registers its actor's holder key, two blocks and those of the join. */
   bringUp(member: Identity): NodeIdentity {
     const node = this.#ledger.join({}, member);
+    this.register(member, node);
+    return node;
+  }
+
+  /** A node registers its actor's holder key. */
+  register(member: Identity, node: NodeIdentity): void {
     const { holderKey } = this.keep(member.actorId, createHolderKey(entropy(64)));
     const registration = holderRegistration({
       networkId: this.#ledger.networkId,
@@ -64,7 +70,6 @@ export class WrittenCeremonies {
       entropy,
     });
     this.#ledger.administer((set) => registerHolder(set, registration));
-    return node;
   }
 
   /** The newest ceremony. */
