@@ -50,6 +50,12 @@ type ReadChunk = (index: number) => Promise<Uint8Array>;
 const isPublic: TableChoice = (table) => table.startsWith('public:');
 const isPrivate: TableChoice = (table) => !isPublic(table);
 
+/** All tables of the administrative ledger. */
+export const administrativeTables: readonly TableDeclaration[] = [
+  ...governanceTables,
+  ...managerTables,
+];
+
 /** One administrative transaction as executed: its write set, and what it puts in force. */
 export interface Executed<Result> {
   readonly result: Result;
@@ -62,7 +68,7 @@ export interface Executed<Result> {
  * voters. Each block of it is one layer, so that it follows consensus forwards and backwards.
  */
 export class Administration {
-  readonly #store = new Store([...governanceTables, ...managerTables]);
+  readonly #store = new Store(administrativeTables);
   #head: Constitution | undefined;
   #committed: Constitution | undefined;
   #nodeKeys = new Map<NodeId, Uint8Array>();

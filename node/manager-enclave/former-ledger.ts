@@ -5,10 +5,14 @@ import {
   constitutionDigest,
   endorsedNodeKey,
   type FormerNetwork,
+  getNode,
+  hasGenesis,
   networkIdOf,
   networkInfo,
   parseConstitution,
+  readConstitution,
 } from '@concordat/governance';
+import { type ReadView, Store } from '@concordat/kv';
 import {
   ChainPlace,
   openPublicPart,
@@ -26,7 +30,7 @@ import {
   toHex,
   toSeqno,
 } from '@concordat/std';
-import { Administration } from './administration.ts';
+import { administrativeTables } from './administration.ts';
 import type { ControlLink } from './control-link.ts';
 import { ManagerError } from './errors.ts';
 import { corrupt, damaged } from './stored-blocks.ts';
@@ -41,7 +45,7 @@ export interface Survey {
   /** The constitution after the last block. */
   readonly constitution: Constitution;
   /** The administrative state after the last block, without its private tables. */
-  readonly state: Administration;
+  readonly state: ReadView;
   /** Sources of its application blocks. */
   readonly sources: ReadonlySet<number>;
 }
@@ -83,24 +87,27 @@ export class FormerLedger {
    * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT
    */
   async survey(progress: Progress): Promise<Survey> {
-    const state = new Administration();
+    const state = new Store(administrativeTables);
     const chain = new ChainPlace();
     const sources = new Set<number>();
     let last: VerifiedBlock | undefined;
     for await (const { block, height } of this.#blocks(progress)) {
       last = holds(height, () => {
         if (height === 1) this.#begin(state, block);
-        const nodeKey = (leader: NodeId) => this.#nodeKey(state, leader);
+        const nodeKey = (leader: NodeId) => this.#nodeKey(state.committed(), leader);
         const verified = chain.next(block, { nodeKey });
         const { source } = verified.header;
         if (source > 0) sources.add(source);
-        else if (height > 1) take(state, height, verified.publicWrites);
+        else if (height > 1) take(state, verified.publicWrites);
         return verified;
       });
     }
     if (!last) throw corrupt(1, 'the ledger is empty', 'MISSING');
-    const constitution = holds(last.header.height, () => parseConstitution(state.constitution));
-    return { former: formerNetwork(state, constitution, last), constitution, state, sources };
+    const constitution = holds(last.header.height, () =>
+      parseConstitution(readConstitution(state.committed())),
+    );
+    const view = state.committed();
+    return { former: formerNetwork(view, constitution, last), constitution, state: view, sources };
   }
 
   /**
@@ -155,24 +162,25 @@ export class FormerLedger {
   }
 
   /** The first block says which network this is; its own verification follows. */
-  #begin(state: Administration, block: Uint8Array): void {
+  #begin(state: Store, block: Uint8Array): void {
     try {
-      take(state, toHeight(1), openPublicPart(block).publicWrites);
+      take(state, openPublicPart(block).publicWrites);
     } catch (error) {
       if (error instanceof CodedError) throw error;
       throw corrupt(1, 'it is not what a node writes', 'MALFORMED');
     }
-    if (!state.exists) throw corrupt(1, 'it is no genesis block', 'WRONG_NETWORK');
-    const { networkCertificate, networkId } = networkInfo(state.head);
+    const view = state.committed();
+    if (!hasGenesis(view)) throw corrupt(1, 'it is no genesis block', 'WRONG_NETWORK');
+    const { networkCertificate, networkId } = networkInfo(view);
     const [named] = fromPem(networkCertificate);
     const isPinned = named !== undefined && equalBytes(named, this.#certificate);
-    if (isPinned && networkIdOf(state.constitution, named) === networkId) return;
+    if (isPinned && networkIdOf(readConstitution(view), named) === networkId) return;
     throw corrupt(1, 'it begins another network than the pinned one', 'WRONG_NETWORK');
   }
 
   /** Whoever was trusted once may have led, if the network endorsed it: its certificate is pinned. */
-  #nodeKey(state: Administration, leader: NodeId): Uint8Array | undefined {
-    const entry = state.node(leader);
+  #nodeKey(state: ReadView, leader: NodeId): Uint8Array | undefined {
+    const entry = getNode(state, leader);
     if (entry?.status !== 'trusted' && entry?.status !== 'retired') return undefined;
     const name = `${leader}/${entry.certificate}`;
     if (!this.#endorsed.has(name)) {
@@ -182,20 +190,19 @@ export class FormerLedger {
   }
 }
 
-function take(state: Administration, height: Height, publicWrites: readonly Uint8Array[]): void {
+function take(state: Store, publicWrites: readonly Uint8Array[]): void {
   const writeSets = publicWrites.map((writes) => {
     return { publicWrites: writes, privateWrites: emptyBytes };
   });
-  state.apply(height, writeSets);
-  state.commit(height);
+  state.applyCommitted(writeSets);
 }
 
 function formerNetwork(
-  state: Administration,
+  state: ReadView,
   constitution: Constitution,
   { header, historyRoot }: VerifiedBlock,
 ): FormerNetwork {
-  const { networkId, networkCertificate } = networkInfo(state.head);
+  const { networkId, networkCertificate } = networkInfo(state);
   const { view, firstSeqno, count, height, timeMs } = header;
   return {
     networkId,

@@ -77,7 +77,7 @@ export class RecoveryShares {
     const requester = recoveryRequester(nodeId);
     this.#requester = fromUtf8(requester);
     this.#names = namesOf(constitution);
-    const view = state.committedState;
+    const view = state;
     for (const sharing of recordedSharings(view)) {
       this.#sharings.set(sharing.row.ceremonyId, sharing);
       for (const { index, verificationKey } of sharing.row.holders) {
