@@ -30,6 +30,7 @@ export {
   type OpenRequest,
   openBlock,
   openPublicPart,
+  opensBlock,
   type PublicPart,
   type SessionKeyLookup,
 } from './open.ts';
@@ -42,6 +43,7 @@ export {
 } from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
 export {
+  eraseDerivedKeys,
   keyOfBlock,
   nonceDomains,
   type SessionKey,

@@ -188,6 +188,20 @@ export function openParts(
   return { transactions, leaves };
 }
 
+/**
+ * Whether a session key opens a block's private segment. It proves nothing else of the block, and is
+ * for finding out whether a key that somebody sent is the right one.
+ */
+export function opensBlock(block: Uint8Array, sessionKey: SessionKey): boolean {
+  try {
+    openParts(splitBlock(block), sessionKey);
+    return true;
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
+}
+
 function unseal(parts: BlockParts, key: Uint8Array, nonce: Uint8Array): Uint8Array {
   try {
     return aeadOpen(key, nonce, parts.additionalData, parts.sealedSegment);

@@ -30,6 +30,15 @@ function keysOf(sessionKey: SessionKey): DerivedKeys {
   return keys;
 }
 
+/** Zeroes what was derived from a session key: to be called before the key itself is let go. */
+export function eraseDerivedKeys(sessionKey: SessionKey): void {
+  const keys = derived.get(sessionKey);
+  if (keys === undefined) return;
+  keys.sealing.fill(0);
+  keys.evidence.fill(0);
+  derived.delete(sessionKey);
+}
+
 /** The AES-256-GCM key for what an epoch seals into the ledger: 32 bytes. Secret. */
 export const sealingKeyOf = (sessionKey: SessionKey): Uint8Array => keysOf(sessionKey).sealing;
 

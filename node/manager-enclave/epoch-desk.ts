@@ -55,6 +55,16 @@ export class EpochDesk {
     this.#asked = asked;
   }
 
+  /** Session keys put together from shares since this node started. */
+  get collected(): number {
+    return this.#collector.collected;
+  }
+
+  /** Shares that are missing for a key this node tried to get last; 0 when it got it. */
+  get missing(): number {
+    return this.#collector.missing?.missing ?? 0;
+  }
+
   /** Does something whenever a key came that this node may have waited for. */
   onKey(listener: () => void): void {
     this.#listeners.push(listener);

@@ -169,7 +169,7 @@ export class LedgerDriver {
   readonly #readability: Readability = {
     holds: ({ height, view }) =>
       height <= this.#log.lastHeight && this.#log.viewAt(height) === view,
-    canOpen: (epoch) => this.#events.canOpen(epoch),
+    canOpen: (epoch, block) => this.#events.canOpen(epoch, block),
   };
 
   /**

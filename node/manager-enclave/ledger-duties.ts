@@ -53,8 +53,8 @@ export interface LedgerEvents {
   onBroken(error: CodedError): void;
   /** The key new blocks are sealed with; undefined while a new leader gathers it. */
   sessionKeyIfHeld(): SessionKey | undefined;
-  /** Whether the key of an epoch is at hand. */
-  canOpen(epoch: Epoch): boolean;
+  /** Whether the key of this block's epoch is at hand. */
+  canOpen(epoch: Epoch, block: Uint8Array): boolean;
   /** A peer sent a block of an epoch whose key is not. */
   onUnreadable(epoch: Epoch, block: Uint8Array): void;
   /** Whether nothing may be sealed before a block that opens a resumed view, and has been committed. */

@@ -76,8 +76,8 @@ export class LedgerReactions implements LedgerEvents {
     return currentEpoch(isCommitted ? committedState : head);
   }
 
-  canOpen(epoch: Epoch): boolean {
-    return this.#context.sessionKeys.get(epoch) !== undefined;
+  canOpen(epoch: Epoch, block: Uint8Array): boolean {
+    return this.#context.sessionKeys.opens(epoch, block);
   }
 
   /** Also of another node's resumption, as long as it is not known to be final. */

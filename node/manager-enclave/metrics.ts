@@ -69,6 +69,13 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     gauge('shared_keys_out_of_reach', 'Keys of the past that too few can use', unreachable(keys)),
     gauge('key_ceremony', 'Number of the key ceremony that is open', keys?.ceremony?.number ?? 0),
     gauge('key_ceremony_waits_for', 'Members whose part in it is missing', awaited(keys)),
+    gauge('session_keys', 'Epochs whose keys are in memory', node.sessionKeys.epochs.length),
+    counter(
+      'session_keys_collected_total',
+      'Session keys put together from shares',
+      node.epochs.collected,
+    ),
+    gauge('key_shares_missing', 'Shares missing for a key that is needed', node.epochs.missing),
     gauge('application_connections', 'Client connections open', connections),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),
     counter('read_barriers_refused_total', 'Read barriers refused', readBarriers.counts.refused),

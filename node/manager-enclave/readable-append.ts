@@ -8,8 +8,8 @@ import { CodedError, type Epoch } from '@concordat/std';
 export interface Readability {
   /** Whether this entry is in the log already. */
   holds(entry: Entry): boolean;
-  /** Whether the key of an epoch is at hand. */
-  canOpen(epoch: Epoch): boolean;
+  /** Whether the key of this block's epoch is at hand. */
+  canOpen(epoch: Epoch, block: Uint8Array): boolean;
 }
 
 /** The part of a message that can be stepped now. */
@@ -38,7 +38,7 @@ export function readablePart(message: Message, known: Readability): ReadablePart
     // Whatever is wrong with it is told by those who open it.
     if (!header) continue;
     if (hasBegun) return { message: cut(message, at), next: entry };
-    if (!known.canOpen(header.epoch)) {
+    if (!known.canOpen(header.epoch, entry.payload)) {
       return { message: cut(message, at), next: entry, lacks: header.epoch };
     }
     hasBegun = header.source === 0 && announcesEpoch(entry.payload);

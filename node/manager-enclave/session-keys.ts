@@ -16,7 +16,7 @@ import {
   sessionKeyLabel,
 } from '@concordat/keys';
 import type { ReadView, TransactionSet } from '@concordat/kv';
-import type { SessionKey } from '@concordat/ledger';
+import { eraseDerivedKeys, opensBlock, type SessionKey } from '@concordat/ledger';
 import { type Epoch, type Height, toEpoch, toHex } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { EpochBeginner, EpochBeginning } from './key-sources.ts';
@@ -28,8 +28,8 @@ const unprovedForMs = 60_000;
 /** However short the policy, what was opened can be used for this long. */
 const shortestMs = 5_000;
 
-/** How a key came here: only a collected one was made of verified shares. */
-export type KeyOrigin = 'drawn' | 'sent' | 'collected';
+/** How a key came here: a collected one was made of verified shares; a used one was sent, and opened a block. */
+export type KeyOrigin = 'drawn' | 'sent' | 'used' | 'collected';
 
 /** A session key and the ciphertext it is the content of. */
 export interface KnownKey {
@@ -194,20 +194,26 @@ export class SessionKeys implements EpochBeginner {
   }
 
   #forget(epoch: Epoch): void {
+    const held = this.#ring.get(epoch);
+    if (held) eraseDerivedKeys(held);
     this.#ring.forget(epoch);
     this.#named.delete(epoch);
     this.#overSinceMs.delete(epoch);
   }
 
   /**
-   * Drops the key of an epoch that opened nothing, so that it is gathered from shares.
-   * @returns whether it was one that nobody had proved
+   * Whether the key of a block's epoch is at hand. One that was sent has to open the first block it is
+   * used for: else it is dropped, and what shares make up takes its place.
    */
-  distrust(epoch: Epoch): boolean {
+  opens(epoch: Epoch, block: Uint8Array): boolean {
+    const key = this.#ring.get(epoch);
     const named = this.#named.get(epoch);
-    if (named?.origin !== 'sent') return false;
-    this.#forget(epoch);
-    return true;
+    if (!key || !named) return false;
+    if (named.origin !== 'sent') return true;
+    const isRight = opensBlock(block, key);
+    if (isRight) this.#named.set(epoch, { ...named, origin: 'used' });
+    else this.#forget(epoch);
+    return isRight;
   }
 
   /** Keeps these epochs' keys from {@link sweep} while something is done with them. */
@@ -254,9 +260,7 @@ export class SessionKeys implements EpochBeginner {
 
   /** Zeroes every key: what a node does that ends, or that the network has removed. */
   forgetAll(): void {
-    this.#ring.forgetAll();
-    this.#named.clear();
-    this.#overSinceMs.clear();
+    for (const epoch of this.#ring.epochs) this.#forget(epoch);
     for (const digest of [...this.#waiting.keys()]) this.#dropWaiting(digest);
   }
 }

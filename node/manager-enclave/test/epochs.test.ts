@@ -173,6 +173,22 @@ async function settlesWithout(
   assert(holds());
 }
 
+test('a false key that came with the right ciphertext opens nothing and harms nobody', async () => {
+  const { world, members, first, second } = await threeNodes();
+  world.losesSentKeys = true;
+  world.deaf.add(second.id);
+  await anEpoch(world, first, members);
+  const known = first.sessionKeys.known(currentEpoch(first.administration.head));
+  assert(known);
+  const sent = { ...known, key: Uint8Array.from(known.key, (byte) => byte ^ 1) };
+  second.epochs.received(Buffer.from(encodeSentKey(sent)));
+  assert(first.driver.place(1, batch('under the right key')).ok);
+  world.deaf.clear();
+  await settles(world, isLevel(world));
+  assert.equal(second.broken, undefined);
+  assert.deepEqual(second.sessionKeys.get(known.epoch)?.key, known.key);
+});
+
 test('an epoch that has lasted so many blocks is followed by the next', async () => {
   const { world, members, first } = await threeNodes();
   const args = { name: 'epochBlocks', value: 10 };

@@ -9,7 +9,7 @@ import {
   newestEpoch,
 } from '@concordat/governance';
 import { Store } from '@concordat/kv';
-import { toEpoch, toHeight } from '@concordat/std';
+import { toEpoch, toHeight, utf8 } from '@concordat/std';
 import { ciphertextDigest, SessionKeys } from '../session-keys.ts';
 import { batch, decide, entropyOf, newNetwork, organisation, threeNodes } from './fixture.ts';
 
@@ -112,7 +112,7 @@ test('a key proved by shares takes the place of a false one that was sent for th
   const of = { epoch: toEpoch(2), digest: digest(2), nowMs: 0 };
   follower.hold({ ...of, key: new Uint8Array(32).fill(9), origin: 'sent' });
   follower.align(state.head());
-  assert.equal(follower.distrust(toEpoch(2)), true);
+  assert.equal(follower.opens(toEpoch(2), utf8('no block')), false);
   assert.equal(follower.get(toEpoch(2)), undefined);
   follower.hold({ ...of, key: new Uint8Array(32).fill(9), origin: 'sent' });
   follower.align(state.head());
@@ -120,7 +120,7 @@ test('a key proved by shares takes the place of a false one that was sent for th
   assert.deepEqual(follower.get(toEpoch(2))?.key, key);
   follower.hold({ ...of, key: new Uint8Array(32).fill(9), origin: 'sent' });
   assert.deepEqual(follower.get(toEpoch(2))?.key, key);
-  assert.equal(follower.distrust(toEpoch(2)), false);
+  assert.equal(follower.opens(toEpoch(2), utf8('whatever the block')), true);
 });
 
 test('keys that no block ever names do not pile up', () => {
