@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { renderTable } from '@concordat/cli';
+import { encodeEpochKeys } from '@concordat/auditor';
+import { readSandbox, renderTable } from '@concordat/cli';
 import { median, perSecond } from '../arithmetic.ts';
 import type { AuditAnswer, AuditJob } from '../audit/audit-process.ts';
 import { BenchNetwork } from '../bench-network.ts';
@@ -12,6 +14,8 @@ import type { SectionOptions } from './section.ts';
 
 /** One length of ledger, audited with or without a key. */
 export interface AuditCell {
+  /** Whether the auditor had been granted the epochs. */
+  readonly contents: 'opened' | 'closed';
   readonly blocks: number;
   readonly transactions: number;
   readonly bytes: number;
@@ -52,8 +56,11 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
     for (const part of [writes, writes * (growth - 1)]) {
       say(`${part} writes`);
       rates.push((await runWrites(putsOf(client), { writes: part, inFlight })).perSecond);
-      say(`audit of ${part === writes ? 'the' : 'a longer'} ledger`);
-      cells.push(await measure(network, rounds));
+      const epochKeysFile = await grantedKeys(network);
+      for (const keys of [{ epochKeysFile }, {}]) {
+        say(`audit of ${part === writes ? 'the' : 'a longer'} ledger`);
+        cells.push(await measure(network, rounds, keys));
+      }
     }
     client.close();
     return { id: 'audit', cells, writtenPerSecond: median(rates), load: loadAverage() };
@@ -62,17 +69,30 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
   }
 }
 
-async function measure({ sandbox }: BenchNetwork, rounds: number): Promise<AuditCell> {
+/** The keys of all epochs, as members grant them to an auditor. */
+async function grantedKeys({ sandbox }: BenchNetwork): Promise<string> {
+  const file = join(sandbox.layout.directory, 'epoch-keys.json');
+  await writeFile(file, encodeEpochKeys(await readSandbox(sandbox)), { mode: 0o600 });
+  return file;
+}
+
+async function measure(
+  { sandbox }: BenchNetwork,
+  rounds: number,
+  keys: Pick<AuditJob, 'epochKeysFile'>,
+): Promise<AuditCell> {
   const { layout, first } = sandbox;
   const job: AuditJob = {
     directory: layout.ledger(first.name),
     networkCertificateFile: layout.networkCertificate,
+    ...keys,
   };
   const answers: AuditAnswer[] = [];
   for (let round = 0; round < rounds; round++) answers.push(await audited(job));
   const { blocks, transactions, bytes } = answers.at(-1) as AuditAnswer;
   const of = (figure: (answer: AuditAnswer) => number): number => median(answers.map(figure));
   return {
+    contents: keys.epochKeysFile ? 'opened' : 'closed',
     blocks,
     transactions,
     bytes,
@@ -96,6 +116,7 @@ const count = (value: number): string => Math.round(value).toLocaleString('en-US
 /** The section as people read it. */
 export function renderAudit({ cells, writtenPerSecond, load }: AuditFigures): string {
   const rows = cells.map((cell) => [
+    cell.contents,
     count(cell.transactions),
     count(cell.blocks),
     count(cell.perCpuSecond),
@@ -105,6 +126,7 @@ export function renderAudit({ cells, writtenPerSecond, load }: AuditFigures): st
     count(cell.peakBytes / 1024 / 1024),
   ]);
   const header = [
+    'contents',
     'transactions',
     'blocks',
     'tx/s of CPU',
