@@ -31,7 +31,7 @@ import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { NodeStanding, type StandingNode } from './node-standing.ts';
 import { statusOf } from './node-status.ts';
-import { PeerDesk } from './peer-desk.ts';
+import { PeerDesk, type PeerRequests } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { PeerChannel } from './ports.ts';
 import { type PublicLedger, requireCommitted } from './public-replay.ts';
@@ -174,22 +174,7 @@ export class Manager implements StandingNode {
     this.keyDesk = new KeyDesk(this);
     this.governance = new GovernanceDesk(this);
     this.doors = parts.ways.doors(this);
-    this.peerDesk = new PeerDesk(this, {
-      leader: () => this.#leaderAddress(),
-      join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
-      forward: (origin, body) => this.forwarding.execute(origin, body),
-      administer: (body) => this.governance.executeForPeer(body),
-      readIndex: () => this.readBarriers.answerPeer(),
-      logPosition: () => encodePosition(this.#logPosition),
-      shares: async (peer, body) => {
-        if (this.publicLedger) requireCommitted(this.publicLedger, peer);
-        return this.shareDesk.give(peer, body);
-      },
-      sessionKey: (body) => this.epochs.received(body),
-      keyCeremony: (body) => this.keyDesk.contribute(body),
-      holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
-      archive: new ArchiveDesk(this),
-    });
+    this.peerDesk = new PeerDesk(this, this.#peerRequests());
     this.channel = parts.ways.channel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
       credentials: this.credentials,
@@ -227,6 +212,26 @@ export class Manager implements StandingNode {
   get #grantingState(): ReadView | undefined {
     if (this.publicLedger) return this.publicLedger.administration.head;
     return this.administration.isCommitted ? this.administration.committedState : undefined;
+  }
+
+  /** What peers may ask of this node. */
+  #peerRequests(): PeerRequests {
+    return {
+      leader: () => this.#leaderAddress(),
+      join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
+      forward: (origin, body) => this.forwarding.execute(origin, body),
+      administer: (body) => this.governance.executeForPeer(body),
+      readIndex: () => this.readBarriers.answerPeer(),
+      logPosition: () => encodePosition(this.#logPosition),
+      shares: async (peer, body) => {
+        if (this.publicLedger) requireCommitted(this.publicLedger, peer);
+        return this.shareDesk.give(peer, body);
+      },
+      sessionKey: (body) => this.epochs.received(body),
+      keyCeremony: (body) => this.keyDesk.contribute(body),
+      holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
+      archive: new ArchiveDesk(this),
+    };
   }
 
   /** Key and best certificate of this node. */

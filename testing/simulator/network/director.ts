@@ -1,6 +1,4 @@
-import { type Configuration, quorumSizesOf } from '@concordat/consensus';
-import { sharedKeys } from '@concordat/governance';
-import { CodedError, type NodeId } from '@concordat/std';
+import { CodedError } from '@concordat/std';
 import type { DiskImage } from '../disk/simulated-disk.ts';
 import type { CrashKind } from '../disk/simulated-file.ts';
 import type { Random } from '../random.ts';
@@ -8,6 +6,7 @@ import type { Machine } from './machine.ts';
 import { isServing, type Network } from './network.ts';
 import { actorEntry, type Organisation } from './organisation.ts';
 import { type FaultKind, faultKinds } from './plan.ts';
+import { Survivors } from './survivors.ts';
 import type { Cut } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -24,6 +23,7 @@ export class Director {
   readonly counts = new Map<FaultKind, number>();
   readonly #network: Network;
   readonly #world: World;
+  readonly #survivors: Survivors;
   readonly #random: Random;
   /** Disks as they were, to be put back by a host that lies. */
   readonly #images = new Map<Machine, { readonly atMs: number; readonly image: DiskImage }>();
@@ -35,6 +35,7 @@ export class Director {
   constructor(network: Network) {
     this.#network = network;
     this.#world = network.world;
+    this.#survivors = new Survivors(network.world);
     this.#random = network.world.random(2);
   }
 
@@ -149,59 +150,15 @@ export class Director {
     return machine.name;
   }
 
-  /** The configurations that count for anyone who takes part. */
-  get #configurations(): readonly Configuration[] {
-    return this.#world.running.flatMap(({ enclave }) => {
-      const { manager } = enclave.launch;
-      return manager?.takesPart ? manager.driver.status.configurations : [];
-    });
-  }
-
-  /** Whether enough voters run, apart from some machines, for the others to go on without them. */
-  #goOnWithout(...spared: readonly Machine[]): boolean {
-    const runs = (voter: NodeId): boolean => {
-      const machine = this.#world.machineOf(voter);
-      if (!machine || spared.includes(machine) || machine.nodeId !== voter) return false;
-      return machine.isIntact && machine.enclave?.launch.manager?.phase === 'running';
-    };
-    const all = this.#configurations;
-    return all.length > 0 && all.every((one) => one.voters.filter(runs).length >= quorum(one));
-  }
-
-  /** Whether enough voters could come back under their identities if everything stopped now. */
-  get #canResume(): boolean {
-    const intact = (voter: NodeId): boolean => {
-      const machine = this.#world.machineOf(voter);
-      return machine?.nodeId === voter && machine.isIntact && !machine.suspect;
-    };
-    const all = this.#configurations;
-    const isQuorum = all.every((one) => one.voters.filter(intact).length >= quorum(one));
-    return all.length > 0 && isQuorum && this.#sharesSuffice(intact);
-  }
-
-  /** Whether nodes of enough actors hold shares of every key that session keys are encrypted to. */
-  #sharesSuffice(intact: (voter: NodeId) => boolean): boolean {
-    const sound = this.#world.running.flatMap(({ enclave, owner }) => {
-      const { manager } = enclave.launch;
-      const isSound = manager?.phase === 'running' && intact(manager.identity.nodeId);
-      return isSound ? [{ manager, owner }] : [];
-    });
-    const [first] = sound;
-    if (!first) return false;
-    return sharedKeys(first.manager.administration.committedState).every(({ key, sharing }) => {
-      const holds = sound.filter(({ manager }) => manager.vault.shareOf(key.number, key.sharing));
-      return new Set(holds.map(({ owner }) => owner.actorId)).size >= sharing.threshold;
-    });
-  }
-
   /** Whether a machine may be crashed: its node may be lost for good by that. */
   #canSpare(machine: Machine): boolean {
-    return this.#isVoter(machine) ? this.#goOnWithout(machine) : true;
+    return this.#isVoter(machine) ? this.#survivors.goOnWithout(machine) : true;
   }
 
   #isVoter({ nodeId }: Machine): boolean {
     return (
-      nodeId !== undefined && this.#configurations.some(({ voters }) => voters.includes(nodeId))
+      nodeId !== undefined &&
+      this.#survivors.configurations.some(({ voters }) => voters.includes(nodeId))
     );
   }
 
@@ -219,7 +176,7 @@ export class Director {
   /** Everything stops in good order, and starts again. */
   #stopAll(): string | undefined {
     const { machines } = this.#world;
-    if (!this.#canResume) return undefined;
+    if (!this.#survivors.canResume) return undefined;
     for (const machine of machines) if (!machine.shutdown()) machine.switchOff();
     this.#startAllAfter(this.#random.between(3_000, 6_000));
     return '';
@@ -228,7 +185,7 @@ export class Director {
   /** So many machines lose power at once that nobody can go on. */
   #crashMajority(): string | undefined {
     const { machines } = this.#world;
-    if (!this.#canResume) return undefined;
+    if (!this.#survivors.canResume) return undefined;
     const random = this.#random;
     const least = Math.floor(machines.length / 2) + 1;
     const victims = random.shuffle(machines).slice(0, random.between(least, machines.length));
@@ -331,7 +288,8 @@ export class Director {
         (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
     );
     const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
-    if (!quiet || !this.#isVoter(machine) || !this.#goOnWithout(machine)) return undefined;
+    if (!quiet || !this.#isVoter(machine) || !this.#survivors.goOnWithout(machine))
+      return undefined;
     machine.crash(() => (kind === 'torn-pages' ? 'holes' : 'kept'));
     const what = kind === 'torn-pages' ? '' : this.#spoil(kind, machine);
     if (what === undefined) {
@@ -405,7 +363,7 @@ export class Director {
   /** Whether all are well enough for one host to be dishonest. */
   #mayLie(machine: Machine): boolean {
     const quiet = this.#world.wire.cuts.length === 0 && this.#suspects === 0;
-    return quiet && this.#isVoter(machine) && this.#goOnWithout(machine);
+    return quiet && this.#isVoter(machine) && this.#survivors.goOnWithout(machine);
   }
 
   #govern(kind: FaultKind): string | undefined {
@@ -441,7 +399,7 @@ export class Director {
       case 'remove-node': {
         const serving = machines.filter(isServing);
         const machine = serving.length > 1 ? random.pick(serving) : undefined;
-        if (!machine?.nodeId || !this.#goOnWithout(machine)) return undefined;
+        if (!machine?.nodeId || !this.#survivors.goOnWithout(machine)) return undefined;
         return { what: machine.name, make: () => this.#network.remove(machine) };
       }
       case 'add-member': {
@@ -509,8 +467,3 @@ const policyChanges: readonly (readonly [string, unknown])[] = [
   ['keyThreshold', 2],
   ['keyThreshold', 'majority'],
 ];
-
-const quorum = (configuration: Configuration): number => {
-  const { replication, election } = quorumSizesOf(configuration);
-  return Math.max(replication, election);
-};
