@@ -246,5 +246,6 @@ test('nobody hands out a copy: each makes shares of its own, and someone puts th
     readFileSync(place('again.jsonl'), 'utf8'),
     readFileSync(place('all.jsonl'), 'utf8'),
   );
+  runs('audit', 'verify', ...ledger(), '--epoch-keys', place('keys.json'));
   assert.match(runs('ledger', 'verify', ...ledger(), '--epoch-keys', place('keys.json')), /intact/);
 });
