@@ -18,7 +18,7 @@ export const maxEpochKeysLength = 16 * 1024 * 1024;
 const format = 'concordat epoch keys';
 
 /**
- * The file that auditors and offline tools keep session keys in: JSON (docs/format/audit-files.md).
+ * The file that auditors and offline tools keep session keys in: JSON (docs/format/recovery-files.md).
  * Secret: whoever has it reads those epochs.
  */
 export function encodeEpochKeys({ networkId, keys }: EpochKeys): string {
