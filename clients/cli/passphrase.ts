@@ -17,9 +17,10 @@ export async function askPassphrase(question: string): Promise<string> {
   if (!stdin.isTTY) {
     throw new CliError('USAGE', `${question} nobody is at a terminal: use --passphrase-file`);
   }
-  stderr.write(`${question} `);
+  // Before anything is asked, so that nothing that is typed is shown.
   stdin.setRawMode(true);
   try {
+    stderr.write(`${question} `);
     return requireLength(await readHidden(), 'what was typed');
   } finally {
     stdin.setRawMode(false);
@@ -41,9 +42,11 @@ const maxTyped = 1_024;
 function readHidden(): Promise<string> {
   const { stdin } = process;
   const typed: string[] = [];
+  // A letter of several bytes may come in two pieces.
+  const decoder = new TextDecoder();
   return new Promise((resolve, reject) => {
     const take = (chunk: Buffer): void => {
-      for (const key of chunk.toString('utf8')) {
+      for (const key of decoder.decode(chunk, { stream: true })) {
         if (key === keys.enter || key === keys.newline || key === keys.end) {
           stdin.off('data', take);
           resolve(typed.join(''));
