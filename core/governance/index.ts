@@ -86,7 +86,13 @@ export {
   keyExportsOf,
   readKeyExportRequest,
 } from './key-exports.ts';
-export { isNodeGranted, type KeyGrant, keyGrants, recordKeyGrant } from './key-grants.ts';
+export {
+  isGivingRecorded,
+  isNodeGranted,
+  type KeyGrant,
+  keyGrants,
+  recordKeyGrant,
+} from './key-grants.ts';
 export {
   type Candidate,
   candidateHolders,

@@ -38,6 +38,15 @@ export function* keyGrants(view: ReadView): Generator<KeyGrant> {
   for (const [, grant] of readRows(view, tables.keyGrants)) yield grant;
 }
 
+/** Whether a member's order to give was recorded; newest first, because it was a moment ago. */
+export function isGivingRecorded(view: ReadView, messageId: string): boolean {
+  for (const [, bytes] of view.table(tables.keyGrants.table).range({ reverse: true })) {
+    if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(messageId)) continue;
+    if (decodeRow(tables.keyGrants, bytes).message === messageId) return true;
+  }
+  return false;
+}
+
 /**
  * Whether a grant covers this epoch for this node. Grants are never taken back: whether the node is
  * still one of the list is to be asked beside it. Newest first, because what is asked for mostly is

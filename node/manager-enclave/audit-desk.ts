@@ -6,7 +6,7 @@ import {
   epochKeyRows,
   type GovernanceMessage,
   isAuditGranted,
-  keyGrants,
+  isGivingRecorded,
   readGiving,
   sharedKeys,
   thresholdKeyOf,
@@ -108,7 +108,7 @@ export class AuditDesk {
   async #recorded({ messageId }: GovernanceMessage): Promise<void> {
     const until = performance.now() + takeUpMs;
     while (performance.now() < until) {
-      for (const { message } of keyGrants(this.#committed)) if (message === messageId) return;
+      if (isGivingRecorded(this.#committed, messageId)) return;
       await pause(lookMs);
     }
     const why = 'the giving is recorded, and this node has not taken the record up: order it anew';

@@ -6,7 +6,9 @@ import {
   canonicalJson,
   closeCeremony,
   openCeremony,
+  recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   type registerHolder,
 } from '@concordat/governance';
@@ -45,6 +47,105 @@ test('a lawful life of keys holds: three come to share one, one leaves, old keys
   const blind = await audit(ledger, { epochKeys: undefined as never });
   assert.deepEqual(firstDefects(blind), []);
 });
+
+/** A fresh key of three is about to be shared, and the second of them cheats. */
+function cheated(ledger: WrittenLedger, others: readonly Identity[]) {
+  const { ceremonies } = ledger;
+  for (const member of others) ceremonies.bringUp(member);
+  ceremonies.open();
+  for (const dealer of [1, 2, 3]) {
+    const { seqno } = ceremonies;
+    const bytes = dealer === 2 ? ceremonies.spoiledDealing(2) : ceremonies.dealingOf(dealer);
+    ledger.administer((set) => recordDealing(set, bytes, { seqno }));
+  }
+  return ceremonies;
+}
+
+test('a life with a cheat, an unjust complaint, silence and a removal is lawful, and told', async () => {
+  const ledger = new WrittenLedger({}, ['Beta', 'Gamma']);
+  const ceremonies = cheated(ledger, ledger.others);
+  for (const [accuser, dealer] of [
+    [1, 3],
+    [1, 2],
+  ] as const) {
+    const { seqno } = ceremonies;
+    const bytes = ceremonies.complaintOf(accuser, dealer);
+    ledger.administer((set) => recordComplaint(set, bytes, { seqno }));
+  }
+  ceremonies.confirm();
+  ceremonies.close();
+  ceremonies.open();
+  const { seqno } = ceremonies;
+  ledger.administer((set) => recordDeadline(set, { seqno }));
+  ceremonies.close();
+  ceremonies.open();
+  const gamma = ledger.others[1] as Identity;
+  ledger.govern({ name: 'remove_actor', args: { actorId: gamma.actorId } });
+  ceremonies.close();
+  ceremonies.hold();
+  const report = await audit(ledger);
+  assert.deepEqual(firstDefects(report), []);
+  assert.deepEqual(
+    report.keys.ceremonies.map(({ purpose, attempt, state, failure }) => {
+      return [purpose, attempt, failure ?? state];
+    }),
+    [
+      ['fresh', 1, 'done'],
+      ['fresh', 1, 'done'],
+      ['reshare', 1, 'TOO_FEW_DEALINGS'],
+      ['reshare', 2, 'OVERTAKEN'],
+      ['fresh', 3, 'done'],
+    ],
+  );
+  assert.equal(report.keys.ceremonies[1]?.atFault.length, 1);
+  const { examined = {} } = report.classes.find((of) => of.class === 'keys') ?? {};
+  assert.deepEqual([examined.complaints, examined.deadlines], [2, 1]);
+});
+
+/** A complaint is recorded, and its judgement is changed. */
+const judgedAs =
+  (accused: number, alter: (row: CeremonyRow) => Partial<CeremonyRow>) =>
+  (ledger: WrittenLedger, others: readonly Identity[]): number => {
+    const ceremonies = cheated(ledger, others);
+    const { seqno } = ceremonies;
+    const bytes = ceremonies.complaintOf(1, accused);
+    ledger.administer((set) => {
+      recordComplaint(set, bytes, { seqno });
+      const at = { table: tables.ceremonies, key: ceremonyKey(2) };
+      change(set, at, alter(row<CeremonyRow>(set, at.table, at.key)));
+    });
+    return ledger.blocks.length;
+  };
+
+forgery(
+  'a cheat that is let off although the complaint about it is just',
+  { class: 'keys', code: 'WRONG_CEREMONY' },
+  judgedAs(2, ({ progress }) => ({ progress: { ...progress, atFault: [] } })),
+);
+
+forgery(
+  'an honest dealer that is thrown out by an unjust complaint',
+  { class: 'keys', code: 'WRONG_CEREMONY' },
+  judgedAs(3, ({ progress }) => ({ unjust: [], progress: { ...progress, atFault: [3] } })),
+);
+
+forgery(
+  'a complaint that its accuser did not make',
+  { class: 'keys', code: 'CEREMONY_REFUSED', cause: 'INVALID_COMPLAINT' },
+  (ledger, others) => {
+    const ceremonies = cheated(ledger, others);
+    const { seqno } = ceremonies;
+    const bytes = ceremonies.complaintOf(1, 2);
+    ledger.administer((set) => {
+      recordComplaint(set, bytes, { seqno });
+      const { events } = row<CeremonyRow>(set, tables.ceremonies, ceremonyKey(2));
+      const key = `${ceremonyKey(2)}:${ceremonyKey(events)}`;
+      const changed = Uint8Array.from(bytes);
+      changed[2] = 3;
+      change(set, { table: tables.ceremonyEvents, key }, { bytes: toHex(changed) });
+    });
+  },
+);
 
 /** Up to where the second member's key is to be shared. */
 function begun(ledger: WrittenLedger, others: readonly Identity[]) {

@@ -10,14 +10,19 @@ import {
   resumeCeremony,
 } from '@concordat/governance';
 import {
+  createComplaint,
   createConfirmation,
   createDealing,
   createHolderKey,
+  type Dealing,
+  decodeDealing,
+  encodeComplaint,
   encodeConfirmation,
   encodeDealing,
   type HolderKey,
   receiveShare,
   type Scalar,
+  signDealing,
 } from '@concordat/keys';
 import type { TransactionSet } from '@concordat/kv';
 import type { Identity } from '@concordat/sdk';
@@ -105,6 +110,32 @@ export class WrittenCeremonies {
     if (!('secret' in received)) throw new Error('a dealing is bad');
     shares.set(row.number, { index, secret: received.secret });
     return encodeConfirmation(createConfirmation(terms, counting, receiver, entropy(64)));
+  }
+
+  /** A dealing whose shares its dealer spoiled, all but its own, and signed anew. */
+  spoiledDealing(dealer: number): Uint8Array {
+    const { terms } = resumeCeremony(this.#ledger.administration.head, this.ceremony);
+    const { actor } = terms.dealers.find(({ index }) => index === dealer) as { actor: string };
+    const honest = decodeDealing(this.dealingOf(dealer));
+    const sealedShares = honest.sealedShares.map((sealed, place) =>
+      terms.receivers[place]?.actor === actor
+        ? sealed
+        : Uint8Array.from(sealed, (byte) => byte ^ 1),
+    );
+    const { holderKey } = this.enclaves.get(actor as ActorId) as Enclave;
+    const author = { authorKey: holderKey.decryptionKey, entropy64: entropy(64) };
+    return encodeDealing(signDealing(terms, { ...honest, sealedShares }, author));
+  }
+
+  /** A receiver's complaint about a dealer, just or not. */
+  complaintOf(index: number, dealer: number): Uint8Array {
+    const ceremony = resumeCeremony(this.#ledger.administration.head, this.ceremony);
+    const { terms, good } = ceremony;
+    const { actor } = terms.receivers.find((one) => one.index === index) as { actor: string };
+    const { holderKey } = this.enclaves.get(actor as ActorId) as Enclave;
+    const receiver = { index, decryptionKey: holderKey.decryptionKey };
+    const about = good.find((dealing) => dealing.dealer === dealer) as Dealing;
+    return encodeComplaint(createComplaint(terms, about, receiver, entropy(64)));
   }
 
   open(): void {

@@ -5,6 +5,7 @@ import {
   auditGrantOf,
   buildGiving,
   isAuditGranted,
+  isGivingRecorded,
   keyGrants,
   messageIdOf,
   registerHolder,
@@ -107,6 +108,8 @@ test('a member that gives shares is recorded with its order, epoch by epoch as t
       { ...row, epochs: [5, 5] },
     ],
   );
+  assert.ok(isGivingRecorded(network.set, messageIdOf(message)));
+  assert.ok(!isGivingRecorded(network.set, 'ab'.repeat(32)));
   network.refuses('REPLAY', () => network.submit(message));
 });
 
