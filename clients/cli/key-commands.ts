@@ -63,7 +63,7 @@ const keyExport: Command = {
       if (options.json === true) {
         terminal.write(`${JSON.stringify({ written, missing: answer.missing })}\n`);
       } else {
-        terminal.write(exportText(written, answer));
+        terminal.write(exportText(written, answer, state));
       }
       return answer.missing.length > 0 ? 1 : 0;
     } finally {
@@ -175,13 +175,22 @@ function keptAs(
   }
 }
 
-function exportText(written: readonly Written[], { missing }: KeyExportAnswer): string {
+function exportText(
+  written: readonly Written[],
+  { missing }: KeyExportAnswer,
+  { ceremony }: SharedKeysState,
+): string {
   const lines = written.map(({ key, sharing, file, checked }) => {
     const sure = checked ? 'opened once to check it' : 'not opened here';
     return `  ${file}: share of key ${key}, sharing ${sharing}; ${sure}`;
   });
   for (const { key, sharing } of missing) {
-    lines.push(`  key ${key}, sharing ${sharing}: this node does not hold the share; ask another`);
+    lines.push(
+      `  key ${key}, sharing ${sharing}: this node does not hold the share; ask another of yours, or later, with --again`,
+    );
+  }
+  if (ceremony) {
+    lines.push(`A key ceremony is ${ceremony.state}: export again when "key status" shows none.`);
   }
   lines.push(
     'Keep each copy and what opens it in two places. Copies of one sharing add up; "key status" shows whose there are.',
