@@ -29,7 +29,7 @@ import { restorePublic, summaryOf } from './snapshot-restore.ts';
 import { corrupt } from './stored-blocks.ts';
 import { holds, type StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
 
-/** Verifying keeps others waiting at most about this many times a tenth of a millisecond. */
+/** Blocks verified in one turn: about five milliseconds. */
 const blocksPerTurn = 64;
 
 /** What a ledger says to a node that has no session key, every word of it signed. */
