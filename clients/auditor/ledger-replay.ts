@@ -1,6 +1,7 @@
-import { fromPem, parseCertificate, verifyCertificateChain } from '@concordat/crypto';
+import { fromPem } from '@concordat/crypto';
 import {
   type Constitution,
+  endorsedNodeKey,
   getNode,
   governanceTables,
   hasGenesis,
@@ -11,7 +12,7 @@ import {
 } from '@concordat/governance';
 import { decodeWriteSet, type ReadView, Store, type TransactionSet } from '@concordat/kv';
 import { decodeHeader, openPublicPart, type SessionKey } from '@concordat/ledger';
-import { type Epoch, emptyBytes, equalBytes, fromHex, type NodeId } from '@concordat/std';
+import { type Epoch, emptyBytes, equalBytes, type NodeId } from '@concordat/std';
 import type { EpochKeys } from './epoch-keys.ts';
 import { AuditorError } from './errors.ts';
 import { isFormError } from './form-error.ts';
@@ -100,20 +101,8 @@ export class LedgerReplay {
    * DER SPKI of a node, when its certificate is of that key and issued by the network.
    * @throws CryptoError, TypeError: the row does not have its form
    */
-  endorsedKey({ certificate, publicKey }: NodeEntry): Uint8Array | undefined {
-    const [leaf] = fromPem(certificate ?? '');
-    if (!leaf) return undefined;
-    const { notBeforeMs, spki } = parseCertificate(leaf);
-    const verdict = verifyCertificateChain({
-      leaf,
-      intermediates: [],
-      roots: [this.#networkCertificate],
-      // A ledger does not expire with the certificates of those who wrote it.
-      atMs: notBeforeMs,
-      usage: 'serverAuth',
-    });
-    const endorsed = verdict.ok && verdict.chain.length > 1;
-    return endorsed && equalBytes(spki, fromHex(publicKey) ?? emptyBytes) ? spki : undefined;
+  endorsedKey(entry: NodeEntry): Uint8Array | undefined {
+    return endorsedNodeKey(entry, this.#networkCertificate);
   }
 
   /**
