@@ -71,6 +71,7 @@ const hasAll = (node: TestNode): boolean =>
 
 async function network(policies: Record<string, unknown> = {}, nodes = 3) {
   const world = new World();
+  world.holdsCeremonies = true;
   const { first } = await newNetwork(members, world);
   const actions = Object.entries(policies).map(([name, value]) => {
     return { name: 'set_policy', args: { name, value } };
@@ -145,6 +146,7 @@ test('as members join, the key of the founder alone gives way to one that two of
 
 test('members that come together share one ceremony', async () => {
   const world = new World();
+  world.holdsCeremonies = true;
   const { first } = await newNetwork(members, world);
   for (const owner of members.slice(1)) await grow(world, members, owner);
   await work(world, isSettled(world));

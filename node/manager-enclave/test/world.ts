@@ -232,11 +232,11 @@ export class TestNode implements NodeContext {
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
         this.roster?.update(constitution, Date.now());
-        this.keyDesk.wake();
+        if (this.#world.holdsCeremonies) this.keyDesk.wake();
       },
       onStanding: () => {
         this.readBarriers.standingChanged();
-        this.keyDesk.wake();
+        if (this.#world.holdsCeremonies) this.keyDesk.wake();
       },
       onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
       onBroken: (error) => {
@@ -314,6 +314,8 @@ export class World {
   readonly cut = new Set<NodeId>();
   /** Nodes that hear no consensus messages, while requests reach them. */
   readonly deaf = new Set<NodeId>();
+  /** Nodes register, deal and check as the ledger moves; else its blocks are the test's alone. */
+  holdsCeremonies = false;
   /** Session keys that leaders send never arrive. */
   losesSentKeys = false;
   /** Payload bytes consensus keeps in memory. */
