@@ -3,6 +3,7 @@ import { newestEpoch, readConstitution, recoveryStage } from '@concordat/governa
 import { decodeWriteSet } from '@concordat/kv';
 import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
+import { CeremonyPhases } from './ceremony-phases.ts';
 import { Chronicle } from './chronicle.ts';
 import { ContentsCount } from './contents-count.ts';
 import type { Findings } from './findings.ts';
@@ -29,6 +30,7 @@ export class BlockAudit {
   readonly #roots = new RecentRoots();
   readonly #context: RehearsalContext;
   readonly #epochs: SealingEpochs;
+  readonly #phases = new CeremonyPhases();
   #view = 0;
   #opensView = false;
   #applicationTransactions = 0;
@@ -48,6 +50,7 @@ export class BlockAudit {
       ...parts,
       heightOfRoot: (root) => this.#roots.heightOf(root),
       applicationTransactions: () => this.#applicationTransactions,
+      phases: this.#phases,
     };
   }
 
@@ -65,6 +68,7 @@ export class BlockAudit {
     if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
     findings.examined('chain', 'signatures');
     this.#epochs.block(header);
+    this.#phases.block(header);
     this.contents.block(block);
     if (header.source === 0) this.#administrative(block);
     else this.#application(block);

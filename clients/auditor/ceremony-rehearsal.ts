@@ -3,19 +3,23 @@ import {
   type CeremonyRow,
   closeCeremony,
   type HolderRegistration,
+  newestCeremony,
   openCeremony,
+  openCeremonyOf,
+  readConstitution,
   recordComplaint,
   recordConfirmation,
   recordDeadline,
   recordDealing,
   registerHolder,
   rerunCeremony,
+  resumeCeremony,
 } from '@concordat/governance';
-import type { TransactionSet } from '@concordat/kv';
+import type { ReadView, TransactionSet } from '@concordat/kv';
+import type { BlockHeader } from '@concordat/ledger';
 import { CodedError, emptyBytes, fromHex, fromUtf8, type Seqno } from '@concordat/std';
-import type { Findings } from './findings.ts';
 import { tableNames } from './framework-tables.ts';
-import type { AdministrativeBlock } from './rehearsal.ts';
+import type { AdministrativeBlock, RehearsalContext } from './rehearsal.ts';
 
 /** What came of the key ceremonies' steps in a block. */
 export interface CeremonySteps {
@@ -34,7 +38,7 @@ export interface CeremonySteps {
 export function rehearseCeremonies(
   set: TransactionSet,
   { recorded, header }: AdministrativeBlock,
-  findings: Findings,
+  { findings, phases }: Pick<RehearsalContext, 'findings' | 'phases'>,
 ): CeremonySteps | undefined {
   const seqno = header.firstSeqno;
   let steps = 0;
@@ -55,16 +59,20 @@ export function rehearseCeremonies(
       const after = JSON.parse(fromUtf8(row)) as CeremonyRow;
       const known = set.table(tableNames.ceremonies).has(key);
       if (!known) step('openings', () => openCeremony(set, { seqno }));
+      phases.reached(phaseOf(set, seqno), header);
       for (const [place, event] of inOrder(recorded.rows(tableNames.ceremonyEvents))) {
         if (!event || !place.startsWith(`${key}:`)) continue;
         const happened = JSON.parse(fromUtf8(event)) as CeremonyEvent;
+        if (happened.kind === 'deadline') requirePatience(set, header, { findings, phases });
         step(`${happened.kind}s`, () => record(set, happened, seqno));
+        phases.reached(phaseOf(set, seqno), header);
       }
       if (after.state === 'open') continue;
       step('closings', () => {
+        const purpose = newestCeremony(set)?.purpose;
         const outcome = closeCeremony(set, { seqno });
         rerunCeremony(set, after.number);
-        if (outcome.state === 'done' && after.purpose === 'fresh') freshKey = true;
+        if (outcome.state === 'done' && purpose === 'fresh') freshKey = true;
       });
     }
   } catch (error) {
@@ -74,6 +82,30 @@ export function rehearseCeremonies(
     return undefined;
   }
   return { any: steps > 0, freshKey };
+}
+
+/** Clocks are read in other places than where blocks get their times. */
+const toleranceMs = 1_000;
+
+/** What a leader waits in: another one once a dealer was found out, as that clears what was confirmed. */
+function phaseOf(view: ReadView, seqno: Seqno): string {
+  const row = openCeremonyOf(view);
+  if (!row) return '';
+  const { number, progress } = row;
+  return `${number} ${resumeCeremony(view, row).phase(seqno)} ${progress.atFault.length}`;
+}
+
+/** A leader gives the silent as long as the policy of the time says. */
+function requirePatience(
+  view: ReadView,
+  header: BlockHeader,
+  { findings, phases }: Pick<RehearsalContext, 'findings' | 'phases'>,
+): void {
+  const { keyCeremonyDuration } = readConstitution(view).policies;
+  const waitedMs = phases.waitedMs(header);
+  if (waitedMs >= keyCeremonyDuration * 1000 - toleranceMs) return;
+  const message = `a phase of a key ceremony was ended after ${waitedMs} ms, and keyCeremonyDuration is ${keyCeremonyDuration} s`;
+  findings.defect('keys', 'DEADLINE_TOO_EARLY', { message });
 }
 
 const inOrder = <Value>(rows: ReadonlyMap<string, Value>): [string, Value][] =>

@@ -48,6 +48,7 @@ export interface Defect {
  * - `UNEXPECTED_EVIDENCE`: evidence of a node that did not join in the block.
  * - `CEREMONY_REFUSED`: the rules of key ceremonies refuse a recorded step (`cause`).
  * - `WRONG_CEREMONY`: the steps of a key ceremony come to something else than was recorded.
+ * - `DEADLINE_TOO_EARLY`: a phase of a key ceremony was ended before the silent had their time.
  * - `EPOCH_MISSING`: actors or nodes left or came, a key is new, or a vote asked for it, and no new
  *   epoch began.
  * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it.
@@ -82,6 +83,7 @@ export type DefectCode =
   | 'UNEXPECTED_EVIDENCE'
   | 'CEREMONY_REFUSED'
   | 'WRONG_CEREMONY'
+  | 'DEADLINE_TOO_EARLY'
   | 'EPOCH_MISSING'
   | 'EPOCH_OVERDUE'
   | 'EPOCH_WITHOUT_REASON'

@@ -49,7 +49,7 @@ export function rehearseGenesis(block: AdministrativeBlock, context: RehearsalCo
       if (entry.nodeId === block.header.leader) joined = entry.nodeId;
     }
     const genesis: Deed = { kind: 'genesis', epochFor: ['genesis'], ...(joined && { joined }) };
-    const deed = withCeremonies(set, genesis, { block, findings });
+    const deed = withCeremonies(set, genesis, { block, context });
     if (deed) completeAndCompare(set, { block, deed }, context);
   } catch (error) {
     if (!isFormError(error)) throw error;

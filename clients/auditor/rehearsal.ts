@@ -10,6 +10,7 @@ import {
 import type { TransactionSet } from '@concordat/kv';
 import { type BlockHeader, blockFlags } from '@concordat/ledger';
 import { CodedError, equalBytes, fromUtf8, type NodeId, utf8 } from '@concordat/std';
+import type { CeremonyPhases } from './ceremony-phases.ts';
 import { rehearseCeremonies } from './ceremony-rehearsal.ts';
 import { configurationUnder, configurationValue } from './configuration.ts';
 import { rehearseEpoch } from './epoch-rehearsal.ts';
@@ -37,6 +38,8 @@ export interface RehearsalContext {
   readonly verifiers: readonly PlatformVerifier[];
   /** Height of the block whose history root this is, if it is a recent one. */
   readonly heightOfRoot: (root: Uint8Array) => number | undefined;
+  /** How long leaders have waited in key ceremonies. */
+  readonly phases: CeremonyPhases;
   /** Application transactions so far. */
   readonly applicationTransactions: () => number;
 }
@@ -69,7 +72,7 @@ export function rehearse(block: AdministrativeBlock, context: RehearsalContext):
   try {
     replay.rehearse(header.height, (set) => {
       const before = readConstitution(set);
-      const deed = withCeremonies(set, perform(set, block, context), { block, findings });
+      const deed = withCeremonies(set, perform(set, block, context), { block, context });
       if (deed) completeAndCompare(set, { block, before, deed }, context);
     });
   } catch (error) {
@@ -109,9 +112,9 @@ function perform(
 export function withCeremonies(
   set: TransactionSet,
   deed: Deed | undefined,
-  { block, findings }: { readonly block: AdministrativeBlock; readonly findings: Findings },
+  { block, context }: { readonly block: AdministrativeBlock; readonly context: RehearsalContext },
 ): Deed | undefined {
-  const steps = deed && rehearseCeremonies(set, block, findings);
+  const steps = deed && rehearseCeremonies(set, block, context);
   if (!deed || !steps) return undefined;
   if (!steps.any) return deed;
   const kind = deed.kind === 'opening' ? 'ceremony' : deed.kind;

@@ -76,6 +76,7 @@ test('a life with a cheat, an unjust complaint, silence and a removal is lawful,
   ceremonies.close();
   ceremonies.open();
   const { seqno } = ceremonies;
+  ledger.nowMs = Date.now() + 10_000;
   ledger.administer((set) => recordDeadline(set, { seqno }));
   ceremonies.close();
   ceremonies.open();
@@ -100,6 +101,40 @@ test('a life with a cheat, an unjust complaint, silence and a removal is lawful,
   assert.equal(report.keys.ceremonies[1]?.atFault.length, 1);
   const { examined = {} } = report.classes.find((of) => of.class === 'keys') ?? {};
   assert.deepEqual([examined.complaints, examined.deadlines], [2, 1]);
+});
+
+forgery(
+  'a phase of a ceremony that is ended before the silent had their time',
+  { class: 'keys', code: 'DEADLINE_TOO_EARLY' },
+  (ledger, others) => {
+    const ceremonies = begun(ledger, others);
+    ceremonies.deal();
+    const { seqno } = ceremonies;
+    ledger.nowMs = Date.now() + 5_000;
+    ledger.administer((set) => recordDeadline(set, { seqno }));
+  },
+);
+
+test('a new leader waits anew, and its clock is judged by itself', async () => {
+  const ledger = new WrittenLedger({}, ['Beta', 'Gamma']);
+  const ceremonies = begun(ledger, ledger.others);
+  ledger.leader = ledger.ceremonies.bringUp(ledger.others[1] as Identity);
+  ledger.view += 1;
+  // Its clock is behind that of the leader before it.
+  for (const [waitedMs, found] of [
+    [10_000, []],
+    [4_000, ['keys DEADLINE_TOO_EARLY']],
+  ] as const) {
+    const height = ledger.blocks.length;
+    ledger.nowMs = Date.now() - 30_000;
+    ledger.administer(() => undefined);
+    ledger.nowMs += waitedMs;
+    const { seqno } = ceremonies;
+    ledger.administer((set) => recordDeadline(set, { seqno }));
+    const told = firstDefects(await audit(ledger)).map((text) => text.replace(/ \d+$/, ''));
+    assert.deepEqual(told, found);
+    ledger.rollback(height);
+  }
 });
 
 /** A complaint is recorded, and its judgement is changed. */
