@@ -209,7 +209,7 @@ export class EpochDesk {
    * @param block one that cannot be opened, when there is no state yet: it names its own epoch's key
    */
   want(epoch: Epoch, block?: Uint8Array): void {
-    if (this.#wanted.has(epoch) || this.#stopped) return;
+    if (this.#wanted.has(epoch) || this.#stopped || !this.#isNamed(epoch)) return;
     this.#wanted.add(epoch);
     this.#obtain(epoch, block)
       .catch((error: unknown) => {
@@ -217,6 +217,12 @@ export class EpochDesk {
         this.#node.control.log('keys.not-collected', { epoch, code: error.code });
       })
       .finally(() => this.#wanted.delete(epoch));
+  }
+
+  /** A block that is ahead of what this node has will come again, when its epoch is known. */
+  #isNamed(epoch: Epoch): boolean {
+    const { administration } = this.#node;
+    return !administration.exists || epochKeyRows(administration.head, epoch).length > 0;
   }
 
   /**
@@ -237,7 +243,7 @@ export class EpochDesk {
   }
 
   #obtain(epoch: Epoch, block: Uint8Array | undefined): Promise<void> {
-    return this.#gather([epoch], () => this.#viewWith(epoch, block));
+    return this.#gather([epoch], () => this.#viewWith(block));
   }
 
   /**
@@ -269,10 +275,9 @@ export class EpochDesk {
   }
 
   /** The state at hand, or what the public part of a first block makes of none. */
-  #viewWith(epoch: Epoch, block: Uint8Array | undefined): ReadView {
+  #viewWith(block: Uint8Array | undefined): ReadView {
     const { administration } = this.#node;
-    const isKnown = administration.exists && epochKeyRows(administration.head, epoch).length > 0;
-    if (isKnown || !block) return administration.head;
+    if (administration.exists || !block) return administration.head;
     const first = new Administration();
     const { header, publicWrites } = openPublicPart(block);
     const transactions = publicWrites.map((writes) => {

@@ -79,7 +79,7 @@ export class KeyCollector implements KeyAcquirer {
   /**
    * Resolves once this enclave holds the keys of all these epochs. An epoch is gathered once at a
    * time, whoever asks.
-   * @param source.view names the ciphertexts; the node's keys are aligned with it
+   * @param source.view names the ciphertexts
    * @throws ManagerError KEY_SHARES_MISSING with the actors that gave none; EPOCH_NOT_COMMITTED when
    *   the view does not have such an epoch
    */
@@ -88,7 +88,7 @@ export class KeyCollector implements KeyAcquirer {
     source: CollectionSource,
     { timeoutMs = defaultTimeoutMs } = {},
   ): Promise<void> {
-    this.#keys.align(source.view);
+    this.#keys.recognize(source.view);
     const lacking = epochs.filter((epoch) => !this.#keys.get(epoch));
     const fresh = lacking.filter((epoch) => !this.#flights.has(epoch));
     for (let at = 0; at < fresh.length; at += maxEpochsAsked) {
@@ -132,7 +132,7 @@ export class KeyCollector implements KeyAcquirer {
     source: CollectionSource,
   ): Promise<MissingShares | undefined> {
     // Read anew: the ledger may have taken back the block that announced an epoch.
-    this.#keys.align(source.view);
+    this.#keys.recognize(source.view);
     const bound = { networkId: this.#networkId(), requester: nodeRequester(this.#self) };
     const lacking = epochs.filter((epoch) => !this.#keys.get(epoch));
     const wanted = lacking.map((epoch) => wantedKey(source.view, epoch, bound));
@@ -141,7 +141,7 @@ export class KeyCollector implements KeyAcquirer {
     const failures = new Map<string, string>();
     this.#takeComplete(collection);
     await this.#askAround(collection, oneOfEachActor(source.peers(), this.#asked), failures);
-    this.#keys.align(source.view);
+    this.#keys.recognize(source.view);
     const still = collection.wanted.map(({ epoch }) => epoch);
     if (still.length === 0) return undefined;
     return { epochs: still, missing: collection.missing, actors: Object.fromEntries(failures) };

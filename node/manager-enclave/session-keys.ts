@@ -170,9 +170,17 @@ export class SessionKeys implements EpochBeginner {
       const digest = this.#named.get(epoch)?.digest;
       if (digest && !isNamed(view, epoch, digest)) this.#unname(epoch);
     }
+    this.recognize(view);
+  }
+
+  /**
+   * Keys that wait and that a state names come into use, where none is. The state may be another than
+   * the one at hand (of a ledger that is only read so far), so it takes nothing out of use.
+   */
+  recognize(view: ReadView): void {
     for (const known of [...this.#waiting.values()]) {
       const { epoch, digest } = known;
-      if (!isNamed(view, epoch, digest)) continue;
+      if (this.#named.has(epoch) || !isNamed(view, epoch, digest)) continue;
       this.#name(known);
       this.#dropWaiting(digest);
     }

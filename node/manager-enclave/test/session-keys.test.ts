@@ -123,6 +123,23 @@ test('a key proved by shares takes the place of a false one that was sent for th
   assert.equal(follower.opens(toEpoch(2), utf8('whatever the block')), true);
 });
 
+test('what another state names comes into use beside what is, and takes nothing away', () => {
+  const { state, begin, digest } = ledger();
+  const keys = new SessionKeys(nextHeight);
+  const own = begin(keys, 2, 'a');
+  const other = ledger();
+  const key = other.begin(new SessionKeys(nextHeight), 2, 'b');
+  keys.hold({ epoch: toEpoch(2), digest: other.digest(2), key, origin: 'collected', nowMs: 0 });
+  keys.recognize(other.state.head());
+  keys.recognize(new Store([...governanceTables, ...epochTables]).head());
+  assert.deepEqual(keys.get(toEpoch(2))?.key, own);
+  assert.notEqual(digest(2), other.digest(2));
+  keys.align(other.state.head());
+  assert.deepEqual(keys.get(toEpoch(2))?.key, key);
+  keys.align(state.head());
+  assert.deepEqual(keys.get(toEpoch(2))?.key, own);
+});
+
 test('keys that no block ever names do not pile up', () => {
   const { state, begin, digest } = ledger();
   const key = begin(new SessionKeys(nextHeight), 2, 'a');

@@ -335,6 +335,7 @@ export class World {
       connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
+        if (!other) throw new ManagerError('CHANNEL_FAILED', 'no such node');
         if (kind === 'read-index') return Buffer.from(await other.readBarriers.answerPeer());
         if (kind === 'blocks') return Buffer.from(await other.archiveDesk.blocks(node.id, body));
         if (kind === 'page') return Buffer.from(await other.archiveDesk.page(node.id, body));
