@@ -99,6 +99,8 @@ test('a follower that was killed comes back through five epochs, by shares of th
   assert.deepEqual(await load.missingOn(away), []);
   const collected = away.log('keys.collected').filter(({ time }) => Date.parse(time) >= sinceMs);
   assert.ok(collected.length > 0, 'its keys were gathered from shares');
+  const ms = collected.map((line) => Number(line.ms)).sort((a, b) => a - b);
+  console.log(`${ms.length} keys gathered, each in ms: ${ms.join(', ')}`);
 });
 
 test('an old transaction has its receipt after its key is gone: it is gathered anew', async () => {
