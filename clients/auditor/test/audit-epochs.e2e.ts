@@ -255,6 +255,26 @@ test('a block under an epoch that just ended is told: the new one may not be fin
   assert.ok(kinds.includes('earlier-epoch'));
 });
 
+test('a session key used for two epochs is seen by whoever reads both', async () => {
+  const ledger = new WrittenLedger();
+  const used = ledger.epochKeys(1).keys[0]?.key as Uint8Array;
+  const entropy = (bytes: number): Uint8Array =>
+    bytes === 32 ? Uint8Array.from(used) : crypto.getRandomValues(new Uint8Array(bytes));
+  const { proposalId } = ledger.propose(ledger.alpha, { name: 'begin_epoch', args: {} });
+  const vote = buildVote({ ...ledger.signer(ledger.alpha), proposalId, accept: true });
+  ledger.administer((set) => {
+    submitted(set, vote);
+    ledger.sessionKeys.begin(set, { reason: 'vote', nowMs: Date.now(), entropy });
+  });
+  const at = ledger.blocks.length;
+  ledger.execute('under the same key');
+  assert.deepEqual(firstDefects(await audit(ledger)), [`keys REPEATED_EPOCH_KEY ${at}`]);
+  for (const epoch of [1, 2]) {
+    const report = await audit(ledger, { epochKeys: ledger.epochKeys(epoch) });
+    assert.deepEqual(firstDefects(report), []);
+  }
+});
+
 forgery(
   'earlier epochs granted to a stranger when a node joins',
   { class: 'keys', code: 'WRONG_GRANT' },
