@@ -104,7 +104,10 @@ async function follow(terminal: Terminal, { host, data, logFile }: Followed): Pr
       throw new CliError('NODE_FAILED', `the ledger is not recovered: ${status.reason}`);
     }
   }
-  if (!isRunning(host)) throw new CliError('NODE_FAILED', `the host ended; see ${logFile}`);
+  if (!isRunning(host)) {
+    const why = await lastError(logFile);
+    throw new CliError('NODE_FAILED', `the host ended; ${why ?? `see ${logFile}`}`);
+  }
   await stop(host);
   return 0;
 }
@@ -113,6 +116,19 @@ async function follow(terminal: Terminal, { host, data, logFile }: Followed): Pr
 const isFinal = ({ phase, reason }: NodeStatus): boolean =>
   (phase === 'failed' || phase === 'recovering') &&
   /^(LEDGER_|INVALID_|UNLISTED_|WRONG_)/.test(reason ?? '');
+
+/** What the newest line of a log that tells of an error says. */
+async function lastError(logFile: string): Promise<string | undefined> {
+  for (const line of (await readFile(logFile, 'utf8')).trimEnd().split('\n').reverse()) {
+    try {
+      const { level, code, message, why } = JSON.parse(line) as Record<string, unknown>;
+      if (level === 'error') return `${code}: ${message ?? why}`;
+    } catch {
+      // What the runtime prints by itself is no line of the log.
+    }
+  }
+  return undefined;
+}
 
 async function statusOf(data: string, sinceMs: number): Promise<NodeStatus | undefined> {
   try {

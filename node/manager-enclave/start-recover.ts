@@ -25,28 +25,20 @@ const progressMs = 500;
  * with this node alone; members give their decryption shares until enough did; what the applications
  * wrote is sealed anew; and everything but governance stays closed until the members vote it open.
  * An attempt that is cut short begins again from nothing: nobody could rely on it yet.
- * @throws ManagerError INVALID_START, LEDGER_CORRUPT with height and reason, UNLISTED_MEASUREMENT,
- *   UNLISTED_TEE, HOST_FAULT; GovernanceError
+ * @throws ManagerError HOST_FAULT; GovernanceError
  */
 export async function startRecover(
   manager: Manager,
   { lastHeight }: NonNullable<ManagerStart['former']>,
 ): Promise<void> {
-  const { start, control, lifeCycle, verdict } = manager;
-  lifeCycle.enter('recovering', 'verifying the former ledger');
+  manager.lifeCycle.enter('recovering', 'verifying the former ledger');
   await dropAttempt(manager);
-  const { networkCertificatePem: networkCertificate = '' } = start;
-  const former = new FormerLedger(control, { lastHeight, networkCertificate });
-  const connected = manager.connectWorkers();
-  const telling = progressOf(manager, 'verifying the former ledger');
-  const survey = await former.survey(telling);
-  const { constitution } = survey;
-  control.log('recovery.surveyed', { ...survey.former, networkCertificate: undefined });
-  requireMember(start, constitution);
-  requireManifests(verdict, constitution, 'manager');
-  await connected;
-  requireWorkers(manager, survey);
-  await beginNetwork(manager, successorConstitution(constitution), (set) =>
+  const prepared = await prepare(manager, lastHeight).catch((error: unknown) => {
+    refuse(manager, error);
+  });
+  if (!prepared) return;
+  const { former, survey } = prepared;
+  await beginNetwork(manager, successorConstitution(survey.constitution), (set) =>
     writeRecoveredFrom(set, survey.former),
   );
   const desk = new RecoveryDesk(manager, survey, () => waitForShares(manager, desk));
@@ -61,6 +53,39 @@ export async function startRecover(
     giveUp(manager, desk, error);
   }
 }
+
+/** Verifies what is public, and that this node may go on from it. */
+async function prepare(manager: Manager, lastHeight: number) {
+  const { start, control, verdict } = manager;
+  const { networkCertificatePem: networkCertificate = '' } = start;
+  const former = new FormerLedger(control, { lastHeight, networkCertificate });
+  const connected = manager.connectWorkers();
+  // Awaited once the ledger holds: until then nobody looks at it.
+  connected.catch(() => undefined);
+  const survey = await former.survey(progressOf(manager, 'verifying the former ledger'));
+  const { constitution } = survey;
+  control.log('recovery.surveyed', { ...survey.former, networkCertificate: undefined });
+  requireMember(start, constitution);
+  requireManifests(verdict, constitution, 'manager');
+  await connected;
+  requireWorkers(manager, survey);
+  return { former, survey };
+}
+
+/** What does not hold now does not hold at the next launch either: this one stays, and says why. */
+function refuse({ control, lifeCycle }: Manager, error: unknown): void {
+  if (!(error instanceof ManagerError) || !lasting.has(error.code)) throw error;
+  const { code, message, details } = error;
+  control.log('recovery.refused', { level: 'error', code, why: message, ...details });
+  lifeCycle.enter('failed', `${code}: ${message}`);
+}
+
+const lasting: ReadonlySet<string> = new Set([
+  'LEDGER_CORRUPT',
+  'INVALID_START',
+  'UNLISTED_MEASUREMENT',
+  'UNLISTED_TEE',
+]);
 
 /**
  * What is sealed is checked only when it can be read. A ledger that does not hold there has another copy,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -281,6 +281,46 @@ test('the ledger of another network than the pinned one is refused', async () =>
   refusing.start();
   assert.match(await refusing.refused(), /^LEDGER_CORRUPT: block 1: .*another network/);
   await refusing.kill();
+});
+
+/** Starts `concordat recover start` with an ordinary configuration; what it prints, and its end. */
+async function started(name: string, ledger: string) {
+  const [organisation = ''] = members;
+  const { certificateFile: pinned } = remains;
+  const beginning = { joins: network.node('vn1'), certificateFile: pinned };
+  const { dataDirectory } = await recoveredNode(network, { name, organisation }, beginning);
+  const { certificateFile } = network.sandbox.layout.identity(organisation);
+  const config = join(network.directory, 'recovered', `${name}.json`);
+  const child = spawn(process.execPath, [
+    ...[main, 'recover', 'start', '--config', config, '--ledger', ledger],
+    ...['--former-network-certificate', pinned, '--certificate', certificateFile],
+  ]);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      printed += text;
+    });
+  }
+  const status = new Promise((resolve) => child.once('close', resolve));
+  return { child, printed: () => printed, status, dataDirectory };
+}
+
+test('recover start tells what it does, why it cannot go on, and ends its host with itself', async () => {
+  const refused = await started('cli-refused', join(network.directory, 'flipped'));
+  assert.equal(await refused.status, 1, refused.printed());
+  assert.match(refused.printed(), /the ledger is not recovered: LEDGER_CORRUPT: block 2: /);
+  const nowhere = await started('cli-nowhere', join(network.directory, 'nowhere'));
+  assert.equal(await nowhere.status, 1, nowhere.printed());
+  assert.match(nowhere.printed(), /the host ended; DISK_ERROR: read the former ledger/);
+  const { child, printed, status, dataDirectory } = await started('cli-vn', remains.ledger);
+  await waitUntil(() => /0 of 2/.test(printed()), { what: 'the command to wait for shares' });
+  assert.match(printed(), /verifying the former ledger[\s\S]*New network [0-9a-f]{64}/);
+  const certificate = readFileSync(join(dataDirectory, 'network-certificate.pem'), 'utf8');
+  assert.match(certificate, /BEGIN CERTIFICATE/);
+  child.kill('SIGINT');
+  assert.equal(await status, 0, printed());
+  const log = readFileSync(join(dataDirectory, 'recovery.log'), 'utf8');
+  assert.match(log, /host.stopped/);
 });
 
 test('a recovering node says how far the ledger goes and whose shares it lacks', async () => {
