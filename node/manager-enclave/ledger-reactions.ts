@@ -47,6 +47,8 @@ export class LedgerReactions implements LedgerEvents {
   /** View this node opened as leader last; 0 = none. */
   #openedView = 0;
   #leads = false;
+  /** View that began as it had to, so that what follows may be sealed; 0 = none. */
+  #begunView = 0;
   /** This leader lacks the key in force: its view is opened once that was gathered. */
   #viewToOpen = false;
 
@@ -80,10 +82,13 @@ export class LedgerReactions implements LedgerEvents {
     return this.#context.sessionKeys.opens(epoch, block);
   }
 
-  /** Also of another node's resumption, as long as it is not known to be final. */
+  /**
+   * Also of another node's resumption, as long as it is not known to be final. A node that resumes while
+   * this one leads had no part in its election: that concerns the next view.
+   */
   reopens(): boolean {
-    const { reopening, administration } = this.#context;
-    if (reopening.isNeeded) return true;
+    const { reopening, administration, driver } = this.#context;
+    if (reopening.isNeeded && driver.status.view !== this.#begunView) return true;
     if (!administration.isCommitted) return false;
     const newest = newestEpoch(administration.head);
     return newest?.reason === 'resume' && newest.epoch > this.#inForce;
@@ -101,7 +106,10 @@ export class LedgerReactions implements LedgerEvents {
     if (!reopening.isNeeded || !administration.isCommitted) return;
     const newest = newestEpoch(administration.committedState);
     if (newest?.reason !== 'resume' || newest.height < from || newest.height > to) return;
-    if (log.viewAt(newest.height) === driver.status.view) reopening.settled();
+    const { view } = driver.status;
+    if (log.viewAt(newest.height) !== view) return;
+    reopening.settled();
+    this.#begunView = view;
   }
 
   onUnreadable(epoch: Epoch, block: Uint8Array): void {
@@ -250,12 +258,15 @@ export class LedgerReactions implements LedgerEvents {
 
   /** Only an entry of its own view lets a leader commit what earlier leaders left. */
   #openView(): void {
-    const { administration, queue, control, epochs } = this.#context;
+    const { administration, queue, control, epochs, driver } = this.#context;
     if (!administration.exists) return;
     this.#viewToOpen = false;
     try {
       if (this.reopens()) queue.placeNow((set) => this.#resumeEpoch(set), { resumption: true });
-      else queue.placeNow(() => undefined);
+      else {
+        queue.placeNow(() => undefined);
+        this.#begunView = driver.status.view;
+      }
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (error.code === 'SESSION_KEY_MISSING') {

@@ -12,6 +12,7 @@ async function resumed(
   stopped: readonly TestNode[],
   founder: TestNode,
   disks = stopped.map(({ host }) => host.blocks.map((block) => Uint8Array.from(block))),
+  speed: 'disks are fast' | 'disks are slow' = 'disks are fast',
 ): Promise<{ world: World; nodes: TestNode[]; leader: TestNode }> {
   const world = new World();
   const nodes: TestNode[] = [];
@@ -25,6 +26,7 @@ async function resumed(
     node.reopening.need();
     await keepShares(node, founder);
     node.host.blocks.push(...(disks[at] as Uint8Array[]));
+    node.host.syncs = speed === 'disks are fast';
     const upTo = node.host.blocks.length;
     const ledger = await replayPublic(node, { upTo, progress: { committed: upTo } });
     node.given = ledger.administration.constitution;
@@ -71,17 +73,29 @@ test('a resumed view begins an epoch, and nothing else is sealed before that is 
 test('until the majority has the new epoch, a resumed leader seals nothing for anybody', async () => {
   const { world, first, second, third } = await threeNodes();
   await world.tick(3);
-  const again = await resumed([first, second, third], first);
-  const { leader } = again;
-  leader.reopening.need();
+  const stopped = [first, second, third];
+  const disks = stopped.map(({ host }) => host.blocks.map((block) => Uint8Array.from(block)));
+  const { leader, nodes, world: again } = await resumed(stopped, first, disks, 'disks are slow');
+  assert.equal(newestEpoch(leader.administration.head)?.reason, 'resume');
   const refused = leader.driver.place(1, batch('too early'));
   assert.deepEqual(refused, { ok: false, code: 'NOT_LEADER' });
   await assert.rejects(
     leader.queue.administer(() => undefined),
     { code: 'NOT_LEADER' },
   );
-  leader.reopening.settled();
+  for (const { driver, host } of nodes) driver.synced(host.blocks.length);
+  await again.tick(5);
   assert(leader.driver.place(1, batch('now')).ok);
+});
+
+test('who resumes while a node leads had no part in its election: the next view begins anew, not this one', async () => {
+  const { world, first, second, third } = await threeNodes();
+  await world.tick(3);
+  const { leader, world: again } = await resumed([first, second, third], first);
+  leader.reopening.need();
+  assert(leader.driver.place(1, batch('goes on')).ok);
+  await again.tick(5);
+  assert.ok(leader.reopening.isNeeded, 'until it leads again');
 });
 
 test('disks put back to an earlier state seal no position under a key that sealed it before', async () => {
