@@ -200,7 +200,15 @@ function proposalsOf({ proposals }: AuditReport): string {
 }
 
 /** What one action is about, in a word or two. */
-const subjects = ['name', 'kind', 'actorId', 'nodeId', 'measurement', 'platform'] as const;
+const subjects = [
+  'name',
+  'auditor',
+  'kind',
+  'actorId',
+  'nodeId',
+  'measurement',
+  'platform',
+] as const;
 
 function changesOf({ actions }: ProposalReport): string {
   const told = actions.slice(0, 3).map(({ name, args }) => {

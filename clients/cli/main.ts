@@ -10,12 +10,14 @@ import { proofCommands } from './proof-commands.ts';
 import { recoverKeys, recoverShares } from './recover-commands.ts';
 import { recoverNetworkCommands } from './recover-network-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
+import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
 
 const commands: readonly Command[] = [
   startCommand,
   ...sandboxCommands,
+  sandboxKeys,
   ...governanceCommands,
   ...proofCommands,
   auditVerify,
