@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nodeRequester } from '@concordat/keys';
 import { CodedError, type Epoch, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
@@ -5,8 +6,10 @@ import type { CollectionSource, KeyAcquirer, ShareGiver, ShareSource } from './k
 import type { PeerChannel } from './ports.ts';
 import type { SessionKeys } from './session-keys.ts';
 import { ShareCollection, type WantedKey, wantedKey } from './share-collection.ts';
-import { decodeGivenShares, encodeShareRequest, maxEpochsAsked } from './share-messages.ts';
+import { decodeGivenShares, encodeShareRequest } from './share-messages.ts';
 
+/** Each costs some milliseconds of arithmetic, so others get their turn in between. */
+const epochsAtOnce = 8;
 const askTimeoutMs = 2_000;
 /** Whoever has not answered by then is not waited for alone. */
 const hedgeMs = 250;
@@ -90,16 +93,20 @@ export class KeyCollector implements KeyAcquirer {
   ): Promise<void> {
     this.#keys.recognize(source.view);
     const lacking = epochs.filter((epoch) => !this.#keys.get(epoch));
-    const fresh = lacking.filter((epoch) => !this.#flights.has(epoch));
-    for (let at = 0; at < fresh.length; at += maxEpochsAsked) {
-      const part = fresh.slice(at, at + maxEpochsAsked);
-      const flight = this.#gather(part, source, this.#nowMs() + timeoutMs).finally(() => {
-        for (const epoch of part) this.#flights.delete(epoch);
-      });
-      flight.catch(() => undefined);
-      for (const epoch of part) this.#flights.set(epoch, flight);
+    for (let at = 0; at < lacking.length; at += epochsAtOnce) {
+      const part = lacking.slice(at, at + epochsAtOnce);
+      const fresh = part.filter((epoch) => !this.#keys.get(epoch) && !this.#flights.has(epoch));
+      if (fresh.length > 0) this.#start(fresh, source, this.#nowMs() + timeoutMs);
+      await Promise.all(part.map((epoch) => this.#flights.get(epoch)));
     }
-    await Promise.all(lacking.map((epoch) => this.#flights.get(epoch)));
+  }
+
+  #start(epochs: readonly Epoch[], source: CollectionSource, untilMs: number): void {
+    const flight = this.#gather(epochs, source, untilMs).finally(() => {
+      for (const epoch of epochs) this.#flights.delete(epoch);
+    });
+    flight.catch(() => undefined);
+    for (const epoch of epochs) this.#flights.set(epoch, flight);
   }
 
   /** Gives up what is under way. */
@@ -139,10 +146,11 @@ export class KeyCollector implements KeyAcquirer {
     const own = { vault: this.#vault, entropy: this.#entropy };
     const collection = new ShareCollection(wanted, own);
     const failures = new Map<string, string>();
-    this.#takeComplete(collection);
+    await this.#takeComplete(collection);
     await this.#askAround(collection, oneOfEachActor(source.peers(), this.#asked), failures);
     this.#keys.recognize(source.view);
-    const still = collection.wanted.map(({ epoch }) => epoch);
+    // What is put together may have been taken back meanwhile: the next attempt says so.
+    const still = epochs.filter((epoch) => !this.#keys.get(epoch));
     if (still.length === 0) return undefined;
     return { epochs: still, missing: collection.missing, actors: Object.fromEntries(failures) };
   }
@@ -180,8 +188,8 @@ export class KeyCollector implements KeyAcquirer {
     try {
       const body = encodeShareRequest(asked);
       const reply = await this.#channel.request(nodeId, 'decryption-share', body, askTimeoutMs);
-      collection.add(actorId, decodeGivenShares(reply));
-      this.#takeComplete(collection);
+      for (const _ of collection.add(actorId, decodeGivenShares(reply))) await nextTurn();
+      await this.#takeComplete(collection);
       return undefined;
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
@@ -191,12 +199,13 @@ export class KeyCollector implements KeyAcquirer {
     }
   }
 
-  #takeComplete(collection: ShareCollection): void {
+  async #takeComplete(collection: ShareCollection): Promise<void> {
     for (const { wanted, key } of collection.complete()) {
       const { epoch, digest } = wanted satisfies WantedKey;
       this.#keys.hold({ epoch, key, digest, origin: 'collected', nowMs: this.#nowMs() });
       key.fill(0);
       this.#collected += 1;
+      await nextTurn();
     }
   }
 }

@@ -110,11 +110,11 @@ export class ShareCollection {
   }
 
   /**
-   * Takes up what an actor's node gave.
+   * Takes up what an actor's node gave, share by share.
    * @throws KeysError INVALID_SHARE, DUPLICATE_SHARE, MALFORMED, INVALID_ELEMENT; ManagerError
    *   CHANNEL_FAILED when it answers something else than was asked
    */
-  add(actorId: string, { shares, forms }: GivenShares): void {
+  *add(actorId: string, { shares, forms }: GivenShares): Generator<void> {
     for (const { epoch, key, sharing: number, share } of shares) {
       const wanted = this.#wanted.get(epoch);
       if (!wanted) continue;
@@ -124,6 +124,7 @@ export class ShareCollection {
       }
       const sharing = this.#sharing(formOf(wanted, form), { number: key, sharing: number });
       this.#addShare(sharing, wanted, { actorId, share: decodeDecryptionShare(share) });
+      yield;
     }
   }
 
