@@ -11,7 +11,8 @@ export class SecretsWatch {
   /** Is part of every private value; must be seen nowhere outside of enclaves. */
   readonly marker: string;
   readonly #marker: Buffer;
-  readonly #sealed = new Set<string>();
+  /** What was sealed with a key and nonce. */
+  readonly #sealed = new Map<string, string>();
   #searchedBytes = 0;
   /** Session keys by their hex: raw, and as text. */
   readonly #keys = new Map<string, readonly [Buffer, Buffer]>();
@@ -60,14 +61,19 @@ export class SecretsWatch {
     this.#keys.delete(this.#keys.keys().next().value as string);
   }
 
-  /** An AEAD seals with this key and nonce. */
-  readonly sealing = (key: Uint8Array, nonce: Uint8Array): void => {
+  /**
+   * An AEAD seals with this key and nonce. The very same once more is no other message: nodes of one
+   * actor deal the same bytes in a key ceremony.
+   * @param sealed names plaintext and additional data
+   */
+  readonly sealing = (key: Uint8Array, nonce: Uint8Array, sealed: string): void => {
     const pair = Buffer.concat([key, nonce]).toString('latin1');
-    if (this.#sealed.has(pair)) {
+    const before = this.#sealed.get(pair);
+    if (before !== undefined && before !== sealed) {
       const name = createHash('sha256').update(key).digest('hex').slice(0, 8);
       const hex = Buffer.from(nonce).toString('hex');
       throw new Violation('NONCE_REUSED', `nonce ${hex} a second time under key ${name}`);
     }
-    this.#sealed.add(pair);
+    this.#sealed.set(pair, sealed);
   };
 }

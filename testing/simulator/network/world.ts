@@ -95,7 +95,7 @@ export class World {
       clock: this.clock,
       seed: `simulation ${seed}`,
       files: (name, real) => this.#files.replacement(name, real),
-      onSeal: (key, nonce) => this.guard(() => this.secrets.sealing(key, nonce)),
+      onSeal: (...seal) => this.guard(() => this.secrets.sealing(...seal)),
     });
     process.on('unhandledRejection', this.#onRejection);
   }
