@@ -24,6 +24,7 @@ import {
 } from '@concordat/keys';
 import { toHex } from '@concordat/std';
 import { pause } from '../enclave-sources.ts';
+import { ManagerError } from '../errors.ts';
 import { encodeHolderRequest } from '../key-messages.ts';
 import { ShareVault } from '../share-vault.ts';
 import { decide, grow, newNetwork, organisation, type TestNode, World } from './fixture.ts';
@@ -221,6 +222,28 @@ test('no ceremony is opened before enough are up, and the status names whom it w
     key: 3,
     waitsFor: [down.owner.name],
   });
+});
+
+test('a share that is not on disk is not confirmed: the others make the key without that word', async () => {
+  const { world, first, nodes } = await network({ keyCeremonyDuration: 1 });
+  const full = nodes.find((node) => node !== world.leader) as TestNode;
+  const { putRecord } = full.host;
+  full.host.putRecord = () => Promise.reject(new ManagerError('HOST_FAULT', 'no space'));
+  const number = (newestCeremony(stateOf(first))?.number ?? 0) + 1;
+  await decide(world, first, members, [
+    { name: 'set_policy', args: { name: 'keyThreshold', value: 1 } },
+  ]);
+  await work(world, () => ceremonyOf(stateOf(first), number)?.state === 'done', 1_500);
+  const { terms, progress } = ceremonyOf(stateOf(first), number) ?? assert.fail();
+  const own = terms.receivers.find(({ actor }) => actor === full.owner.actorId);
+  assert.deepEqual([progress.confirmed.length, terms.receivers.length], [2, 3]);
+  assert.ok(own && !progress.confirmed.includes(own.index));
+  full.host.putRecord = putRecord;
+  await work(world, isSettled(world), 1_500);
+  const again = await ShareVault.open(full.records, assert.fail);
+  again.belongTo(first.network.id);
+  restart(full, again);
+  await work(world, () => hasAll(full));
 });
 
 test('a node whose host lost its shares registers a new holder key and gets others', async () => {
