@@ -21,6 +21,12 @@ export interface GivenShares {
   readonly text: string;
 }
 
+/** What came of an auditor's collection. */
+export interface AuditCollection extends Combination {
+  /** Closed epochs whose shares are of different sharings: the keys were dealt anew in between. */
+  readonly dealtAnew: readonly number[];
+}
+
 type Gathered = Omit<HolderShares, 'shares'> & { readonly shares: Map<Epoch, DecryptionShare> };
 
 /**
@@ -38,7 +44,7 @@ export async function collectAuditShares(
     readonly key: EncryptionKey;
     readonly onProgress?: (progress: OfflineProgress) => void;
   },
-): Promise<Combination> {
+): Promise<AuditCollection> {
   const encryptionKey = toHex(how.key.publicKey);
   const gathered = new Map<string, Gathered>();
   let auditor: string | undefined;
@@ -63,9 +69,17 @@ export async function collectAuditShares(
     requester,
     ...(onProgress && { onProgress }),
   });
-  const asked = new Set<number>();
-  for (const { shares } of gathered.values()) for (const epoch of shares.keys()) asked.add(epoch);
-  return { ...combination, epochs: combination.epochs.filter(({ epoch }) => asked.has(epoch)) };
+  /** Sharings of which there are shares, by epoch. */
+  const asked = new Map<number, Set<number>>();
+  for (const { shares, sharing } of gathered.values()) {
+    for (const epoch of shares.keys()) {
+      asked.set(epoch, (asked.get(epoch) ?? new Set()).add(sharing.number));
+    }
+  }
+  const epochs = combination.epochs.filter(({ epoch }) => asked.has(epoch));
+  const closed = epochs.filter(({ used }) => !used).map(({ epoch }) => epoch);
+  const dealtAnew = closed.filter((epoch) => (asked.get(epoch)?.size ?? 0) > 1);
+  return { ...combination, epochs, dealtAnew };
 }
 
 function gather(

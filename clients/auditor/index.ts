@@ -1,4 +1,4 @@
-export { collectAuditShares, type GivenShares } from './audit-collection.ts';
+export { type AuditCollection, collectAuditShares, type GivenShares } from './audit-collection.ts';
 export {
   type AuditProgress,
   type AuditReport,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Combination, collectAuditShares, encodeEpochKeys } from '@concordat/auditor';
+import { type AuditCollection, collectAuditShares, encodeEpochKeys } from '@concordat/auditor';
 import { createEncryptionKey, type EncryptionKey } from '@concordat/crypto';
 import { type AuditGrant, maxGrantedEpochs, type Proposal } from '@concordat/governance';
 import { type AdminClient, importEncryptionKey } from '@concordat/sdk';
@@ -148,7 +148,7 @@ const auditCollect: Command = {
     );
     const record = await readRecord(invocation);
     const { onProgress, clear } = shownOn(terminal);
-    let combination: Combination;
+    let combination: AuditCollection;
     try {
       combination = await collectAuditShares(record, given, { key, onProgress });
     } finally {
@@ -157,10 +157,18 @@ const auditCollect: Command = {
     const { keys } = combination.keys;
     const complete = keys.length > 0 && keys.length === combination.epochs.length;
     if (keys.length > 0) await writeNewPrivateFile(out, encodeEpochKeys(combination.keys));
-    if (options.json === true) terminal.write(`${JSON.stringify(reportOf(record, combination))}\n`);
-    else {
+    const { dealtAnew } = combination;
+    if (options.json === true) {
+      const report = { ...reportOf(record, combination), dealtAnew };
+      terminal.write(`${JSON.stringify(report)}\n`);
+    } else {
       const asked = { record: { ...record, newestEpoch: combination.epochs.length }, combination };
       terminal.write(combinationText(terminal, { ...asked, out }));
+      if (dealtAnew.length > 0) {
+        terminal.write(
+          `Of epochs ${dealtAnew.join(', ')} the key was dealt anew between two members' giving: whoever gave before gives again.\n`,
+        );
+      }
     }
     return complete ? 0 : 1;
   },

@@ -182,6 +182,18 @@ test('what was made for another auditor, or another key, opens nothing', async (
   );
 });
 
+test('shares of two sharings of a key do not add up, and it is said that it was dealt anew', async () => {
+  const before = fileOf(ledger.alpha, sharesOf(ledger.alpha, [3], { sharing: 2 }));
+  const mixed = await collectAuditShares(record, [before, given(gamma)], { key });
+  assert.deepEqual(mixed.keys.keys, []);
+  assert.deepEqual(mixed.dealtAnew, [3]);
+  // Those of before do, among themselves: the ledger keeps every sharing.
+  const both = [before, fileOf(beta, sharesOf(beta, [3], { sharing: 2 }))];
+  const whole = await collectAuditShares(record, both, { key });
+  assert.deepEqual(whole.keys, ledger.epochKeys(3));
+  assert.deepEqual(whole.dealtAnew, []);
+});
+
 test('files of another network, and files that are none, are refused', async () => {
   const elsewhere = fileOf(beta, sharesOf(beta, [3]), { networkId: 'ab'.repeat(32) });
   await refused(collectAuditShares(record, [elsewhere], { key }), 'WRONG_NETWORK');
