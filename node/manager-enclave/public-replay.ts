@@ -9,6 +9,7 @@ import {
   type VerifiedBlock,
 } from '@concordat/ledger';
 import {
+  CodedError,
   type Epoch,
   emptyBytes,
   equalBytes,
@@ -107,10 +108,12 @@ class PublicReading {
     try {
       await restorePublic(this.#state, stored);
       const { networkId } = networkInfo(this.#state.committedState);
-      if (networkId !== this.#node.network.id) throw new Error('of another network');
+      if (networkId !== this.#node.network.id) {
+        throw snapshotCorrupt(height, 'WRONG_NETWORK', 'its state is of another network');
+      }
     } catch (error) {
-      if (error instanceof LedgerError || !(error instanceof Error)) throw error;
-      if ('code' in error && error.code === 'HOST_FAULT') throw error;
+      if (error instanceof ManagerError) throw error;
+      if (error instanceof CodedError) throw snapshotCorrupt(height, error.code, error.message);
       throw snapshotCorrupt(height, 'MALFORMED', 'its public state is not what a node writes');
     }
     this.#committed = height;

@@ -15,7 +15,7 @@ import type { Manager } from './manager.ts';
 import type { DialledPeer } from './ports.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { requireProven } from './rejoining.ts';
-import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
+import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
 const retryMs = 500;
 const durableCheckMs = 5;
@@ -126,16 +126,27 @@ async function dropSnapshots({ start, keeper, control }: Manager): Promise<void>
   if (start.snapshots.length > 0) await keeper.keepSnapshots([]);
 }
 
-/** Takes up what was kept. Blocks that do not hold are thrown away by the next launch. */
+/** What is not the fault of the blocks that were kept. */
+const otherFaults: ReadonlySet<string> = new Set(['SNAPSHOT_CORRUPT', 'KEY_SHARES_MISSING']);
+
+/**
+ * Takes up what was kept: checks what is public of it, gathers the keys by that, and reads it. Blocks
+ * that do not hold are thrown away by the next launch.
+ */
 async function bringBack(manager: Manager, { base, upTo }: Kept, next: RejoinRecord) {
-  if (base) await beginFrom(manager, base, upTo);
+  const { keeper, epochs } = manager;
   const committed = Math.max(upTo, base?.height ?? 0);
   if (committed === 0) return undefined;
   try {
+    const progress = await keeper.progress();
+    const ledger = await publicPartOf(manager, base, { upTo, progress });
+    await epochs.obtain(ledger.epochs, ledger.administration.head);
+    if (base) await beginFrom(manager, base, upTo);
     return await replayLedger(manager, { upTo, committed, ...(base && { base }) });
   } catch (error) {
-    if (error instanceof CodedError)
-      await manager.keeper.keepRejoin({ ...next, discardLedger: true });
+    if (error instanceof CodedError && !otherFaults.has(error.code)) {
+      await keeper.keepRejoin({ ...next, discardLedger: true });
+    }
     throw error;
   }
 }

@@ -6,11 +6,11 @@ import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
 import type { PeerTarget } from './node-channel.ts';
 import type { SealedIdentity } from './node-identity.ts';
-import { type PublicLedger, replayPublic } from './public-replay.ts';
+import type { PublicLedger } from './public-replay.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { rejoinRecordOf, requireProven } from './rejoining.ts';
 import { RollCall } from './roll-call.ts';
-import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
+import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
 const liveCheckMs = 1_000;
 
@@ -38,7 +38,7 @@ export async function startResume(manager: Manager, sealed: SealedIdentity): Pro
   requireComplete(upTo, Math.max(progress.committed, base?.height ?? 0));
   const connected = manager.connectWorkers();
   if (!base && start.firstHeight > 1) return withoutBeginning(manager);
-  const ledger = await replayPublic(manager, { upTo, progress, base: base?.stored });
+  const ledger = await publicPartOf(manager, base, { upTo, progress });
   requireOwnPlace(manager, ledger);
   await consent(manager, ledger);
   await connected;

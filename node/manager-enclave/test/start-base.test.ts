@@ -4,7 +4,7 @@ import { toHeight } from '@concordat/std';
 import { replayLedger } from '../ledger-replay.ts';
 import type { Manager } from '../manager.ts';
 import { RecordKeeper } from '../record-keeper.ts';
-import { beginFrom, findStartBase } from '../start-base.ts';
+import { beginFrom, findStartBase, publicPartOf } from '../start-base.ts';
 import { batch, decide, keepShares, TestNode, threeNodes, World } from './fixture.ts';
 
 const every = 10;
@@ -165,4 +165,25 @@ test('a node with other workers than the snapshot is of does not begin from it',
     );
     return true;
   });
+});
+
+test('a snapshot whose public part is damaged is named and dropped before anything is read by it', async () => {
+  const { first, older, newest } = await stopped();
+  const chunks = first.host.snapshots.get(newest) as Uint8Array[];
+  // Chunk 1 is the history summary, 2 the public governance; the manifest lies last.
+  chunks[1] = flip(chunks[1] as Uint8Array, 30);
+  const { manager, start } = await relaunch(first);
+  const base = await findStartBase(manager);
+  assert(base);
+  const part = { upTo: start.lastHeight, progress: { committed: start.lastHeight } };
+  await assert.rejects(publicPartOf(manager, base, part), {
+    code: 'SNAPSHOT_CORRUPT',
+    details: { height: newest, reason: 'AUTHENTICATION_FAILED' },
+  });
+  assert.deepEqual([...(manager as unknown as TestNode).host.snapshots.keys()], [older]);
+  const { manager: later } = await relaunch(manager as unknown as TestNode);
+  const other = await findStartBase(later);
+  assert.equal(other?.height, older);
+  const ledger = await publicPartOf(later, other, part);
+  assert.equal(ledger.end.height, start.lastHeight);
 });
