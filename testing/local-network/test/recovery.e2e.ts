@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
@@ -13,18 +12,16 @@ import {
   readKeyRecord,
   requireOffer,
 } from '@concordat/auditor';
-import { frontOffice, type NodeStatus, nodeTuple, sandboxChainId } from '@concordat/cli';
+import { frontOffice, type NodeStatus, nodeTuple } from '@concordat/cli';
 import { createEncryptionKey, type EncryptionKey } from '@concordat/crypto';
 import { decodeRecoveryShare } from '@concordat/keys';
-import { decodeHeader, scanChunk } from '@concordat/ledger';
 import {
   AdminClient,
   ApplicationClient,
   type KeyValueClient,
   openKeyValueClient,
-  SdkError,
 } from '@concordat/sdk';
-import { Wallet } from 'ethers';
+import { toHex } from '@concordat/std';
 import {
   LocalNetwork,
   type LocalNode,
@@ -33,10 +30,19 @@ import {
   recoveredNode,
   waitUntil,
 } from '../index.ts';
+import {
+  administrativeTransactions,
+  flip,
+  flipSealed,
+  isClosed,
+  keys,
+  refusal,
+  to,
+  transfers,
+  valueAt,
+  writeAll,
+} from './lost-network.ts';
 
-const funded = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
-const keys = 400;
-const transfers = 5;
 const main = join(import.meta.dirname, '../../../clients/cli/main.ts');
 const entropy = (bytes: number): Uint8Array => randomBytes(bytes);
 
@@ -44,27 +50,22 @@ let network: LocalNetwork;
 let remains: Remains;
 let record: KeyRecord;
 let node: LocalNode;
+/** The second member's node in the recovered network. */
+let joined: LocalNode;
 let writtenMs = 0;
 let members: string[] = [];
 /** What each member keeps outside: copies of its shares, and the key they are sealed to. */
 const copies = new Map<string, { readonly key: EncryptionKey; readonly files: string[] }>();
-
-const valueAt = (at: number): Buffer => Buffer.from(`value ${at} of a network that is lost`);
-const to = (at: number): string => `0x${(at + 1).toString(16).padStart(40, '5')}`;
 
 before(async () => {
   network = await LocalNetwork.start();
   members = network.nodes.map(({ organisation }) => organisation);
   await keysShared();
   for (const member of network.nodes) {
-    const key = createEncryptionKey(randomBytes(32));
     const admin = await network.admin(member);
-    const publicKey = Buffer.from(key.publicKey).toString('hex');
-    const answer = await admin.exportKeys({ publicKey, again: false }).finally(() => admin.close());
-    assert.deepEqual(answer.missing, []);
-    copies.set(member.organisation, { key, files: answer.copies.map(({ file }) => file) });
+    await takeCopies(admin, member.organisation).finally(() => admin.close());
   }
-  writtenMs = await writeAll();
+  writtenMs = await writeAll(network);
   await network.level();
   remains = await loseAllBut(network, network.node('vn2'));
   const networkCertificate = readFileSync(remains.certificateFile, 'utf8');
@@ -86,25 +87,13 @@ async function keysShared(): Promise<void> {
   admin.close();
 }
 
-/** How long it took to write everything, milliseconds. */
-async function writeAll(): Promise<number> {
-  const client = await network.keyvalue(network.node('vn1'));
-  const startedMs = performance.now();
-  await Promise.all(
-    Array.from({ length: keys }, (_, at) => client.promises.put(`key ${at}`, valueAt(at))),
-  );
-  const tookMs = performance.now() - startedMs;
-  client.close();
-  const application = await network.application(network.node('vn2'));
-  for (let nonce = 0; nonce < transfers; nonce++) {
-    const raw = await new Wallet(funded).signTransaction({
-      ...{ type: 2, chainId: sandboxChainId, nonce, to: to(nonce), value: 1_000n + BigInt(nonce) },
-      ...{ gasLimit: 100_000, maxFeePerGas: 0, maxPriorityFeePerGas: 0 },
-    });
-    await application.jsonRpc('eth_sendRawTransaction', [raw]);
-  }
-  application.close();
-  return tookMs;
+/** A member takes copies of its shares from its own node. */
+async function takeCopies(client: AdminClient, member: string): Promise<void> {
+  const key = createEncryptionKey(randomBytes(32));
+  const request = { publicKey: toHex(key.publicKey), again: false };
+  const { copies: given, missing } = await client.exportKeys(request);
+  assert.deepEqual(missing, []);
+  copies.set(member, { key, files: given.map(({ file }) => file) });
 }
 
 async function admin(at: LocalNode, actor: string): Promise<AdminClient> {
@@ -172,25 +161,6 @@ function command(name: 'submit' | 'status', member: string): string {
   return stdout;
 }
 
-const refusal =
-  (code: string, reason?: string) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof SdkError, String(error));
-    assert.equal(error.code, code, error.message);
-    if (reason) assert.equal(error.details.reason, reason, error.message);
-    return true;
-  };
-
-const isClosed = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', () => resolve(true));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(false);
-    });
-  });
-
 /** Paths of the chunk files of a copy of the ledger, by height. */
 function damagedCopy(name: string, damage: (chunks: string[]) => void): string {
   const directory = join(network.directory, name);
@@ -201,22 +171,6 @@ function damagedCopy(name: string, damage: (chunks: string[]) => void): string {
     .map((file) => join(directory, file));
   damage(chunks);
   return directory;
-}
-
-function flip(file: string, at: number): void {
-  const bytes = readFileSync(file);
-  bytes[at] = (bytes[at] as number) ^ 1;
-  writeFileSync(file, bytes);
-}
-
-/** Flips a byte of what the last application block of a chunk has sealed; its height. */
-function flipSealed(file: string): number {
-  const { frames } = scanChunk(readFileSync(file));
-  const { block, height } = frames.findLast((frame) => decodeHeader(frame.block).source > 0) ?? {};
-  assert.ok(block && height);
-  // Before the signature of at most 72 bytes.
-  flip(file, readFileSync(file).indexOf(block) + block.length - 100);
-  return height;
 }
 
 async function refusedLedger(name: string, ledger: string): Promise<string> {
@@ -427,6 +381,10 @@ test('a member has one vote on opening the network; a majority opens it', async 
   const { proposalId } = await founder.propose([{ name: 'open_network', args: {} }]);
   assert.equal((await founder.vote(proposalId, true)).state, 'open');
   assert.ok(await isClosed(node.ports.application), 'no application is served');
+  // Its share alone would read all that two members let its enclave read.
+  const { publicKey } = createEncryptionKey(randomBytes(32));
+  const request = { publicKey: toHex(publicKey), again: true };
+  await assert.rejects(founder.exportKeys(request), refusal('KEY_NOT_SHARED'));
   const other = await admin(node, second);
   assert.equal((await other.vote(proposalId, true)).state, 'accepted');
   await node.running();
@@ -473,6 +431,7 @@ test("a second member's new node joins by vote and has the whole state", async (
   await other.vote(proposalId, true);
   assert.equal((await founder.vote(proposalId, true)).state, 'accepted');
   await joiner.running(60_000);
+  joined = joiner;
   const client = await keyvalue(joiner);
   const last = await client.promises.get(`key ${keys - 1}`);
   assert.deepEqual(Buffer.from(last ?? []), valueAt(keys - 1));
@@ -492,5 +451,34 @@ test('an audit of the new ledger from its files finds nothing against it', async
   assert.equal(report.ok, true);
   const named = report.observations.find(({ kind }) => kind === 'recovered-from');
   assert.match(named?.first[0]?.message ?? '', new RegExp(record.networkId));
-  rmSync(join(network.directory, 'flipped'), { recursive: true, force: true });
+});
+
+test('a recovered network that is lost as well is recovered from its own ledger alone', async () => {
+  const [first = '', second = ''] = members;
+  const clients = [await admin(node, first), await admin(joined, second)] as const;
+  const isShared = async (): Promise<boolean> => {
+    const { keys: all, ceremony } = await clients[0].sharedKeys();
+    const newest = all.map(({ sharings }) => sharings.at(-1));
+    return newest.every((one) => one?.threshold === 2) && ceremony === undefined;
+  };
+  await waitUntil(isShared, { what: 'shares with both members', timeoutMs: 60_000 });
+  await takeCopies(clients[0], first);
+  await takeCopies(clients[1], second);
+  const { networkCertificate } = await clients[0].network();
+  for (const client of clients) client.close();
+  await joined.kill();
+  await node.kill();
+  const certificateFile = join(network.directory, 'new-network.pem');
+  remains = { ledger: node.ledgerDirectory, certificateFile };
+  record = await readKeyRecord({ directory: remains.ledger, networkCertificate });
+  node = await recoveredNode(network, { name: 'third-vn', organisation: second }, remains);
+  node.start();
+  await node.waitFor(({ reason = '' }) => reason.includes('0 of 2'), { timeoutMs: 60_000 });
+  await submit(second);
+  assert.notEqual((await submit(first)).stage, 'shares');
+  const told = await node.logged('recovery.restored');
+  assert.equal(
+    told.transactions,
+    record.count.transactions - administrativeTransactions(remains.ledger),
+  );
 });
