@@ -103,6 +103,8 @@ function requirePatience(
 ): void {
   const { keyCeremonyDuration } = readConstitution(view).policies;
   const waitedMs = phases.waitedMs(header);
+  const told = `the leader ended a phase that waited for the silent, after ${waitedMs} ms`;
+  findings.observe('ceremony-deadline', told);
   if (waitedMs >= keyCeremonyDuration * 1000 - toleranceMs) return;
   const message = `a phase of a key ceremony was ended after ${waitedMs} ms, and keyCeremonyDuration is ${keyCeremonyDuration} s`;
   findings.defect('keys', 'DEADLINE_TOO_EARLY', { message });

@@ -139,6 +139,9 @@ function epochBegun(
     findings.defect('keys', 'EPOCH_WITHOUT_REASON', { message });
   }
   findings.examined('keys', 'epochs');
+  if (begun.reason === 'resume') {
+    findings.observe('network-resumed', `epoch ${epoch} begins as the network resumes`);
+  }
   const { reason, height } = begun;
   return { epoch, height, reason, timeMs };
 }

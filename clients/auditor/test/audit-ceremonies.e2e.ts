@@ -101,6 +101,7 @@ test('a life with a cheat, an unjust complaint, silence and a removal is lawful,
   assert.equal(report.keys.ceremonies[1]?.atFault.length, 1);
   const { examined = {} } = report.classes.find((of) => of.class === 'keys') ?? {};
   assert.deepEqual([examined.complaints, examined.deadlines], [2, 1]);
+  assert.ok(report.observations.some(({ kind }) => kind === 'ceremony-deadline'));
 });
 
 forgery(

@@ -177,6 +177,7 @@ test('an epoch begins by time and by blocks as the policies ask, and resumes wit
   const report = await audit(ledger);
   assert.deepEqual(firstDefects(report), []);
   assert.equal(report.epochs.length, 4);
+  assert.ok(report.observations.some(({ kind }) => kind === 'network-resumed'));
 });
 
 test('a block too early, or a second too early, is no reason for an epoch', async () => {
