@@ -1,11 +1,10 @@
 import type { SubmissionAnswer } from '@concordat/api';
 import { type GovernanceEffect, submitMessage } from '@concordat/governance';
 import { CodedError, utf8 } from '@concordat/std';
-import { startsEpoch } from './administrative-queue.ts';
+import { epochFor } from './administrative-queue.ts';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { readForeignObject } from './foreign.ts';
-import { keyRecipientsOf } from './network-genesis.ts';
 import type { NodeContext } from './node-context.ts';
 
 const forwardTimeoutMs = 30_000;
@@ -44,16 +43,14 @@ export class GovernanceDesk {
   }
 
   async #execute(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
-    const { queue, sessionKeys, administration, control } = this.#context;
+    const { queue, sessionKeys, control } = this.#context;
     try {
       const { result, transactionId } = await queue.administer((set) => {
         // Read when its turn has come: an auditor compares it with the time of the block.
         const nowSeconds = Math.floor(Date.now() / 1000);
         const submission = submitMessage(set, message, { nowSeconds });
-        if (startsEpoch(submission.effects)) {
-          const constitution = administration.constitutionOf(set);
-          sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
-        }
+        const reason = epochFor(submission.effects);
+        if (reason) sessionKeys.begin(set, { reason, nowMs: Date.now(), entropy });
         return submission;
       });
       const { proposalId, state, effects } = result;

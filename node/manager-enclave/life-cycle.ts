@@ -2,7 +2,14 @@ import type { NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
 /** What this node is doing, as its operator sees it. */
-export type Phase = 'starting' | 'joining' | 'resuming' | 'learning' | 'running' | 'failed';
+export type Phase =
+  | 'starting'
+  | 'joining'
+  | 'resuming'
+  | 'recovering'
+  | 'learning'
+  | 'running'
+  | 'failed';
 
 /** How a node that ends leaves. */
 export interface LifeCycleEvents {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,9 +13,7 @@ import {
 import {
   type AdminClient,
   type ApplicationClient,
-  type EncryptionKey,
   type Identity,
-  importEncryptionKey,
   type KeyValueClient,
   openKeyValueClient,
 } from '@concordat/sdk';
@@ -51,7 +49,7 @@ export interface LocalNetworkOptions {
 }
 
 /** Elections are quick, so that tests do not wait for silence. */
-const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60 };
+const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60, resumePatience: 2 };
 /** Ports a network may take: those of its nodes, and as many behind proxies. */
 const portsPerNetwork = 40;
 let networksStarted = 0;
@@ -234,17 +232,11 @@ export class LocalNetwork {
     });
   }
 
-  /** Private key of the owner to whom session keys are wrapped too. */
-  get ownerKey(): EncryptionKey {
-    return importEncryptionKey(readFileSync(this.sandbox.layout.ownerKey, 'utf8'));
-  }
-
-  /** Verifies a ledger directory offline, as its owner. */
+  /** Verifies a ledger directory offline: all of it that is public. */
   verify(directory: string, expectedTransaction?: string) {
     return verifyLedger({
       directory,
       networkCertificate: this.certificate,
-      keyHolderKey: this.ownerKey,
       ...(expectedTransaction !== undefined && { expectedTransaction }),
     });
   }

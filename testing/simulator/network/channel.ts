@@ -19,6 +19,8 @@ export interface NodeNetwork {
   readonly listeners: Map<string, SimulatedChannel>;
   /** Sees the bytes of each consensus message before the network does. */
   readonly onMessage: (from: NodeId, to: NodeId, bytes: Buffer) => void;
+  /** Whether a request of this kind gets no answer, and nobody hears it. */
+  readonly losesRequest: (kind: string) => boolean;
 }
 
 const retryFirstMs = 100;
@@ -255,6 +257,9 @@ export class SimulatedChannel implements PeerChannel {
 
   request(nodeId: NodeId, kind: string, body: Uint8Array, timeoutMs: number): Promise<Buffer> {
     const session = this.#outbound.get(nodeId);
+    if (session && this.#network.losesRequest(kind)) {
+      return Promise.reject(new ManagerError('PEER_TIMEOUT', 'nobody heard it'));
+    }
     if (session) return session.request(kind, body, timeoutMs);
     return Promise.reject(new ManagerError('CHANNEL_FAILED', 'no channel to that node'));
   }

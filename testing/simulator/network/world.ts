@@ -54,6 +54,7 @@ export class World {
   /** Damage codes by how often they were told. */
   readonly alarms = new Map<string, number>();
   readonly #random: Random;
+  readonly #lostKeys: Random;
   readonly #files = new FileSystem();
   readonly #network: NodeNetwork;
   readonly #giveBack: () => void;
@@ -69,6 +70,7 @@ export class World {
     this.seed = seed;
     this.plan = plan;
     this.#random = streamOf(seed, 1);
+    this.#lostKeys = streamOf(seed, 4);
     this.clock = new WorldClock((process) => this.#happened(process));
     this.wire = new Wire(this.clock, streamOf(seed, 2), plan.wire);
     this.secrets = new SecretsWatch(String(seed));
@@ -81,6 +83,7 @@ export class World {
     this.#network = {
       wire: this.wire,
       listeners: new Map(),
+      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.plan.lostKeys),
       onMessage: (from, to, bytes) => {
         this.#trace.update(from).update(to).update(bytes);
         this.guard(() => {
@@ -92,7 +95,7 @@ export class World {
       clock: this.clock,
       seed: `simulation ${seed}`,
       files: (name, real) => this.#files.replacement(name, real),
-      onSeal: (key, nonce) => this.guard(() => this.secrets.sealing(key, nonce)),
+      onSeal: (...seal) => this.guard(() => this.secrets.sealing(...seal)),
     });
     process.on('unhandledRejection', this.#onRejection);
   }
@@ -279,6 +282,15 @@ export class World {
     });
   }
 
+  /** What the managers know must be known nowhere else. */
+  #watchKeys({ enclave }: Machine): void {
+    const keys = enclave?.launch.manager?.sessionKeys;
+    for (const epoch of keys?.epochs ?? []) {
+      const held = keys?.get(epoch);
+      if (held) this.secrets.holds(held.key);
+    }
+  }
+
   #mayVote(node: NodeId): boolean {
     const machine = this.#machineOf.get(node);
     return machine !== undefined && machine.nodeId === node && machine.isIntact;
@@ -312,6 +324,7 @@ export class World {
 
   #logged(machine: Machine, line: LogLine): void {
     const { event, code, why } = line;
+    this.#watchKeys(machine);
     if (!event.startsWith('channel.') && !event.startsWith('snapshot.')) {
       const { time: _time, level: _level, node: _node, source: _source, ...rest } = line;
       this.note(`${machine.name} ${JSON.stringify(rest)}`);
