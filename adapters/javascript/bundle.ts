@@ -179,25 +179,31 @@ function readReuse(value: unknown, where: string): string | undefined {
   return key;
 }
 
+/** What CCF has and this adapter has not yet stands for no caller: another policy must do. */
 function readPolicies(value: unknown, where: string): Policy[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw at(where, 'BUNDLE_MALFORMED', 'authn_policies is a list');
-  return value.map((policy: unknown): Policy => {
-    if (typeof policy === 'string') return readPolicy(policy, where);
-    const { all_of, ...rest } = object(policy, `authn_policies of ${where}`);
-    onlyKnown(rest, [], `authn_policies of ${where}`);
-    if (!Array.isArray(all_of) || all_of.length === 0) {
-      throw at(where, 'BUNDLE_MALFORMED', 'all_of is a list of policies');
-    }
-    return { all_of: all_of.map((name: unknown) => readPolicy(name, where)) };
-  });
+  const known = value.map((policy: unknown) => readAlternative(policy, where));
+  const policies = known.filter((policy) => policy !== undefined);
+  if (policies.length > 0 || value.length === 0) return policies;
+  throw at(where, 'UNSUPPORTED', `none of the policies is supported yet: ${JSON.stringify(value)}`);
 }
 
-function readPolicy(name: unknown, where: string): PolicyName {
-  if (policyNames.includes(name as PolicyName)) return name as PolicyName;
-  if (unsupportedPolicies.includes(name as string)) {
-    throw at(where, 'UNSUPPORTED', `the policy ${String(name)} is not supported yet`);
+function readAlternative(policy: unknown, where: string): Policy | undefined {
+  if (typeof policy === 'string') return readPolicy(policy, where);
+  const { all_of, ...rest } = object(policy, `authn_policies of ${where}`);
+  onlyKnown(rest, [], `authn_policies of ${where}`);
+  if (!Array.isArray(all_of) || all_of.length === 0) {
+    throw at(where, 'BUNDLE_MALFORMED', 'all_of is a list of policies');
   }
+  const names = all_of.map((name: unknown) => readPolicy(name, where));
+  const supported = names.filter((name) => name !== undefined);
+  return supported.length === names.length ? { all_of: supported } : undefined;
+}
+
+function readPolicy(name: unknown, where: string): PolicyName | undefined {
+  if (policyNames.includes(name as PolicyName)) return name as PolicyName;
+  if (unsupportedPolicies.includes(name as string)) return undefined;
   throw at(where, 'UNKNOWN_POLICY', `there is no policy ${JSON.stringify(name)?.slice(0, 80)}`);
 }
 

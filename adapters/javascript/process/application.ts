@@ -58,6 +58,11 @@ export class Application {
     process.on('SIGINT', () => {});
   }
 
+  /** Drops what module instances remember from one request to the next. */
+  forget(): void {
+    this.#instances.forget();
+  }
+
   /** Runs calls one after another. */
   run(calls: readonly Call[], target: Target): CallResult[] {
     const now = performance.now();

@@ -222,7 +222,7 @@ export class RequestState implements RealmHost {
 
   failed(message: string, trace: string): void {
     if (this.#outcome !== undefined) return;
-    this.refuse('APPLICATION_FAILED', message.slice(0, 1_000), trace.slice(0, 4_000));
+    this.refuse('APPLICATION_FAILED', message.slice(0, 1_000), ownFrames(trace));
   }
 
   /** Ends the request with a code; the first end counts, except that a limit overrides it. */
@@ -290,6 +290,17 @@ export class RequestState implements RealmHost {
     return this.#began;
   }
 }
+
+/** Frames of this process, whatever the application may see of them, are nobody's business. */
+const foreignFrame = /\((?:realm|file:|node:)|at (?:realm|file:|node:|evalmachine)/;
+const maxTraceLength = 4_000;
+
+const ownFrames = (trace: string): string =>
+  trace
+    .slice(0, maxTraceLength)
+    .split('\n')
+    .filter((line) => !foreignFrame.test(line))
+    .join('\n');
 
 const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');

@@ -96,6 +96,8 @@ class ServedApplication {
         return;
       case 'dropped':
         this.#store.rollback(message.layer - 1);
+        // What shared modules remember may come from what is gone.
+        this.#application?.forget();
         return;
       case 'place':
         this.#history.committed(message.place);

@@ -105,6 +105,10 @@ test('unknown policies, properties, modes and paths that collide are refused by 
   refusedWith(withEndpoint({ authn_policies: ['root'] }), 'UNKNOWN_POLICY', /GET \/a|get \/a/);
   refusedWith(withEndpoint({ authn_policies: [{ all_of: ['x'] }] }), 'UNKNOWN_POLICY', /"x"/);
   refusedWith(withEndpoint({ authn_policies: ['jwt'] }), 'UNSUPPORTED', /jwt/);
+  const both = { authn_policies: [{ all_of: ['jwt', 'user_cert'] }] };
+  refusedWith(withEndpoint(both), 'UNSUPPORTED', /jwt/);
+  const alternative = parseBundle(withEndpoint({ authn_policies: ['jwt', 'user_cert'] }));
+  assert.deepEqual(alternative.endpoints[0]?.policies, ['user_cert']);
   refusedWith(withEndpoint({ mode: 'historical' }), 'UNSUPPORTED', /historical/);
   refusedWith(withEndpoint({ mode: 'rw' }), 'BUNDLE_MALFORMED', /mode/);
   refusedWith(withEndpoint({ colour: 1 }), 'UNKNOWN_PROPERTY', /colour/);

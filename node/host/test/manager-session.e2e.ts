@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
@@ -33,7 +33,7 @@ class Manager {
     this.#connection = connection(this);
   }
 
-  static async create(context: TestContext): Promise<Manager> {
+  static async create(context: TestContext, chunkBytes = 16 * 1024 * 1024): Promise<Manager> {
     const directory = await mkdtemp(join(tmpdir(), 'session-'));
     const snapshots = await SnapshotStore.open(join(directory, 'snapshots'));
     const pages = await PageStore.open(join(directory, 'history'));
@@ -41,6 +41,7 @@ class Manager {
     let session: ManagerSession | undefined;
     const ledger = await LedgerStore.open({
       directory: join(directory, 'ledger'),
+      chunkBytes,
       onSynced: (height) => session?.send({ kind: 'synced', height }),
       onEarlierSynced: (height) => session?.send({ kind: 'earlierSynced', height }),
       onTruncated: (after) => session?.send({ kind: 'truncated', after }),
@@ -199,4 +200,40 @@ test('a disk that fails under snapshots, pages or a base is told as a fault by i
     await sleep(10);
     assert.equal(manager.told.filter(({ kind }) => kind === 'hostFault').length, 1);
   }
+});
+
+test('a damaged committed chunk is named, set aside and brought back, and is no fault of the host', async (context) => {
+  const manager = await Manager.create(context, 1_000);
+  const block = Buffer.alloc(100, 7);
+  for (let height = 1; height <= 15; height++) manager.send({ kind: 'append', height, block });
+  await manager.hear('synced', 15);
+  manager.send({ kind: 'committed', height: 15 });
+  const ledger = join(manager.directory, 'ledger');
+  const name = 'ledger_1-10.committed.chunk';
+  while (!(await readdir(ledger)).includes(name)) await sleep(2);
+  await truncate(join(ledger, name), 500);
+  const read = await manager.ask((request) => ({
+    kind: 'read',
+    request,
+    from: 2,
+    to: 15,
+    maxBytes: 1e6,
+  }));
+  assert.match(errorOf(read) ?? '', /^CHUNK_DAMAGED/);
+  const at = await manager.ask((request) => ({ kind: 'chunkAt', request, height: 4 }));
+  assert(at.kind === 'chunk');
+  assert.deepEqual([at.from, at.to], [1, 10]);
+  const open = await manager.ask((request) => ({ kind: 'chunkAt', request, height: 12 }));
+  assert.match(errorOf(open) ?? '', /^NOT_STORED/);
+  const newest = await manager.ask((request) => ({ kind: 'setAside', request, from: 11, to: 15 }));
+  assert.match(errorOf(newest) ?? '', /^CHUNK_NEEDED/);
+  assert.equal(
+    errorOf(await manager.ask((request) => ({ kind: 'setAside', request, from: 1, to: 10 }))),
+    undefined,
+  );
+  for (let height = 1; height <= 10; height++) {
+    manager.send({ kind: 'appendEarlier', height, block });
+  }
+  await manager.hear('earlierSynced', 10);
+  assert.equal(manager.told.filter(({ kind }) => kind === 'hostFault').length, 0);
 });

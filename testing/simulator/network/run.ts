@@ -27,6 +27,8 @@ export interface NetworkSummary {
   readonly requests: number;
   readonly acknowledged: number;
   readonly receipts: number;
+  /** Damaged chunks that were set aside, to be fetched again. */
+  readonly chunksSetAside: number;
   readonly decisions: number;
   readonly searchedBytes: number;
   readonly seals: number;
@@ -134,6 +136,7 @@ function summaryOf(world: World, played: Played, undecidedKeys: number): Network
     requests: clients.recorder.size,
     acknowledged: clients.acknowledged.length,
     receipts: sampler.verified,
+    chunksSetAside: world.chunksSetAside,
     decisions: network.operator.decisions,
     searchedBytes: secrets.searchedBytes,
     seals: secrets.seals,

@@ -53,6 +53,8 @@ export class World {
   readonly health: DiskHealth;
   /** Damage codes by how often they were told. */
   readonly alarms = new Map<string, number>();
+  /** Damaged chunks that were set aside, to be fetched again. */
+  chunksSetAside = 0;
   readonly #random: Random;
   readonly #lostKeys: Random;
   readonly #files = new FileSystem();
@@ -329,6 +331,7 @@ export class World {
       const { time: _time, level: _level, node: _node, source: _source, ...rest } = line;
       this.note(`${machine.name} ${JSON.stringify(rest)}`);
     }
+    if (event === 'healing.set-aside') this.chunksSetAside += 1;
     if (typeof code !== 'string') return;
     if (event === 'manager.failed') machine.failed(code);
     if (event === 'manager.failed' && code === 'INTERNAL_ERROR') {

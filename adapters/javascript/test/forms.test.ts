@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodedError } from '@concordat/std';
+import { decodeAnswer, encodeAnswer } from '../answer-form.ts';
+import { decodeFromProcess, encodeFromProcess, type FromProcess } from '../frames.ts';
+import { PathTree, parseTemplate } from '../path-template.ts';
+import { decodeRequest, encodeRequest } from '../request-form.ts';
+import { TransactionHistory } from '../transaction-history.ts';
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+const message: FromProcess = {
+  kind: 'results',
+  id: 7,
+  results: [
+    { kind: 'answered', answer: bytes(1, 2) },
+    {
+      kind: 'answered',
+      answer: bytes(3),
+      writes: { publicWrites: bytes(4), privateWrites: bytes() },
+      claims: new Uint8Array(32).fill(5),
+    },
+    { kind: 'failed', code: 'APPLICATION_FAILED', message: 'why', trace: 'where' },
+    { kind: 'unfinished' },
+  ],
+};
+
+const history = new TransactionHistory();
+history.committed({ view: 2, firstSeqno: 3, count: 4 });
+history.committed({ view: 5, firstSeqno: 9, count: 1 });
+
+/** Every form that is read from elsewhere, with what reads it. */
+const forms: Readonly<Record<string, readonly [Uint8Array, (bytes: Uint8Array) => unknown]>> = {
+  request: [
+    encodeRequest({ method: 'PUT', url: '/a?b', headers: [['x', 'y']], body: bytes(1) }),
+    decodeRequest,
+  ],
+  answer: [encodeAnswer({ status: 200, headers: [['x', 'y']], body: bytes(1) }), decodeAnswer],
+  frame: [encodeFromProcess(message), decodeFromProcess],
+  history: [history.encode(), (given) => new TransactionHistory().restore(given)],
+};
+
+for (const [name, [whole, decode]] of Object.entries(forms)) {
+  test(`a ${name} that is truncated, extended or flipped is read or refused by code`, () => {
+    decode(whole);
+    const tried = [Buffer.concat([whole, bytes(0)])];
+    for (let at = 0; at < whole.length; at++) {
+      tried.push(Buffer.from(whole.subarray(0, at)));
+      for (const bit of [1, 0x80]) {
+        const flipped = Buffer.from(whole);
+        flipped[at] = (flipped[at] as number) ^ bit;
+        tried.push(flipped);
+      }
+    }
+    let refused = 0;
+    for (const given of tried) {
+      try {
+        decode(given);
+      } catch (error) {
+        assert.ok(error instanceof CodedError, String(error));
+        refused += 1;
+      }
+    }
+    assert.ok(refused > 0);
+  });
+}
+
+test('a frame of results comes back as it was', () => {
+  const [read] = [decodeFromProcess(encodeFromProcess(message))];
+  assert.deepEqual(JSON.parse(JSON.stringify(read)).results.length, 4);
+  assert.equal(read.kind === 'results' && read.results[2]?.kind, 'failed');
+  assert.throws(() => decodeFromProcess(Buffer.concat([encodeFromProcess(message), bytes(0)])));
+});
+
+test('an answer with headers that frame messages, or of no status, is refused', () => {
+  for (const name of ['content-length', 'connection', 'Upper', 'with space', '']) {
+    const answer = encodeAnswer({ status: 200, headers: [[name, '1']], body: bytes() });
+    assert.throws(() => decodeAnswer(answer), { code: 'INVALID' }, name);
+  }
+  const split = encodeAnswer({ status: 200, headers: [['a', 'b\r\nc: d']], body: bytes() });
+  assert.throws(() => decodeAnswer(split), { code: 'INVALID' });
+  for (const status of [0, 101, 600]) {
+    const answer = encodeAnswer({ status, headers: [], body: bytes() });
+    assert.throws(() => decodeAnswer(answer), { code: 'INVALID' });
+  }
+});
+
+test('the history tells what became of transactions, as far as it goes back', () => {
+  const copy = new TransactionHistory();
+  copy.restore(history.encode());
+  for (const known of [history, copy]) {
+    assert.deepEqual(known.last, { view: 5, seqno: 9 });
+    const statuses = [
+      [2, 3],
+      [2, 6],
+      [3, 6],
+      [5, 9],
+      [5, 10],
+      [4, 10],
+      [6, 10],
+      [2, 1],
+    ].map(([view, seqno]) => known.statusOf(view as number, seqno as number));
+    const expected = ['Committed', 'Committed', 'Invalid', 'Committed', 'Pending', 'Invalid'];
+    assert.deepEqual(statuses, [...expected, 'Unknown', 'Unknown']);
+  }
+});
+
+test('a path finds its template: fixed segments before parameters, parameters decoded', () => {
+  const tree = new PathTree<string>();
+  for (const path of ['/a/{x}', '/a/b', '/{y}/b/{z}', '/a/{x}/c', '/']) {
+    const template = parseTemplate(path);
+    assert.ok(typeof template !== 'string', String(template));
+    tree.add(template, path);
+  }
+  const found = (path: string) => {
+    const match = tree.find(path);
+    return match && [match.route, { ...match.params }];
+  };
+  assert.deepEqual(found('/a/b'), ['/a/b', {}]);
+  assert.deepEqual(found('/a/q%20r'), ['/a/{x}', { x: 'q r' }]);
+  assert.deepEqual(found('/a/b/c'), ['/a/{x}/c', { x: 'b' }]);
+  assert.deepEqual(found('/a/b/d'), ['/{y}/b/{z}', { y: 'a', z: 'd' }]);
+  assert.deepEqual(found('/'), ['/', {}]);
+  for (const none of ['/a', '/a/', '/a/%ff', '/x/y', `/${'a/'.repeat(40)}`]) {
+    assert.equal(found(none), undefined, none);
+  }
+});
