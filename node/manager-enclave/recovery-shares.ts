@@ -163,7 +163,7 @@ export class RecoveryShares {
     return runs;
   }
 
-  /** The sharing that lacks the fewest shares of an epoch; the newest of those. */
+  /** The newest sharing of an epoch's key, or one that shares were given of and that lacks fewer. */
   #best({ keyNumber, shares }: WantedEpoch) {
     let best = { needed: Number.POSITIVE_INFINITY, given: [] as string[], missing: [] as string[] };
     for (const { number, row } of this.#sharings.values()) {
@@ -175,7 +175,9 @@ export class RecoveryShares {
           .map(({ actorId }) => this.#names.get(actorId) ?? actorId);
       const found = { needed: row.threshold, given: names(true), missing: names(false) };
       const lacks = ({ needed, given }: typeof best): number => needed - given.length;
-      if (lacks(found) <= lacks(best)) best = found;
+      // The last is the newest; of a sharing that nobody gave shares of, its copies may be long gone.
+      const isBegun = best.given.length > 0;
+      if (!isBegun || lacks(found) <= lacks(best)) best = found;
     }
     return best;
   }

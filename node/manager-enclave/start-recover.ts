@@ -60,9 +60,11 @@ async function prepare(manager: Manager, lastHeight: number) {
   const { networkCertificatePem: networkCertificate = '' } = start;
   const former = new FormerLedger(control, { lastHeight, networkCertificate });
   const connected = manager.connectWorkers();
-  // Awaited once the ledger holds: until then nobody looks at it.
-  connected.catch(() => undefined);
-  const survey = await former.survey(progressOf(manager, 'verifying the former ledger'));
+  const telling = progressOf(manager, 'verifying the former ledger');
+  const surveyed = former.survey(telling);
+  // Whatever comes of the ledger: a worker that is still on its way could not be told to end.
+  await Promise.allSettled([surveyed, connected]);
+  const survey = await surveyed;
   const { constitution } = survey;
   control.log('recovery.surveyed', { ...survey.former, networkCertificate: undefined });
   requireMember(start, constitution);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyLedger } from '@concordat/auditor';
+import { type EpochKeys, verifyLedger } from '@concordat/auditor';
 import {
   frontOffice,
   type NodeConfig,
@@ -232,12 +232,13 @@ export class LocalNetwork {
     });
   }
 
-  /** Verifies a ledger directory offline: all of it that is public. */
-  verify(directory: string, expectedTransaction?: string) {
+  /** Verifies a ledger directory offline: all of it that is public, and what given keys open. */
+  verify(directory: string, expectedTransaction?: string, epochKeys?: EpochKeys) {
     return verifyLedger({
       directory,
       networkCertificate: this.certificate,
       ...(expectedTransaction !== undefined && { expectedTransaction }),
+      ...(epochKeys && { epochKeys }),
     });
   }
 

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sha256 } from '@concordat/crypto';
-import { currentEpoch, epochKeyRows, sharedKeys } from '@concordat/governance';
+import {
+  currentEpoch,
+  epochKeyRows,
+  isNodeGranted,
+  newestEpoch,
+  sharedKeys,
+} from '@concordat/governance';
 import { headerBytes } from '@concordat/ledger';
 import { toEpoch, toHex } from '@concordat/std';
 import { ManagerError } from '../errors.ts';
 import { replayPublic, requireCommitted } from '../public-replay.ts';
 import type { Progress } from '../record-keeper.ts';
+import { ShareDesk } from '../share-desk.ts';
+import { decodeGivenShares, encodeShareRequest } from '../share-messages.ts';
 import { StoredSnapshot } from '../stored-snapshot.ts';
 import { batch, decide, newNetwork, organisation, TestNode, threeNodes, World } from './fixture.ts';
 
@@ -193,6 +201,32 @@ test('shares are given to nodes that the final part of the ledger trusts, no oth
   requireCommitted(ledger, second.id);
   const early = await replayed(first, blocks.slice(0, 3), { committed: 2 });
   assert.throws(() => requireCommitted(early, second.id), { code: 'NODE_NOT_ADMITTED' });
+});
+
+test('a share is there for an epoch whose beginning this node does not know to be final', async () => {
+  const { first, second, blocks } = await history();
+  const begins = newestEpoch(first.administration.committedState);
+  assert(begins);
+  // Stopped right after the block that begins it: another node may have gone one block further.
+  const cut = blocks.slice(0, begins.height);
+  const { administration, committed } = await replayed(first, cut, {
+    committed: begins.height - 1,
+  });
+  assert.equal(committed, begins.height - 1);
+  const epoch = toEpoch(begins.epoch);
+  assert.equal(epochKeyRows(administration.committedState, epoch).length, 0);
+  const [row] = epochKeyRows(administration.head, epoch);
+  assert(row && isNodeGranted(administration.head, second.id, epoch));
+  const giver = new ShareDesk({
+    committed: () => administration.head,
+    vault: first.vault,
+    networkId: () => first.network.id,
+    entropy: (bytes) => Buffer.alloc(bytes, 7),
+    nowMs: () => 0,
+    refused: () => undefined,
+  });
+  const asked = encodeShareRequest([{ epoch, key: row.keyNumber }]);
+  assert.equal(decodeGivenShares(await giver.give(second.id, asked)).shares.length, 1);
 });
 
 test('a snapshot gives its public part without any session key, and nothing else', async () => {

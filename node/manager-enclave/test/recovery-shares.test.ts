@@ -91,10 +91,10 @@ const refusal = (reason: string) => (error: unknown) => {
 test('two of three members make every session key readable, one does not', async () => {
   const shares = await gathering();
   const [whole] = shares.missing();
-  assert.deepEqual(whole, {
-    ...{ from: 1, to: 3, needed: 2, given: [] },
-    missing: [...(whole?.missing ?? [])].sort((a, b) => (a < b ? -1 : 1)),
-  });
+  assert.deepEqual(
+    { ...whole, missing: [] },
+    { from: 1, to: 3, needed: 2, given: [], missing: [] },
+  );
   assert.deepEqual([...(whole?.missing ?? [])].sort(), ['ada', 'bob', 'cyd']);
   await give(shares, 'ada', await fileOf('ada', 2));
   await give(shares, 'ada', await fileOf('ada', 2));
@@ -142,7 +142,8 @@ test("shares of another's place, or of a sharing the ledger does not have, are r
     give(shares, 'ada', moved({ ceremonyId: 'ef'.repeat(32) })),
     refusal('UNKNOWN_SHARING'),
   );
-  for (const index of [0, 2, 3, 255, '1', null]) {
+  for (const index of [0, 1, 2, 3, 255, '1', null]) {
+    if (index === holder.index) continue;
     await assert.rejects(give(shares, 'ada', moved({ index })), refusal('UNKNOWN_SHARING'));
   }
 });

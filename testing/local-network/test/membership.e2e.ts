@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { nodeTuple } from '@concordat/cli';
@@ -220,6 +220,10 @@ test('a platform that is not the one of a node cannot take its place', async () 
 test('a removed member is cut off at commit, its node is retired, and a new epoch begins', async () => {
   const { node, identity } = guest;
   const staff = issueStaffIdentity(identity, { name: 'driver' });
+  // The key that the fourth member takes part in begins an epoch of its own.
+  await vn1.waitFor(({ keys }) => keys?.holders.length === 4 && !keys.ceremony && !keys.due, {
+    what: 'four members to hold the key',
+  });
   const before = await as(vn1, (admin) => admin.state());
   const removedId = node.status?.nodeId as string;
   const stream = await keyvalueAs(vn2, staff);
@@ -292,13 +296,21 @@ function grantsIn(writes: Uint8Array): KeyGrant[] {
 
 test('a removed node does not come back, nor does code that was struck off', async () => {
   const { node, measurement } = guest;
+  // Its own ledger tells it, or the network does, whichever it heard of its removal from.
   const back = await node.waitFor(
-    ({ phase, reason = '' }) => phase === 'joining' && /_/.test(reason),
-    {
-      what: 'vn4 to be told why it may not rejoin',
-    },
+    ({ phase, reason = '' }) =>
+      (phase === 'joining' && /_/.test(reason)) || reason.startsWith('NODE_REMOVED'),
+    { what: 'vn4 to be told why it may not rejoin' },
   );
-  assert.match(back.reason ?? '', /^(REJOIN_REFUSED|NODE_NOT_ADMITTED)/);
+  assert.match(back.reason ?? '', /^(NODE_REMOVED|REJOIN_REFUSED|NODE_NOT_ADMITTED)/);
+  await node.kill();
+  for (const name of readdirSync(node.dataDirectory)) {
+    rmSync(join(node.dataDirectory, name), { recursive: true, force: true });
+  }
+  node.start();
+  await node.waitFor(({ reason = '' }) => reason.startsWith('NODE_NOT_ADMITTED'), {
+    what: 'vn4 to be refused with an empty disk, too',
+  });
   await decide([{ name: 'remove_code', args: { measurement } }]);
   await node.waitFor(({ reason = '' }) => reason.startsWith('UNLISTED_MEASUREMENT'), {
     what: 'vn4 to be refused for its code',
