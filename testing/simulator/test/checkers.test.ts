@@ -208,6 +208,7 @@ test('a disk that loses what it had synced is caught by the node, and the false 
 const flipOneBit = (machines: World['machines']): void => {
   const machine = machines[0] as World['machines'][number];
   machine.suspect = true;
+  machine.isSpoiled = true;
   const files = machine.disk.durableFiles(`${machine.dataDirectory}/ledger`);
   const file = [...files.values()][0] as SimulatedFile;
   const bytes = Buffer.from(file.durableBytes);
