@@ -337,7 +337,8 @@ export class Director {
     const untilMs = this.#until(100, 2_000);
     this.#calmUntilMs = untilMs + 20_000;
     const lie = (): void => {
-      if (!machine.isUp || machine.isGone) return;
+      // Once all faults are over, this one is too: nothing may fail while the network is examined.
+      if (this.#ended || !machine.isUp || machine.isGone) return;
       machine.claimSynced();
       if (clock.nowMs < untilMs) clock.after(2, undefined, lie);
       else this.#crash(machine);
