@@ -114,8 +114,10 @@ export const administrationErrors = {
   },
   SESSION_KEY_MISSING: {
     status: 503,
-    meaning: 'The node does not hold the session key of the epoch the block belongs to.',
-    remedy: 'Try again once the node has caught up, or ask another node.',
+    meaning:
+      'The node, or the leader it asked, does not hold the session key of the epoch in force, or of the one the block belongs to.',
+    remedy:
+      'Try again shortly: a node that lacks a key gathers it from others; or ask another node.',
     retryable: true,
   },
   KEY_SHARES_MISSING: {
