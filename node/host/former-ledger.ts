@@ -46,13 +46,19 @@ export class FormerLedger {
    * Blocks of a range, both heights inclusive, step by step; at least the first.
    * @throws HostError NOT_STORED, LEDGER_DAMAGED, DISK_ERROR
    */
-  read(from: number, to: number, maxBytes: number): AsyncGenerator<readonly Uint8Array[]> {
+  async *read(from: number, to: number, maxBytes: number): AsyncGenerator<readonly Uint8Array[]> {
     const source = {
       chunks: () => this.#chunks,
       unwritten: new Map<number, Uint8Array>(),
       last: () => this.lastHeight,
     };
-    return readBlocks(source, { from, to, maxBytes });
+    try {
+      yield* readBlocks(source, { from, to, maxBytes });
+    } catch (error) {
+      if (!(error instanceof HostError) || error.code !== 'CHUNK_DAMAGED') throw error;
+      // Nobody else is left to have these blocks from.
+      throw new HostError('LEDGER_DAMAGED', error.message, error.details);
+    }
   }
 }
 
