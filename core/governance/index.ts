@@ -101,6 +101,7 @@ export {
   registerHolder,
   signHolderRegistration,
 } from './key-holders.ts';
+export { strandedKeys } from './key-reach.ts';
 export {
   type CeremonyEvent,
   type CeremonyReason,

@@ -1,5 +1,5 @@
 import type { SubmissionAnswer } from '@concordat/api';
-import { type GovernanceEffect, submitMessage } from '@concordat/governance';
+import { type GovernanceEffect, strandedKeys, submitMessage } from '@concordat/governance';
 import { CodedError, utf8 } from '@concordat/std';
 import { epochFor } from './administrative-queue.ts';
 import { entropy } from './enclave-sources.ts';
@@ -48,17 +48,22 @@ export class GovernanceDesk {
       const { result, transactionId } = await queue.administer((set) => {
         // Read when its turn has come: an auditor compares it with the time of the block.
         const nowSeconds = Math.floor(Date.now() / 1000);
+        const strandedBefore = new Set(strandedKeys(set));
         const submission = submitMessage(set, message, { nowSeconds });
+        const stranded = strandedKeys(set).filter((key) => !strandedBefore.has(key));
         const reason = epochFor(submission.effects);
         if (reason) sessionKeys.begin(set, { reason, nowMs: Date.now(), entropy });
-        return submission;
+        return { ...submission, stranded };
       });
-      const { proposalId, state, effects } = result;
+      const { proposalId, state, effects, stranded } = result;
       control.log('governance.executed', {
         proposalId,
         state,
         effects: effects.map((e) => e.kind),
       });
+      if (stranded.length > 0) {
+        control.log('key.out-of-reach', { level: 'warn', keys: stranded, proposalId });
+      }
       return { proposalId, state, effects, transactionId };
     } catch (error) {
       if (error instanceof CodedError) control.log('governance.refused', { code: error.code });

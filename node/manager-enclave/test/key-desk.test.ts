@@ -323,6 +323,23 @@ test('a removed member’s share is of no use for what is sealed afterwards', as
   assert.equal(read(first, left).length, 32);
 });
 
+test('a removal that leaves too few shares of a key is told of, and one that does not is not', async () => {
+  const { world, first, nodes } = await network();
+  const told = () =>
+    nodes.flatMap(({ host }) => host.logged.filter(({ event }) => event === 'key.out-of-reach'));
+  const [one, other] = nodes.filter((node) => node !== world.leader) as [TestNode, TestNode];
+  const at = world.leader ?? first;
+  const keys = sharedKeys(stateOf(at)).map(({ key }) => key.number);
+  await decide(world, at, members, [{ name: 'remove_node', args: { nodeId: one.id } }]);
+  world.cut.add(one.id);
+  assert.deepEqual(told(), []);
+  await decide(world, at, members, [{ name: 'remove_node', args: { nodeId: other.id } }]);
+  assert.deepEqual(
+    told().map((line) => line.keys),
+    [keys],
+  );
+});
+
 test('every holder key and share outlives the node’s memory', async () => {
   const { first, nodes } = await network();
   for (const node of nodes) {
