@@ -51,6 +51,11 @@ export class SecretsWatch {
     return this.#everHeld.size;
   }
 
+  /** Every session key seen so far, hex. */
+  get everHeld(): ReadonlySet<string> {
+    return this.#everHeld;
+  }
+
   /** An enclave holds this session key: whoever is not one must never see it. */
   holds(key: Uint8Array): void {
     const hex = Buffer.from(key).toString('hex');

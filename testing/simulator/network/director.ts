@@ -30,6 +30,8 @@ export class Director {
   /** No other trouble until then: what is being tried must not be mixed with more. */
   #calmUntilMs = 0;
   #busy = false;
+  /** The machine whose node is being voted out. */
+  #leaving: Machine | undefined;
   #ended = false;
 
   constructor(network: Network) {
@@ -236,6 +238,7 @@ export class Director {
     else {
       // The host gives up on such a disk, and its node may be lost.
       if (!this.#canSpare(machine) || this.#suspects > 0) return undefined;
+      if (!this.#keepsKeys(machine)) return undefined;
       machine.suspect = true;
       if (kind === 'full-disk') trouble.fullUntilMs = this.#until(200, 3_000);
       if (kind === 'disk-error') trouble.failingUntilMs = this.#until(200, 3_000);
@@ -365,7 +368,13 @@ export class Director {
         (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
     );
     const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
-    return quiet && this.#isVoter(machine) && this.#survivors.goOnWithout(machine);
+    if (!quiet || !this.#isVoter(machine) || !this.#survivors.goOnWithout(machine)) return false;
+    return this.#keepsKeys(machine);
+  }
+
+  /** Whether a machine may be lost with the shares on its disk: nothing gets old keys back. */
+  #keepsKeys(machine: Machine): boolean {
+    return this.#survivors.keepKeysWithout(machine, this.#leaving ?? machine);
   }
 
   #govern(kind: FaultKind): string | undefined {
@@ -402,7 +411,8 @@ export class Director {
         const serving = machines.filter(isServing);
         const machine = serving.length > 1 ? random.pick(serving) : undefined;
         if (!machine?.nodeId || !this.#survivors.goOnWithout(machine)) return undefined;
-        return { what: machine.name, make: () => this.#network.remove(machine) };
+        if (!this.#keepsKeys(machine)) return undefined;
+        return { what: machine.name, make: () => this.#remove(machine) };
       }
       case 'add-member': {
         const organisation = this.#network.newOrganisation();
@@ -438,6 +448,15 @@ export class Director {
           make: () => operator.decide([{ name: 'set_policy', args }]),
         };
       }
+    }
+  }
+
+  async #remove(machine: Machine): Promise<void> {
+    this.#leaving = machine;
+    try {
+      await this.#network.remove(machine);
+    } finally {
+      this.#leaving = undefined;
     }
   }
 

@@ -39,17 +39,22 @@ export class Survivors {
     };
     const all = this.configurations;
     const isQuorum = all.every((one) => one.voters.filter(intact).length >= quorum(one));
-    return all.length > 0 && isQuorum && this.#sharesSuffice(intact);
+    return all.length > 0 && isQuorum && this.keepKeysWithout();
   }
 
-  /** Whether nodes of enough actors hold shares of every key that session keys are encrypted to. */
-  #sharesSuffice(intact: (voter: NodeId) => boolean): boolean {
-    const sound = this.#world.running.flatMap(({ enclave, owner }) => {
-      const { manager } = enclave.launch;
-      const isSound = manager?.phase === 'running' && intact(manager.identity.nodeId);
-      return isSound ? [{ manager, owner }] : [];
+  /**
+   * Whether, apart from some machines, nodes of enough actors hold shares of every key that session
+   * keys are encrypted to.
+   */
+  keepKeysWithout(...spared: readonly Machine[]): boolean {
+    const sound = this.#world.running.flatMap((machine) => {
+      const { manager } = machine.enclave.launch;
+      const { isIntact, isGone, suspect, owner } = machine;
+      const isSound = isIntact && !suspect && !isGone && !spared.includes(machine);
+      return manager?.phase === 'running' && isSound ? [{ manager, owner }] : [];
     });
-    const [first] = sound;
+    const height = (one: (typeof sound)[number]): number => one.manager.log.committedHeight;
+    const [first] = sound.toSorted((a, b) => height(b) - height(a));
     if (!first) return false;
     return sharedKeys(first.manager.administration.committedState).every(({ key, sharing }) => {
       const holds = sound.filter(({ manager }) => manager.vault.shareOf(key.number, key.sharing));
