@@ -36,10 +36,17 @@ function flags({ readable }: ApplicationProgram, maxMemoryMebibytes: number): st
     '--disallow-code-generation-from-strings',
     '--experimental-vm-modules',
     '--no-warnings',
-    `--max-old-space-size=${maxMemoryMebibytes}`,
+    `--max-old-space-size=${heapMebibytes(maxMemoryMebibytes)}`,
     '--max-semi-space-size=16',
   ];
 }
+
+/** What the runtime, its code and the space of young objects occupy, mebibytes. */
+const besideHeapMebibytes = 144;
+
+/** The heap's share of a process: the engine collects before the process is too large. */
+const heapMebibytes = (maxMemoryMebibytes: number): number =>
+  Math.max(maxMemoryMebibytes >> 2, maxMemoryMebibytes - besideHeapMebibytes);
 
 /** Starts an application's process; descriptor 3 is the pipe to it. */
 export function startProcess(

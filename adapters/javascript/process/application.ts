@@ -20,14 +20,7 @@ interface Run {
   readonly target: Target;
   readonly results: CallResult[];
   readonly startedMs: number;
-  /** When the request that runs now began. */
-  requestMs: number;
-  /** How often an interruption hit it that was meant for another. */
-  strays: number;
 }
-
-/** Signals that hit the wrong request before it counts as the one that runs too long. */
-const maxStrays = 3;
 
 /** The application of this process: its realm, its modules, one request at a time. */
 export class Application {
@@ -39,8 +32,6 @@ export class Application {
   readonly #watchdog: Watchdog;
   readonly #driver: Script;
   #run: Run | undefined;
-  /** Writes of a request that has ended are on their way into the set. */
-  #flushing = false;
 
   /** @throws BundleError */
   constructor(bundle: Uint8Array, limits: ApplicationLimits, history: TransactionHistory) {
@@ -65,8 +56,7 @@ export class Application {
 
   /** Runs calls one after another. */
   run(calls: readonly Call[], target: Target): CallResult[] {
-    const now = performance.now();
-    const run: Run = { calls, target, results: [], startedMs: now, requestMs: now, strays: 0 };
+    const run: Run = { calls, target, results: [], startedMs: performance.now() };
     this.#run = run;
     while (run.results.length < calls.length) {
       try {
@@ -82,13 +72,16 @@ export class Application {
 
   #interrupted(run: Run, error: unknown): void {
     const { code } = error as { code?: unknown };
-    // A set that was being written is half written: only a new process is right again.
-    if (code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED' || this.#flushing) throw error;
+    const why = this.#watchdog.interrupted();
+    // What ends a request in any other way leaves nothing to rely on.
+    if (code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED' || why === undefined) throw error;
     this.#instances.forget();
+    if (why === 'tooLarge') {
+      // It begins again, and answers for its own memory then.
+      this.#watchdog.collect();
+      return;
+    }
     const { maxRequestMs } = this.#limits;
-    run.strays += 1;
-    if (performance.now() - run.requestMs < maxRequestMs && run.strays <= maxStrays) return;
-    run.strays = 0;
     const message = `the request ran for more than ${maxRequestMs} ms`;
     run.results.push({ kind: 'failed', code: 'APPLICATION_TIMEOUT', message, trace: '' });
   }
@@ -102,11 +95,8 @@ export class Application {
         results.push({ kind: 'unfinished' });
         continue;
       }
-      run.requestMs = now;
       this.#watchdog.began();
-      const result = this.#call(calls[results.length] as Call, target);
-      run.strays = 0;
-      results.push(result);
+      results.push(this.#call(calls[results.length] as Call, target));
     }
   }
 
@@ -123,6 +113,8 @@ export class Application {
       this.#realm.calls.failed(error);
     }
     if (isPending || state.outcome === undefined) this.#realm.drain();
+    // An interruption now would leave the set half written.
+    this.#watchdog.settle();
     const { outcome } = state;
     if (outcome === undefined) {
       const message = 'the promise of the endpoint does not settle: nothing would ever settle it';
@@ -138,7 +130,6 @@ export class Application {
   #flush(set: TransactionSet): WriteSet | undefined {
     const { writes } = this.#state;
     if (writes === undefined) return undefined;
-    this.#flushing = true;
     for (const [name, entries] of writes) {
       const table = set.table(name);
       for (const [key, value] of entries) {
@@ -147,7 +138,6 @@ export class Application {
       }
     }
     const written = set.takeWriteSet();
-    this.#flushing = false;
     return written.publicWrites.length + written.privateWrites.length > 0 ? written : undefined;
   }
 }
