@@ -7,16 +7,16 @@ import {
 } from '@concordat/governance';
 import type { ReadView } from '@concordat/kv';
 import { decodeHeader, openPublicPart } from '@concordat/ledger';
-import { CodedError, type Epoch, emptyBytes, type NodeId, toHeight } from '@concordat/std';
+import { CodedError, type Epoch, emptyBytes, toHeight } from '@concordat/std';
 import { Administration } from './administration.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import type { KeyCollector } from './key-collector.ts';
+import { KeySending } from './key-sending.ts';
 import type { CollectionSource, ShareGiver } from './key-sources.ts';
 import type { NodeContext } from './node-context.ts';
-import { decodeSentKey, encodeSentKey } from './share-messages.ts';
+import { decodeSentKey } from './share-messages.ts';
 
-const sendTimeoutMs = 5_000;
 /** Between two attempts to get a key that this node cannot go on without. */
 const retryMs = 500;
 /** An operator sees so soon what is waited for. */
@@ -40,11 +40,10 @@ export class EpochDesk {
   readonly #node: NodeContext;
   readonly #collector: KeyCollector;
   readonly #asked: EpochQuestions;
+  readonly #sending: KeySending;
   /** Keys that are being gathered because this node cannot go on without them. */
   readonly #wanted = new Set<Epoch>();
   readonly #listeners: (() => void)[] = [];
-  /** Ciphertext of the key that was sent last. */
-  #sent = '';
   #isBeginning = false;
   #notBeforeMs = 0;
   #stopped = false;
@@ -53,6 +52,7 @@ export class EpochDesk {
     this.#node = node;
     this.#collector = collector;
     this.#asked = asked;
+    this.#sending = new KeySending(node);
   }
 
   /** Session keys put together from shares since this node started. */
@@ -95,35 +95,15 @@ export class EpochDesk {
   }
 
   /**
-   * An administrative block was placed here. If it begins an epoch, the nodes that the block grants it
+   * An administrative block was placed here. If it begins an epoch, the nodes that the ledger grants it
    * to are sent the key: they hold it in memory until their ledger names its ciphertext.
    */
   placed(): void {
-    const { administration, sessionKeys } = this.#node;
-    const known = sessionKeys.known(currentEpoch(administration.head));
-    if (known?.origin !== 'drawn' || known.digest === this.#sent) return;
-    this.#sent = known.digest;
-    const body = encodeSentKey(known);
-    const { identity, channel } = this.#node;
-    const sending = administration.constitution.nodes
-      .filter(({ status }) => status === 'learning' || status === 'trusted')
-      .filter(({ nodeId }) => nodeId !== identity.nodeId && channel.connected(nodeId))
-      .map(({ nodeId }) => this.#send(nodeId, body));
-    void Promise.all(sending).then(() => body.fill(0));
-  }
-
-  async #send(nodeId: NodeId, body: Uint8Array): Promise<void> {
-    try {
-      await this.#node.channel.request(nodeId, 'session-key', body, sendTimeoutMs);
-    } catch (error) {
-      // It gathers shares instead.
-      if (!(error instanceof CodedError)) throw error;
-      this.#node.control.log('keys.not-sent', { peer: nodeId, code: error.code });
-    }
+    this.#sending.send();
   }
 
   /**
-   * A trusted node sent the key of an epoch it began.
+   * A trusted node sent the key of an epoch, as the one that leads.
    * @throws ManagerError CHANNEL_FAILED
    */
   received(body: Buffer): Uint8Array {
@@ -165,6 +145,7 @@ export class EpochDesk {
       ttlMs: sessionKeyTtlMs(policies),
       nowMs: Date.now(),
     });
+    this.#sending.send();
     this.#consider();
   }
 

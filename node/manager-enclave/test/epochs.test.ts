@@ -79,6 +79,31 @@ test('followers whom no key is sent take only what they can open, gather shares,
   }
 });
 
+test('a key that did not arrive is sent again, by whoever leads: just a majority has no shares to gather', async () => {
+  const { world, members, first, second, third } = await threeNodes();
+  world.losesSentKeys = true;
+  world.deaf.add(third.id);
+  // As if those who hold shares were down.
+  for (const node of world.nodes) node.vault.erase();
+  await anEpoch(world, first, members);
+  assert(first.driver.place(1, batch('under the new key')).ok);
+  for (let round = 0; round < 5; round++) await world.tick(1);
+  assert.notEqual(second.log.committedHeight, first.log.lastHeight);
+  world.losesSentKeys = false;
+  first.epochs.tick();
+  await settles(world, () => second.log.committedHeight === first.log.lastHeight);
+  world.cut.add(first.id);
+  world.deaf.clear();
+  const leader = await world.elect();
+  assert.equal(leader.id, second.id, 'the other has not seen the last block');
+  await settles(world, () => {
+    leader.epochs.tick();
+    return third.log.committedHeight === leader.log.lastHeight;
+  });
+  assert.deepEqual(third.log.root, leader.log.root);
+  assert.equal(third.keyCollector.collected, second.keyCollector.collected);
+});
+
 test('one append through several epochs is opened epoch by epoch', async () => {
   const { world, members, first, second, third } = await threeNodes();
   world.losesSentKeys = true;
