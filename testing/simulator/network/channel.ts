@@ -125,6 +125,7 @@ export class SimulatedChannel implements PeerChannel {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (this.#targets.get(nodeId) !== address) return;
+      if (error.details.byPeer) this.onRefusedBy(nodeId, error.code);
       if (this.#reported.get(nodeId) !== error.code) {
         this.#reported.set(nodeId, error.code);
         this.#onChange(nodeId, false, error);
@@ -203,7 +204,8 @@ export class SimulatedChannel implements PeerChannel {
             (answer) => back(() => resolve(answer)),
             (error: unknown) => {
               if (!(error instanceof CodedError)) throw error;
-              back(() => reject(error));
+              const refusal = new CodedError(error.code, error.message, { byPeer: true });
+              back(() => reject(refusal));
             },
           );
       });
