@@ -21,7 +21,7 @@ import {
 import { type ApplicationAnswer, decodeAnswer } from './answer-form.ts';
 import { ApplicationHost } from './application-host.ts';
 import { builtInAnswer } from './built-in.ts';
-import { type Bundle, parseBundle } from './bundle.ts';
+import { parseBundle } from './bundle.ts';
 import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult } from './frames.ts';
 import { readLimits } from './limits.ts';
@@ -132,7 +132,7 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     const host = this.#host;
     if (host === undefined) return;
     const bundle = host.committed().table(bundleTable).get(bundleKey);
-    this.#routes = bundle === undefined ? undefined : new Routes(checked(bundle));
+    this.#routes = bundle === undefined ? undefined : new Routes(parseBundle(bundle));
     if (bundle === undefined) return;
     const committed = host.committed();
     this.#application.start({ bundle, limits: this.#limits, committed });
@@ -228,11 +228,6 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     };
     return { status, headers, body: fromBase64(body) ?? new Uint8Array(0) };
   }
-}
-
-/** The bundle was checked before it was written; each node reads it again. */
-function checked(bundle: Uint8Array): Bundle {
-  return parseBundle(bundle);
 }
 
 /** Writes what the application wrote; it may name its own two tables only. */

@@ -1,21 +1,11 @@
 import { strict as assert } from 'node:assert';
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { isAsideName, maxKeptAside } from '../damaged-chunks.ts';
 import { LedgerStore } from '../ledger-store.ts';
+import { blockOf, range, temporary } from './ledger-fixture.ts';
 import { cutEverywhere } from './power-cut.ts';
-
-const blockOf = (height: number): Buffer => Buffer.alloc(100, height % 251);
-const range = (from: number, to: number): Buffer[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => blockOf(from + index));
-
-async function temporary(context: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
-  context.after(() => rm(directory, { recursive: true }));
-  return directory;
-}
 
 async function open(directory: string): Promise<{ store: LedgerStore; faults: string[] }> {
   const faults: string[] = [];

@@ -2,7 +2,6 @@ import { strict as assert } from 'node:assert';
 import { EventEmitter, once } from 'node:events';
 import {
   appendFile,
-  mkdtemp,
   readdir,
   readFile,
   rename,
@@ -11,20 +10,12 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dropBytes } from '../chunk-writer.ts';
 import { LedgerStore, type LedgerStoreOptions } from '../ledger-store.ts';
-
-const blockOf = (height: number, bytes = 100): Buffer => Buffer.alloc(bytes, height % 251);
-
-async function temporary(context: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
-  context.after(() => rm(directory, { recursive: true }));
-  return directory;
-}
+import { blockOf, temporary } from './ledger-fixture.ts';
 
 async function openStore(directory: string, options: Partial<LedgerStoreOptions> = {}) {
   const events = new EventEmitter();
