@@ -1,15 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type PlatformVerifier, virtualVerifier } from '@concordat/attestation';
-import { certificateFingerprint, type EncryptionKey } from '@concordat/crypto';
+import { certificateFingerprint, sha256 } from '@concordat/crypto';
 import { type Constitution, constitutionDigest } from '@concordat/governance';
+import { toHex } from '@concordat/std';
 import { BlockAudit } from './block-audit.ts';
 import type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
+import type { WorkerContents } from './contents-count.ts';
+import type { EpochKeys } from './epoch-keys.ts';
 import { type ClassVerdict, Findings, type Observations } from './findings.ts';
 import { isFormError } from './form-error.ts';
+import type { EpochBeginningReport, KeysReport } from './key-chronicle.ts';
 import type { LeaderReport } from './leadership.ts';
 import { blocksPerTurn, LedgerReading } from './ledger-reading.ts';
 import { type GivenReceipt, type ReceiptReport, ReceiptSearch } from './receipt-search.ts';
-import { type LedgerCount, Tally } from './tally.ts';
+import { type EpochReport, type LedgerCount, Tally } from './tally.ts';
 
 /** Which ledger to audit, and against what. */
 export interface LedgerAudit {
@@ -17,8 +21,8 @@ export interface LedgerAudit {
   readonly directory: string;
   /** PEM of the network certificate: what makes it the ledger of this network. */
   readonly networkCertificate: string;
-  /** Private encryption key of a key holder: contents are verified too. */
-  readonly keyHolderKey?: EncryptionKey;
+  /** Keys of the epochs that may be read: their contents are verified too. */
+  readonly epochKeys?: EpochKeys;
   /** Receipts whose transactions must be in the ledger. */
   readonly receipts?: readonly GivenReceipt[];
   /** `view.seqno` of a transaction that must be in the ledger. */
@@ -39,7 +43,7 @@ export interface AuditProgress {
 }
 
 /** What an audit found, up to where the chain ends or breaks. */
-export interface AuditReport extends LedgerCount {
+export interface AuditReport extends Omit<LedgerCount, 'epochs'> {
   /** Version of this form. */
   readonly version: 1;
   /** There is no defect. */
@@ -53,6 +57,11 @@ export interface AuditReport extends LedgerCount {
     /** Digest of the constitution in force at the end, hex. */
     readonly constitutionDigest: string;
   };
+  /** Each with how it began; absent where no block that was examined did begin it. */
+  readonly epochs: readonly (EpochReport & { readonly begun?: EpochBeginningReport })[];
+  /** Of the blocks that could be opened, by worker. */
+  readonly contents: readonly WorkerContents[];
+  readonly keys: KeysReport;
   /** Bytes of the ledger's chunk files. */
   readonly bytes: number;
   readonly chunks: number;
@@ -73,7 +82,7 @@ export interface AuditReport extends LedgerCount {
  * Examines a ledger from its files alone: chain, signatures and leaves; every administrative block
  * executed anew; nodes, leaders, evidence, keys, clocks, receipts. It goes on after a defect as
  * long as the chain holds. Memory grows with governance, not with the ledger.
- * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, NOT_A_KEY_HOLDER,
+ * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, WRONG_NETWORK,
  *   INVALID_PARAMETER
  */
 export async function auditLedger(options: LedgerAudit): Promise<AuditReport> {
@@ -106,7 +115,29 @@ export async function auditLedger(options: LedgerAudit): Promise<AuditReport> {
   if (files.tornBytes > 0) {
     findings.observe('torn-end', `${files.tornBytes} bytes of a block that was being written`);
   }
+  findRepeatedKeys(options.epochKeys, { audit, tally, findings });
   return reportOf(reading, { findings, tally, audit, receipts });
+}
+
+/** A session key seals one epoch; whoever has two of them sees whether they are one. */
+function findRepeatedKeys(
+  epochKeys: EpochKeys | undefined,
+  { audit, tally, findings }: Pick<Examined, 'audit' | 'tally' | 'findings'>,
+): void {
+  const opened = new Set(
+    tally.report().epochs.flatMap(({ epoch, contents }) => (contents ? epoch : [])),
+  );
+  const seen = new Map<string, number>();
+  for (const { epoch, key } of epochKeys?.keys ?? []) {
+    if (!opened.has(epoch)) continue;
+    const name = toHex(sha256(key));
+    const earlier = seen.get(name);
+    seen.set(name, epoch);
+    if (earlier === undefined) continue;
+    const message = `epochs ${earlier} and ${epoch} have one session key`;
+    const height = audit.keys.epoch(epoch)?.height ?? 0;
+    findings.add({ class: 'keys', code: 'REPEATED_EPOCH_KEY', height, message });
+  }
 }
 
 interface Examined {
@@ -129,11 +160,18 @@ function reportOf(
     findings.observe('contents-closed', message);
   }
   const network = readable(() => replay.network);
+  const epochs = counted.epochs.map((epoch) => {
+    const begun = audit.keys.epoch(epoch.epoch);
+    return { ...epoch, ...(begun && { begun }) };
+  });
   return {
     version: 1,
     ok: findings.clean,
     ...(network && { network: networkOf(network, networkCertificate) }),
     ...counted,
+    epochs,
+    contents: audit.contents.report(),
+    keys: audit.keys.report((actorId) => audit.chronicle.nameOf(actorId)),
     bytes: files.totalBytes,
     chunks: files.chunkCount,
     tornBytes: files.tornBytes,

@@ -1,17 +1,16 @@
 import type { PlatformVerifier } from '@concordat/attestation';
+import { newestEpoch, readConstitution, recoveryStage } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
-import { blockFlags, type VerifiedBlock } from '@concordat/ledger';
+import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
+import { CeremonyPhases } from './ceremony-phases.ts';
 import { Chronicle } from './chronicle.ts';
+import { ContentsCount } from './contents-count.ts';
 import type { Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
-import {
-  currentEpoch,
-  frameworkPrefix,
-  privateTableNames,
-  RecordedWrites,
-} from './framework-tables.ts';
+import { frameworkPrefix, privateTableNames, RecordedWrites } from './framework-tables.ts';
 import { rehearseGenesis } from './genesis-rehearsal.ts';
+import { KeyChronicle } from './key-chronicle.ts';
 import { Leadership } from './leadership.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { RecentRoots } from './recent-roots.ts';
@@ -23,12 +22,20 @@ const prefixBytes = viewOf(utf8(frameworkPrefix));
 /** Examines each block that the chain has accepted, on the state before it. */
 export class BlockAudit {
   readonly chronicle = new Chronicle();
+  readonly keys = new KeyChronicle();
+  readonly contents = new ContentsCount();
   readonly leadership: Leadership;
   readonly #replay: LedgerReplay;
   readonly #findings: Findings;
   readonly #roots = new RecentRoots();
   readonly #context: RehearsalContext;
   readonly #epochs: SealingEpochs;
+  readonly #phases = new CeremonyPhases();
+  #view = 0;
+  #opensView = false;
+  #applicationTransactions = 0;
+  /** A recovered network that is restored, and not voted open yet. */
+  #isClosed = false;
 
   constructor(parts: {
     readonly replay: LedgerReplay;
@@ -39,7 +46,12 @@ export class BlockAudit {
     this.#findings = parts.findings;
     this.leadership = new Leadership(parts.findings);
     this.#epochs = new SealingEpochs(parts.findings);
-    this.#context = { ...parts, heightOfRoot: (root) => this.#roots.heightOf(root) };
+    this.#context = {
+      ...parts,
+      heightOfRoot: (root) => this.#roots.heightOf(root),
+      applicationTransactions: () => this.#applicationTransactions,
+      phases: this.#phases,
+    };
   }
 
   /**
@@ -49,11 +61,15 @@ export class BlockAudit {
   block(block: VerifiedBlock): void {
     const { header, historyRoot, covered } = block;
     const findings = this.#findings;
+    this.#opensView = header.view !== this.#view;
+    this.#view = header.view;
     this.leadership.block(header, this.#replay.endorsedNode(header.leader)?.entry);
     findings.examined('chain', 'blocks');
     if (covered === 'contents') findings.examined('chain', 'leaves', header.count + 1);
-    if (covered !== 'chain') findings.examined('chain', 'signatures');
+    findings.examined('chain', 'signatures');
     this.#epochs.block(header);
+    this.#phases.block(header);
+    this.contents.block(block);
     if (header.source === 0) this.#administrative(block);
     else this.#application(block);
     this.#roots.add(historyRoot, header.height);
@@ -70,8 +86,10 @@ export class BlockAudit {
     this.#replay.accept(header.height, publicWrites);
     this.#tolerant(() => {
       const { state } = this.#replay;
-      this.#epochs.newest(currentEpoch(state), header);
+      this.#isClosed = recoveryStage(state)?.stage === 'restored';
+      this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
       for (const writes of publicWrites) {
+        this.keys.block(header.height, new RecordedWrites(writes));
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {
           this.leadership.retired(nodeId, header);
         }
@@ -80,8 +98,9 @@ export class BlockAudit {
   }
 
   #rehearse({ header }: VerifiedBlock, writes: Uint8Array): void {
+    const opensView = this.#opensView;
     this.#tolerant(() => {
-      const administrative = { header, recorded: new RecordedWrites(writes) };
+      const administrative = { header, opensView, recorded: new RecordedWrites(writes) };
       if (header.height === 1) rehearseGenesis(administrative, this.#context);
       else rehearse(administrative, this.#context);
     });
@@ -96,7 +115,7 @@ export class BlockAudit {
     }
   }
 
-  /** What only a key holder sees: the network's key is written once, snapshots are recorded. */
+  /** What only whoever has the epoch's key sees: the network's key is written once, snapshots are recorded. */
   #examinePrivate({ header, transactions = [] }: VerifiedBlock): void {
     this.#tolerant(() => {
       for (const { privateWrites } of transactions) {
@@ -114,8 +133,13 @@ export class BlockAudit {
 
   /** An application has tables of its own, and changes no voters. */
   #application({ header, publicWrites }: VerifiedBlock): void {
-    if ((header.flags & blockFlags.reconfiguration) !== 0) {
-      const message = "an application's block is marked as a change of the voters";
+    this.#applicationTransactions += header.count;
+    if (this.#isClosed) {
+      const message = 'an application is served in a recovered network that nobody voted open';
+      this.#findings.defect('governance', 'UNDECIDED_CHANGE', { message });
+    }
+    if (header.flags !== 0) {
+      const message = "an application's block is marked as one of the administration";
       this.#findings.defect('nodes', 'WRONG_CONFIGURATION', { message });
     }
     for (const writes of publicWrites) {

@@ -123,7 +123,7 @@ export class Chronicle {
       return {
         nodeId,
         name,
-        organisation: this.#nameOf(actorId),
+        organisation: this.nameOf(actorId),
         status,
         ...(retired && { retired }),
         ...(platform && { platform }),
@@ -140,7 +140,7 @@ export class Chronicle {
       const { openedHeight = 0, closedHeight, members = 0 } = this.#proposals.get(proposalId) ?? {};
       return {
         proposalId,
-        proposer: this.#nameOf(proposal.proposer),
+        proposer: this.nameOf(proposal.proposer),
         actions,
         requirements,
         openedHeight,
@@ -149,7 +149,7 @@ export class Chronicle {
         ...(closedAtSeconds !== undefined && { closedAtMs: closedAtSeconds * 1000 }),
         state: proposal.state,
         votes: proposal.votes.map(({ actorId, accept }) => {
-          return { member: this.#nameOf(actorId), accept };
+          return { member: this.nameOf(actorId), accept };
         }),
         members,
         ...(failure && { failure: failure.code }),
@@ -157,7 +157,8 @@ export class Chronicle {
     });
   }
 
-  #nameOf(actorId: ActorId): string {
-    return this.#organisations.get(actorId)?.name ?? actorId;
+  /** What an organisation is called; its id when it is not known. */
+  nameOf(actorId: string): string {
+    return this.#organisations.get(actorId as ActorId)?.name ?? actorId;
   }
 }

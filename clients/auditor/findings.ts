@@ -46,10 +46,17 @@ export interface Defect {
  * - `EVIDENCE_UNLISTED`: the manifests of its height do not allow what it proves (`cause`).
  * - `EVIDENCE_NOT_OF_ITS_TIME`: it names another network, a later epoch or another time.
  * - `UNEXPECTED_EVIDENCE`: evidence of a node that did not join in the block.
- * - `EPOCH_MISSING`: actors or nodes left or came, and no new epoch began.
+ * - `CEREMONY_REFUSED`: the rules of key ceremonies refuse a recorded step (`cause`).
+ * - `WRONG_CEREMONY`: the steps of a key ceremony come to something else than was recorded.
+ * - `DEADLINE_TOO_EARLY`: a phase of a key ceremony was ended before the silent had their time.
+ * - `EPOCH_MISSING`: actors or nodes left or came, a key is new, or a vote asked for it, and no new
+ *   epoch began.
+ * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it.
+ * - `EPOCH_WITHOUT_REASON`: the reason an epoch names for its beginning is not there.
  * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not begun, or over.
- * - `WRAP_MISSING`: a session key was not given to someone who must have it.
- * - `WRAP_NOT_ALLOWED`: a session key was given to someone the constitution does not name.
+ * - `INVALID_EPOCH_KEY`: a session key not encrypted to the shared key of the time for its epoch.
+ * - `REPEATED_EPOCH_KEY`: two epochs have one session key.
+ * - `WRONG_GRANT`: an epoch was granted to others than the nodes of the time, or not to all of them.
  * - `TIME_FELL`: within one view a block is older than the one before it.
  * - `RECEIPT_REFUSED`: a receipt proves nothing (`cause`).
  * - `RECEIPT_OF_ANOTHER_HISTORY`: it proves a transaction that is not in this ledger.
@@ -74,10 +81,16 @@ export type DefectCode =
   | 'EVIDENCE_UNLISTED'
   | 'EVIDENCE_NOT_OF_ITS_TIME'
   | 'UNEXPECTED_EVIDENCE'
+  | 'CEREMONY_REFUSED'
+  | 'WRONG_CEREMONY'
+  | 'DEADLINE_TOO_EARLY'
   | 'EPOCH_MISSING'
+  | 'EPOCH_OVERDUE'
+  | 'EPOCH_WITHOUT_REASON'
   | 'WRONG_EPOCH'
-  | 'WRAP_MISSING'
-  | 'WRAP_NOT_ALLOWED'
+  | 'INVALID_EPOCH_KEY'
+  | 'REPEATED_EPOCH_KEY'
+  | 'WRONG_GRANT'
   | 'TIME_FELL'
   | 'RECEIPT_REFUSED'
   | 'RECEIPT_OF_ANOTHER_HISTORY'
@@ -93,9 +106,11 @@ export type ObservationKind =
   | 'led-after-retirement'
   | 'node-departed'
   | 'evidence-root-unknown'
-  | 'epoch-on-demand'
+  | 'network-resumed'
+  | 'ceremony-deadline'
   | 'earlier-epoch'
   | 'snapshot-recorded'
+  | 'recovered-from'
   | 'contents-closed'
   | 'torn-end';
 

@@ -1,6 +1,5 @@
-import { messagesTable } from '@concordat/governance';
-import { decodeWriteSet, type ReadView, type TableDeclaration } from '@concordat/kv';
-import { fromUtf8 } from '@concordat/std';
+import { epochTables, messagesTable } from '@concordat/governance';
+import { decodeWriteSet, type TableDeclaration } from '@concordat/kv';
 
 /** Prefix of every public table that is not an application's. */
 export const frameworkPrefix = 'public:concordat.';
@@ -13,43 +12,34 @@ export const tableNames = {
   configuration: 'public:concordat.configuration',
   openings: 'public:concordat.openings',
   epoch: 'public:concordat.epoch',
-  sessionKeys: 'public:concordat.session-keys',
+  epochKeys: 'public:concordat.epoch-keys',
+  keyGrants: 'public:concordat.key-grants',
+  keyExports: 'public:concordat.key-exports',
+  auditGrants: 'public:concordat.keys.grants',
+  holders: 'public:concordat.keys.holders',
+  ceremonies: 'public:concordat.keys.ceremonies',
+  ceremonyEvents: 'public:concordat.keys.events',
+  sharings: 'public:concordat.keys.sharings',
+  keys: 'public:concordat.keys.keys',
   evidence: 'public:concordat.evidence',
+  recoveredFrom: 'public:concordat.recovered-from',
+  recovery: 'public:concordat.recovery',
+  recoveryConsents: 'public:concordat.recovery-consents',
 } as const;
 
 /** Declarations of the tables that the framework keeps beside those of governance. */
 export const frameworkTables: readonly TableDeclaration[] = [
-  tableNames.configuration,
-  tableNames.openings,
-  tableNames.epoch,
-  tableNames.sessionKeys,
-  tableNames.evidence,
-].map((name) => ({ name, kind: 'hash' }));
+  ...[tableNames.configuration, tableNames.openings, tableNames.evidence].map(
+    (name) => ({ name, kind: 'hash' }) as const,
+  ),
+  ...epochTables,
+];
 
-/** Private tables of the administrative ledger, which only a key holder sees. */
+/** Private tables of the administrative ledger, which only whoever has the epoch's key sees. */
 export const privateTableNames = {
   snapshots: 'concordat.snapshots',
   networkKey: 'concordat.network-key',
 } as const;
-
-/** Key of a wrapped session key: epoch of 16 digits, `/`, recipient. */
-export const wrapKey = (epoch: number, recipient: string): string =>
-  `${String(epoch).padStart(16, '0')}/${recipient}`;
-
-/** Reads the key of a wrapped session key; undefined when it is none. */
-export function parseWrapKey(key: string): { epoch: number; recipient: string } | undefined {
-  const match = /^(\d{16})\/(.*)$/s.exec(key);
-  const epoch = Number(match?.[1]);
-  return match && Number.isSafeInteger(epoch)
-    ? { epoch, recipient: match[2] as string }
-    : undefined;
-}
-
-/** The epoch in force in a state; 0 before the genesis block. */
-export function currentEpoch(state: ReadView): number {
-  const value = state.table(tableNames.epoch).get('current');
-  return value ? Number(fromUtf8(value)) : 0;
-}
 
 /** The public writes of one transaction, by table and key. */
 export class RecordedWrites {

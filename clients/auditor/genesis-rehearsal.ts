@@ -7,19 +7,20 @@ import {
 } from '@concordat/governance';
 import { Store } from '@concordat/kv';
 import { CodedError, type NodeId } from '@concordat/std';
+import { maxGenesisMs } from './epoch-rehearsal.ts';
 import { isFormError } from './form-error.ts';
 import { frameworkTables } from './framework-tables.ts';
 import { isEndorsed } from './join-rehearsal.ts';
 import { isoOf } from './message-rehearsal.ts';
 import { judgeEvidence } from './recorded-evidence.ts';
+import { rehearseFormer } from './recovery-rehearsal.ts';
 import {
   type AdministrativeBlock,
   completeAndCompare,
+  type Deed,
   type RehearsalContext,
+  withCeremonies,
 } from './rehearsal.ts';
-
-/** Milliseconds that the making of a genesis and the sealing of its block may be apart. */
-const maxGenesisMs = 120_000;
 
 /**
  * Begins the network anew from the constitution the first block records, and compares: what its
@@ -38,6 +39,7 @@ export function rehearseGenesis(block: AdministrativeBlock, context: RehearsalCo
     const constitution = parseConstitution(readConstitution(replay.state));
     const set = new Store([...governanceTables, ...frameworkTables]).begin(1);
     writeGenesis(set, constitution, { networkId, networkCertificatePem, timeMs: genesisTimeMs });
+    rehearseFormer(set, block.recorded, findings);
     let joined: NodeId | undefined;
     for (const entry of constitution.nodes) {
       if (entry.status === 'admitted') continue;
@@ -46,8 +48,9 @@ export function rehearseGenesis(block: AdministrativeBlock, context: RehearsalCo
       // Only the first node, which seals the block, can have shown evidence.
       if (entry.nodeId === block.header.leader) joined = entry.nodeId;
     }
-    const deed = { kind: 'genesis', startsEpoch: true, ...(joined && { joined }) } as const;
-    completeAndCompare(set, { block, deed }, context);
+    const genesis: Deed = { kind: 'genesis', epochFor: ['genesis'], ...(joined && { joined }) };
+    const deed = withCeremonies(set, genesis, { block, context });
+    if (deed) completeAndCompare(set, { block, deed }, context);
   } catch (error) {
     if (!isFormError(error)) throw error;
     refuse(error.message, error instanceof CodedError ? String(error.code) : undefined);

@@ -32,7 +32,7 @@ export function rehearseJoin(
     return undefined;
   }
   findings.examined('nodes', 'joined');
-  return { kind: 'join', startsEpoch: false, joined: entry.nodeId };
+  return { kind: 'join', epochFor: [], joined: entry.nodeId };
 }
 
 /** What the record says of the node; what it may claim is told where its evidence is judged. */

@@ -9,7 +9,6 @@ import { CodedError } from '@concordat/std';
  * - `UNREADABLE_FILE`: the file system does not give the file.
  * - `WRONG_NETWORK`: the first block is not the genesis of the pinned network.
  * - `MALFORMED_GOVERNANCE`: administrative writes do not have their form.
- * - `UNWRAP_FAILED`: a session key wrapped to the key holder does not open.
  * - `ENDS_EARLY`: the ledger is whole but ends before the transaction it must contain.
  * - `OTHER_HISTORY`: where that transaction should be, there is one of another view.
  */
@@ -21,7 +20,6 @@ export type DamageCode =
   | 'UNREADABLE_FILE'
   | 'WRONG_NETWORK'
   | 'MALFORMED_GOVERNANCE'
-  | 'UNWRAP_FAILED'
   | 'ENDS_EARLY'
   | 'OTHER_HISTORY';
 

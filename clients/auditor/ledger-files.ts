@@ -56,6 +56,14 @@ export class LedgerFiles implements Iterable<Uint8Array> {
     return this.#chunks.length;
   }
 
+  /**
+   * Height up to which the names of files say that blocks are committed; those after it were sealed, and
+   * most likely committed too, but no file says so. Nothing proves a name.
+   */
+  get committedHeight(): number {
+    return Math.max(0, ...this.#chunks.map(({ lastHeight }) => lastHeight ?? 0));
+  }
+
   /** Bytes of the blocks handed out so far. */
   get bytesRead(): number {
     return this.#bytesRead;

@@ -1,6 +1,7 @@
-import { CryptoError, type EncryptionKey, fromPem } from '@concordat/crypto';
+import { CryptoError, fromPem } from '@concordat/crypto';
 import { LedgerError, type VerifiedBlock, verifyChain } from '@concordat/ledger';
 import type { CodedError, NodeId } from '@concordat/std';
+import type { EpochKeys } from './epoch-keys.ts';
 import { AuditorError } from './errors.ts';
 import { type Damage, LedgerDamage } from './ledger-damage.ts';
 import { LedgerFiles } from './ledger-files.ts';
@@ -20,11 +21,11 @@ export class LedgerReading {
   constructor(options: {
     readonly directory: string;
     readonly networkCertificate: string;
-    readonly keyHolderKey?: EncryptionKey;
+    readonly epochKeys?: EpochKeys;
   }) {
     this.files = new LedgerFiles(options.directory);
     this.networkCertificate = readPinned(options.networkCertificate);
-    this.replay = new LedgerReplay(this.networkCertificate, options.keyHolderKey);
+    this.replay = new LedgerReplay(this.networkCertificate, options.epochKeys);
   }
 
   /**
@@ -34,7 +35,7 @@ export class LedgerReading {
   blocks(nodeKey: (leader: NodeId) => Uint8Array | undefined): Iterable<VerifiedBlock> {
     return verifyChain(this.#foreseen(), {
       nodeKey,
-      sessionKey: (epoch) => this.replay.sessionKey(epoch, this.files.height),
+      sessionKey: (epoch) => this.replay.sessionKey(epoch),
     });
   }
 

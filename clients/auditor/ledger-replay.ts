@@ -1,11 +1,7 @@
-import {
-  type EncryptionKey,
-  fromPem,
-  parseCertificate,
-  verifyCertificateChain,
-} from '@concordat/crypto';
+import { fromPem } from '@concordat/crypto';
 import {
   type Constitution,
+  endorsedNodeKey,
   getNode,
   governanceTables,
   hasGenesis,
@@ -14,21 +10,13 @@ import {
   networkInfo,
   readConstitution,
 } from '@concordat/governance';
-import { KeysError, unwrapSessionKey } from '@concordat/keys';
 import { decodeWriteSet, type ReadView, Store, type TransactionSet } from '@concordat/kv';
 import { decodeHeader, openPublicPart, type SessionKey } from '@concordat/ledger';
-import {
-  type Epoch,
-  emptyBytes,
-  equalBytes,
-  fromHex,
-  type NodeId,
-  toEpoch,
-  toHex,
-} from '@concordat/std';
+import { type Epoch, emptyBytes, equalBytes, type NodeId } from '@concordat/std';
+import type { EpochKeys } from './epoch-keys.ts';
 import { AuditorError } from './errors.ts';
 import { isFormError } from './form-error.ts';
-import { frameworkTables, parseWrapKey, tableNames } from './framework-tables.ts';
+import { frameworkTables } from './framework-tables.ts';
 import { LedgerDamage } from './ledger-damage.ts';
 
 /** A node with the certificate of the network. */
@@ -39,23 +27,23 @@ export interface EndorsedNode {
 }
 
 /**
- * What a ledger tells of itself as it is read from its first block: its state in public, its nodes'
- * keys, and the session keys wrapped to one key holder. Nodes count only with a certificate that
+ * What a ledger tells of itself as it is read from its first block: its state in public and its
+ * nodes' keys; and the session keys that whoever reads it was given. Nodes count only with a certificate that
  * the pinned network certificate issued, so no ledger can name leaders of its own making.
  */
 export class LedgerReplay {
   readonly #networkCertificate: Uint8Array;
-  readonly #holderKey: EncryptionKey | undefined;
+  readonly #epochKeys: EpochKeys | undefined;
+  readonly #sessionKeys: ReadonlyMap<Epoch, SessionKey>;
   readonly #store = new Store([...governanceTables, ...frameworkTables]);
   readonly #declared = new Set([...governanceTables, ...frameworkTables].map(({ name }) => name));
-  readonly #sessionKeys = new Map<Epoch, SessionKey>();
   #nodes = new Map<NodeId, EndorsedNode | undefined>();
-  #holderName: string | undefined;
   #networkId = '';
 
-  constructor(networkCertificate: Uint8Array, holderKey: EncryptionKey | undefined) {
+  constructor(networkCertificate: Uint8Array, epochKeys: EpochKeys | undefined) {
     this.#networkCertificate = networkCertificate;
-    this.#holderKey = holderKey;
+    this.#epochKeys = epochKeys;
+    this.#sessionKeys = new Map(epochKeys?.keys.map((key) => [key.epoch, key]));
   }
 
   /** The network, once its genesis block was read. */
@@ -80,15 +68,9 @@ export class LedgerReplay {
     }
   }
 
-  /**
-   * The session key of an epoch; undefined when there is no key holder to read it.
-   * @throws LedgerDamage UNKNOWN_EPOCH: every epoch's key is wrapped to every key holder
-   */
-  sessionKey(epoch: Epoch, height: number): SessionKey | undefined {
-    const known = this.#sessionKeys.get(epoch);
-    if (known !== undefined || this.#holderName === undefined) return known;
-    const why = `block ${height}: the ledger never announced epoch ${epoch}`;
-    throw new LedgerDamage('UNKNOWN_EPOCH', height, why);
+  /** The session key of an epoch; undefined when it was not given. */
+  sessionKey(epoch: Epoch): SessionKey | undefined {
+    return this.#sessionKeys.get(epoch);
   }
 
   /** DER SPKI of a node that may have led, as the ledger up to here and the network vouch for it. */
@@ -119,35 +101,20 @@ export class LedgerReplay {
    * DER SPKI of a node, when its certificate is of that key and issued by the network.
    * @throws CryptoError, TypeError: the row does not have its form
    */
-  endorsedKey({ certificate, publicKey }: NodeEntry): Uint8Array | undefined {
-    const [leaf] = fromPem(certificate ?? '');
-    if (!leaf) return undefined;
-    const { notBeforeMs, spki } = parseCertificate(leaf);
-    const verdict = verifyCertificateChain({
-      leaf,
-      intermediates: [],
-      roots: [this.#networkCertificate],
-      // A ledger does not expire with the certificates of those who wrote it.
-      atMs: notBeforeMs,
-      usage: 'serverAuth',
-    });
-    const endorsed = verdict.ok && verdict.chain.length > 1;
-    return endorsed && equalBytes(spki, fromHex(publicKey) ?? emptyBytes) ? spki : undefined;
+  endorsedKey(entry: NodeEntry): Uint8Array | undefined {
+    return endorsedNodeKey(entry, this.#networkCertificate);
   }
 
   /**
-   * Looks into a block before it is verified, for what its verification needs: at height 1 the
-   * network itself, later session keys. Whatever is wrong with it shows in the verification.
-   * @throws LedgerDamage; LedgerError MALFORMED; AuditorError NOT_A_KEY_HOLDER
+   * Looks into the first block before it is verified, for what its verification needs: the network
+   * itself. Whatever is wrong with it shows in the verification.
+   * @throws LedgerDamage; LedgerError MALFORMED; AuditorError WRONG_NETWORK
    */
   foresee(block: Uint8Array): void {
     const { height, source } = decodeHeader(block);
-    if (source !== 0) return;
+    if (height !== 1 || source !== 0) return;
     const { publicWrites } = openPublicPart(block);
-    coded(height, () => {
-      if (height === 1) this.#readGenesis(publicWrites);
-      if (this.#holderName !== undefined) this.#learnSessionKeys(publicWrites, height);
-    });
+    coded(height, () => this.#readGenesis(publicWrites));
   }
 
   /** Takes up an administrative block that was verified. @throws LedgerDamage */
@@ -183,45 +150,13 @@ export class LedgerReplay {
       throw foreign('the network id is not that of the genesis constitution');
     }
     this.#networkId = info.networkId;
-    if (this.#holderKey) this.#holderName = holderName(constitution, this.#holderKey);
-  }
-
-  #learnSessionKeys(publicWrites: readonly Uint8Array[], height: number): void {
-    for (const writes of publicWrites) {
-      for (const { table, key, value } of decodeWriteSet(writes)) {
-        if (table !== tableNames.sessionKeys || !value) continue;
-        const wrap = parseWrapKey(key);
-        if (wrap && wrap.recipient === this.#holderName) this.#learn(wrap.epoch, value, height);
-      }
-    }
-  }
-
-  #learn(number: number, wrapped: Uint8Array, height: number): void {
-    const epoch = toEpoch(number);
-    if (this.#sessionKeys.has(epoch)) return;
-    const binding = { epoch, networkId: this.#networkId, recipient: this.#holderName as string };
-    try {
-      const key = unwrapSessionKey({ ...binding, wrapped }, this.#holderKey as EncryptionKey);
-      this.#sessionKeys.set(epoch, { epoch, key });
-    } catch (error) {
-      if (!(error instanceof KeysError)) throw error;
-      throw new LedgerDamage('UNWRAP_FAILED', height, error.message);
-    }
+    if (!this.#epochKeys || this.#epochKeys.networkId === info.networkId) return;
+    const why = 'the epoch keys are of another network than the ledger';
+    throw new AuditorError('WRONG_NETWORK', why);
   }
 }
 
 const foreign = (why: string): LedgerDamage => new LedgerDamage('WRONG_NETWORK', 1, why);
-
-/** @throws AuditorError NOT_A_KEY_HOLDER */
-function holderName({ keyHolders }: Constitution, key: EncryptionKey): string {
-  const publicKey = toHex(key.publicKey);
-  const holder = keyHolders.find((one) => one.publicKey === publicKey);
-  if (holder) return holder.name;
-  throw new AuditorError(
-    'NOT_A_KEY_HOLDER',
-    `no key holder of the genesis constitution has the public key ${publicKey}`,
-  );
-}
 
 /** Runs what reads rows of a block; whatever form they lack is the block's damage. */
 function coded(height: number, body: () => void): void {

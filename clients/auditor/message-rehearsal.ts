@@ -1,9 +1,12 @@
 import {
   decodeMessage,
+  type EpochReason,
   type GovernanceEffect,
   GovernanceError,
   type GovernanceMessage,
+  type KeyGrant,
   type Proposal,
+  type RecoveryConsent,
   submitMessage,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
@@ -44,20 +47,46 @@ export function rehearseMessages(
       return undefined;
     }
   }
-  return { kind: 'messages', startsEpoch: effects.some(startsEpoch) };
+  return { kind: 'messages', epochFor: [...new Set(effects.flatMap(epochFor))] };
 }
 
 /** An instant as people and machines read it; the bare number when it is none. */
 export const isoOf = (ms: number): string =>
   Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 
-/** Every change of actors, and the removal of a node, ends an epoch (M12, M17). */
-const startsEpoch = ({ kind }: GovernanceEffect): boolean =>
-  kind === 'actor-added' || kind === 'actor-removed' || kind === 'node-removed';
+/** Every change of actors, the removal of a node, and a vote for it end an epoch (M12, M17). */
+function epochFor({ kind }: GovernanceEffect): EpochReason[] {
+  if (kind === 'epoch-asked') return ['vote'];
+  const isLeft = kind === 'actor-removed' || kind === 'node-removed';
+  return isLeft || kind === 'actor-added' ? ['actors'] : [];
+}
 
-/** When a message was executed, as the record of its proposal has it. */
+/** When a member's consent to a recovery was executed, as its record has it. */
+function consentedAt(signer: string, recorded: RecordedWrites): number | undefined {
+  const row = recorded.get(tableNames.recoveryConsents, signer);
+  const consent = row && (JSON.parse(fromUtf8(row)) as RecoveryConsent);
+  return Number.isSafeInteger(consent?.atSeconds) ? consent?.atSeconds : undefined;
+}
+
+/** When a member gave shares to an auditor, or was given copies of its own, as that record has it. */
+function givenAt(
+  messageId: string,
+  rows: ReadonlyMap<string, Uint8Array | undefined>,
+): number | undefined {
+  for (const [, row] of rows) {
+    const given = row && (JSON.parse(fromUtf8(row)) as Pick<KeyGrant, 'message' | 'atSeconds'>);
+    if (given?.message !== messageId) continue;
+    return Number.isSafeInteger(given.atSeconds) ? given.atSeconds : undefined;
+  }
+  return undefined;
+}
+
+/** When a message was executed, as what it wrote has it. */
 function executedAt(message: GovernanceMessage, recorded: RecordedWrites): number | undefined {
   const { type, signer, messageId } = message;
+  if (type === 'recovery-consent') return consentedAt(signer, recorded);
+  if (type === 'giving') return givenAt(messageId, recorded.rows(tableNames.keyGrants));
+  if (type === 'key-export') return givenAt(messageId, recorded.rows(tableNames.keyExports));
   const id = type === 'proposal' ? messageId : message.proposalId;
   const row = recorded.get(tableNames.proposals, id);
   const proposal = row && (JSON.parse(fromUtf8(row)) as Proposal);

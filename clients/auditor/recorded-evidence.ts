@@ -5,11 +5,16 @@ import {
   type Verdict,
   verifyRecordedEvidence,
 } from '@concordat/attestation';
-import { type Constitution, type NodeEntry, readConstitution } from '@concordat/governance';
+import {
+  type Constitution,
+  currentEpoch,
+  type NodeEntry,
+  readConstitution,
+} from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import { CodedError, fromHex } from '@concordat/std';
 import type { DefectCode, Findings } from './findings.ts';
-import { currentEpoch, tableNames } from './framework-tables.ts';
+import { tableNames } from './framework-tables.ts';
 import { isoOf, maxClockDifferenceSeconds } from './message-rehearsal.ts';
 import type { AdministrativeBlock, RehearsalContext } from './rehearsal.ts';
 

@@ -1,6 +1,7 @@
 import type { PlatformVerifier } from '@concordat/attestation';
 import {
   type Constitution,
+  type EpochReason,
   type NodeEntry,
   nodeRetired,
   nodeTrusted,
@@ -9,18 +10,23 @@ import {
 import type { TransactionSet } from '@concordat/kv';
 import { type BlockHeader, blockFlags } from '@concordat/ledger';
 import { CodedError, equalBytes, fromUtf8, type NodeId, utf8 } from '@concordat/std';
+import type { CeremonyPhases } from './ceremony-phases.ts';
+import { rehearseCeremonies } from './ceremony-rehearsal.ts';
 import { configurationUnder, configurationValue } from './configuration.ts';
+import { rehearseEpoch } from './epoch-rehearsal.ts';
 import type { AuditClass, DefectCode, Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
 import { RecordedWrites, tableNames } from './framework-tables.ts';
 import { rehearseJoin } from './join-rehearsal.ts';
-import { rehearseKeys } from './key-rehearsal.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { rehearseMessages } from './message-rehearsal.ts';
+import { rehearseRestoration, stageIn } from './recovery-rehearsal.ts';
 
 /** One administrative block that the chain has accepted. */
 export interface AdministrativeBlock {
   readonly header: BlockHeader;
+  /** It is the first one of its view. */
+  readonly opensView: boolean;
   /** Its one transaction. */
   readonly recorded: RecordedWrites;
 }
@@ -32,13 +38,25 @@ export interface RehearsalContext {
   readonly verifiers: readonly PlatformVerifier[];
   /** Height of the block whose history root this is, if it is a recent one. */
   readonly heightOfRoot: (root: Uint8Array) => number | undefined;
+  /** How long leaders have waited in key ceremonies. */
+  readonly phases: CeremonyPhases;
+  /** Application transactions so far. */
+  readonly applicationTransactions: () => number;
 }
 
 /** What was done in a block, as far as the rest of its writes follow from it. */
 export interface Deed {
-  readonly kind: 'genesis' | 'messages' | 'join' | 'trust' | 'departure' | 'opening';
-  /** Actors came or left, or a node was removed: an epoch must begin. */
-  readonly startsEpoch: boolean;
+  readonly kind:
+    | 'genesis'
+    | 'messages'
+    | 'join'
+    | 'trust'
+    | 'departure'
+    | 'ceremony'
+    | 'restoration'
+    | 'opening';
+  /** Reasons why an epoch must begin; none if it need not. */
+  readonly epochFor: readonly EpochReason[];
   /** The node that joined. */
   readonly joined?: NodeId;
 }
@@ -54,7 +72,7 @@ export function rehearse(block: AdministrativeBlock, context: RehearsalContext):
   try {
     replay.rehearse(header.height, (set) => {
       const before = readConstitution(set);
-      const deed = perform(set, block, context);
+      const deed = withCeremonies(set, perform(set, block, context), { block, context });
       if (deed) completeAndCompare(set, { block, before, deed }, context);
     });
   } catch (error) {
@@ -83,7 +101,25 @@ function perform(
   if (trusted) return rehearseTrust(set, trusted.entry, context);
   const departed = changed.find(({ entry }) => entry.retired === 'departed');
   if (departed) return rehearseDeparture(set, departed.entry, context.findings);
-  return { kind: 'opening', startsEpoch: false };
+  const stage = stageIn(recorded);
+  if (!stage) return { kind: 'opening', epochFor: [] };
+  const { findings, applicationTransactions } = context;
+  const isRight = rehearseRestoration(set, stage, { there: applicationTransactions(), findings });
+  return isRight ? { kind: 'restoration', epochFor: [] } : undefined;
+}
+
+/** Takes the steps of key ceremonies after the deed; a key that is new asks for an epoch. */
+export function withCeremonies(
+  set: TransactionSet,
+  deed: Deed | undefined,
+  { block, context }: { readonly block: AdministrativeBlock; readonly context: RehearsalContext },
+): Deed | undefined {
+  const steps = deed && rehearseCeremonies(set, block, context);
+  if (!deed || !steps) return undefined;
+  if (!steps.any) return deed;
+  const kind = deed.kind === 'opening' ? 'ceremony' : deed.kind;
+  const isKey = steps.freshKey && deed.kind !== 'genesis';
+  return { ...deed, kind, epochFor: isKey ? [...deed.epochFor, 'key'] : deed.epochFor };
 }
 
 /** Nodes whose status a block changed. */
@@ -111,7 +147,7 @@ function rehearseTrust(
   }
   if (!allowed(findings, () => nodeTrusted(set, nodeId))) return undefined;
   findings.examined('nodes', 'trusted');
-  return { kind: 'trust', startsEpoch: false };
+  return { kind: 'trust', epochFor: [] };
 }
 
 function rehearseDeparture(
@@ -121,7 +157,7 @@ function rehearseDeparture(
 ): Deed | undefined {
   if (!allowed(findings, () => nodeRetired(set, nodeId))) return undefined;
   findings.observe('node-departed', `node ${nodeId} left in good order, without a vote`);
-  return { kind: 'departure', startsEpoch: false };
+  return { kind: 'departure', epochFor: [] };
 }
 
 /** Asks the rules of a node's life; a refusal is a defect. */
@@ -155,7 +191,9 @@ export function completeAndCompare(
   const { recorded, header } = block;
   const { findings } = context;
   const after = readConstitution(set);
-  rehearseKeys(set, { recorded, deed, after }, findings);
+  const networkId = context.replay.network?.networkId ?? '';
+  const question = { block, deed, after, networkId, ...(before && { before }) };
+  rehearseEpoch(set, question, findings);
   takeEvidence(set, completion, findings);
   const changed = !before || configurationValue(before) !== configurationValue(after);
   if (changed) {
@@ -197,8 +235,8 @@ function compare(
   // The node list comes first: the configuration follows from it.
   for (const table of new Set([tableNames.nodes, ...recorded.tables, ...expected.tables])) {
     const { of, code } = classOf(table, deed);
-    // Told where keys and evidence are judged.
-    if (of === 'keys' || of === 'evidence' || told.has(of)) continue;
+    // Told where epochs and evidence are judged.
+    if (code === 'WRONG_EPOCH' || of === 'evidence' || told.has(of)) continue;
     const message = difference(table, expected.rows(table), recorded.rows(table));
     if (message === undefined) continue;
     told.add(of);
@@ -223,13 +261,23 @@ function difference(
   return undefined;
 }
 
+const ceremonyTables: ReadonlySet<string> = new Set([
+  tableNames.holders,
+  tableNames.ceremonies,
+  tableNames.ceremonyEvents,
+  tableNames.sharings,
+  tableNames.keys,
+]);
+
 function classOf(table: string, deed: Deed): { of: AuditClass; code: DefectCode } {
   if (table === tableNames.nodes) return { of: 'nodes', code: 'UNDECIDED_NODE_CHANGE' };
   if (table === tableNames.configuration) return { of: 'nodes', code: 'WRONG_CONFIGURATION' };
   if (table === tableNames.evidence) return { of: 'evidence', code: 'UNEXPECTED_EVIDENCE' };
-  if (table === tableNames.epoch || table === tableNames.sessionKeys) {
+  if (table === tableNames.epoch || table === tableNames.epochKeys) {
     return { of: 'keys', code: 'WRONG_EPOCH' };
   }
+  if (table === tableNames.keyGrants) return { of: 'keys', code: 'WRONG_GRANT' };
+  if (ceremonyTables.has(table)) return { of: 'keys', code: 'WRONG_CEREMONY' };
   if (deed.kind === 'genesis') return { of: 'governance', code: 'WRONG_GENESIS' };
   const code = deed.kind === 'messages' ? 'WRONG_OUTCOME' : 'UNDECIDED_CHANGE';
   return { of: 'governance', code };

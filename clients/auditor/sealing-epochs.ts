@@ -1,11 +1,13 @@
+import type { Constitution, EpochBegun } from '@concordat/governance';
 import type { BlockHeader } from '@concordat/ledger';
 import type { Findings } from './findings.ts';
 import { finalityGraceMs } from './leadership.ts';
 
 /**
- * Judges under which epochs blocks are sealed. An epoch is in force once the block that began it is
- * final, which no file tells: until then, and when a new leader does not know it yet, blocks are
- * still sealed under an earlier one.
+ * Judges under which epochs blocks are sealed, and that no epoch goes on longer than the policies of
+ * its time allow. An epoch is in force once the block that began it is final, which no file tells:
+ * until then, and when a new leader does not know it yet, blocks are still sealed under an earlier
+ * one.
  */
 export class SealingEpochs {
   readonly #findings: Findings;
@@ -14,17 +16,25 @@ export class SealingEpochs {
   #begunAtMs = 0;
   #view = 0;
   #viewAtMs = 0;
+  #begun: EpochBegun | undefined;
+  #policies: Constitution['policies'] | undefined;
+  /** Time of the first block at which the newest epoch should have ended. */
+  #dueAtMs: number | undefined;
+  /** It was told already. */
+  #overdue = false;
 
   constructor(findings: Findings) {
     this.#findings = findings;
   }
 
   /** The next block of the chain. */
-  block({ epoch, view, timeMs }: BlockHeader): void {
+  block(header: BlockHeader): void {
+    const { epoch, view, timeMs } = header;
     if (view !== this.#view) {
       this.#view = view;
       this.#viewAtMs = timeMs;
     }
+    this.#judgeLength(header);
     if (epoch === this.#newest) return;
     const sinceMs = timeMs - Math.max(this.#begunAtMs, this.#viewAtMs);
     if (epoch < this.#newest && sinceMs <= finalityGraceMs) {
@@ -39,10 +49,45 @@ export class SealingEpochs {
     this.#findings.defect('keys', 'WRONG_EPOCH', { message });
   }
 
-  /** A block was taken up, after which this is the newest epoch. */
-  newest(epoch: number, { timeMs }: BlockHeader): void {
-    if (epoch === this.#newest) return;
-    this.#newest = epoch;
+  /** A leader that has just begun to lead, or whose blocks wait for a majority, ends it late. */
+  #judgeLength({ timeMs, height }: BlockHeader): void {
+    if (!this.#isDue(timeMs, height)) {
+      this.#dueAtMs = undefined;
+      return;
+    }
+    this.#dueAtMs ??= timeMs;
+    const sinceMs = timeMs - Math.max(this.#dueAtMs, this.#viewAtMs);
+    if (sinceMs <= finalityGraceMs || this.#overdue) return;
+    this.#overdue = true;
+    const { epochDuration, epochBlocks } = this.#policies as Constitution['policies'];
+    const limits = `epochDuration ${epochDuration} s, epochBlocks ${epochBlocks}`;
+    const message = `epoch ${this.#newest} goes on, ${Math.round(sinceMs / 1000)} s after it should have ended (${limits})`;
+    this.#findings.defect('keys', 'EPOCH_OVERDUE', { message });
+  }
+
+  #isDue(timeMs: number, height: number): boolean {
+    const begun = this.#begun;
+    if (!begun || !this.#policies) return false;
+    const { epochDuration, epochBlocks } = this.#policies;
+    const isLong = epochDuration > 0 && timeMs - begun.timeMs >= epochDuration * 1000;
+    return isLong || (epochBlocks > 0 && height - begun.height >= epochBlocks);
+  }
+
+  /** A block was taken up, after which this is the newest epoch and these are the policies. */
+  newest(
+    begun: EpochBegun | undefined,
+    policies: Constitution['policies'],
+    { timeMs }: BlockHeader,
+  ): void {
+    this.#policies = policies;
+    if (!begun || begun.epoch === this.#newest) {
+      this.#begun ??= begun;
+      return;
+    }
+    this.#begun = begun;
+    this.#newest = begun.epoch;
     this.#begunAtMs = timeMs;
+    this.#dueAtMs = undefined;
+    this.#overdue = false;
   }
 }

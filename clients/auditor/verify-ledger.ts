@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { EncryptionKey } from '@concordat/crypto';
 import type { VerifiedBlock } from '@concordat/ledger';
+import type { EpochKeys } from './epoch-keys.ts';
 import type { Damage } from './ledger-damage.ts';
 import { blocksPerTurn, LedgerReading } from './ledger-reading.ts';
 import { type LedgerCount, Tally } from './tally.ts';
@@ -11,11 +11,8 @@ export interface LedgerVerification {
   readonly directory: string;
   /** PEM of the network certificate: what makes it the ledger of this network. */
   readonly networkCertificate: string;
-  /**
-   * Private encryption key of a key holder of the constitution. Without it the contents of blocks
-   * stay closed: chain and signatures are verified, not the leaves.
-   */
-  readonly keyHolderKey?: EncryptionKey;
+  /** Keys of the epochs that may be read; blocks of others are verified in all that is public. */
+  readonly epochKeys?: EpochKeys;
   /** `view.seqno` of a transaction known from elsewhere, for example a receipt. */
   readonly expectedTransaction?: string;
   /** Called with each block as soon as it holds. */
@@ -36,12 +33,11 @@ export interface LedgerReport extends LedgerCount {
 
 /**
  * Verifies a ledger offline: that its blocks are one unbroken history from the genesis of the
- * pinned network, each signed by a node this network endorsed, and, with a key holder's key, that
- * every transaction in them is what was signed. Without it the last block's header is vouched for
- * by nothing but its root, since no block that follows names it. It cannot tell that nothing was cut off at the end:
- * name an expected transaction for that. The newest blocks of a running node may not be committed.
+ * pinned network, each signed by a node this network endorsed, and, with the key of their epoch, that
+ * what is sealed in them is what was signed. It cannot tell that nothing was cut off at the end: name
+ * an expected transaction for that. The newest blocks of a running node may not be committed.
  * Whether what the blocks say was decided lawfully is for {@link auditLedger}.
- * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, NOT_A_KEY_HOLDER,
+ * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, WRONG_NETWORK,
  *   INVALID_PARAMETER (the expected transaction is no id)
  */
 export async function verifyLedger(options: LedgerVerification): Promise<LedgerReport> {

@@ -7,6 +7,7 @@ import type {
   Observations,
   ProposalReport,
 } from '@concordat/auditor';
+import { auditorsOf, epochsOf, sharedKeysOf, timeOf } from './audit-keys-text.ts';
 import { formatCount, paint, renderTable, type Terminal } from './terminal.ts';
 
 const titles: Readonly<Record<AuditClass, string>> = {
@@ -31,6 +32,12 @@ export function auditText(terminal: Terminal, found: AuditReport, directory: str
     heading(terminal, 'Nodes'),
     nodesOf(report),
     ...report.classes.flatMap((verdict) => sectionOf(terminal, verdict, report)),
+    heading(terminal, 'Epochs'),
+    epochsOf(report),
+    heading(terminal, 'Shared keys, and who can read together'),
+    sharedKeysOf(report),
+    heading(terminal, 'Auditors and recovery copies'),
+    auditorsOf(report),
     heading(terminal, 'Proposals'),
     proposalsOf(report),
     heading(terminal, 'Observations (unusual, no defects)'),
@@ -48,16 +55,13 @@ const printable = (report: AuditReport): AuditReport =>
 const heading = (terminal: Terminal, text: string): string =>
   `\n${paint(terminal, 'bold', text)}\n`;
 
-const timeOf = (ms: number): string =>
-  Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
-
 /** A table without its header row. */
 const facts = (rows: readonly (readonly string[])[]): string =>
   renderTable(['', ''], rows).split('\n').slice(2).join('\n');
 
 function headerOf(report: AuditReport, directory: string): string {
   const { network, first, last } = report;
-  const contents = report.epochs.every((epoch) => epoch.contents);
+  const opened = report.epochs.filter((epoch) => epoch.contents);
   return facts([
     ['ledger', directory],
     [
@@ -78,7 +82,7 @@ function headerOf(report: AuditReport, directory: string): string {
     ['history root', last?.historyRoot ?? '-'],
     [
       'epochs',
-      `${report.epochs.length}, contents ${contents ? 'opened and verified' : 'not opened: no key for them'}`,
+      `${report.epochs.length}, contents ${openedOf(opened.length, report.epochs.length)}`,
     ],
     [
       'proposals',
@@ -86,6 +90,12 @@ function headerOf(report: AuditReport, directory: string): string {
     ],
   ]);
 }
+
+const openedOf = (opened: number, all: number): string => {
+  if (opened === 0) return 'not opened: no key for them';
+  if (opened === all) return 'opened and verified';
+  return `of ${opened} opened and verified, of the others no key was given`;
+};
 
 const organisationsOf = ({ organisations }: AuditReport): string =>
   renderTable(
@@ -190,7 +200,15 @@ function proposalsOf({ proposals }: AuditReport): string {
 }
 
 /** What one action is about, in a word or two. */
-const subjects = ['name', 'kind', 'actorId', 'nodeId', 'measurement', 'platform'] as const;
+const subjects = [
+  'name',
+  'auditor',
+  'kind',
+  'actorId',
+  'nodeId',
+  'measurement',
+  'platform',
+] as const;
 
 function changesOf({ actions }: ProposalReport): string {
   const told = actions.slice(0, 3).map(({ name, args }) => {

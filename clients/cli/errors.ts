@@ -30,6 +30,13 @@ const remedies: Readonly<Record<string, string>> = {
   INVALID_NETWORK_CERTIFICATE:
     'Give the certificate under networkCertificate in the status.json of a node of the network.',
   INVALID_KEY: 'Give the PEM file of the private key.',
+  LEDGER_DAMAGED: 'Use the ledger files of another node, or a backup of them.',
+  RECOVERY_NOT_OPENED:
+    'Give the passphrase or key that this copy was sealed with when it was exported.',
+  UNKNOWN_SHARING:
+    'Use the longest ledger there is: one that ends before the copy was given does not know of it.',
+  DUPLICATE_SHARE: 'Leave one of them out: it takes shares of different members.',
+  OTHER_REQUESTER: 'Have them made anew: "recover shares" without --for makes them for this.',
 };
 
 /** What is printed for a failed command: what happened, and what to do next. */

@@ -10,4 +10,5 @@ export {
   type SandboxOptions,
   type SandboxProgress,
 } from './sandbox/sandbox.ts';
+export { readSandbox } from './sandbox/sandbox-audit.ts';
 export { type CellAlignment, renderTable } from './terminal.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type EncryptionKey, importEncryptionKey } from '@concordat/sdk';
+import { AuditorError, decodeEpochKeys, type EpochKeys } from '@concordat/auditor';
 import { type Invocation, required } from './command.ts';
 import { sandboxNode } from './connection-options.ts';
 import { CliError } from './errors.ts';
@@ -10,20 +10,20 @@ import { defaultSandboxDirectory } from './sandbox/layout.ts';
 export const ledgerOptions = {
   directory: { type: 'string', default: defaultSandboxDirectory },
   'network-certificate': { type: 'string' },
-  'owner-key': { type: 'string' },
+  'epoch-keys': { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
 /** How the usage line shows them. */
 export const ledgerUsage =
-  '<node of the sandbox | directory of chunk files> [--network-certificate file] [--owner-key file]';
+  '<node of the sandbox | directory of chunk files> [--network-certificate file] [--epoch-keys file]';
 
 /** A ledger, and what it is examined against. */
 export interface LedgerSource {
   readonly directory: string;
   /** PEM. */
   readonly networkCertificate: string;
-  readonly keyHolderKey?: EncryptionKey;
+  readonly epochKeys?: EpochKeys;
 }
 
 /**
@@ -33,13 +33,14 @@ export interface LedgerSource {
 export async function ledgerOf(invocation: Invocation): Promise<LedgerSource> {
   const { options } = invocation;
   const [where = 'vn1'] = invocation.positionals;
-  const ownerKey = options['owner-key'];
+  const keysFile = options['epoch-keys'];
+  const keys = typeof keysFile === 'string' && { epochKeys: await readEpochKeys(keysFile) };
   const certificate = options['network-certificate'];
   if (existsSync(where)) {
     return {
       directory: where,
       networkCertificate: await readFile(required(invocation, 'network-certificate'), 'utf8'),
-      ...(typeof ownerKey === 'string' && { keyHolderKey: await readKey(ownerKey) }),
+      ...keys,
     };
   }
   const { layout } = await sandboxNode({ ...invocation, options: { ...options, node: where } });
@@ -49,15 +50,16 @@ export async function ledgerOf(invocation: Invocation): Promise<LedgerSource> {
       typeof certificate === 'string' ? certificate : layout.networkCertificate,
       'utf8',
     ),
-    keyHolderKey: await readKey(typeof ownerKey === 'string' ? ownerKey : layout.ownerKey),
+    ...keys,
   };
 }
 
-async function readKey(file: string): Promise<EncryptionKey> {
-  const pem = await readFile(file, 'utf8');
+async function readEpochKeys(file: string): Promise<EpochKeys> {
+  const text = await readFile(file, 'utf8');
   try {
-    return importEncryptionKey(pem);
+    return decodeEpochKeys(text);
   } catch (error) {
-    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
+    if (!(error instanceof AuditorError)) throw error;
+    throw new CliError('USAGE', `${file}: ${error.message}`);
   }
 }

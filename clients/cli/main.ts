@@ -1,19 +1,32 @@
 import { auditVerify } from './audit-command.ts';
+import { auditGrantCommands } from './audit-grant-commands.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
+import { recoverDecrypt } from './decrypt-command.ts';
 import { CliError, explain } from './errors.ts';
 import { gatewayCommand } from './gateway-command.ts';
 import { governanceCommands } from './governance-commands.ts';
+import { keyCommands } from './key-commands.ts';
 import { proofCommands } from './proof-commands.ts';
+import { recoverKeys, recoverShares } from './recover-commands.ts';
+import { recoverNetworkCommands } from './recover-network-commands.ts';
 import { sandboxCommands } from './sandbox-commands.ts';
+import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
 
 const commands: readonly Command[] = [
   startCommand,
   ...sandboxCommands,
+  sandboxKeys,
   ...governanceCommands,
   ...proofCommands,
   auditVerify,
+  ...auditGrantCommands,
+  ...keyCommands,
+  recoverKeys,
+  recoverShares,
+  recoverDecrypt,
+  ...recoverNetworkCommands,
   gatewayCommand,
 ];
 

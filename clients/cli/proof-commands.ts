@@ -20,18 +20,18 @@ import { formatCount, paint, renderTable } from './terminal.ts';
 
 const ledgerVerify: Command = {
   name: 'ledger verify',
-  summary: 'verify a ledger offline: every block, signature and, with the owner’s key, every byte',
+  summary: 'verify a ledger offline: every block, signature and, with epoch keys, every byte',
   usage: `${ledgerUsage} [--json]`,
   positionals: 1,
   options: ledgerOptions,
   run: async (invocation) => {
     const { terminal, options } = invocation;
-    const { directory, networkCertificate, keyHolderKey } = await ledgerOf(invocation);
+    const { directory, networkCertificate, epochKeys } = await ledgerOf(invocation);
     let blocks = 0;
     const report = await verifyLedger({
       directory,
       networkCertificate,
-      ...(keyHolderKey && { keyHolderKey }),
+      ...(epochKeys && { epochKeys }),
       onBlock: () => {
         blocks += 1;
         if (terminal.interactive && blocks % 500 === 0) {

@@ -1,30 +1,40 @@
 import {
+  type AuditSharesAnswer,
   adminPaths,
   type CommitState,
   type ConstitutionAnswer,
   coseMediaType,
   type EventLine,
   type Health,
+  type KeyExportAnswer,
   type NetworkState,
   type NodeState,
   type ProposalsAnswer,
+  type RecoveryGift,
+  type RecoveryOffer,
+  type RecoveryState,
+  type SharedKeysState,
   type SubmissionAnswer,
   type TransactionState,
 } from '@concordat/api';
 import { fromPem } from '@concordat/crypto';
 import {
+  type AuditGrant,
+  buildGiving,
+  buildKeyExport,
   buildProposal,
   buildVote,
   buildWithdrawal,
   type Constitution,
   type GovernanceEffect,
   type GovernanceEvent,
+  type KeyExportRequest,
   type MessageOptions,
   type Proposal,
   type ProposedAction,
 } from '@concordat/governance';
 import { type ReceiptJson, verifyReceipt } from '@concordat/ledger';
-import { equalBytes } from '@concordat/std';
+import { equalBytes, utf8 } from '@concordat/std';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { errorOfAnswer, parseJson, SdkError } from './errors.ts';
 import { readLines } from './event-lines.ts';
@@ -192,6 +202,64 @@ export class AdminClient {
   /** Signs and submits the withdrawal of a proposal of one's own. @throws SdkError */
   async withdraw(proposalId: string): Promise<Submission> {
     return this.submit(buildWithdrawal({ ...(await this.#signing()), proposalId }));
+  }
+
+  /** The shared keys, whose shares they are, and who was given recovery copies. @throws SdkError */
+  sharedKeys(): Promise<SharedKeysState> {
+    return this.#get<SharedKeysState>(adminPaths.keys, 'keys');
+  }
+
+  /**
+   * Signs and sends a request for recovery copies of one's own shares to one's own node. The same
+   * message is sent again when the way to the node breaks: it is recorded once and answered alike.
+   * @throws SdkError NOT_OWN_NODE, KEY_EXPORTED, NOT_A_HOLDER, SHARE_NOT_HELD, …
+   */
+  async exportKeys(request: KeyExportRequest): Promise<KeyExportAnswer> {
+    const body = buildKeyExport({ ...(await this.#signing()), request });
+    const headers = { 'content-type': coseMediaType };
+    const ask = { method: 'POST', path: adminPaths.keyExports, headers, body } as const;
+    const once = async (): Promise<KeyExportAnswer> => {
+      const answer = await this.connection.request(ask);
+      return readAnswer<KeyExportAnswer>(answer.status, answer.body, 'copies');
+    };
+    return retrying(once, this.#retry);
+  }
+
+  /**
+   * Signs and sends an order to one's own node to give an auditor decryption shares. Never tried again
+   * by itself: each order is heard once.
+   * @throws SdkError NOT_OWN_NODE, AUDIT_NOT_GRANTED, EPOCH_NOT_BEGUN, SHARE_NOT_HELD, …
+   */
+  async giveAuditShares(giving: AuditGrant): Promise<AuditSharesAnswer> {
+    const body = buildGiving({ ...(await this.#signing()), giving });
+    const headers = { 'content-type': coseMediaType };
+    const ask = { method: 'POST', path: adminPaths.auditShares, headers, body } as const;
+    const answer = await this.connection.request(ask);
+    return readAnswer<AuditSharesAnswer>(answer.status, answer.body, 'file');
+  }
+
+  /** How far a recovered network is. @throws SdkError NETWORK_NOT_RECOVERING */
+  recovery(): Promise<RecoveryState> {
+    return this.#get<RecoveryState>(adminPaths.recovery, 'stage');
+  }
+
+  /** What a recovering node attests. @param nonce 64 hex digits, fresh @throws SdkError */
+  recoveryOffer(nonce: string): Promise<RecoveryOffer> {
+    return this.#get<RecoveryOffer>(`${adminPaths.recoveryOffer}?nonce=${nonce}`, 'statement');
+  }
+
+  /**
+   * Gives a recovering node this actor's decryption shares; answers once that is recorded.
+   * @throws SdkError RECOVERY_SHARES_REFUSED
+   */
+  async giveRecoveryShares(gift: RecoveryGift): Promise<RecoveryState> {
+    const { status, body } = await this.connection.request({
+      method: 'POST',
+      path: adminPaths.recoveryShares,
+      headers: { 'content-type': 'application/json' },
+      body: utf8(JSON.stringify(gift)),
+    });
+    return readAnswer<RecoveryState>(status, body, 'stage');
   }
 
   async #signing(): Promise<MessageOptions> {

@@ -6,6 +6,16 @@ export const administrationErrors = {
     remedy: 'Try again shortly, or use another node; GET /node/ready says when.',
     retryable: true,
   },
+  RECOVERY_SHARES_REFUSED: {
+    status: 409,
+    meaning: 'The decryption shares a member gave for a recovery do not hold; the reason says why.',
+    remedy: 'Make them anew with "concordat recover submit", for this node and from this ledger.',
+  },
+  NOT_OWN_NODE: {
+    status: 403,
+    meaning: 'A node gives copies of shares to the member it belongs to, and to nobody else.',
+    remedy: 'Ask a node of your own: its address is in GET /node/network.',
+  },
   NODE_STOPPING: {
     status: 503,
     meaning: 'The node is shutting down and takes no more work.',
@@ -95,11 +105,43 @@ export const administrationErrors = {
     meaning: 'A sealed record was changed, or sealed by another platform or other code.',
     remedy: 'Restore it, or let the node join anew; after an upgrade of the code that is expected.',
   },
+  SHARE_NOT_HELD: {
+    status: 503,
+    meaning: 'The node does not hold the share that is asked for, or not yet.',
+    remedy:
+      'Ask another node of the same actor, or again shortly: a node gets its shares after it joined.',
+    retryable: true,
+  },
   SESSION_KEY_MISSING: {
     status: 503,
-    meaning: 'The node does not hold the session key of the epoch the block belongs to.',
-    remedy: 'Try again once the node has caught up, or ask another node.',
+    meaning:
+      'The node, or the leader it asked, does not hold the session key of the epoch in force, or of the one the block belongs to.',
+    remedy:
+      'Try again shortly: a node that lacks a key gathers it from others; or ask another node.',
     retryable: true,
+  },
+  KEY_SHARES_MISSING: {
+    status: 503,
+    meaning:
+      'The session key of an epoch is not in memory, and too few actors gave decryption shares for it.',
+    remedy:
+      'The message and the log name who was asked and what each said: have nodes of more members run.',
+    retryable: true,
+  },
+  EPOCH_NOT_GRANTED: {
+    status: 0,
+    meaning: 'A node asked for a share of an epoch that no transaction of the ledger grants to it.',
+    remedy: 'None for a node that is about to join: it asks again once its joining is committed.',
+  },
+  EPOCH_NOT_COMMITTED: {
+    status: 0,
+    meaning: 'A share was asked for an epoch whose key the committed ledger at hand does not have.',
+    remedy: 'None needed: the node asks again when the block that begins the epoch is final.',
+  },
+  EPOCH_NOT_DUE: {
+    status: 0,
+    meaning: 'Another epoch had begun before the one that was due got its turn.',
+    remedy: 'None needed.',
   },
   NETWORK_LIVE: {
     status: 0,

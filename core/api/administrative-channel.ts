@@ -24,6 +24,18 @@ export const adminPaths = {
   events: '/gov/events',
   /** POST application/cose, a signed governance message; {@link SubmissionAnswer} */
   messages: '/gov/messages',
+  /** GET {@link SharedKeysState}: shared keys, who holds shares, who was given copies */
+  keys: '/gov/keys',
+  /** POST application/cose, a signed `key-export` message; {@link KeyExportAnswer} */
+  keyExports: '/gov/key-exports',
+  /** POST application/cose, a signed `giving` message; {@link AuditSharesAnswer} */
+  auditShares: '/gov/audit-shares',
+  /** GET {@link RecoveryState}: how far a recovered network is */
+  recovery: '/gov/recovery',
+  /** GET ?nonce=64 hex digits {@link RecoveryOffer}: what a recovering node attests */
+  recoveryOffer: '/gov/recovery/offer',
+  /** POST {@link RecoveryGift} as JSON: a member's decryption shares; {@link RecoveryState} */
+  recoveryShares: '/gov/recovery/shares',
 } as const;
 
 /** Media type of governance messages and COSE receipts (RFC 9052, section 10.3). */
@@ -33,8 +45,14 @@ export const linesMediaType = 'application/x-ndjson';
 /** Header of every answer to an executed write: `view.seqno`. The name is CCF's. */
 export const transactionIdHeader = 'x-ms-ccf-transaction-id';
 
-/** What a node is doing. */
-export type NodePhase = 'starting' | 'joining' | 'catching-up' | 'ready' | 'stopping';
+/** What a node is doing; `recovering`: it holds the state of a lost network, and serves nobody. */
+export type NodePhase =
+  | 'starting'
+  | 'joining'
+  | 'catching-up'
+  | 'recovering'
+  | 'ready'
+  | 'stopping';
 
 /** Its part in consensus. */
 export type ConsensusRole = 'leader' | 'follower' | 'candidate' | 'learner';

@@ -148,10 +148,25 @@ export const governanceErrors = {
     meaning: 'No auditor of that name has a grant.',
     remedy: 'Check the name; who is granted what stands in the accepted proposals.',
   },
+  EPOCH_NOT_BEGUN: {
+    status: 409,
+    meaning: 'An epoch was named that the ledger has not begun yet.',
+    remedy: 'Name epochs up to the one in force; "concordat network" and /node/state tell it.',
+  },
+  AUDIT_NOT_GRANTED: {
+    status: 403,
+    meaning: 'No grant in force lets this auditor, with this key, read one of the epochs.',
+    remedy: 'Members vote on grant_audit first; see which epochs the accepted proposal names.',
+  },
   NOT_A_HOLDER: {
     status: 403,
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
+  },
+  KEY_EXPORTED: {
+    status: 409,
+    meaning: 'The member was given copies of all the shares it holds before.',
+    remedy: 'Use those; if one is lost, ask with --again: everybody sees that there are two.',
   },
   NO_KEY_CEREMONY: {
     status: 409,
@@ -172,6 +187,23 @@ export const governanceErrors = {
     status: 500,
     meaning: 'The record of a key ceremony does not come to the key that the ledger has.',
     remedy: 'Do not use the key: somebody changed the ledger. Audit it from its files.',
+  },
+  KEY_NOT_SHARED: {
+    status: 409,
+    meaning: 'One share alone reads what was recovered, so no copy of it leaves the enclave.',
+    remedy: 'Let nodes of other members join; copies are given once they hold shares too.',
+  },
+  NETWORK_NOT_RECOVERING: {
+    status: 409,
+    meaning:
+      'The network is not being recovered from the ledger of another, or is restored already.',
+    remedy: 'Check the address: shares are given to the node that recovers, before it has enough.',
+  },
+  NETWORK_NOT_RESTORED: {
+    status: 409,
+    meaning:
+      'What was asked for comes after the state of the former network is restored, and once.',
+    remedy: 'Look at "concordat recover status": it says whose shares are missing.',
   },
   POLICY_NOT_SET: {
     status: 404,

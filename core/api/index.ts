@@ -18,6 +18,7 @@ export {
   transactionIdHeader,
   type WorkerState,
 } from './administrative-channel.ts';
+export type { AuditSharesAnswer } from './audit-shares.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
 export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';
 export {
@@ -35,3 +36,18 @@ export {
   errorCatalogue,
   isErrorCode,
 } from './error-catalogue.ts';
+export {
+  type FormerLedgerEnd,
+  maxRecoveryGiftBytes,
+  type RecoveryGift,
+  type RecoveryOffer,
+  type RecoveryState,
+  type RecoveryStatement,
+  recoveryGiftInfo,
+} from './recovery.ts';
+export type {
+  KeyExportAnswer,
+  SharedKeyState,
+  SharedKeysState,
+  SharingState,
+} from './shared-keys.ts';

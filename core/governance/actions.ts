@@ -10,6 +10,7 @@ import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts
 import { admittedNodeProperties, isSignedByOwner, readAdmittedNode } from './node-entry.ts';
 import { isPolicyName, readPolicy } from './policies.ts';
 import type { ProposedAction } from './proposal.ts';
+import { openNetwork, requireRestored } from './recovery.ts';
 import { forgetSigner } from './replay.ts';
 import { deleteRow, type Rows, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import {
@@ -27,7 +28,18 @@ export type GovernanceEffect =
   | { readonly kind: 'tee-added' | 'tee-removed'; readonly platform: string }
   | { readonly kind: 'voting-policy-changed'; readonly policy: string }
   | { readonly kind: 'policy-changed'; readonly policy: string }
-  | { readonly kind: 'audit-granted' | 'audit-revoked'; readonly auditor: string };
+  | {
+      readonly kind: 'audit-granted' | 'audit-revoked' | 'shares-given';
+      readonly auditor: string;
+    }
+  | { readonly kind: 'network-opened' | 'epoch-asked' }
+  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId }
+  | {
+      readonly kind: 'key-exported';
+      readonly actorId: ActorId;
+      /** Numbers of the keys, newest first. */
+      readonly keys: readonly number[];
+    };
 
 /** Reads the arguments, then makes the change. */
 type Action = (args: Field) => (set: TransactionSet) => readonly GovernanceEffect[];
@@ -173,6 +185,15 @@ const actions: Readonly<Record<ActionName, Action>> = {
       return [{ kind: 'audit-revoked', auditor }];
     };
   },
+  begin_epoch: (args) => {
+    args.only([]);
+    // What the network does about it is for whoever leads: a session key is drawn there.
+    return () => [{ kind: 'epoch-asked' }];
+  },
+  open_network: (args) => {
+    args.only([]);
+    return openNetwork;
+  },
 };
 
 function readPolicyName(field: Field) {
@@ -232,6 +253,7 @@ function removeActor(set: TransactionSet, actorId: ActorId): GovernanceEffect[] 
 
 function admitNode(set: TransactionSet, node: NodeEntry): GovernanceEffect[] {
   const { nodeId, actorId } = node;
+  requireRestored(set);
   const owner = readRow(set, tables.actors, actorId);
   if (!owner) throw new GovernanceError('ACTOR_NOT_FOUND', 'no such actor', { actorId });
   if (readRow(set, tables.nodes, nodeId)) {

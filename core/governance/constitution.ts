@@ -45,7 +45,7 @@ export interface NodeEntry {
   readonly applicationAddresses: readonly string[];
   /** Hex DER SPKI (P-256) of the key made inside the enclave. */
   readonly publicKey: string;
-  /** 65-byte uncompressed P-256 point, hex: session keys are wrapped to it. */
+  /** 65-byte uncompressed P-256 point, hex: what is sealed to the enclave alone is sealed to it. */
   readonly encryptionKey: string;
   /** Hex, 32 bytes; known from its evidence once it joined. */
   readonly measurement?: string;
@@ -84,14 +84,6 @@ export interface TeeEntry {
   readonly rank: number;
 }
 
-/** A holder outside the node list that session keys are wrapped to as well. */
-export interface KeyHolder {
-  /** Unique, 1-64 printable characters. */
-  readonly name: string;
-  /** 65-byte uncompressed P-256 point, hex. */
-  readonly publicKey: string;
-}
-
 /**
  * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
  * their identity, so equal constitutions have equal canonical JSON and equal digests.
@@ -114,8 +106,6 @@ export interface Constitution {
   readonly policies: Policies;
   /** Configuration of each adapter by its id: JSON this room does not interpret. */
   readonly adapters: Readonly<Record<string, unknown>>;
-  /** Sorted by name. */
-  readonly keyHolders: readonly KeyHolder[];
 }
 
 /** Whether the actor votes. */

@@ -45,11 +45,16 @@ export const governanceErrorCodes = [
   'UNSATISFIABLE_KEY_THRESHOLD',
   'AUDITOR_EXISTS',
   'AUDITOR_NOT_FOUND',
+  'AUDIT_NOT_GRANTED',
   'NOT_A_HOLDER',
+  'KEY_EXPORTED',
   'NO_KEY_CEREMONY',
   'KEY_CEREMONY_OPEN',
   'KEY_CEREMONY_NOT_DUE',
   'KEY_CEREMONY_RECORD',
+  'KEY_NOT_SHARED',
+  'NETWORK_NOT_RECOVERING',
+  'NETWORK_NOT_RESTORED',
 ] as const;
 
 /** Why a constitution, a governance message, an action or a step of a node's life is refused. */

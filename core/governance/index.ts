@@ -19,12 +19,25 @@ export {
   type CodeRole,
   type Constitution,
   isMember,
-  type KeyHolder,
   type NodeEntry,
   type NodeStatus,
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export { endorsedNodeKey } from './endorsed-node.ts';
+export { epochDue, sessionKeyTtlMs } from './epoch-due.ts';
+export {
+  beginsEpoch,
+  currentEpoch,
+  type EpochBegun,
+  type EpochKeyRow,
+  type EpochReason,
+  epochKeyRow,
+  epochKeyRows,
+  epochTables,
+  newestEpoch,
+  recordEpoch,
+} from './epoch-rows.ts';
 export { GovernanceError, type GovernanceErrorCode, governanceErrorCodes } from './errors.ts';
 export {
   type ConstitutionPart,
@@ -33,7 +46,9 @@ export {
   getProposal,
   listProposals,
 } from './events.ts';
+export { type FoundingHolder, type FoundingShare, foundSharedKey } from './founding-ceremony.ts';
 export {
+  ceremonyOf,
   currentSharedKey,
   isOvertaken,
   newestCeremony,
@@ -51,24 +66,42 @@ export {
   type CeremonyTurn,
   recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   resumeCeremony,
 } from './key-ceremony-record.ts';
 export {
   ceremonyDue,
   type DueCeremony,
+  dealersOf,
   type KeyNeeds,
   keyNeeds,
   type SharedKey,
   sharedKeys,
 } from './key-due.ts';
 export {
+  type KeyExport,
+  type KeyExportRequest,
+  keyExports,
+  keyExportsOf,
+  readKeyExportRequest,
+} from './key-exports.ts';
+export {
+  isGivingRecorded,
+  isNodeGranted,
+  type KeyGrant,
+  keyGrants,
+  recordKeyGrant,
+} from './key-grants.ts';
+export {
   type Candidate,
   candidateHolders,
+  holderRegistrationOf,
   holderStatement,
   registerHolder,
   signHolderRegistration,
 } from './key-holders.ts';
+export { strandedKeys } from './key-reach.ts';
 export {
   type CeremonyEvent,
   type CeremonyReason,
@@ -79,9 +112,17 @@ export {
   type SharingRow,
   thresholdKeyOf,
 } from './key-rows.ts';
+export {
+  type RecordedSharing,
+  recordedSharing,
+  recordedSharings,
+} from './key-sharings.ts';
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
+  buildGiving,
+  buildKeyExport,
   buildProposal,
+  buildRecoveryConsent,
   buildVote,
   buildWithdrawal,
   decodeMessage,
@@ -117,7 +158,19 @@ export type {
   Vote,
 } from './proposal.ts';
 export { quorumSizesUnder } from './quorum-policies.ts';
+export {
+  isFormerNetwork,
+  isOpen,
+  markRestored,
+  recoveredFrom,
+  recoveryConsentOf,
+  recoveryStage,
+  successorConstitution,
+  writeRecoveredFrom,
+} from './recovery.ts';
+export type { FormerNetwork, RecoveryConsent, RecoveryStage } from './recovery-rows.ts';
 export { maxMessageAgeSeconds, maxMessageLeadSeconds, recentMessages } from './replay.ts';
+export { readGiving } from './share-giving.ts';
 export {
   type GenesisFacts,
   hasGenesis,

@@ -65,7 +65,8 @@ function replayed(view: ReadView, row: CeremonyRow): Ceremony {
       const complaint = decodeComplaint(bytes);
       const judgement = ceremony.complain(complaint, seqno);
       if (judgement === 'accuser') unjust.push([complaint.accuser, complaint.dealer]);
-    } else ceremony.confirm(decodeConfirmation(bytes), seqno);
+    } else if (happened.kind === 'deadline') ceremony.endPhase(seqno);
+    else ceremony.confirm(decodeConfirmation(bytes), seqno);
   }
   if (canonicalJson(unjust) !== canonicalJson(row.unjust)) {
     throw wrong(number, 'its complaints were judged otherwise');

@@ -88,10 +88,22 @@ export function recordConfirmation(
   return ceremony.phase(turn.seqno);
 }
 
+/**
+ * Records that the leader waited long enough for those who are silent, and ends the phase at hand.
+ * @returns the phase after it
+ * @throws GovernanceError NO_KEY_CEREMONY; KeysError CEREMONY_PHASE. A refusal leaves no trace.
+ */
+export function recordDeadline(set: TransactionSet, turn: CeremonyTurn): CeremonyPhase {
+  const { row, ceremony } = requireOpen(set);
+  ceremony.endPhase(turn.seqno);
+  record(set, { row, ceremony }, { kind: 'deadline', bytes: emptyBytes, ...turn });
+  return ceremony.phase(turn.seqno);
+}
+
 /** A ceremony as the tables have it: dealings are read when they are asked for. */
 export function resumeCeremony(view: ReadView, row: CeremonyRow): Ceremony {
   const terms: CeremonyTerms = termsFromJson(row.terms);
-  const { dealt, atFault, confirmed, checkBy } = row.progress;
+  const { dealt, atFault, confirmed, dealBy, checkBy } = row.progress;
   const from = row.from && readRow(view, tables.sharings, sequenceKey(row.from));
   return new Ceremony(
     terms,
@@ -105,6 +117,7 @@ export function resumeCeremony(view: ReadView, row: CeremonyRow): Ceremony {
           }),
           atFault,
           confirmed,
+          dealBy: toSeqno(dealBy),
           checkBy: toSeqno(checkBy),
         },
         dealingOf: (dealer) => dealingOf(view, row, dealer),
@@ -147,6 +160,7 @@ function record(
       }),
       atFault: progress.atFault,
       confirmed: progress.confirmed,
+      dealBy: progress.dealBy,
       checkBy: progress.checkBy,
     },
     events: event,

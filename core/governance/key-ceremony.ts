@@ -26,6 +26,10 @@ export function newestCeremony(view: ReadView): CeremonyRow | undefined {
   return undefined;
 }
 
+/** The ceremony of a number. */
+export const ceremonyOf = (view: ReadView, number: number): CeremonyRow | undefined =>
+  readRow(view, tables.ceremonies, sequenceKey(number));
+
 /** The ceremony that is open; undefined when none is. There is never more than one. */
 export function openCeremonyOf(view: ReadView): CeremonyRow | undefined {
   const newest = newestCeremony(view);
@@ -53,18 +57,17 @@ export function openCeremony(set: TransactionSet, at: { readonly seqno: Seqno })
     const why = `key ceremony ${before.number} is open`;
     throw new GovernanceError('KEY_CEREMONY_OPEN', why, { number: before.number });
   }
-  const { due, waiting } = keyNeeds(set);
+  const { due } = keyNeeds(set);
   if (!due) {
-    const why = waiting
-      ? `${waiting.holders} holders are there, the policy needs ${waiting.needed}`
-      : 'every key is shared as it should be';
-    throw new GovernanceError('KEY_CEREMONY_NOT_DUE', why, { ...waiting });
+    const why = 'every key is shared among those who are there as it should be';
+    throw new GovernanceError('KEY_CEREMONY_NOT_DUE', why);
   }
   const last = before?.state === 'failed' ? before : undefined;
   const terms = termsOf(due, { networkId: networkInfo(set).networkId, ...at, last });
   const name = 'keyCeremonyTransactions';
   const window = (readRow(set, tables.policies, name) ?? defaultPolicy(name)) as number;
-  const checkBy = at.seqno + 2 * window;
+  const dealBy = at.seqno + window;
+  const checkBy = dealBy + window;
   const row: CeremonyRow = {
     number: (before?.number ?? 0) + 1,
     purpose: due.purpose,
@@ -73,9 +76,9 @@ export function openCeremony(set: TransactionSet, at: { readonly seqno: Seqno })
     ...(due.reshared && { from: due.reshared.key.sharing }),
     attempt: (last?.attempt ?? 0) + 1,
     terms: termsToJson(terms),
-    dealBy: at.seqno + window,
+    dealBy,
     checkBy,
-    progress: { dealt: [], atFault: [], confirmed: [], checkBy },
+    progress: { dealt: [], atFault: [], confirmed: [], dealBy, checkBy },
     unjust: [],
     events: 0,
     state: 'open',

@@ -2,7 +2,7 @@ import type { ReadView } from '@concordat/kv';
 import { type Candidate, candidateHolders } from './key-holders.ts';
 import type { CeremonyReason, CeremonyRow, KeyRow, SharingRow } from './key-rows.ts';
 import { keyThresholdUnder } from './key-threshold.ts';
-import { defaultPolicy } from './policies.ts';
+import { defaultPolicy, type KeyThresholdPolicy } from './policies.ts';
 import { memberIds } from './state.ts';
 import { readRow, readRows, sequenceKey, tables } from './tables.ts';
 
@@ -28,8 +28,8 @@ export interface DueCeremony {
 export interface KeyNeeds {
   /** What to open next; undefined when nothing is due. */
   readonly due?: DueCeremony;
-  /** Too few are there to hold a key under the policy: nothing can be opened. */
-  readonly waiting?: { readonly holders: number; readonly needed: number };
+  /** Fewer are there to hold a share than the policy asks for: until more join, it takes them all. */
+  readonly short?: { readonly holders: number; readonly asked: number };
   /**
    * Older keys that fewer than their threshold of today's holders have a share of: resharing cannot
    * help, only those who left, or recovery copies.
@@ -58,12 +58,15 @@ export function keyNeeds(view: ReadView): KeyNeeds {
   const newest = keys[0];
   const present = new Set<string>(newest?.sharing.holders.map(({ actorId }) => actorId));
   const receivers = candidateHolders(view, present);
-  const policy = readRow(view, tables.policies, 'keyThreshold') ?? defaultPolicy('keyThreshold');
-  const needed = keyThresholdUnder(policy as 'majority' | number, receivers.length);
-  if (receivers.length < needed || receivers.length === 0) {
-    return { waiting: { holders: receivers.length, needed }, outOfReach: [] };
-  }
-  const wanted: Wanted = { receivers, threshold: needed, members: memberIds(view) };
+  const policy = (readRow(view, tables.policies, 'keyThreshold') ??
+    defaultPolicy('keyThreshold')) as KeyThresholdPolicy;
+  const threshold = keyThresholdUnder(policy, receivers.length);
+  const short = policy !== 'majority' &&
+    policy > receivers.length && {
+      short: { holders: receivers.length, asked: policy },
+    };
+  if (receivers.length === 0) return { ...short, outOfReach: [] };
+  const wanted: Wanted = { receivers, threshold, members: memberIds(view) };
   const fresh = freshReason(newest, wanted);
   const next = (newest?.key.number ?? 0) + 1;
   const outOfReach: number[] = [];
@@ -71,7 +74,7 @@ export function keyNeeds(view: ReadView): KeyNeeds {
     purpose: 'fresh',
     reason: fresh,
     key: next,
-    threshold: needed,
+    threshold,
     receivers,
   };
   for (const shared of keys) {
@@ -85,12 +88,12 @@ export function keyNeeds(view: ReadView): KeyNeeds {
       purpose: 'reshare',
       reason,
       key: shared.key.number,
-      threshold: needed,
+      threshold,
       receivers,
       reshared: shared,
     };
   }
-  return { ...(due && { due }), outOfReach };
+  return { ...(due && { due }), ...short, outOfReach };
 }
 
 /** The ceremony that is due; undefined when none is, or too few holders are there. */

@@ -69,6 +69,12 @@ export function registerHolder(set: TransactionSet, registration: HolderRegistra
   });
 }
 
+/** The registration of an actor in force; undefined when there is none. */
+export const holderRegistrationOf = (
+  view: ReadView,
+  actorId: string,
+): HolderRegistration | undefined => readRow(view, tables.holders, actorId);
+
 /** Who is to hold a share. */
 export interface Candidate {
   readonly actorId: ActorId;

@@ -94,8 +94,8 @@ export interface CeremonyRow {
   /** 1, or one more than that of the failed ceremony before it. */
   readonly attempt: number;
   readonly terms: TermsJson;
+  /** As set at the opening; `progress` has both as moved. */
   readonly dealBy: number;
-  /** As set at the opening; `progress.checkBy` is as moved. */
   readonly checkBy: number;
   readonly progress: {
     readonly dealt: readonly {
@@ -106,6 +106,7 @@ export interface CeremonyRow {
     }[];
     readonly atFault: readonly number[];
     readonly confirmed: readonly number[];
+    readonly dealBy: number;
     readonly checkBy: number;
   };
   /** Complaints that convicted nobody: accuser and dealer. Each is heard once. */
@@ -121,9 +122,10 @@ export interface CeremonyRow {
 
 /** One transaction of a ceremony, verbatim. */
 export interface CeremonyEvent {
-  readonly kind: 'dealing' | 'complaint' | 'confirmation';
+  /** `deadline`: the leader ended the phase at hand. */
+  readonly kind: 'dealing' | 'complaint' | 'confirmation' | 'deadline';
   readonly seqno: number;
-  /** Hex. */
+  /** Hex; of a deadline empty. */
   readonly bytes: string;
 }
 

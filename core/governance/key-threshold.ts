@@ -1,9 +1,13 @@
 import { GovernanceError } from './errors.ts';
 import type { KeyThresholdPolicy, Policies } from './policies.ts';
 
-/** The threshold that the policy asks of so many holders; it may be more than there are. */
+/**
+ * The threshold of a key that so many hold: what the policy asks, and while fewer hold a share than it
+ * asks for, all of them. A network has a shared key from its first block on, with one holder; each
+ * that comes raises the threshold, and with it a fresh key takes over.
+ */
 export const keyThresholdUnder = (policy: KeyThresholdPolicy, holders: number): number =>
-  policy === 'majority' ? Math.floor(holders / 2) + 1 : policy;
+  policy === 'majority' ? Math.floor(holders / 2) + 1 : Math.min(policy, holders);
 
 /**
  * Refuses a threshold that the members could never meet, however many bring up nodes.
@@ -13,8 +17,8 @@ export function requireKeyThreshold(
   { keyThreshold }: Pick<Policies, 'keyThreshold'>,
   members: number,
 ): void {
-  const threshold = keyThresholdUnder(keyThreshold, members);
-  if (threshold <= members) return;
+  if (keyThreshold === 'majority' || keyThreshold <= members) return;
+  const threshold = keyThreshold;
   throw new GovernanceError(
     'UNSATISFIABLE_KEY_THRESHOLD',
     `policies.keyThreshold asks for ${threshold} shares, and ${members} members hold one each`,

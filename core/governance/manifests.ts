@@ -1,4 +1,4 @@
-import type { CodeEntry, KeyHolder, TeeEntry } from './constitution.ts';
+import type { CodeEntry, TeeEntry } from './constitution.ts';
 import type { Field } from './field.ts';
 
 /** Reads one entry of the code manifest. @throws GovernanceError of the field's code */
@@ -28,12 +28,3 @@ export const readTee = (field: Field): TeeEntry => ({
 
 /** The properties of a TEE manifest entry. */
 export const teeProperties = ['platform', 'rank'] as const;
-
-/** Reads one key holder. @throws GovernanceError of the field's code */
-export const readKeyHolder = (field: Field): KeyHolder => ({
-  name: field.at('name').name(),
-  publicKey: field.at('publicKey').point(),
-});
-
-/** The properties of a key holder. */
-export const keyHolderProperties = ['name', 'publicKey'] as const;

@@ -17,15 +17,23 @@ import {
   toHex,
   utf8,
 } from '@concordat/std';
+import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { GovernanceError } from './errors.ts';
+import type { KeyExportRequest } from './key-exports.ts';
 import type { ProposedAction } from './proposal.ts';
 
 /** Largest governance message, bytes. */
 export const maxMessageBytes = 262_144;
 
 /** What a message does. */
-export type MessageType = 'proposal' | 'vote' | 'withdrawal';
+export type MessageType =
+  | 'proposal'
+  | 'vote'
+  | 'withdrawal'
+  | 'giving'
+  | 'key-export'
+  | 'recovery-consent';
 
 /** Labels of the protected headers beside `alg` and `kid`. */
 const labels = {
@@ -65,6 +73,38 @@ export const buildWithdrawal = (
   options: MessageOptions & { readonly proposalId: string },
 ): Uint8Array => build('withdrawal', options, {});
 
+/** A member's order to its own node to give an auditor decryption shares, as COSE_Sign1 bytes. */
+export const buildGiving = (
+  options: MessageOptions & { readonly giving: AuditGrant },
+): Uint8Array => {
+  const { auditor, encryptionKey, epochs } = options.giving;
+  return build('giving', options, { auditor, encryptionKey, epochs });
+};
+
+/** A member's order to its own node to give it recovery copies of its shares, as COSE_Sign1 bytes. */
+export const buildKeyExport = (
+  options: MessageOptions & { readonly request: KeyExportRequest },
+): Uint8Array => {
+  const { publicKey, again } = options.request;
+  return build('key-export', options, { publicKey, again });
+};
+
+/** A member's consent to a recovery, with the digest of the shares it gives, as COSE_Sign1 bytes. */
+export const buildRecoveryConsent = (
+  options: MessageOptions & {
+    /** For whom the shares are: `recovery:` and a node id. */
+    readonly requester: string;
+    /** History root of the former network's ledger, hex. */
+    readonly former: string;
+    readonly epochs: readonly [number, number];
+    /** Hex SHA-256 of the sealed shares. */
+    readonly shares: string;
+  },
+): Uint8Array => {
+  const { requester, former, epochs, shares } = options;
+  return build('recovery-consent', options, { requester, former, epochs, shares });
+};
+
 function build(
   type: MessageType,
   options: MessageOptions & { readonly proposalId?: string },
@@ -97,7 +137,7 @@ export interface GovernanceMessage {
   readonly signer: ActorId;
   /** Seconds since the Unix epoch. */
   readonly createdAtSeconds: number;
-  /** The proposal a vote or withdrawal is about; empty for a proposal. */
+  /** The proposal a vote or withdrawal is about; empty for other messages. */
   readonly proposalId: string;
   /** Parsed JSON. */
   readonly payload: unknown;
@@ -122,10 +162,11 @@ export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
   const cose = decode(bytes);
   const headers = cose.protectedHeaders;
   const type = headers.get(labels.type);
-  if (type !== 'proposal' && type !== 'vote' && type !== 'withdrawal') {
-    throw bad(`header ${labels.type} is not proposal, vote or withdrawal`);
+  if (!isMessageType(type)) {
+    throw bad(`header ${labels.type} is not one of ${messageTypes.join(', ')}`);
   }
-  const expected = type === 'proposal' ? 5 : 6;
+  const isAboutProposal = type === 'vote' || type === 'withdrawal';
+  const expected = isAboutProposal ? 6 : 5;
   const kid = headers.get(coseHeaders.kid);
   const signer = kid instanceof Uint8Array ? fromUtf8(kid) : '';
   if (!isHex64(signer)) throw bad('header kid is not the fingerprint of a certificate');
@@ -135,8 +176,8 @@ export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
   if (typeof createdAtSeconds !== 'number' || !isSeconds(createdAtSeconds)) {
     throw bad(`header ${labels.createdAt} is not a time in seconds`);
   }
-  const proposalId = type === 'proposal' ? '' : headers.get(labels.proposal);
-  if (type !== 'proposal' && !isHex64(proposalId)) {
+  const proposalId = isAboutProposal ? headers.get(labels.proposal) : '';
+  if (isAboutProposal && !isHex64(proposalId)) {
     throw bad(`header ${labels.proposal} is not 64 lowercase hex digits`);
   }
   if (headers.size !== expected || cose.unprotectedHeaders.size !== 0) {
@@ -154,6 +195,16 @@ export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
     cose,
   };
 }
+
+const messageTypes: readonly string[] = [
+  'proposal',
+  'vote',
+  'withdrawal',
+  'giving',
+  'key-export',
+  'recovery-consent',
+];
+const isMessageType = (type: unknown): type is MessageType => messageTypes.includes(type as string);
 
 const isSeconds = (value: number): boolean =>
   Number.isSafeInteger(value) && value >= 0 && value < 1e12;

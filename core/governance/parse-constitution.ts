@@ -5,14 +5,7 @@ import { type Actor, type Constitution, isMember, type NodeEntry } from './const
 import { Field } from './field.ts';
 import { requireKeyThreshold } from './key-threshold.ts';
 import { requireOwnAddresses } from './laws.ts';
-import {
-  codeProperties,
-  keyHolderProperties,
-  readCode,
-  readKeyHolder,
-  readTee,
-  teeProperties,
-} from './manifests.ts';
+import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts';
 import { isSignedByOwner, readNode } from './node-entry.ts';
 import { readPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
@@ -33,7 +26,6 @@ const properties = [
   'votingPolicies',
   'policies',
   'adapters',
-  'keyHolders',
 ] as const;
 
 /**
@@ -61,11 +53,6 @@ export function parseConstitution(json: unknown): Constitution {
     votingPolicies: readVotingPolicies(root.at('votingPolicies')),
     policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
     adapters: readAdapters(root),
-    keyHolders: readSorted(
-      root.optional('keyHolders') ?? new Field([], 'keyHolders', code),
-      'name',
-      (item) => readKeyHolder(item.only(keyHolderProperties)),
-    ),
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);

@@ -33,6 +33,22 @@ export interface Policies {
   readonly keyThreshold: KeyThresholdPolicy;
   /** Transactions each phase of a key ceremony waits for the slow: 10-1,000,000,000, default 100,000. */
   readonly keyCeremonyTransactions: number;
+  /** The leader ends a phase of a key ceremony that waits for the silent after so many seconds: 10. */
+  readonly keyCeremonyDuration: number;
+  /** The leader begins another epoch after so many seconds: default 86,400 (a day); 0 = never. */
+  readonly epochDuration: number;
+  /** The leader begins another epoch after so many blocks: default 0 = never, else at least 10. */
+  readonly epochBlocks: number;
+  /**
+   * Seconds for which a node keeps the session key of an epoch that is over, or that it had opened
+   * anew for reading old blocks: default 3,600; 0 = as short as it can.
+   */
+  readonly sessionKeyTtl: number;
+  /**
+   * Nodes that resume after a majority was lost wait so many seconds for all voters before fewer may
+   * elect a leader: default 10; 0 = a quorum goes on at once.
+   */
+  readonly resumePatience: number;
 }
 
 /** A number of holders, or as many as are more than half. */
@@ -56,6 +72,13 @@ const whole =
 
 /** Each snapshot is recorded in a block: were they closer, the record of one would cause the next. */
 function readSnapshotBlocks(field: Field): number {
+  const blocks = field.integer({ min: 0, max: 1_000_000_000 });
+  if (blocks > 0 && blocks < 10) field.fail('must be 0 (never) or at least 10');
+  return blocks;
+}
+
+/** Each epoch begins with a block: were they shorter, there would be little else. */
+function readEpochBlocks(field: Field): number {
   const blocks = field.integer({ min: 0, max: 1_000_000_000 });
   if (blocks > 0 && blocks < 10) field.fail('must be 0 (never) or at least 10');
   return blocks;
@@ -88,6 +111,11 @@ const policyTable: PolicyTable = {
   distributionFanOut: { initial: 3, read: whole(2, 16) },
   keyThreshold: { initial: 'majority', read: keyThreshold },
   keyCeremonyTransactions: { initial: 100_000, read: whole(10, 1_000_000_000) },
+  keyCeremonyDuration: { initial: 10, read: whole(1, 86_400) },
+  epochDuration: { initial: 86_400, read: whole(0, 1_000_000_000) },
+  epochBlocks: { initial: 0, read: readEpochBlocks },
+  sessionKeyTtl: { initial: 3_600, read: whole(0, 1_000_000_000) },
+  resumePatience: { initial: 10, read: whole(0, 1_000_000_000) },
 };
 
 /** Names of the supported policies. */

@@ -3,7 +3,7 @@ import { assert, isHex64 } from '@concordat/std';
 import { type Constitution, isMember } from './constitution.ts';
 import { requireLawful } from './laws.ts';
 import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
-import { type NetworkInfo, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
+import { type NetworkInfo, readRow, readRows, tables, writeRow } from './tables.ts';
 import { type VotingPolicies, votingPolicyKinds } from './voting-policy.ts';
 
 /** What a genesis fixes besides the constitution. */
@@ -51,9 +51,6 @@ export function writeGenesis(
   for (const [id, config] of Object.entries(constitution.adapters)) {
     writeRow(set, tables.adapters, id, config);
   }
-  for (const holder of constitution.keyHolders) {
-    writeRow(set, tables.keyHolders, textKey(holder.name), holder);
-  }
   requireLawful(set);
 }
 
@@ -84,7 +81,6 @@ export function readConstitution(view: ReadView): Constitution {
     votingPolicies: readVotingPolicies(view),
     policies: completePolicies((policy) => readRow(view, tables.policies, policy)),
     adapters: Object.fromEntries(readRows(view, tables.adapters)),
-    keyHolders: values(view, tables.keyHolders).sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 

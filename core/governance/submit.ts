@@ -6,9 +6,12 @@ import { actorPublicKey } from './actor.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
+import { recordKeyExport } from './key-exports.ts';
 import { decodeMessage, type GovernanceMessage } from './message.ts';
 import { judgeProposal, type Proposal, type ProposalState, type Requirement } from './proposal.ts';
+import { recordConsent } from './recovery.ts';
 import { acceptOnce } from './replay.ts';
+import { recordGiving } from './share-giving.ts';
 import { memberIds, networkInfo, readVotingPolicies } from './state.ts';
 import {
   deleteRow,
@@ -26,7 +29,7 @@ export const maxOpenProposals = 32;
 
 /** What came of a message. */
 export interface Submission {
-  /** Hex, 32 bytes: the proposal it made, voted on or withdrew. */
+  /** Hex, 32 bytes: the proposal it made, voted on or withdrew; of others its own id. */
   readonly proposalId: string;
   /** Where that proposal stands now. */
   readonly state: ProposalState;
@@ -108,6 +111,24 @@ function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Su
       return recordVote(set, message, turn);
     case 'withdrawal':
       return withdraw(set, message, turn);
+    case 'giving':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordGiving(set, message, turn.nowSeconds),
+      };
+    case 'recovery-consent':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordConsent(set, message, turn.nowSeconds),
+      };
+    case 'key-export':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordKeyExport(set, message, turn.nowSeconds),
+      };
   }
 }
 

@@ -2,7 +2,9 @@ import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Actor, CodeEntry, KeyHolder, NodeEntry, TeeEntry } from './constitution.ts';
+import type { Actor, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
+import type { KeyExport } from './key-exports.ts';
+import type { KeyGrant } from './key-grants.ts';
 import type {
   CeremonyEvent,
   CeremonyRow,
@@ -11,6 +13,7 @@ import type {
   SharingRow,
 } from './key-rows.ts';
 import type { Proposal } from './proposal.ts';
+import type { FormerNetwork, RecoveryConsent, RecoveryStage } from './recovery-rows.ts';
 import type { VotingPolicy } from './voting-policy.ts';
 
 /** What never changes about a network; key `info` of its table. */
@@ -53,8 +56,6 @@ export const tables = {
   policies: rows<unknown>('policies'),
   /** adapter id */
   adapters: rows<unknown>('adapters'),
-  /** {@link textKey} of the name */
-  keyHolders: rows<KeyHolder>('key-holders'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */
@@ -75,6 +76,16 @@ export const tables = {
   keys: rows<KeyRow>('keys.keys'),
   /** {@link textKey} of the auditor's name */
   auditGrants: rows<AuditGrant>('keys.grants'),
+  /** `network`; only in a recovered network */
+  recoveredFrom: rows<FormerNetwork>('recovered-from'),
+  /** `stage`; only in a recovered network */
+  recovery: rows<RecoveryStage>('recovery'),
+  /** actor id */
+  recoveryConsents: rows<RecoveryConsent>('recovery-consents'),
+  /** sequence of 16 digits, from 1 */
+  keyGrants: rows<KeyGrant>('key-grants'),
+  /** {@link sequenceKey} of the sharing's ceremony, `:`, actor id */
+  keyExports: rows<KeyExport>('key-exports'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */

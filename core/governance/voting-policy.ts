@@ -26,6 +26,8 @@ export const actionNames = [
   'remove_policy',
   'grant_audit',
   'revoke_audit',
+  'begin_epoch',
+  'open_network',
 ] as const;
 
 /** A kind of change. */
@@ -52,9 +54,12 @@ export interface Tally {
 /** What a count decides under one policy. */
 export type Judgement = 'accepted' | 'rejected' | 'open';
 
-/** The policy that judges a kind of change. */
+/**
+ * The policy that judges a kind of change. A recovered network is opened by a majority unless it was
+ * agreed otherwise before: a default of unanimity must not leave it closed for whoever is lost.
+ */
 export const votingPolicyFor = (policies: VotingPolicies, kind: ActionName): VotingPolicy =>
-  policies[kind] ?? policies.default;
+  policies[kind] ?? (kind === 'open_network' ? { kind: 'majority' } : policies.default);
 
 /** Accepts a policy needs among so many members. */
 export function acceptsNeeded(policy: VotingPolicy, members: number): number {

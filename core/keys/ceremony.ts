@@ -14,7 +14,7 @@ import { keySteps, type ThresholdKey, verificationKeyOf } from './threshold-key.
 
 /** When the phases of a ceremony end at the latest: positions in the ledger, never clocks. */
 export interface CeremonyDeadlines {
-  /** Dealings at this seqno or later are refused. */
+  /** Dealings at this seqno or later are refused; {@link Ceremony.endPhase} may bring it forward. */
   readonly dealBy: Seqno;
   /**
    * Complaints and confirmations at this seqno or later are refused. A dealer that is found out moves
@@ -37,6 +37,8 @@ export interface CeremonyProgress {
   readonly atFault: readonly number[];
   /** Receivers that confirmed the dealings that count now, in order. */
   readonly confirmed: readonly number[];
+  /** The deadline of dealing, as brought forward. */
+  readonly dealBy: Seqno;
   /** The deadline of checking, as moved. */
   readonly checkBy: Seqno;
 }
@@ -87,7 +89,7 @@ export class Ceremony {
       return;
     }
     requireKeyReshared(terms, reshared);
-    this.#progress = { dealt: [], atFault: [], confirmed: [], checkBy: deadlines.checkBy };
+    this.#progress = { dealt: [], atFault: [], confirmed: [], ...deadlines };
     this.#dealingOf = (dealer) => this.#dealings.get(dealer) as Dealing;
   }
 
@@ -98,8 +100,8 @@ export class Ceremony {
 
   /** Where it stands for a transaction at this seqno. Ask for no earlier one than before. */
   phase(seqno: Seqno): CeremonyPhase {
-    const { dealt, confirmed, checkBy } = this.#progress;
-    if (dealt.length < this.terms.dealers.length && seqno < this.deadlines.dealBy) return 'dealing';
+    const { dealt, confirmed, dealBy, checkBy } = this.#progress;
+    if (dealt.length < this.terms.dealers.length && seqno < dealBy) return 'dealing';
     if (this.#goodDealers().length < dealersNeeded(this.terms)) return 'failed';
     if (confirmed.length === this.terms.receivers.length) return 'done';
     if (seqno < checkBy) return 'checking';
@@ -154,12 +156,11 @@ export class Ceremony {
     const judgement = judge(this.terms, this.#dealingOf(dealer), complaint);
     if (judgement === 'dealer') {
       const { atFault, checkBy } = this.#progress;
-      const window = this.deadlines.checkBy - this.deadlines.dealBy;
       this.#progress = {
         ...this.#progress,
         atFault: [...atFault, dealer],
         confirmed: [],
-        checkBy: toSeqno(Math.max(checkBy, seqno + window)),
+        checkBy: toSeqno(Math.max(checkBy, seqno + this.#window)),
       };
     }
     return judgement;
@@ -177,6 +178,29 @@ export class Ceremony {
     const { confirmed } = this.#progress;
     if (confirmed.includes(receiver)) return;
     this.#progress = { ...this.#progress, confirmed: [...confirmed, receiver] };
+  }
+
+  /**
+   * Ends the phase at hand before its deadline: on an idle ledger that one might never come. Whoever
+   * orders the ledger decides it, and has no more power by it than by ordering alone: nothing that it
+   * takes to make a key, or to be sure that enough hold it, is let off. Checking has a whole window
+   * once dealing was ended so.
+   * @throws KeysError CEREMONY_PHASE when neither dealing nor checking is under way
+   */
+  endPhase(seqno: Seqno): void {
+    const phase = this.phase(seqno);
+    if (phase === 'dealing') {
+      const checkBy = toSeqno(seqno + this.#window);
+      this.#progress = { ...this.#progress, dealBy: seqno, checkBy };
+    } else {
+      this.#require('checking', seqno);
+      this.#progress = { ...this.#progress, checkBy: seqno };
+    }
+  }
+
+  /** How long checking takes at the most, in ledger positions. */
+  get #window(): number {
+    return this.deadlines.checkBy - this.deadlines.dealBy;
   }
 
   /**

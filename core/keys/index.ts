@@ -1,4 +1,13 @@
 export {
+  type AuditShare,
+  type AuditSharesName,
+  decodeAuditShares,
+  maxAuditSharesLength,
+  openAuditShares,
+  type SealedAuditShares,
+  sealAuditShares,
+} from './audit-shares.ts';
+export {
   Ceremony,
   type CeremonyDeadlines,
   type CeremonyPhase,
@@ -72,14 +81,17 @@ export {
 } from './ristretto.ts';
 export { sessionKeyLabel } from './session-key-label.ts';
 export {
-  type SessionKeyWrap,
+  type SessionKey,
+  SessionKeyring,
+  type SessionKeySource,
   sessionKeyBytes,
-  unwrapSessionKey,
-  type WrapBinding,
-  wrappedKeyBytes,
-  wrapSessionKey,
-} from './session-key-wrap.ts';
-export { type SessionKey, SessionKeyring, type SessionKeySource } from './session-keyring.ts';
+} from './session-keyring.ts';
+export {
+  auditorRequester,
+  nodeRequester,
+  offlineRequester,
+  recoveryRequester,
+} from './share-requester.ts';
 export { finishSteps, type Steps } from './steps.ts';
 export {
   type CombinationKey,

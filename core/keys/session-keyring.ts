@@ -1,7 +1,9 @@
 import { constantTimeEqual } from '@concordat/crypto';
 import { assert, type Epoch } from '@concordat/std';
 import { KeysError } from './errors.ts';
-import { sessionKeyBytes } from './session-key-wrap.ts';
+
+/** Bytes of a session key. */
+export const sessionKeyBytes = 32;
 
 /**
  * The key that seals the private parts of one epoch's blocks. Read `key` where it is used and keep

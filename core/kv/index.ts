@@ -4,7 +4,7 @@ export type { ReadTable, ReadView } from './read-table.ts';
 export type { SectionWriter } from './restore.ts';
 export type { RangeOptions } from './scan.ts';
 export { sectionChunkBytes } from './section-form.ts';
-export { Store } from './store.ts';
+export { Store, type TableChoice } from './store.ts';
 export type { Key, TableDeclaration } from './table.ts';
 export type { TransactionSet, WriteTable } from './transaction-set.ts';
 export {

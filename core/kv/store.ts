@@ -22,8 +22,12 @@ import {
 } from './transaction-set.ts';
 import { readWriteSet, type WriteSet, type WriteSink } from './write-set.ts';
 
+/** A part of a store: its tables by their names. */
+export type TableChoice = (table: string) => boolean;
+const everyTable: TableChoice = () => true;
+
 /** Freezes of one store that may be open at a time. */
-const maxFreezes = 2;
+const maxFreezes = 4;
 
 /**
  * Named tables of bytes to bytes: a committed base under a stack of speculative layers, one a
@@ -168,31 +172,37 @@ export class Store {
   /**
    * Keeps the committed state of now, to be read while the store goes on. It costs the number of
    * tables; until it is read or released every commit keeps the old values of the keys it changes.
-   * @throws KvError FREEZE_LIMIT when two are open, RESTORING
+   * @param includes which tables, by name; all of them by default
+   * @throws KvError FREEZE_LIMIT when four are open, RESTORING
    */
-  freeze(): FrozenState {
+  freeze(includes: TableChoice = everyTable): FrozenState {
     this.#requireNoRestore();
     if (this.#freezes.size >= maxFreezes) {
       throw new KvError('FREEZE_LIMIT', `${maxFreezes} freezes are open already`);
     }
-    const freeze = new Freeze(this.#tables.values(), () => this.#freezes.delete(freeze));
+    const tables = Array.from(this.#tables.values()).filter(({ name }) => includes(name));
+    const freeze = new Freeze(tables, () => this.#freezes.delete(freeze));
     this.#freezes.add(freeze);
     return freeze;
   }
 
   /**
-   * Begins to fill this store, which holds nothing, from a section. Until it ends the store takes
-   * no other writes. Tables that the section does not name stay empty.
+   * Begins to fill tables that hold nothing from a section. Until it ends the store takes no other
+   * writes. Tables that the section does not name stay empty; one that is refused empties all.
    * @param chunks number of chunks of the section, at least 1
+   * @param includes which tables it is of, by name; all of them by default
    * @throws KvError NOT_EMPTY, SET_OPEN, RESTORING
    */
-  restore(chunks: number): SectionWriter {
+  restore(chunks: number, includes: TableChoice = everyTable): SectionWriter {
     this.#requireNoOpenSet();
     let held = this.#layers.length;
-    for (const { base } of this.#tables.values()) held += base.size;
+    for (const { name, base } of this.#tables.values()) if (includes(name)) held += base.size;
     if (held > 0) throw new KvError('NOT_EMPTY', 'a section is restored into an empty store');
     const restore = new Restore(chunks, {
-      find: (name) => this.#find(name),
+      find: (name) => {
+        if (includes(name)) return this.#find(name);
+        throw new KvError('UNKNOWN_TABLE', `table ${name} is not of this section`, { table: name });
+      },
       ended: (outcome) => {
         this.#restore = undefined;
         if (outcome === 'refused') this.clear();

@@ -19,7 +19,9 @@ export interface BlockParts {
   readonly header: BlockHeader;
   /** The header's bytes. */
   readonly head: Buffer;
-  /** Header and public segment with its length: what the AEAD authenticates beside its plaintext. */
+  /** Root over the transactions' leaves, 32 bytes; with the header's leaf it makes the block root. */
+  readonly transactionsRoot: Buffer;
+  /** Header, transactions' root and public segment with its length: what the AEAD authenticates beside its plaintext. */
   readonly additionalData: Buffer;
   readonly publicSegment: Buffer;
   /** Ciphertext ‖ 16-byte tag. */
@@ -38,6 +40,7 @@ export function splitBlock(block: Uint8Array): BlockParts {
   const reader = new BinaryReader(block);
   try {
     const head = reader.raw(headerBytes);
+    const transactionsRoot = viewOf(reader.raw(32));
     const publicSegment = reader.bytes();
     const authenticatedBytes = reader.position;
     const sealedSegment = reader.bytes();
@@ -49,7 +52,15 @@ export function splitBlock(block: Uint8Array): BlockParts {
       throw new LedgerError('MALFORMED', 'a block counts more than it holds', { height });
     }
     const additionalData = viewOf(block).subarray(0, authenticatedBytes);
-    return { header, head, additionalData, publicSegment, sealedSegment, signature };
+    return {
+      header,
+      head,
+      transactionsRoot,
+      additionalData,
+      publicSegment,
+      sealedSegment,
+      signature,
+    };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new LedgerError('MALFORMED', `a block ${error.message}`, { height });

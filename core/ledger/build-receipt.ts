@@ -2,9 +2,8 @@ import { fromPem, spkiOf, verifySignature } from '@concordat/crypto';
 import { assert, equalBytes, type Seqno, toBase64 } from '@concordat/std';
 import { splitBlock } from './block-form.ts';
 import type { HistoryTree } from './history-tree.ts';
-import { LeafSource } from './leaf.ts';
 import { childrenBytes, followProof, hexOf, proveLeaf } from './merkle.ts';
-import { leaderKey, openParts, refuse, type SessionKeyLookup } from './open.ts';
+import { leaderKey, openParts, publicBranch, refuse, type SessionKeyLookup } from './open.ts';
 import type { ReceiptJson } from './receipt.ts';
 
 /** What a receipt is made from. */
@@ -46,22 +45,23 @@ export function buildReceipt(request: ReceiptRequest): ReceiptJson {
   if (sessionKey === undefined) {
     throw refuse('UNKNOWN_EPOCH', header, `no session key of epoch ${header.epoch}`);
   }
-  const { transactions } = openParts(parts, sessionKey);
-  const source = new LeafSource(header, sessionKey);
+  const { transactions, leaves: source } = openParts(parts, sessionKey);
+  const { left } = publicBranch(parts);
   const record = transactions[index];
   assert(record !== undefined, 'an opened block holds what it counts');
   const components = source.components(index, record);
-  const leaves = source.leaves(parts.head, transactions);
-  const leaf = leaves[index + 1] as string;
+  const leaves = source.leaves(transactions);
+  const leaf = leaves[index] as string;
   // The block's own signature was made when it was the newest: its size is its height.
   const proof = [
-    ...proveLeaf(leaves, index + 1),
+    ...proveLeaf(leaves, index),
+    { left: hexOf(left) },
     ...history.proof(header.height - 1, header.height),
   ];
 
   const spki = leaderKey(header, () => spkiOf(fromPem(nodeCertificatePem)[0] as Uint8Array));
   const branch = followProof(leaf, proof);
-  assert(branch !== undefined, 'a block has at least two leaves');
+  assert(branch !== undefined, 'a block has its header and at least one transaction');
   if (!verifySignature(spki, childrenBytes(branch), parts.signature)) {
     throw refuse('BAD_SIGNATURE', header, 'the leader did not sign this history');
   }

@@ -35,16 +35,19 @@ export interface BlockHeader {
   readonly flags: number;
   /** {@link headerHash} of the block before; 32 zero bytes at height 1. */
   readonly previous: Digest;
-  /** Merkle root over the header's own leaf and the transactions' leaves. */
+  /** SHA-256 of the header's own leaf, which covers the public segment, and the transactions' root. */
   readonly blockRoot: Digest;
 }
 
-/** Bits of a header's `flags`; all others are zero. */
-export const blockFlags = { reconfiguration: 1 } as const;
+/**
+ * Bits of a header's `flags`; all others are zero. A block that opens the view of a resumed network
+ * has `resumption`: its contents are sealed under a key of its own, see `keyOfBlock`.
+ */
+export const blockFlags = { reconfiguration: 1, resumption: 2 } as const;
 
 /** Bytes of an encoded header. */
 export const headerBytes = 145;
-/** Bytes of the header that its own leaf covers: all but the block root. */
+/** Bytes of the header that its own leaf covers beside the public segment: all but the block root. */
 export const headerLeafBytes = headerBytes - 32;
 
 /** First view that the nonce of a block has no room for. */
@@ -67,7 +70,7 @@ const at = {
   blockRoot: 113,
 } as const;
 
-const knownFlags = blockFlags.reconfiguration;
+const knownFlags = blockFlags.reconfiguration | blockFlags.resumption;
 
 /** Writes all of the header but its block root to the start of a buffer. */
 export function writeHeader(into: Buffer, header: Omit<BlockHeader, 'blockRoot'>): void {

@@ -71,6 +71,15 @@ export class HistoryTree {
     return digestOf(this.#range(0, this.#size));
   }
 
+  /**
+   * The root over the first blocks, as many as `size`, which is at least 1.
+   * @throws LedgerError PAGE_NEEDED when the end of these is not in memory any more
+   */
+  rootAt(size: number): Digest {
+    assert(size > 0 && size <= this.#size, 'a root of more blocks than there are');
+    return digestOf(this.#range(0, size));
+  }
+
   /** The two digests whose parent is the root; undefined while there are fewer than two blocks. */
   rootChildren(): [Digest, Digest] | undefined {
     const branch = this.rootBranch();

@@ -30,6 +30,7 @@ export {
   type OpenRequest,
   openBlock,
   openPublicPart,
+  opensBlock,
   type PublicPart,
   type SessionKeyLookup,
 } from './open.ts';
@@ -41,7 +42,14 @@ export {
   writeSetDigestOf,
 } from './receipt.ts';
 export { type SealedBlock, type SealRequest, sealBlock } from './seal.ts';
-export { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+export {
+  eraseDerivedKeys,
+  keyOfBlock,
+  nonceDomains,
+  type SessionKey,
+  sealingKeyOf,
+  sealingNonce,
+} from './session-key.ts';
 export {
   type ChunkPlace,
   chunkPlace,
@@ -60,9 +68,19 @@ export {
 } from './snapshot.ts';
 export {
   openChunk,
+  openSnapshotKey,
   type SealedChunkPlace,
+  type SnapshotKeyPlace,
   sealChunk,
   sealedChunkExtraBytes,
+  sealedSnapshotKeyBytes,
+  sealSnapshotKey,
 } from './snapshot-seal.ts';
 export { pageBlocks } from './tree-pages.ts';
-export { type ChainRequest, type VerifiedBlock, verifyChain } from './verify-chain.ts';
+export {
+  type ChainEnd,
+  ChainPlace,
+  type ChainRequest,
+  type VerifiedBlock,
+  verifyChain,
+} from './verify-chain.ts';

@@ -2,6 +2,7 @@ import { sha256Latin1 } from '@concordat/crypto';
 import { formatTransactionId } from '@concordat/std';
 import type { TransactionRecord } from './block-form.ts';
 import { type BlockHeader, headerLeafBytes, writeU64 } from './header.ts';
+import { type Branch, combine, foldLeaves } from './merkle.ts';
 import { blockNonce, type SessionKey } from './session-key.ts';
 
 // Digests on the hot path are binary strings of 32 characters: a one-shot hash with a string
@@ -20,11 +21,29 @@ export interface LeafComponents {
 
 const leafInput = Buffer.alloc(96);
 const evidenceInput = Buffer.alloc(40);
+const headerInput = Buffer.alloc(headerLeafBytes + 32);
 const bothWrites = Buffer.alloc(65, 1);
 let privateInput = Buffer.alloc(4096);
 
-/** Leaf of the block's own header: SHA-256 of its bytes without the block root. */
-export const headerLeaf = (head: Buffer): string => sha256Latin1(head.subarray(0, headerLeafBytes));
+/**
+ * Leaf of the block's own header: SHA-256(header without the block root ‖ SHA-256(public segment)).
+ * So the signature covers all that is public, and whoever has no key can check that it does.
+ */
+export function headerLeaf(head: Buffer, publicSegment: Uint8Array): string {
+  headerInput.set(head.subarray(0, headerLeafBytes));
+  headerInput.write(sha256Latin1(publicSegment), headerLeafBytes, 32, 'latin1');
+  return sha256Latin1(headerInput);
+}
+
+/** Root over the leaves of a block's transactions. The array is used up. */
+export const transactionsRoot = (leaves: string[]): string =>
+  leaves.length === 1 ? (leaves[0] as string) : foldLeaves(leaves).digest;
+
+/** The block root with its two children, from what anyone can read of a block. */
+export function blockBranch(head: Buffer, publicSegment: Uint8Array, root: string): Branch {
+  const left = headerLeaf(head, publicSegment);
+  return { digest: combine(left, root), left, right: root };
+}
 
 /** Hash that the next block names as `previous`: SHA-256 of all header bytes. */
 export const headerHashOf = (head: Buffer): string => sha256Latin1(head);
@@ -80,9 +99,9 @@ export class LeafSource {
     };
   }
 
-  /** The block's leaves in order: the header's first, then each transaction's. */
-  leaves(head: Buffer, transactions: readonly TransactionRecord[]): string[] {
-    const leaves = [headerLeaf(head)];
+  /** Leaves of the block's transactions, in order. */
+  leaves(transactions: readonly TransactionRecord[]): string[] {
+    const leaves: string[] = [];
     for (let i = 0; i < transactions.length; i++) {
       leaves.push(transactionLeaf(this.components(i, transactions[i] as TransactionRecord)));
     }

@@ -1,5 +1,13 @@
 import { aeadOpen, CryptoError, nodeIdOf, verifySignature } from '@concordat/crypto';
-import { assert, type Digest, type Epoch, equalBytes, type NodeId, viewOf } from '@concordat/std';
+import {
+  assert,
+  type Digest,
+  type Epoch,
+  equalBytes,
+  type NodeId,
+  toLatin1,
+  viewOf,
+} from '@concordat/std';
 import {
   type BlockParts,
   readPrivateSegment,
@@ -11,9 +19,15 @@ import { digestOf } from './digest.ts';
 import { LedgerError, type LedgerErrorCode } from './errors.ts';
 import type { BlockHeader } from './header.ts';
 import type { HistoryTree } from './history-tree.ts';
-import { headerHashOf, LeafSource } from './leaf.ts';
-import { type Branch, childrenBytes, foldLeaves } from './merkle.ts';
-import { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+import { blockBranch, headerHashOf, LeafSource, transactionsRoot } from './leaf.ts';
+import { type Branch, childrenBytes } from './merkle.ts';
+import {
+  keyOfBlock,
+  nonceDomains,
+  type SessionKey,
+  sealingKeyOf,
+  sealingNonce,
+} from './session-key.ts';
 
 /** Where a session key comes from; undefined when this node does not hold that epoch's. */
 export type SessionKeyLookup = (epoch: Epoch) => SessionKey | undefined;
@@ -70,7 +84,8 @@ export function openBlock(block: Uint8Array, request: OpenRequest): OpenedBlock 
   if (sessionKey === undefined) {
     throw refuse('UNKNOWN_EPOCH', header, `no session key of epoch ${header.epoch}`);
   }
-  const { transactions, branch } = openParts(parts, sessionKey);
+  const { transactions } = openParts(parts, sessionKey);
+  const branch = publicBranch(parts);
   const mark = history.mark();
   history.append(header.blockRoot);
   const signed = history.rootBranch() ?? branch;
@@ -140,23 +155,51 @@ export function leaderKey(
 }
 
 /**
- * Opens the private segment and checks that header and transactions have the stated root.
+ * Checks, without any key, that the stated block root covers the header and the public segment.
+ * @returns the block root and its children
+ * @throws LedgerError WRONG_ROOT
+ */
+export function publicBranch(parts: BlockParts): Branch {
+  const { header, head, publicSegment } = parts;
+  const branch = blockBranch(head, publicSegment, toLatin1(parts.transactionsRoot));
+  if (equalBytes(digestOf(branch.digest), header.blockRoot)) return branch;
+  throw refuse('WRONG_ROOT', header, 'header and public writes do not have the stated block root');
+}
+
+/**
+ * Opens the private segment and checks that the transactions have the stated root.
  * @throws LedgerError AUTHENTICATION_FAILED, MALFORMED, WRONG_ROOT
  */
 export function openParts(
   parts: BlockParts,
   sessionKey: SessionKey,
-): { transactions: TransactionRecord[]; branch: Branch } {
-  const { header, head } = parts;
+): { transactions: TransactionRecord[]; leaves: LeafSource } {
+  const { header } = parts;
   const nonce = sealingNonce(header.height, header.view, nonceDomains.block);
-  const plaintext = unseal(parts, sealingKeyOf(sessionKey), nonce);
+  const blockKey = keyOfBlock(sessionKey, header, parts.publicSegment);
+  const plaintext = unseal(parts, sealingKeyOf(blockKey), nonce);
   const publicWrites = readPublicSegment(parts.publicSegment, header);
   const transactions = readPrivateSegment(viewOf(plaintext), publicWrites, header);
-  const branch = foldLeaves(new LeafSource(header, sessionKey).leaves(head, transactions));
-  if (!equalBytes(digestOf(branch.digest), header.blockRoot)) {
-    throw refuse('WRONG_ROOT', header, 'the transactions do not have the stated block root');
+  const leaves = new LeafSource(header, blockKey);
+  const root = transactionsRoot(leaves.leaves(transactions));
+  if (root !== toLatin1(parts.transactionsRoot)) {
+    throw refuse('WRONG_ROOT', header, 'the transactions do not have the stated root');
   }
-  return { transactions, branch };
+  return { transactions, leaves };
+}
+
+/**
+ * Whether a session key opens a block's private segment. It proves nothing else of the block, and is
+ * for finding out whether a key that somebody sent is the right one.
+ */
+export function opensBlock(block: Uint8Array, sessionKey: SessionKey): boolean {
+  try {
+    openParts(splitBlock(block), sessionKey);
+    return true;
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
 }
 
 function unseal(parts: BlockParts, key: Uint8Array, nonce: Uint8Array): Uint8Array {

@@ -18,9 +18,15 @@ import {
 import { digestOf } from './digest.ts';
 import { type BlockHeader, headerBytes, writeBlockRoot, writeHeader } from './header.ts';
 import type { HistoryTree } from './history-tree.ts';
-import { headerHashOf, LeafSource } from './leaf.ts';
-import { childrenBytes, foldLeaves } from './merkle.ts';
-import { nonceDomains, type SessionKey, sealingKeyOf, sealingNonce } from './session-key.ts';
+import { blockBranch, headerHashOf, LeafSource, transactionsRoot } from './leaf.ts';
+import { childrenBytes } from './merkle.ts';
+import {
+  keyOfBlock,
+  nonceDomains,
+  type SessionKey,
+  sealingKeyOf,
+  sealingNonce,
+} from './session-key.ts';
 
 /** What the leader seals. */
 export interface SealRequest {
@@ -57,6 +63,8 @@ export interface SealedBlock {
   readonly historyRoot: Digest;
 }
 
+/** Where the public segment begins: after the header and the transactions' root. */
+const frontBytes = headerBytes + 32;
 /** Largest segment, bytes: lengths are u32 and node buffers stay well below 2 GiB. */
 const maxSegmentBytes = 2 ** 30;
 
@@ -74,19 +82,22 @@ export function sealBlock(request: SealRequest): SealedBlock {
   const publicBytes = publicSegmentBytes(transactions);
   const plaintext = Buffer.allocUnsafe(privateSegmentBytes(transactions));
   assert(publicBytes < maxSegmentBytes && plaintext.length < maxSegmentBytes, 'block too large');
-  const front = Buffer.allocUnsafe(headerBytes + 4 + publicBytes);
+  const front = Buffer.allocUnsafe(frontBytes + 4 + publicBytes);
   const unrooted = headerOf(request);
   writeHeader(front, unrooted);
-  front.writeUInt32BE(publicBytes, headerBytes);
-  if (publicBytes > 0) writePublicSegment(front, headerBytes + 4, transactions);
+  front.writeUInt32BE(publicBytes, frontBytes);
+  if (publicBytes > 0) writePublicSegment(front, frontBytes + 4, transactions);
+  const publicSegment = front.subarray(frontBytes + 4);
 
-  const leaves = new LeafSource(unrooted, sessionKey).leaves(front, transactions);
-  const block = foldLeaves(leaves);
+  const blockKey = keyOfBlock(sessionKey, unrooted, publicSegment);
+  const root = transactionsRoot(new LeafSource(unrooted, blockKey).leaves(transactions));
+  front.write(root, headerBytes, 32, 'latin1');
+  const block = blockBranch(front, publicSegment, root);
   const blockRoot = digestOf(block.digest);
   writeBlockRoot(front, blockRoot);
   writePrivateSegment(plaintext, transactions);
   const nonce = sealingNonce(height, view, nonceDomains.block);
-  const sealed = aeadSeal(sealingKeyOf(sessionKey), nonce, front, plaintext);
+  const sealed = aeadSeal(sealingKeyOf(blockKey), nonce, front, plaintext);
 
   history.append(blockRoot);
   const signed = history.rootBranch() ?? block;

@@ -1,6 +1,6 @@
-import { hkdfSha256, hmacSha256 } from '@concordat/crypto';
+import { hkdfSha256, hmacSha256, sha256 } from '@concordat/crypto';
 import { assert, type Epoch, utf8 } from '@concordat/std';
-import { heightLimit, viewLimit, writeU64 } from './header.ts';
+import { type BlockHeader, blockFlags, heightLimit, viewLimit, writeU64 } from './header.ts';
 
 /** The symmetric key of one epoch. */
 export interface SessionKey {
@@ -30,8 +30,36 @@ function keysOf(sessionKey: SessionKey): DerivedKeys {
   return keys;
 }
 
+/** Zeroes what was derived from a session key: to be called before the key itself is let go. */
+export function eraseDerivedKeys(sessionKey: SessionKey): void {
+  const keys = derived.get(sessionKey);
+  if (keys === undefined) return;
+  keys.sealing.fill(0);
+  keys.evidence.fill(0);
+  derived.delete(sessionKey);
+}
+
 /** The AES-256-GCM key for what an epoch seals into the ledger: 32 bytes. Secret. */
 export const sealingKeyOf = (sessionKey: SessionKey): Uint8Array => keysOf(sessionKey).sealing;
+
+/**
+ * What a block is sealed with. Nodes that resume from their disks may have forgotten that a view was
+ * led before, so the first block of a resumed view could repeat a nonce. It is sealed under a key
+ * that its public segment gives: there stands the ciphertext of a new session key, which is never
+ * the same twice (TDH2 encrypts with 32 fresh bytes).
+ */
+export function keyOfBlock(
+  sessionKey: SessionKey,
+  { flags }: Pick<BlockHeader, 'flags'>,
+  publicSegment: Uint8Array,
+): SessionKey {
+  if ((flags & blockFlags.resumption) === 0) return sessionKey;
+  const info = utf8('concordat session v1 resumption');
+  return {
+    epoch: sessionKey.epoch,
+    key: hkdfSha256(sessionKey.key, sha256(publicSegment), info, 32),
+  };
+}
 
 /** What a nonce is for: its last byte. No two uses of a sealing key share one. */
 export const nonceDomains = { block: 1 } as const;

@@ -18,8 +18,8 @@ import {
 import { LedgerError } from './errors.ts';
 import { heightLimit, viewLimit } from './header.ts';
 
-// A snapshot is the state after a block, as chunks: the manifest, the history summary, then the
-// section of each store (docs/format/snapshot.md). Its digest is recorded in the ledger.
+// A snapshot is the state after a block, as chunks: the manifest, the history summary, the public
+// governance, then the section of each store (docs/format/snapshot.md). Its digest is recorded in the ledger.
 
 /** Most bytes of a snapshot's chunk. Every chunk but the last of its part has just this many. */
 export const snapshotChunkBytes = 1_048_576;
@@ -56,15 +56,17 @@ export interface SnapshotManifest {
   readonly configuration: Uint8Array;
   /** SHA-256 of each chunk of the history summary; at least one. */
   readonly history: readonly Digest[];
-  /** In increasing order of source; the administrative store, 0, comes first. */
+  /** SHA-256 of each chunk of the public tables of governance; at least one. */
+  readonly public: readonly Digest[];
+  /** In increasing order of source; of the public tables nothing; the administrative store, 0, comes first. */
   readonly sections: readonly SnapshotSection[];
 }
 
-const magic = Buffer.from('CCDTSNP1', 'latin1');
+const magic = Buffer.from('CCDTSNP2', 'latin1');
 
 /** The manifest's bytes, which are chunk 0 of the snapshot; one encoding for each manifest. */
 export function encodeManifest(manifest: SnapshotManifest): Buffer {
-  const { networkId, configuration, history, sections } = manifest;
+  const { networkId, configuration, history, public: inTheOpen, sections } = manifest;
   assert(isHex64(networkId), 'network id is not 64 lowercase hex digits');
   assert(configuration.length <= maxConfigurationBytes, 'configuration too long');
   assert(snapshotChunks(manifest) <= maxSnapshotChunks, 'snapshot too large');
@@ -79,6 +81,7 @@ export function encodeManifest(manifest: SnapshotManifest): Buffer {
     .raw(manifest.historyRoot)
     .bytes(configuration);
   writeDigests(writer, history);
+  writeDigests(writer, inTheOpen);
   writer.u16(sections.length);
   let least = 0;
   for (const { source, chunks } of sections) {
@@ -139,6 +142,7 @@ function readManifest(bytes: Uint8Array): SnapshotManifest {
       historyRoot: toDigest(reader.raw(32)),
       configuration: reader.bytes(maxConfigurationBytes),
       history: readDigests(reader),
+      public: readDigests(reader),
       sections: readSections(reader),
     };
     reader.end();
@@ -186,17 +190,18 @@ const malformed = (what: string): LedgerError =>
 /** Number of chunks of a snapshot, its manifest included. */
 export function snapshotChunks({
   history,
+  public: inTheOpen,
   sections,
-}: Pick<SnapshotManifest, 'history' | 'sections'>): number {
-  let count = 1 + history.length;
+}: Pick<SnapshotManifest, 'history' | 'public' | 'sections'>): number {
+  let count = 1 + history.length + inTheOpen.length;
   for (const { chunks } of sections) count += chunks.length;
   return count;
 }
 
 /** What a chunk of a snapshot belongs to. */
 export interface ChunkPlace {
-  /** The store whose section it is of; `history` for the history summary. */
-  readonly part: 'history' | number;
+  /** The store whose section it is of; `history` for the summary, `public` for public governance. */
+  readonly part: 'history' | 'public' | number;
   /** Its index within that part, from 0. */
   readonly index: number;
   /** Number of chunks of that part. */
@@ -214,6 +219,7 @@ export function chunkPlace(manifest: SnapshotManifest, index: number): ChunkPlac
   let at = index - 1;
   const parts = [
     { part: 'history' as const, chunks: manifest.history },
+    { part: 'public' as const, chunks: manifest.public },
     ...manifest.sections.map(({ source, chunks }) => ({ part: source, chunks })),
   ];
   for (const { part, chunks } of parts) {

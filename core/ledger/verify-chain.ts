@@ -1,5 +1,5 @@
 import { verifySignature } from '@concordat/crypto';
-import { type Digest, type NodeId, toDigest } from '@concordat/std';
+import { type Digest, type NodeId, type Seqno, toDigest, type View } from '@concordat/std';
 import { readPublicSegment, splitBlock, type TransactionRecord } from './block-form.ts';
 import { digestOf } from './digest.ts';
 import type { BlockHeader } from './header.ts';
@@ -11,6 +11,7 @@ import {
   leaderKey,
   openBlock,
   type PublicPart,
+  publicBranch,
   refuse,
   type SessionKeyLookup,
 } from './open.ts';
@@ -25,7 +26,7 @@ export interface ChainRequest {
   readonly nodeKey: (leader: NodeId, publicPart: PublicPart) => Uint8Array | undefined;
   /**
    * Keys of the epochs the verifier may read. Where it answers undefined the block is verified
-   * without its contents: form, chain and signature, not the leaves.
+   * without its contents: form, chain, all that is public, and signature; not what is sealed.
    */
   readonly sessionKey?: SessionKeyLookup;
 }
@@ -39,15 +40,22 @@ export interface VerifiedBlock {
   readonly publicWrites: readonly Uint8Array[];
   /** Present where the epoch's key was given. */
   readonly transactions?: readonly TransactionRecord[];
-  /**
-   * What this block's own verification covered. `chain` happens only to a first block without its
-   * key: the second block's signature covers it.
-   */
-  readonly covered: 'contents' | 'signature' | 'chain';
+  /** What was verified: with the epoch's key all of it, else all but the sealed contents. */
+  readonly covered: 'contents' | 'signature';
+}
+
+/** Where a chain is known to have got to by other means, such as a snapshot's history summary. */
+export interface ChainEnd {
+  /** Over all blocks so far; it gets each verified block appended. */
+  readonly history: HistoryTree;
+  /** Header hash of its last block. */
+  readonly headerHash: Digest;
+  readonly nextSeqno: Seqno;
+  readonly view: View;
 }
 
 /**
- * Verifies a whole ledger from height 1, block by block, and yields each block once it holds. It
+ * Verifies a whole ledger from height 1, or from where it is known, block by block, and yields each block once it holds. It
  * proves that these blocks are one unbroken history that accepted leaders signed; not that nothing
  * follows: compare the last height with another source.
  * @throws LedgerError at the first block that does not hold, with its height in the details
@@ -60,13 +68,27 @@ export function* verifyChain(
   for (const block of blocks) yield place.next(block, request);
 }
 
-/** The end of the chain verified so far. */
-class ChainPlace {
-  readonly #history = new HistoryTree();
+/** The end of the chain verified so far, for those whom blocks reach one by one. */
+export class ChainPlace {
+  readonly #history: HistoryTree;
   #previous: Digest = toDigest(new Uint8Array(32));
   #nextSeqno = 1;
   #view = 0;
 
+  /** @param end where the chain is known to have got to; nowhere by default */
+  constructor(end?: ChainEnd) {
+    this.#history = end?.history ?? new HistoryTree();
+    if (end) {
+      this.#previous = end.headerHash;
+      this.#nextSeqno = end.nextSeqno;
+      this.#view = end.view;
+    }
+  }
+
+  /**
+   * Verifies the next block. A place that refused one is of no further use.
+   * @throws LedgerError with the block's height in the details
+   */
   next(block: Uint8Array, request: ChainRequest): VerifiedBlock {
     const parts = splitBlock(block);
     const { header } = parts;
@@ -95,17 +117,18 @@ class ChainPlace {
       verified = { header, headerHash, historyRoot, publicWrites, transactions, covered };
     } else {
       const spki = leaderKey(header, nodeKey);
+      const block = publicBranch(parts);
       this.#history.append(header.blockRoot);
-      const branch = this.#history.rootBranch();
-      if (branch !== undefined && !verifySignature(spki, childrenBytes(branch), parts.signature)) {
+      const branch = this.#history.rootBranch() ?? block;
+      if (!verifySignature(spki, childrenBytes(branch), parts.signature)) {
         throw refuse('BAD_SIGNATURE', header, 'the leader did not sign this history');
       }
       verified = {
         header,
         headerHash: digestOf(headerHashOf(parts.head)),
-        historyRoot: branch === undefined ? header.blockRoot : digestOf(branch.digest),
+        historyRoot: digestOf(branch.digest),
         publicWrites,
-        covered: branch === undefined ? 'chain' : 'signature',
+        covered: 'signature',
       };
     }
     // Nothing is taken back here and nothing proved: memory stays the same however long it is.

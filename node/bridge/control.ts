@@ -22,6 +22,14 @@ export type ControlToHost =
       readonly to: number;
       readonly maxBytes: number;
     }
+  /** As `read`, of the ledger of the network that is recovered. */
+  | {
+      readonly kind: 'readFormer';
+      readonly request: number;
+      readonly from: number;
+      readonly to: number;
+      readonly maxBytes: number;
+    }
   | { readonly kind: 'committed'; readonly height: number }
   | {
       readonly kind: 'putRecord';
@@ -54,7 +62,7 @@ export type ControlToEnclave =
   | { readonly kind: 'truncated'; readonly after: number }
   /** Every block that came by `appendEarlier` up to this height is durable. */
   | { readonly kind: 'earlierSynced'; readonly height: number }
-  /** Part of the answer to `read`; `last` ends it. An answer may hold fewer blocks than asked. */
+  /** Part of the answer to `read` or `readFormer`; `last` ends it. An answer may hold fewer blocks than asked. */
   | {
       readonly kind: 'entries';
       readonly request: number;
@@ -98,6 +106,7 @@ const toHost = {
   listening: 10,
   status: 11,
   durability: 12,
+  readFormer: 13,
   ...snapshotToHost,
 } as const satisfies Record<ControlToHost['kind'], number>;
 
@@ -126,6 +135,7 @@ export function encodeControlToHost(message: ControlToHost): EncodedFrame {
     case 'truncate':
       return frame.u64(message.after).finish();
     case 'read':
+    case 'readFormer':
       frame.u32(message.request).u64(message.from).u64(message.to);
       return frame.u32(message.maxBytes).finish();
     case 'committed':
@@ -178,10 +188,12 @@ function readToHost(type: number, reader: BinaryReader): ControlToHost {
   switch (type) {
     case toHost.truncate:
       return { kind: 'truncate', after: reader.u64() };
-    case toHost.read: {
+    case toHost.read:
+    case toHost.readFormer: {
+      const kind = type === toHost.read ? 'read' : 'readFormer';
       const request = reader.u32();
       const [from, to] = [reader.u64(), reader.u64()];
-      return { kind: 'read', request, from, to, maxBytes: reader.u32() };
+      return { kind, request, from, to, maxBytes: reader.u32() };
     }
     case toHost.committed:
       return { kind: 'committed', height: reader.u64() };

@@ -2,8 +2,11 @@ import { utf8 } from '@concordat/std';
 import { BridgeError } from './errors.ts';
 import { isTextList, parseObject } from './identity.ts';
 
-/** How a manager begins: a new network, joining one, or with a ledger found on the host. */
-export type StartMode = 'genesis' | 'join' | 'resume';
+/**
+ * How a manager begins: a new network, joining one, with a ledger found on the host, or a new network
+ * that goes on from the ledger of one whose nodes are lost.
+ */
+export type StartMode = 'genesis' | 'join' | 'resume' | 'recover';
 
 /** Where peers, operators and clients reach this node, as `host:port` each. */
 export interface NodeAddresses {
@@ -29,7 +32,7 @@ export interface ManagerStart {
   readonly genesis?: unknown;
   /** Node channel addresses of the network (mode join; resume may use them to rejoin). */
   readonly peers: readonly string[];
-  /** The network to join, pinned (mode join). */
+  /** The network to join, pinned (mode join), or the one whose ledger is recovered (mode recover). */
   readonly networkCertificatePem?: string;
   /**
    * Height of the last block in the host's ledger, or of the base it goes on from while it holds
@@ -43,6 +46,11 @@ export interface ManagerStart {
   readonly firstHeight: number;
   /** Blocks below the base that the host wants by `appendEarlier`, lowest first. */
   readonly missing: readonly HeightRange[];
+  /**
+   * The ledger of a network whose nodes are lost: it is to be recovered by a new network here. Also
+   * with mode resume, until the host is configured otherwise.
+   */
+  readonly former?: { readonly lastHeight: number };
   /** Finished snapshots on the host, oldest first. */
   readonly snapshots: readonly { readonly height: number; readonly chunks: number }[];
   /** Length of a consensus tick, in milliseconds. */
@@ -74,6 +82,8 @@ export interface WorkerLimits {
   readonly maxPendingRequests: number;
 }
 
+const startModes: readonly unknown[] = ['genesis', 'join', 'resume', 'recover'];
+
 /** Most entries of `missing` and of `snapshots`. */
 const maxListed = 1_000;
 
@@ -88,7 +98,7 @@ export const encodeStart = (start: ManagerStart | WorkerStart): Uint8Array =>
 export function decodeManagerStart(json: Uint8Array): ManagerStart {
   const value = parseStart(json, 'manager');
   const { mode, node, addresses, workers, networkCertificatePem } = value;
-  check(mode === 'genesis' || mode === 'join' || mode === 'resume', 'mode');
+  check(startModes.includes(mode), 'mode');
   check(isObject(node) && typeof node.name === 'string', 'node.name');
   check(isOptionalText(node.actorCertificatePem), 'node.actorCertificatePem');
   check(isObject(addresses), 'addresses');
@@ -104,6 +114,9 @@ export function decodeManagerStart(json: Uint8Array): ManagerStart {
   check(isHeight(firstHeight) && firstHeight <= value.lastHeight + 1, 'firstHeight');
   check(isListOf(missing, isHeightRange), 'missing');
   check(isListOf(snapshots, isSnapshotEntry), 'snapshots');
+  const { former } = value;
+  const isFormer = isObject(former) && isHeight(former.lastHeight);
+  check(isFormer || (former === undefined && mode !== 'recover'), 'former');
   check(isCount(value.tickMs) && value.tickMs >= 1, 'tickMs');
   check(isCount(value.restarts), 'restarts');
   check(Array.isArray(workers) && workers.every(isWorkerEntry), 'workers');

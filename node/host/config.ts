@@ -20,7 +20,7 @@ export interface WorkerConfig {
 /** A validating node's configuration with defaults filled in and paths made absolute. */
 export interface HostConfig {
   readonly name: string;
-  readonly mode: 'genesis' | 'join';
+  readonly mode: 'genesis' | 'join' | 'recover';
   readonly dataDirectory: string;
   readonly bridgeDirectory: string;
   readonly platformKeyFile: string;
@@ -28,6 +28,7 @@ export interface HostConfig {
   readonly genesisData: Readonly<Record<string, string>>;
   readonly actorCertificateFile?: string;
   readonly networkCertificateFile?: string;
+  readonly formerLedgerDirectory?: string;
   readonly peers: readonly string[];
   readonly listen: { readonly node: string; readonly admin: string };
   readonly advertise: { readonly node: string; readonly admin: string };
@@ -124,7 +125,13 @@ export function parseConfig(document: unknown, base: string): HostConfig {
 }
 
 function optionalPaths(given: Document, path: (value: unknown) => string): Document {
-  const keys = ['genesisFile', 'actorCertificateFile', 'networkCertificateFile', 'logFile'];
+  const keys = [
+    'genesisFile',
+    'actorCertificateFile',
+    'networkCertificateFile',
+    'formerLedgerDirectory',
+    'logFile',
+  ];
   const present = keys.filter((key) => given[key] !== undefined);
   return Object.fromEntries(present.map((key) => [key, path(given[key])]));
 }
@@ -133,6 +140,14 @@ function checkMeaning(config: HostConfig): void {
   const faults: string[] = [];
   if (config.mode === 'genesis' && config.genesisFile === undefined) {
     faults.push('genesisFile is required with mode genesis');
+  }
+  if (config.mode === 'recover') {
+    for (const key of ['formerLedgerDirectory', 'networkCertificateFile', 'actorCertificateFile']) {
+      if (!(key in config)) faults.push(`${key} is required with mode recover`);
+    }
+    if (config.formerLedgerDirectory === join(config.dataDirectory, 'ledger')) {
+      faults.push('formerLedgerDirectory is that of the new ledger: give another dataDirectory');
+    }
   }
   if (config.mode === 'join' && config.peers.length === 0) {
     faults.push('peers needs at least one address with mode join');

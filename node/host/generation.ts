@@ -243,7 +243,7 @@ export class Generation {
 
   async #sendStart(session: ManagerSession): Promise<void> {
     const { config, restarts } = this.#context;
-    const { ledger, snapshots } = this.#stores!;
+    const { ledger, snapshots, former } = this.#stores!;
     try {
       const mode = ledger.lastHeight > 0 ? 'resume' : config.mode;
       const text = async (path: string | undefined) =>
@@ -268,6 +268,7 @@ export class Generation {
         lastHeight: ledger.lastHeight,
         firstHeight: ledger.firstHeight,
         missing: ledger.missing,
+        ...(former && { former: { lastHeight: former.lastHeight } }),
         snapshots: snapshots.finished,
         tickMs: config.tickMs,
         workers: config.workers.map(({ adapters }, at) => ({

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type ControlToHost, isListenerName } from '@concordat/bridge';
 import { ControlSession, type ControlSessionOptions } from './control-session.ts';
 import { diskError, HostError, type HostErrorCode } from './errors.ts';
+import type { FormerLedger } from './former-ledger.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import type { PageStore } from './page-store.ts';
 import type { RecordStore } from './record-store.ts';
@@ -13,6 +14,8 @@ export interface ManagerSessionOptions extends ControlSessionOptions {
   readonly records: RecordStore;
   readonly pages: PageStore;
   readonly snapshots: SnapshotStore;
+  /** The ledger of a network that is recovered. */
+  readonly former?: FormerLedger;
   /** The manager listens on this enclave socket from now on. */
   readonly onListening: (which: string) => void;
 }
@@ -82,7 +85,10 @@ export class ManagerSession extends ControlSession {
     const { ledger, records, pages, snapshots } = this.#options;
     switch (message.kind) {
       case 'read':
-        this.#queue(this.#blockReads, message.request, () => this.#read(message));
+        this.#queue(this.#blockReads, message.request, () => this.#read(ledger, message));
+        break;
+      case 'readFormer':
+        this.#readFormer(message);
         break;
       case 'getRecord':
         this.#give(message.request, () => records.get(message.name));
@@ -180,8 +186,25 @@ export class ManagerSession extends ControlSession {
     });
   }
 
-  async #read({ request, from, to, maxBytes }: Extract<ControlToHost, { kind: 'read' }>) {
-    for await (const blocks of this.#options.ledger.read(from, to, maxBytes)) {
+  /** Damage to a ledger that is only read is told, and is no fault of what this host stores. */
+  #readFormer(message: Extract<ControlToHost, { kind: 'readFormer' }>): void {
+    const { former } = this.#options;
+    if (!former) throw new HostError('FORBIDDEN_FRAME', 'there is no former ledger to be read');
+    const { request } = message;
+    this.#queue(this.#blockReads, request, async () => {
+      try {
+        await this.#read(former, message);
+      } catch (error) {
+        this.#refuse(request, diskError(error, 'read the former ledger'));
+      }
+    });
+  }
+
+  async #read(
+    store: Pick<LedgerStore, 'read'>,
+    { request, from, to, maxBytes }: Extract<ControlToHost, { kind: 'read' | 'readFormer' }>,
+  ): Promise<void> {
+    for await (const blocks of store.read(from, to, maxBytes)) {
       if (this.connection.socket.destroyed) return;
       await this.sendPaced({ kind: 'entries', request, last: false, blocks });
     }
@@ -206,8 +229,12 @@ export class ManagerSession extends ControlSession {
     }
   }
 
-  #failed(request: number, error: HostError): void {
+  #refuse(request: number, error: HostError): void {
     this.send({ kind: 'done', request, error: `${error.code}: ${error.message}`.slice(0, 1000) });
+  }
+
+  #failed(request: number, error: HostError): void {
+    this.#refuse(request, error);
     if (faults.has(error.code)) this.fault(error);
   }
 

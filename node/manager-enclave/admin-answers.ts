@@ -8,13 +8,18 @@ import {
   type NodePhase,
   type NodeState,
   type ProposalsAnswer,
+  type RecoveryState,
+  type SharedKeysState,
   type TransactionState,
 } from '@concordat/api';
 import {
   constitutionDigest,
+  currentEpoch,
   getProposal,
   listProposals,
   type Proposal,
+  recoveredFrom,
+  recoveryStage,
 } from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
 import { formatTransactionId, type Seqno, type View } from '@concordat/std';
@@ -22,7 +27,7 @@ import type { Phase } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import { backfillOf } from './node-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
-import { currentEpoch } from './session-keys.ts';
+import { sharedKeysState } from './shared-keys-state.ts';
 
 /** What the administrative channel answers. */
 export interface AdminAnswers {
@@ -39,6 +44,7 @@ const phases: Readonly<Record<Phase, NodePhase>> = {
   joining: 'joining',
   learning: 'catching-up',
   resuming: 'catching-up',
+  recovering: 'recovering',
   running: 'ready',
   failed: 'stopping',
 };
@@ -56,6 +62,8 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
         transaction_id: formatTransactionId(node.log.committedView, node.log.committedSeqno),
       }),
       [adminPaths.constitution]: () => constitutionAnswer(node),
+      [adminPaths.recovery]: () => recoveryState(node),
+      [adminPaths.keys]: () => sharedKeys(node),
       [adminPaths.proposals]: (): ProposalsAnswer<Proposal> => ({
         proposals: listProposals(state()),
       }),
@@ -71,6 +79,15 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
       return proposal;
     },
   };
+}
+
+/** How far a recovered network is, for the node that recovers it and for every later one. */
+function recoveryState({ recovery, administration }: NodeContext): RecoveryState {
+  if (recovery) return recovery.state();
+  const state = administration.committedState;
+  const [former, found] = [recoveredFrom(state), recoveryStage(state)];
+  if (former && found && found.stage !== 'recovering') return { ...found, former };
+  throw new ApiError('NETWORK_NOT_RECOVERING', 'this network goes on from no other');
 }
 
 const healthOf = (node: NodeContext): Health => ({ status: 'ok', phase: phases[node.phase] });
@@ -130,6 +147,12 @@ function networkState(node: NodeContext): NetworkState {
       applicationAddresses: node.applicationAddresses,
     })),
   };
+}
+
+function sharedKeys({ administration }: NodeContext): SharedKeysState {
+  const { committedState, committedConstitution } = administration;
+  const { actors } = committedConstitution;
+  return sharedKeysState(committedState, { actors, epoch: currentEpoch(committedState) });
 }
 
 function constitutionAnswer(node: NodeContext): ConstitutionAnswer {

@@ -9,17 +9,22 @@ import {
   errorAnswer,
   isErrorCode,
   linesMediaType,
+  maxRecoveryGiftBytes,
+  type RecoveryState,
 } from '@concordat/api';
 import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
-import { type ActorId, CodedError, parseTransactionId } from '@concordat/std';
+import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
+import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
+import { KeyExportDesk } from './key-export-desk.ts';
 import { renderMetrics } from './metrics.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
+import type { RecoveryDesk } from './recovery-desk.ts';
 
 const maxConnections = 1024;
 const maxWatchers = 256;
@@ -46,6 +51,8 @@ export class AdminServer {
   readonly #judge: (socket: TLSSocket) => ClientVerdict;
   readonly #server: Server;
   readonly #answers: AdminAnswers;
+  readonly #exports: KeyExportDesk;
+  readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #watchers = new Map<ServerResponse, ActorId>();
 
@@ -61,6 +68,8 @@ export class AdminServer {
     this.#path = options.path;
     this.#judge = options.judge;
     this.#answers = adminAnswers(options.node, options.desks.receipts);
+    this.#exports = new KeyExportDesk(options.node, options.desks.governance);
+    this.#audits = new AuditDesk(options.node, options.desks.governance);
     this.#server = createServer(
       {
         ...clientTlsOptions(options.credentials),
@@ -116,10 +125,27 @@ export class AdminServer {
     const { pathname: path, searchParams } = urlOf(request);
     if (path === adminPaths.messages) {
       requireMethod(request, 'POST');
-      return send(response, 200, await this.#submit(request));
+      return send(response, 200, await this.#desks.governance.submit(await readMessage(request)));
+    }
+    if (path === adminPaths.keyExports) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#exports.give(await readMessage(request)));
+    }
+    if (path === adminPaths.auditShares) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#audits.give(await readMessage(request)));
+    }
+    if (path === adminPaths.recoveryShares) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#giveShares(request, actor));
     }
     requireMethod(request, 'GET');
     request.resume();
+    if (path === adminPaths.recoveryOffer) {
+      const nonce = searchParams.get('nonce');
+      if (!isHex64(nonce)) throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
+      return send(response, 200, await this.#recovery.offer(nonce));
+    }
     if (path === adminPaths.events) return this.#watch(response, actor);
     if (path === adminPaths.metrics) {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
@@ -144,13 +170,16 @@ export class AdminServer {
     send(response, 200, plain());
   }
 
-  async #submit(request: IncomingMessage): Promise<unknown> {
-    if (request.headers['content-type'] !== coseMediaType) {
-      throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${coseMediaType}`, {
-        expected: coseMediaType,
-      });
-    }
-    return this.#desks.governance.submit(await readBody(request, maxMessageBytes));
+  /** @throws ApiError NETWORK_NOT_RECOVERING */
+  get #recovery(): RecoveryDesk {
+    const { recovery } = this.#node;
+    if (recovery) return recovery;
+    throw new ApiError('NETWORK_NOT_RECOVERING', 'this node recovers no network');
+  }
+
+  async #giveShares(request: IncomingMessage, actor: ActorId): Promise<RecoveryState> {
+    const desk = this.#recovery;
+    return desk.give(actor, await readBody(request, maxRecoveryGiftBytes));
   }
 
   #watch(response: ServerResponse, actor: ActorId): void {
@@ -212,6 +241,13 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
+}
+
+/** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */
+async function readMessage(request: IncomingMessage): Promise<Buffer> {
+  if (request.headers['content-type'] === coseMediaType) return readBody(request, maxMessageBytes);
+  const expected = coseMediaType;
+  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {

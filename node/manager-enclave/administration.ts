@@ -1,6 +1,7 @@
 import { type Configuration, sameConfiguration } from '@concordat/consensus';
 import {
   type Constitution,
+  epochTables,
   governanceTables,
   hasGenesis,
   type NodeEntry,
@@ -10,6 +11,7 @@ import {
   type FrozenState,
   type ReadView,
   Store,
+  type TableChoice,
   type TableDeclaration,
   type TransactionSet,
   type WriteSet,
@@ -22,19 +24,36 @@ import {
   writeConfiguration,
 } from './configuration-record.ts';
 import { evidenceTables } from './evidence-table.ts';
-import { sessionKeyTables } from './session-keys.ts';
 import { snapshotTables } from './snapshot-record.ts';
 
 const networkKeyTable = 'concordat.network-key';
 const openingTable = 'public:concordat.openings';
 
 const managerTables: readonly TableDeclaration[] = [
-  ...sessionKeyTables,
+  ...epochTables,
   ...snapshotTables,
   ...evidenceTables,
   { name: configurationRow.table, kind: 'hash' },
   { name: networkKeyTable, kind: 'hash' },
   { name: openingTable, kind: 'hash' },
+];
+
+/** The committed state of one moment: its public tables, which the ledger has in the clear, and others. */
+export interface FrozenAdministration {
+  readonly open: FrozenState;
+  readonly closed: FrozenState;
+}
+
+/** Reads a chunk of a section, from 0. */
+type ReadChunk = (index: number) => Promise<Uint8Array>;
+
+const isPublic: TableChoice = (table) => table.startsWith('public:');
+const isPrivate: TableChoice = (table) => !isPublic(table);
+
+/** All tables of the administrative ledger. */
+export const administrativeTables: readonly TableDeclaration[] = [
+  ...governanceTables,
+  ...managerTables,
 ];
 
 /** One administrative transaction as executed: its write set, and what it puts in force. */
@@ -49,7 +68,7 @@ export interface Executed<Result> {
  * voters. Each block of it is one layer, so that it follows consensus forwards and backwards.
  */
 export class Administration {
-  readonly #store = new Store([...governanceTables, ...managerTables]);
+  readonly #store = new Store(administrativeTables);
   #head: Constitution | undefined;
   #committed: Constitution | undefined;
   #nodeKeys = new Map<NodeId, Uint8Array>();
@@ -147,17 +166,29 @@ export class Administration {
   }
 
   /** Keeps the committed state of now, while later blocks change it. */
-  freeze(): FrozenState {
-    return this.#store.freeze();
+  freeze(): FrozenAdministration {
+    return { open: this.#store.freeze(isPublic), closed: this.#store.freeze(isPrivate) };
   }
 
   /**
-   * Replaces the state by one from a snapshot, all of it committed.
+   * Replaces the public tables by those of a snapshot, all of it committed; all others are empty.
    * @throws KvError MALFORMED, UNKNOWN_TABLE: then it is empty; and what reading a chunk throws
    */
-  async restore(chunks: number, read: (index: number) => Promise<Uint8Array>): Promise<void> {
+  async restorePublic(chunks: number, read: ReadChunk): Promise<void> {
     this.#store.clear();
-    const writer = this.#store.restore(chunks);
+    await this.#fill(chunks, read, isPublic);
+  }
+
+  /**
+   * Brings the private tables that belong to the public ones restored last.
+   * @throws KvError MALFORMED, UNKNOWN_TABLE: then it is empty; and what reading a chunk throws
+   */
+  restorePrivate(chunks: number, read: ReadChunk): Promise<void> {
+    return this.#fill(chunks, read, isPrivate);
+  }
+
+  async #fill(chunks: number, read: ReadChunk, part: TableChoice): Promise<void> {
+    const writer = this.#store.restore(chunks, part);
     for (let index = 0; index < chunks; index++) writer.chunk(await read(index));
     writer.finish();
     this.#committed = undefined;

@@ -1,4 +1,4 @@
-import type { GovernanceEffect } from '@concordat/governance';
+import type { EpochReason, GovernanceEffect } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import type { SessionKey } from '@concordat/ledger';
 import { formatTransactionId, type Height, toHeight, type View } from '@concordat/std';
@@ -8,6 +8,7 @@ import type { BlockLog } from './block-log.ts';
 import { ManagerError } from './errors.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { PlacementRefusal } from './ledger-duties.ts';
+import type { PlacementOptions } from './sealing.ts';
 
 /** A committed administrative transaction. */
 export interface Administered<Result> {
@@ -134,12 +135,16 @@ export class AdministrativeQueue {
    * @throws ManagerError NOT_LEADER, TRANSACTION_LOST, CONFIGURATION_PENDING, SESSION_KEY_MISSING,
    *   and what the body throws
    */
-  placeNow<Result>(body: (set: TransactionSet) => Result) {
+  placeNow<Result>(
+    body: (set: TransactionSet) => Result,
+    opening: Pick<PlacementOptions, 'resumption'> = {},
+  ) {
     const height = toHeight(this.#log.lastHeight + 1);
     const before = this.#administration.exists ? this.#sessionKey() : undefined;
     const executed = this.#administration.execute(height, body);
     const placed = this.#driver.place(0, executed.transactions, {
       sessionKey: before ?? this.#sessionKey(),
+      ...opening,
       ...(executed.configuration && { configuration: executed.configuration }),
     });
     if (!placed.ok) {
@@ -193,6 +198,15 @@ const lost = (): ManagerError =>
 const unknown = (why: string): ManagerError =>
   new ManagerError('TRANSACTION_UNKNOWN', `${why}; the outcome is not known`);
 
-/** Whether a governance change must start a new epoch: every change of actors or nodes (M12, M17). */
-export const startsEpoch = (effects: readonly GovernanceEffect[]): boolean =>
-  effects.some(({ kind }) => ['actor-added', 'actor-removed', 'node-removed'].includes(kind));
+/** Why a governance change starts a new epoch: every change of actors or nodes (M12, M17), or a vote. */
+export function epochFor(effects: readonly GovernanceEffect[]): EpochReason | undefined {
+  const kinds = effects.map(({ kind }) => kind);
+  if (kinds.some((kind) => actorChanges.has(kind))) return 'actors';
+  return kinds.includes('epoch-asked') ? 'vote' : undefined;
+}
+
+const actorChanges: ReadonlySet<string> = new Set([
+  'actor-added',
+  'actor-removed',
+  'node-removed',
+] satisfies GovernanceEffect['kind'][]);

@@ -4,6 +4,7 @@ import {
   type HistoryTree,
   LedgerError,
   LedgerIndex,
+  neededPage,
   type OpenedBlock,
   openBlock,
   type SealedBlock,
@@ -22,10 +23,13 @@ import {
   toDigest,
   toEpoch,
   toHeight,
+  toHex,
   toSeqno,
   toView,
   type View,
 } from '@concordat/std';
+
+import type { Progress } from './record-keeper.ts';
 
 /** What sealing a block needs beside its transactions. */
 export interface SealRequest {
@@ -145,6 +149,17 @@ export class BlockLog {
   /** History root over all blocks, 32 zero bytes when there is none. */
   get root(): Digest {
     return this.#newest.historyRoot;
+  }
+
+  /** What is remembered of the ledger up to a committed height. */
+  progressAt(height: Height): Progress {
+    if (height === 0) return { committed: height };
+    try {
+      return { committed: height, historyRoot: toHex(this.history.rootAt(height)) };
+    } catch (error) {
+      if (neededPage(error) === undefined) throw error;
+      return { committed: height };
+    }
   }
 
   /** View of the block at a height; undefined when there is none. */

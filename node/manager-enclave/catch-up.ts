@@ -1,4 +1,5 @@
 import type { SnapshotPosition, ViewStart } from '@concordat/consensus';
+import type { SessionKey } from '@concordat/ledger';
 import type { CodedError } from '@concordat/std';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
@@ -7,6 +8,7 @@ import { RecordKeeper } from './record-keeper.ts';
 import { SnapshotInstall } from './snapshot-install.ts';
 import { restoreState } from './snapshot-restore.ts';
 import type { ReceivedChunk, SnapshotDuties } from './snapshot-traffic.ts';
+import type { StoredSnapshot } from './stored-snapshot.ts';
 
 /** What the rest of the manager does when the node's state is replaced. */
 export interface CatchUpEvents {
@@ -54,20 +56,29 @@ export class CatchUp implements SnapshotDuties {
     const stored = await this.#install.finish();
     snapshots.giveUp();
     feed.reset();
-    await snapshots.adopt(stored, 'given');
     try {
       await restoreState(this.#node, stored);
     } catch (error) {
       const isBad = error instanceof ManagerError && error.code === 'SNAPSHOT_CORRUPT';
-      if (isBad) await snapshots.drop(height);
+      if (isBad) control.snapshotDrop(height);
       throw error;
     }
+    await this.#keepKey(stored);
+    await snapshots.adopt(stored, 'given');
     await control.ledgerBase(height);
     held.goesOnAfter(height, before);
-    await this.#keeper.keepProgress(height);
+    await this.#keeper.keepProgress(log.progressAt(height));
     control.log('snapshot.installed', { height, chunks: stored.kept.chunks, after: before });
     this.#events.onRestored(height);
     return log.viewHistory();
+  }
+
+  /** What this node cannot open yet must be readable by the next launch: under a key of the ledger. */
+  async #keepKey(stored: StoredSnapshot): Promise<void> {
+    const { epochs, sessionKeys, administration } = this.#node;
+    const { epoch } = stored.manifest;
+    if (!sessionKeys.get(epoch)) await epochs.obtain([epoch], administration.committedState);
+    stored.keepKeyUnder(sessionKeys.get(epoch) as SessionKey, entropy(12));
   }
 
   onDamaged(digest: string, error: CodedError): void {

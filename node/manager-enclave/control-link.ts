@@ -98,8 +98,24 @@ export class ControlLink {
    *   than was asked for
    */
   async read(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
+    return this.#blocks('read', { from, to, maxBytes });
+  }
+
+  /**
+   * As {@link read}, of the ledger of the network that is recovered.
+   * @throws ManagerError BLOCK_NOT_HELD, HOST_FAULT
+   */
+  async readFormer(from: number, to: number, maxBytes: number): Promise<Uint8Array[]> {
+    return this.#blocks('readFormer', { from, to, maxBytes });
+  }
+
+  async #blocks(
+    kind: 'read' | 'readFormer',
+    range: { readonly from: number; readonly to: number; readonly maxBytes: number },
+  ): Promise<Uint8Array[]> {
+    const { from, to } = range;
     const blocks: Uint8Array[] = [];
-    await this.#request((request) => ({ kind: 'read', request, from, to, maxBytes }), {
+    await this.#request((request) => ({ kind, request, ...range }), {
       onBlocks: (part) => {
         for (const block of part) blocks.push(block);
       },

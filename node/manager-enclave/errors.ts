@@ -14,6 +14,11 @@ export const managerErrorCodes = [
   'SNAPSHOT_MISSING',
   'SNAPSHOT_UNPROVEN',
   'SESSION_KEY_MISSING',
+  'KEY_SHARES_MISSING',
+  'EPOCH_NOT_GRANTED',
+  'EPOCH_NOT_COMMITTED',
+  'EPOCH_NOT_DUE',
+  'SHARE_NOT_HELD',
   'NOT_LEADER',
   'LEADER_UNKNOWN',
   'CONFIGURATION_PENDING',
@@ -40,6 +45,7 @@ export const managerErrorCodes = [
   'DEBUG_ENCLAVE',
   'WRONG_ROLE',
   'WRONG_PLATFORM_KEY',
+  'RECOVERY_SHARES_REFUSED',
 ] as const;
 
 /** Why the manager enclave could not do what it was asked. */

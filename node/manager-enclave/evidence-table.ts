@@ -1,5 +1,5 @@
 import { type EvidenceRecord, encodeEvidenceRecord } from '@concordat/attestation';
-import type { TableDeclaration, TransactionSet } from '@concordat/kv';
+import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import type { NodeId } from '@concordat/std';
 
 const table = 'public:concordat.evidence';
@@ -11,3 +11,7 @@ export const evidenceTables: readonly TableDeclaration[] = [{ name: table, kind:
 export function recordEvidence(set: TransactionSet, nodeId: NodeId, record: EvidenceRecord): void {
   set.table(table).set(nodeId, encodeEvidenceRecord(record));
 }
+
+/** Whether a state has a node's evidence: its key was made by an attested enclave, which keeps it. */
+export const isAttested = (view: ReadView, nodeId: NodeId): boolean =>
+  view.table(table).has(nodeId);

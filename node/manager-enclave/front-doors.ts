@@ -1,4 +1,5 @@
 import { applicationListener, listenerSocket } from '@concordat/bridge';
+import { isOpen } from '@concordat/governance';
 import type { ActorId } from '@concordat/std';
 import { type AdminDesks, AdminServer } from './admin-server.ts';
 import type { Announcement } from './announcement.ts';
@@ -7,43 +8,68 @@ import { judgeClient } from './client-identity.ts';
 import type { ChannelCredentials } from './node-channel.ts';
 import type { NodeContext } from './node-context.ts';
 
+/** Where application ports are opened, and as whom. */
+interface ApplicationPlace {
+  readonly bridgeDirectory: string;
+  readonly credentials: ChannelCredentials;
+}
+
 /** The ports clients and operators come in by, from when this node serves. */
 export class FrontDoors {
   readonly #node: NodeContext;
   readonly #applications: ApplicationListener[] = [];
   #admin: AdminServer | undefined;
+  /** Where applications are to be served, until they are. */
+  #closed: ApplicationPlace | undefined;
 
   constructor(node: NodeContext) {
     this.#node = node;
   }
 
-  /** Opens the application port of every worker, then the administrative port. */
+  /** Opens the application port of every worker, if the network is open, and the administrative one. */
   async open(
     bridgeDirectory: string,
     credentials: ChannelCredentials,
     desks: Omit<AdminDesks, 'connections'>,
   ): Promise<void> {
-    const { administration, feed, control } = this.#node;
-    const judge = (socket: Parameters<typeof judgeClient>[0]) =>
-      judgeClient(socket, administration.committedConstitution, Date.now());
-    for (const worker of feed.links) {
-      worker.send({ kind: 'start' });
-      const which = applicationListener(worker.index);
-      const path = listenerSocket(bridgeDirectory, which);
-      const application = new ApplicationListener({ path, credentials, worker, judge });
-      this.#applications.push(application);
-      await application.listen();
-      control.listening(which);
-    }
+    const { control } = this.#node;
+    this.#closed = { bridgeDirectory, credentials };
+    await this.#openApplications();
     this.#admin = new AdminServer({
       path: listenerSocket(bridgeDirectory, 'admin'),
       credentials,
       node: this.#node,
       desks: { ...desks, connections: () => this.connections },
-      judge,
+      judge: this.#judge,
     });
     await this.#admin.listen();
     control.listening('admin');
+  }
+
+  readonly #judge = (socket: Parameters<typeof judgeClient>[0]) =>
+    judgeClient(socket, this.#node.administration.committedConstitution, Date.now());
+
+  /** Opens the application ports, once and only in a network that is open. */
+  async #openApplications(): Promise<void> {
+    const { administration, feed, control } = this.#node;
+    const place = this.#closed;
+    if (!place || !isOpen(administration.committedState)) return;
+    this.#closed = undefined;
+    const { bridgeDirectory, credentials } = place;
+    for (const worker of feed.links) {
+      worker.send({ kind: 'start' });
+      const which = applicationListener(worker.index);
+      const path = listenerSocket(bridgeDirectory, which);
+      const application = new ApplicationListener({
+        path,
+        credentials,
+        worker,
+        judge: this.#judge,
+      });
+      this.#applications.push(application);
+      await application.listen();
+      control.listening(which);
+    }
   }
 
   /** Client connections open now. */
@@ -51,8 +77,14 @@ export class FrontDoors {
     return this.#applications.reduce((sum, { connections }) => sum + connections, 0);
   }
 
-  /** The membership list changed: whoever was removed is cut off now (M12). */
-  actorsChanged(): void {
+  /**
+   * Whoever was removed from the membership list is cut off now (M12). A recovered network may have
+   * been voted open.
+   */
+  constitutionChanged(): void {
+    this.#openApplications().catch((error: unknown) => {
+      this.#node.control.log('applications.not-opened', { level: 'error', why: String(error) });
+    });
     const { actors } = this.#node.administration.committedConstitution;
     const present = new Set(actors.map(({ actorId }) => actorId));
     const removed = (actor: ActorId): boolean => !present.has(actor);
@@ -67,6 +99,7 @@ export class FrontDoors {
 
   /** Cuts every connection and stops listening. */
   close(): void {
+    this.#closed = undefined;
     for (const application of this.#applications) application.stop();
     this.#admin?.stop();
   }

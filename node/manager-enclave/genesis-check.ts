@@ -6,8 +6,8 @@ import { corrupt } from './stored-blocks.ts';
 
 /**
  * Checks that a ledger's first block is that of this network: the network's identity is the digest
- * of its genesis constitution and certificate, so a ledger that was made up elsewhere, with keys
- * wrapped to this node, is not taken for it.
+ * of its genesis constitution and certificate, so a ledger that was made up elsewhere, with this
+ * node in its list, is not taken for it.
  * @throws ManagerError LEDGER_CORRUPT with reason WRONG_NETWORK
  */
 export function requireGenesis(administration: Administration, network: NetworkIdentity): void {

@@ -1,11 +1,10 @@
 import type { SubmissionAnswer } from '@concordat/api';
-import { type GovernanceEffect, submitMessage } from '@concordat/governance';
+import { type GovernanceEffect, strandedKeys, submitMessage } from '@concordat/governance';
 import { CodedError, utf8 } from '@concordat/std';
-import { startsEpoch } from './administrative-queue.ts';
+import { epochFor } from './administrative-queue.ts';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { readForeignObject } from './foreign.ts';
-import { keyRecipientsOf } from './network-genesis.ts';
 import type { NodeContext } from './node-context.ts';
 
 const forwardTimeoutMs = 30_000;
@@ -44,24 +43,27 @@ export class GovernanceDesk {
   }
 
   async #execute(message: Uint8Array): Promise<SubmissionAnswer<GovernanceEffect>> {
-    const { queue, sessionKeys, administration, control } = this.#context;
+    const { queue, sessionKeys, control } = this.#context;
     try {
       const { result, transactionId } = await queue.administer((set) => {
         // Read when its turn has come: an auditor compares it with the time of the block.
         const nowSeconds = Math.floor(Date.now() / 1000);
+        const strandedBefore = new Set(strandedKeys(set));
         const submission = submitMessage(set, message, { nowSeconds });
-        if (startsEpoch(submission.effects)) {
-          const constitution = administration.constitutionOf(set);
-          sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
-        }
-        return submission;
+        const stranded = strandedKeys(set).filter((key) => !strandedBefore.has(key));
+        const reason = epochFor(submission.effects);
+        if (reason) sessionKeys.begin(set, { reason, nowMs: Date.now(), entropy });
+        return { ...submission, stranded };
       });
-      const { proposalId, state, effects } = result;
+      const { proposalId, state, effects, stranded } = result;
       control.log('governance.executed', {
         proposalId,
         state,
         effects: effects.map((e) => e.kind),
       });
+      if (stranded.length > 0) {
+        control.log('key.out-of-reach', { level: 'warn', keys: stranded, proposalId });
+      }
       return { proposalId, state, effects, transactionId };
     } catch (error) {
       if (error instanceof CodedError) control.log('governance.refused', { code: error.code });

@@ -1,7 +1,14 @@
 import { fromPem, importSigningKey } from '@concordat/crypto';
-import { getNode, listProposals, nodeJoins, nodeTrusted } from '@concordat/governance';
+import {
+  currentEpoch,
+  getNode,
+  listProposals,
+  nodeJoins,
+  nodeTrusted,
+  recordKeyGrant,
+} from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
-import { fromHex, fromUtf8, toHex } from '@concordat/std';
+import { fromUtf8, toHex } from '@concordat/std';
 import { type Administration, networkKeyRecord } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { AdmittedPeer } from './admission.ts';
@@ -17,7 +24,6 @@ import {
 import type { LedgerDriver } from './ledger-driver.ts';
 import { endorseNode } from './node-identity.ts';
 import type { PeerIdentity } from './peer-policy.ts';
-import type { SessionKeys } from './session-keys.ts';
 
 /** A learner this many blocks behind the leader is close enough to vote. */
 const promotionLag = 64;
@@ -27,7 +33,6 @@ export class JoinDesk {
   readonly #administration: Administration;
   readonly #queue: AdministrativeQueue;
   readonly #driver: Pick<LedgerDriver, 'leads' | 'status'>;
-  readonly #sessionKeys: SessionKeys;
   readonly #network: { readonly id: string; readonly certificate: string };
   readonly #entropy: (bytes: number) => Uint8Array;
   readonly #log: (event: string, fields: Record<string, unknown>) => void;
@@ -39,7 +44,6 @@ export class JoinDesk {
     readonly administration: Administration;
     readonly queue: AdministrativeQueue;
     readonly driver: Pick<LedgerDriver, 'leads' | 'status'>;
-    readonly sessionKeys: SessionKeys;
     readonly network: { readonly id: string; readonly certificate: string };
     readonly entropy: (bytes: number) => Uint8Array;
     readonly log: (event: string, fields: Record<string, unknown>) => void;
@@ -47,7 +51,6 @@ export class JoinDesk {
     this.#administration = parts.administration;
     this.#queue = parts.queue;
     this.#driver = parts.driver;
-    this.#sessionKeys = parts.sessionKeys;
     this.#network = parts.network;
     this.#entropy = parts.entropy;
     this.#log = parts.log;
@@ -98,7 +101,6 @@ export class JoinDesk {
     // Whom a certificate names is what the vote said, not what the newcomer's host says now.
     const place = getNode(set, peer.nodeId) ?? (request.replaces && getNode(set, request.replaces));
     if (!place) throw this.#notListed(peer);
-    const encryptionKey = fromHex(request.encryptionKey) as Uint8Array;
     const { address, adminAddress, applicationAddresses } = place;
     const hosts = hostsOf([address, adminAddress, ...applicationAddresses]);
     const certificate = this.#endorse(set, peer.publicKey, hosts);
@@ -110,8 +112,8 @@ export class JoinDesk {
       ...(request.replaces && { replaces: request.replaces }),
     });
     recordEvidence(set, peer.nodeId, evidence);
-    const recipient = { name: peer.nodeId, publicKey: encryptionKey };
-    this.#sessionKeys.shareWith(set, recipient, this.#entropy);
+    const to = [peer.nodeId];
+    recordKeyGrant(set, { epochs: [1, currentEpoch(set)], reason: 'joined', to });
   }
 
   #endorse(set: TransactionSet, nodePublicKey: Uint8Array, hosts: readonly string[]): string {
@@ -137,7 +139,6 @@ export class JoinDesk {
       networkCertificate: this.#network.certificate,
       nodeCertificate: entry.certificate,
       constitution,
-      sessionKeys: this.#sessionKeys.wrapsFor(this.#administration.head, peer.nodeId),
       configuration: configurationUnder(constitution),
     };
   }

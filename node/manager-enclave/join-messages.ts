@@ -5,7 +5,7 @@ import { isText, readForeignObject, requireField } from './foreign.ts';
 
 /** What a newcomer asks with. Its name and addresses are those the node list has. */
 export interface JoinRequest {
-  /** 65 bytes in hex: where session keys are wrapped to. */
+  /** 65 bytes in hex. */
   readonly encryptionKey: string;
   /** Identity of this VN's earlier launch, whose place it takes. */
   readonly replaces?: NodeId;
@@ -20,8 +20,6 @@ export interface JoinReply {
   readonly nodeCertificate: string;
   /** The constitution in force, as canonical JSON describes it. */
   readonly constitution: unknown;
-  /** Wrapped session key in hex by epoch. */
-  readonly sessionKeys: Readonly<Record<string, string>>;
   /** Who orders blocks now. */
   readonly configuration: Configuration;
 }
@@ -43,15 +41,14 @@ export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
 /** Reads a reply; what it says is still to be checked. @throws ManagerError CHANNEL_FAILED */
 export function decodeJoinReply(bytes: Uint8Array): JoinReply {
   const reply = readForeignObject(bytes, 'join reply');
-  const { networkId, networkCertificate, nodeCertificate, constitution, sessionKeys } = reply;
+  const { networkId, networkCertificate, nodeCertificate, constitution } = reply;
   requireField(isHex64(networkId), 'networkId');
   requireField(isText(networkCertificate, 16_384), 'networkCertificate');
   requireField(isText(nodeCertificate, 16_384), 'nodeCertificate');
-  requireField(isHexByNumber(sessionKeys), 'sessionKeys');
   const configuration = readConfiguration(reply.configuration);
   requireField(configuration !== undefined, 'configuration');
   const named = { networkId, networkCertificate, nodeCertificate };
-  return { ...named, constitution, sessionKeys, configuration };
+  return { ...named, constitution, configuration };
 }
 
 /** Where the leader is reached, as any node tells a newcomer. @throws ManagerError CHANNEL_FAILED */
@@ -63,14 +60,3 @@ export function decodeLeaderAddress(bytes: Uint8Array): string | undefined {
 
 const isPoint = (value: unknown): value is string =>
   isText(value, 130) && fromHex(value)?.length === 65;
-
-const isHexByNumber = (value: unknown): value is Record<string, string> =>
-  typeof value === 'object' &&
-  value !== null &&
-  Object.entries(value).every(
-    ([key, hex]) =>
-      /^[1-9]\d{0,15}$/.test(key) &&
-      Number.isSafeInteger(Number(key)) &&
-      isText(hex, 1024) &&
-      fromHex(hex) !== undefined,
-  );

@@ -9,8 +9,10 @@ import { createNodeIdentity, restoreNodeIdentity, type SealedIdentity } from './
 import type { ConnectToHost } from './ports.ts';
 import { RecordKeeper, type RejoinRecord } from './record-keeper.ts';
 import { SealedRecords } from './sealed-records.ts';
+import { ShareVault } from './share-vault.ts';
 import { startGenesis } from './start-genesis.ts';
 import { startJoin } from './start-join.ts';
+import { startRecover } from './start-recover.ts';
 import { startResume } from './start-resume.ts';
 import type { ManagerWays } from './ways.ts';
 
@@ -35,7 +37,7 @@ interface Origin {
   readonly identity?: SealedIdentity;
 }
 
-/** One launch of a manager enclave, from the host's start frame on: found, join or resume. */
+/** One launch of a manager enclave, from the host's start frame on: found, join, resume or recover. */
 export class Launch {
   readonly control: ControlLink;
   readonly #options: LaunchOptions;
@@ -115,7 +117,10 @@ export class Launch {
     if (!equalBytes(verdict.reportData, reportData)) {
       throw new ManagerError('EVIDENCE_INVALID', 'the host gave evidence of something else');
     }
-    return new Manager({ control, records, start, identity, verdict, ...this.#options });
+    const vault = await ShareVault.open(records, (why) => {
+      control.log('key.shares-unreadable', { level: 'warn', why });
+    });
+    return new Manager({ control, records, vault, start, identity, verdict, ...this.#options });
   }
 
   #giveUp(error: unknown): void {
@@ -138,7 +143,8 @@ async function originOf(
     const rejoin = await keeper.rejoin();
     if (rejoin) return { rejoin };
     const identity = start.mode === 'join' ? undefined : await keeper.identity();
-    if (identity && start.mode === 'genesis') throw lostLedger(identity);
+    const begins = start.mode === 'genesis' || start.mode === 'recover';
+    if (identity && begins) throw lostLedger(identity);
     return identity ? { identity } : {};
   } catch (error) {
     // After an upgrade the code cannot read what the code before it sealed: it joins as a new node.
@@ -162,6 +168,7 @@ async function begin(manager: Manager, { rejoin, identity }: Origin): Promise<vo
   if (rejoin) return startJoin(manager, rejoin);
   if (start.mode === 'genesis') return startGenesis(manager);
   if (identity) return startResume(manager, identity);
+  if (start.former) return startRecover(manager, start.former);
   // The launch before ended before it was part of a network: begin as if for the first time.
   if (start.mode === 'join' || start.peers.length > 0) return startJoin(manager);
   throw new ManagerError(

@@ -5,6 +5,8 @@ import {
   type Effects,
   type Entry,
   encodeMessage,
+  type Message,
+  type Refusal,
   type SnapshotPosition,
 } from '@concordat/consensus';
 import type { TransactionRecord } from '@concordat/ledger';
@@ -21,6 +23,7 @@ import type {
   Placed,
 } from './ledger-duties.ts';
 import { requireAgreement } from './log-entry.ts';
+import { type Readability, readablePart } from './readable-append.ts';
 import { type PlacementOptions, Sealing } from './sealing.ts';
 import { type SnapshotDuties, SnapshotTraffic } from './snapshot-traffic.ts';
 import { damaged } from './stored-blocks.ts';
@@ -42,6 +45,8 @@ export class LedgerDriver {
   readonly #traffic: SnapshotTraffic;
   #hardStateSaved: Promise<void> = Promise.resolve();
   #working = false;
+  /** The newest append that has blocks nobody here could open. */
+  #unread: { readonly peer: NodeId; readonly message: Message } | undefined;
   #stopped = false;
   /** A block waits to be written: it starts now, while all else may share the turn's one write. */
   #blockWaits = false;
@@ -132,15 +137,51 @@ export class LedgerDriver {
   /** A consensus message of an authenticated peer; {@link flush} ends a burst of them. */
   received(peer: NodeId, bytes: Buffer): void {
     if (this.#stopped) return;
-    let refusal: { code: string; message: string } | undefined;
+    let message: Message;
     try {
-      refusal = this.#consensus.step(peer, decodeMessage(bytes));
+      message = decodeMessage(bytes);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      refusal = { code: error.code, message: error.message };
+      this.#events.onRefusedMessage(peer, error.code, error.message);
+      return;
     }
+    const refusal = this.#step(peer, message);
     if (refusal) this.#events.onRefusedMessage(peer, refusal.code, refusal.message);
-    this.#carryOutAll();
+  }
+
+  /** Steps a message as far as its blocks can be opened, and keeps what is left of it. */
+  #step(peer: NodeId, message: Message): Refusal | undefined {
+    for (;;) {
+      const { message: part, next, lacks } = readablePart(message, this.#readability);
+      const refusal = this.#consensus.step(peer, part);
+      this.#carryOutAll();
+      if (refusal || !next) return refusal;
+      if (lacks !== undefined) {
+        this.#unread = { peer, message };
+        this.#events.onUnreadable(lacks, next.payload);
+        return undefined;
+      }
+      // The block that begins an epoch is open now, unless consensus took no entries at all.
+      if (this.#stopped || this.#log.lastHeight < next.height - 1) return undefined;
+    }
+  }
+
+  readonly #readability: Readability = {
+    holds: ({ height, view }) =>
+      height <= this.#log.lastHeight && this.#log.viewAt(height) === view,
+    canOpen: (epoch, block) => this.#events.canOpen(epoch, block),
+  };
+
+  /**
+   * A session key came: what could not be opened is looked at again. The leader sends it again too,
+   * and whatever is out of date by now is nothing new to consensus.
+   */
+  keyCame(): void {
+    const unread = this.#unread;
+    if (!unread || this.#stopped) return;
+    this.#unread = undefined;
+    this.#step(unread.peer, unread.message);
+    this.flush();
   }
 
   /**
@@ -336,9 +377,9 @@ export class LedgerDriver {
       entries = await entriesFor(this.#stored, { from, to: this.#log.lastHeight, maxBytes });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      // What is not here at all is no damage: the peer gets a snapshot instead. And what another
+      // What cannot be had here is no damage: the peer gets a snapshot instead. And what another
       // leader has had taken back meanwhile is not missing.
-      const isDamage = error.code !== 'BLOCK_NOT_HELD' && this.leads;
+      const isDamage = !isNotHere(error.code) && this.leads;
       if (isDamage) this.#events.onDamagedStore(error);
     }
     if (this.#stopped) return;
@@ -346,3 +387,7 @@ export class LedgerDriver {
     this.#work();
   }
 }
+
+/** Blocks, or the keys that check them, that this node could not get hold of. */
+const isNotHere = (code: string): boolean =>
+  code === 'BLOCK_NOT_HELD' || code === 'KEY_SHARES_MISSING' || code === 'SESSION_KEY_MISSING';

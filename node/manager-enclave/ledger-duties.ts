@@ -1,6 +1,6 @@
 import type { ProposalRefusalCode, Role } from '@concordat/consensus';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
-import type { CodedError, Height, NodeId, Seqno, View } from '@concordat/std';
+import type { CodedError, Epoch, Height, NodeId, Seqno, View } from '@concordat/std';
 
 /** What the driver needs of the disk (through the host). */
 export interface LedgerDisk {
@@ -51,13 +51,19 @@ export interface LedgerEvents {
   onDamagedStore(error: CodedError): void;
   /** The log cannot go on: a block does not hold, or the hard state cannot be kept. */
   onBroken(error: CodedError): void;
-  /** The key new blocks are sealed with. */
-  sessionKey(): SessionKey;
+  /** The key new blocks are sealed with; undefined while a new leader gathers it. */
+  sessionKeyIfHeld(): SessionKey | undefined;
+  /** Whether the key of this block's epoch is at hand. */
+  canOpen(epoch: Epoch, block: Uint8Array): boolean;
+  /** A peer sent a block of an epoch whose key is not. */
+  onUnreadable(epoch: Epoch, block: Uint8Array): void;
+  /** Whether nothing may be sealed before a block that opens a resumed view, and has been committed. */
+  reopens(): boolean;
   nowMs(): number;
 }
 
 /** Why a block was not placed. */
-export type PlacementRefusal = ProposalRefusalCode | 'PAYLOAD_TOO_LARGE';
+export type PlacementRefusal = ProposalRefusalCode | 'PAYLOAD_TOO_LARGE' | 'SESSION_KEY_MISSING';
 
 /** Where a block was placed, or why it was not. */
 export type Placed =

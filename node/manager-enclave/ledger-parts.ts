@@ -58,16 +58,14 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     refusals,
     tell,
   });
-  const stored = new StoredBlocks(
-    control,
-    {
-      history: () => log.history,
-      answer: (ask) => pages.answer(ask),
-      sessionKey,
-      nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
-    },
-    (error) => healing.damaged(error),
-  );
+  const keys: StoredBlockKeys = {
+    history: () => log.history,
+    answer: (ask) => pages.answer(ask),
+    sessionKey,
+    acquireKey: (epoch) => node.epochs.acquire(epoch),
+    nodeCertificate: (nodeId) => administration.node(nodeId)?.certificate,
+  };
+  const stored = new StoredBlocks(control, keys, (error) => healing.damaged(error));
   const snapshots = new SnapshotDesk({
     host: control,
     keeper: new RecordKeeper(node.records),
@@ -75,6 +73,7 @@ export function createLedgerParts(node: NodeContext, asked: LedgerQuestions): Le
     log,
     states: node.states,
     networkId: () => node.network.id,
+    sessionKey,
     entropy,
     serves: () => node.phase === 'running',
     leads: () => node.takesPart && node.driver.leads,

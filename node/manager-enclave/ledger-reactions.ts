@@ -1,9 +1,19 @@
 import type { Role } from '@concordat/consensus';
-import type { Constitution } from '@concordat/governance';
+import { type Constitution, currentEpoch, newestEpoch } from '@concordat/governance';
+import type { TransactionSet } from '@concordat/kv';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
-import { CodedError, type Height, type NodeId, toHeight, utf8, type View } from '@concordat/std';
+import {
+  CodedError,
+  type Epoch,
+  type Height,
+  type NodeId,
+  toHeight,
+  utf8,
+  type View,
+} from '@concordat/std';
 import { type Announcement, announcementOf } from './announcement.ts';
 import { distributionUnder } from './distribution-policy.ts';
+import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
@@ -37,6 +47,10 @@ export class LedgerReactions implements LedgerEvents {
   /** View this node opened as leader last; 0 = none. */
   #openedView = 0;
   #leads = false;
+  /** View that began as it had to, so that what follows may be sealed; 0 = none. */
+  #begunView = 0;
+  /** This leader lacks the key in force: its view is opened once that was gathered. */
+  #viewToOpen = false;
 
   constructor(context: NodeContext, consequences: LedgerConsequences) {
     this.#context = context;
@@ -46,11 +60,60 @@ export class LedgerReactions implements LedgerEvents {
   /**
    * An epoch is in force once the block that began it is committed. A node that this block removes
    * does not get the new key, and its vote may be needed for that very commit: it must go on reading.
+   * @throws ManagerError SESSION_KEY_MISSING
    */
   sessionKey(): SessionKey {
-    const { sessionKeys, administration } = this.#context;
-    const { isCommitted, committedState, head } = administration;
-    return sessionKeys.current(isCommitted ? committedState : head);
+    const key = this.sessionKeyIfHeld();
+    if (key) return key;
+    const epoch = this.#inForce;
+    throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
+  }
+
+  sessionKeyIfHeld(): SessionKey | undefined {
+    return this.#context.sessionKeys.get(this.#inForce);
+  }
+
+  get #inForce(): Epoch {
+    const { isCommitted, committedState, head } = this.#context.administration;
+    return currentEpoch(isCommitted ? committedState : head);
+  }
+
+  canOpen(epoch: Epoch, block: Uint8Array): boolean {
+    return this.#context.sessionKeys.opens(epoch, block);
+  }
+
+  /**
+   * Also of another node's resumption, as long as it is not known to be final. A node that resumes while
+   * this one leads had no part in its election: that concerns the next view.
+   */
+  reopens(): boolean {
+    const { reopening, administration, driver } = this.#context;
+    if (reopening.isNeeded && driver.status.view !== this.#begunView) return true;
+    if (!administration.isCommitted) return false;
+    const newest = newestEpoch(administration.head);
+    return newest?.reason === 'resume' && newest.epoch > this.#inForce;
+  }
+
+  #resumeEpoch(set: TransactionSet): void {
+    const { sessionKeys, control } = this.#context;
+    const { epoch } = sessionKeys.begin(set, { reason: 'resume', nowMs: this.nowMs(), entropy });
+    control.log('epoch.begun', { epoch, reason: 'resume' });
+  }
+
+  /** The epoch that this view began with is in force. */
+  #reopened(from: Height, to: Height): void {
+    const { administration, reopening, log, driver } = this.#context;
+    if (!reopening.isNeeded || !administration.isCommitted) return;
+    const newest = newestEpoch(administration.committedState);
+    if (newest?.reason !== 'resume' || newest.height < from || newest.height > to) return;
+    const { view } = driver.status;
+    if (log.viewAt(newest.height) !== view) return;
+    reopening.settled();
+    this.#begunView = view;
+  }
+
+  onUnreadable(epoch: Epoch, block: Uint8Array): void {
+    this.#context.epochs.want(epoch, block);
   }
 
   nowMs(): number {
@@ -83,7 +146,7 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   onOpened(block: OpenedBlock): void {
-    const { administration, sessionKeys, feed, network } = this.#context;
+    const { administration, epochs, feed, network } = this.#context;
     const { height, source } = block.header;
     if (source > 0) {
       feed.opened(block);
@@ -92,25 +155,25 @@ export class LedgerReactions implements LedgerEvents {
     administration.apply(height, block.transactions);
     if (height === 1) requireGenesis(administration, network);
     this.#announcements.set(height, announcementOf(block));
-    sessionKeys.learnCurrent(administration.head);
+    epochs.stateChanged();
   }
 
   /** The leader's own administrative block, for those who watch. */
   placed(height: Height, announcement: Announcement): void {
     this.#announcements.set(height, announcement);
+    this.#context.epochs.placed();
   }
 
   /** A transaction was executed but not placed. */
   takenBack(): void {
-    const { administration, sessionKeys } = this.#context;
-    if (administration.exists) sessionKeys.rolledBack(administration.head);
+    this.#context.epochs.stateChanged();
   }
 
   onRollback(height: Height): void {
-    const { administration, sessionKeys, feed, queue } = this.#context;
+    const { administration, epochs, feed, queue } = this.#context;
     for (const at of this.#announcements.keys()) if (at > height) this.#announcements.delete(at);
     administration.rollback(height);
-    if (administration.exists) sessionKeys.rolledBack(administration.head);
+    epochs.stateChanged();
     feed.rollback(height);
     queue.rolledBack(height);
   }
@@ -122,6 +185,7 @@ export class LedgerReactions implements LedgerEvents {
   onCommitted(from: Height, to: Height): void {
     const { administration, feed, queue, pages, snapshots } = this.#context;
     const changed = administration.commit(to);
+    if (changed) this.#reopened(from, to);
     feed.committed(from, to);
     // Nothing may come between: this is the state after exactly these blocks.
     snapshots.reached(to);
@@ -132,6 +196,7 @@ export class LedgerReactions implements LedgerEvents {
       this.#constitutionChanged(administration.committedConstitution);
       this.#announce(to);
     }
+    this.#context.epochs.committed();
     this.#consequences.onCommitted(to);
   }
 
@@ -176,24 +241,39 @@ export class LedgerReactions implements LedgerEvents {
     this.#consequences.onStanding();
   }
 
+  /** A session key came. */
+  keyCame(): void {
+    if (this.#viewToOpen && this.#leads) this.#openView();
+  }
+
   /** The state of this node is that of a snapshot. */
   restored(height: number): void {
-    const { administration, queue, sessionKeys } = this.#context;
+    const { administration, queue, epochs } = this.#context;
     this.#announcements.clear();
-    sessionKeys.rolledBack(administration.head);
+    epochs.stateChanged();
     queue.committed(toHeight(height));
     this.#constitutionChanged(administration.committedConstitution);
+    epochs.committed();
     this.#consequences.onCommitted(toHeight(height));
   }
 
   /** Only an entry of its own view lets a leader commit what earlier leaders left. */
   #openView(): void {
-    const { administration, queue, control } = this.#context;
+    const { administration, queue, control, epochs, driver } = this.#context;
     if (!administration.exists) return;
+    this.#viewToOpen = false;
     try {
-      queue.placeNow(() => undefined);
+      if (this.reopens()) queue.placeNow((set) => this.#resumeEpoch(set), { resumption: true });
+      else {
+        queue.placeNow(() => undefined);
+        this.#begunView = driver.status.view;
+      }
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
+      if (error.code === 'SESSION_KEY_MISSING') {
+        this.#viewToOpen = true;
+        epochs.want(this.#inForce);
+      }
       // Without it nothing commits and check-quorum or the next election ends this leadership.
       control.log('consensus.view-not-opened', { level: 'error', code: error.code });
     }

@@ -1,9 +1,8 @@
 import type { Configuration, PlacedConfiguration } from '@concordat/consensus';
-import { decodeHeader, openPublicPart } from '@concordat/ledger';
-import { CodedError, emptyBytes, type Height, toHeight } from '@concordat/std';
-import { Administration } from './administration.ts';
+import { CodedError, type Height, toHeight } from '@concordat/std';
 import { configurationOf, configurationUnder } from './configuration-record.ts';
 import { pause } from './enclave-sources.ts';
+import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { NodeContext } from './node-context.ts';
 import { corrupt, damaged } from './stored-blocks.ts';
@@ -30,7 +29,7 @@ export interface LedgerPart {
  * Blocks of a ledger as the host gives them, one after the other.
  * @throws ManagerError LEDGER_CORRUPT when one is missing, HOST_FAULT
  */
-async function* storedBlocks(
+export async function* storedBlocks(
   { control }: NodeContext,
   { from: first = 1, upTo }: LedgerPart,
 ): AsyncGenerator<{ block: Uint8Array; height: Height }> {
@@ -44,41 +43,6 @@ async function* storedBlocks(
   }
 }
 
-/**
- * Session keys are in the ledger's public part, wrapped to this node wherever it was admitted.
- * What a forged block could teach is a key that opens nothing.
- * @throws ManagerError LEDGER_CORRUPT
- */
-export async function learnSessionKeys(node: NodeContext, part: LedgerPart): Promise<void> {
-  for await (const { block, height } of storedBlocks(node, part)) {
-    claims(height, () => {
-      if (decodeHeader(block).source > 0) return;
-      node.sessionKeys.learnFromWrites(openPublicPart(block).publicWrites);
-    });
-  }
-}
-
-/**
- * The constitution a first block claims: its author's key is found there. Whether it is this
- * network's is checked once the block is opened.
- * @throws ManagerError LEDGER_CORRUPT
- */
-export async function claimedGenesis(node: NodeContext) {
-  for await (const { block, height } of storedBlocks(node, { upTo: 1 })) {
-    return claims(height, () => {
-      const genesis = new Administration();
-      const writeSets = openPublicPart(block).publicWrites.map((publicWrites) => ({
-        publicWrites,
-        privateWrites: emptyBytes,
-      }));
-      genesis.apply(height, writeSets);
-      if (!genesis.exists) throw corrupt(height, 'it is no genesis block', 'WRONG_NETWORK');
-      return genesis.constitution;
-    });
-  }
-  throw corrupt(1, 'the host does not have it', 'MISSING');
-}
-
 /** What to replay, and how. */
 export interface Replay {
   readonly upTo: number;
@@ -89,18 +53,20 @@ export interface Replay {
 }
 
 /**
- * Opens every block, checks it, and brings both states forward.
+ * Opens every block, checks it, and brings both states forward. It waits for session keys that are
+ * missing for as long as it takes to gather them.
  * @throws ManagerError LEDGER_CORRUPT with height and reason
  */
 export async function replayLedger(
   node: NodeContext,
   { upTo, committed, base }: Replay,
 ): Promise<Replayed> {
-  const { log, administration, feed, pages } = node;
+  const { log, administration, feed, pages, epochs } = node;
   const configurations: PlacedConfiguration[] = base ? [base.configuration] : [];
   const part = { from: (base?.height ?? 0) + 1, upTo };
   let sinceRest = 0;
   for await (const { block, height } of storedBlocks(node, part)) {
+    await keyFor(node, block, height);
     const configuration = holds(height, () => openOne(node, block, height));
     if (configuration) configurations.push({ height, configuration });
     if (height <= committed) {
@@ -115,6 +81,7 @@ export async function replayLedger(
       await feedTaken(node);
     }
   }
+  epochs.stateChanged();
   const newest = configurations.at(-1);
   const given = () =>
     administration.exists ? configurationUnder(administration.constitution) : { voters: [] };
@@ -132,15 +99,24 @@ const stillActive = (all: readonly { height: Height }[], committed: number) => {
 };
 
 function openOne(node: NodeContext, block: Uint8Array, height: Height): Configuration | undefined {
-  const { log, administration, sessionKeys, feed, network } = node;
+  const { log, administration, feed, network } = node;
   const opened = log.open(block);
   feed.opened(opened);
   if (opened.header.source > 0) return undefined;
   administration.apply(height, opened.transactions);
   if (height === 1) requireGenesis(administration, network);
-  sessionKeys.learnCurrent(administration.head);
   if ((opened.header.flags & 1) === 0) return undefined;
   return configurationOf(opened.transactions.map(({ publicWrites }) => publicWrites));
+}
+
+/** Waits for the key of a block's epoch; a block that is not what it should be is refused when opened. */
+async function keyFor({ epochs }: NodeContext, block: Uint8Array, height: Height): Promise<void> {
+  try {
+    await epochs.readyFor(block);
+  } catch (error) {
+    if (!(error instanceof CodedError) || error instanceof ManagerError) throw error;
+    throw damaged(error, height);
+  }
 }
 
 /** Runs what reads the block at a height; whatever is wrong with it names the height. */
@@ -159,7 +135,7 @@ function holds<Result>(height: Height, read: () => Result): Result {
  * As {@link holds}, for a block nobody has verified yet. Those who read it trust what a node
  * wrote, so whatever they stumble over is the block's fault.
  */
-function claims<Result>(height: Height, read: () => Result): Result {
+export function claims<Result>(height: Height, read: () => Result): Result {
   return holds(height, () => {
     try {
       return read();

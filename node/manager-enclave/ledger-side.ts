@@ -31,7 +31,7 @@ export function createLedgerSide(
   consequences: LedgerConsequences,
   { initial, policies }: { readonly initial: InitialState; readonly policies: Policies },
 ): LedgerSide {
-  const { administration, log, control, channel, identity, stored, sessionKeys, network } = node;
+  const { administration, log, control, channel, identity, stored, network } = node;
   const events = new LedgerReactions(node, consequences);
   const consensus = createRaft({
     self: identity.nodeId,
@@ -55,6 +55,10 @@ export function createLedgerSide(
   });
   const parts = { consensus, log, disk: control, stored, peers: channel, events };
   const driver = new LedgerDriver({ ...parts, reads: readIndex, snapshots });
+  node.epochs.onKey(() => {
+    driver.keyCame();
+    events.keyCame();
+  });
   const offered = node.snapshots.newestUsable;
   if (offered) driver.offerSnapshot(offered);
   const queue = new AdministrativeQueue({
@@ -69,7 +73,6 @@ export function createLedgerSide(
     administration,
     queue,
     driver,
-    sessionKeys,
     network,
     entropy,
     log: (event, fields) => control.log(event, fields),

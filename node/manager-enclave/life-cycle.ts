@@ -2,7 +2,14 @@ import type { NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
 /** What this node is doing, as its operator sees it. */
-export type Phase = 'starting' | 'joining' | 'resuming' | 'learning' | 'running' | 'failed';
+export type Phase =
+  | 'starting'
+  | 'joining'
+  | 'resuming'
+  | 'recovering'
+  | 'learning'
+  | 'running'
+  | 'failed';
 
 /** How a node that ends leaves. */
 export interface LifeCycleEvents {
@@ -17,7 +24,7 @@ const disownedAfterMs = 10_000;
 
 /** A peer's retries may be this far apart, so a change of its mind is seen that late. */
 const noticedWithinMs = 2_000;
-/** A peer that goes on dialling does so again within this time. */
+/** Peers that go on dialling each other do so again within this time. */
 const dialsWithinMs = 5_000;
 /** An election takes one to two timeouts: a majority that runs has a leader long before. */
 const electionsTried = 5;
@@ -39,10 +46,8 @@ export class LifeCycle {
   #reason: string | undefined;
   #onNetworkLive: (() => void) | undefined;
   #disownedSinceMs: number | undefined;
-  /** Peers that say the network is running, and since when they have said nothing else. */
-  readonly #liveSinceMs = new Map<NodeId, number>();
-  /** Peers that dialled this node and turned away for that reason: since when, and when last. */
-  readonly #turnedAway = new Map<NodeId, { readonly sinceMs: number; readonly lastMs: number }>();
+  /** Peers that say the network runs, and nothing else meanwhile: since when, and when last. */
+  readonly #saidLive = new Map<NodeId, { readonly sinceMs: number; readonly lastMs: number }>();
   #leaderlessSinceMs: number | undefined;
 
   constructor(events: LifeCycleEvents) {
@@ -106,37 +111,38 @@ export class LifeCycle {
   channelChanged(peer: NodeId, { up, code, nowMs }: ChannelChange): void {
     if (up) this.#disownedSinceMs = undefined;
     else if (code === 'NODE_NOT_ADMITTED') this.#disownedSinceMs ??= nowMs;
-    if (up || code !== 'NETWORK_LIVE') this.#liveSinceMs.delete(peer);
-    else if (!this.#liveSinceMs.has(peer)) this.#liveSinceMs.set(peer, nowMs);
+    if (up) this.#saidLive.delete(peer);
   }
 
   /**
-   * A peer that dialled this node turned away from it, for a reason with this code. The channels
-   * this node keeps may all date from when the others resumed as well, and never say it.
+   * A peer did not want this node, for a reason with this code: told each time, whichever of the two
+   * dialled. The channels this node keeps may all date from when the others resumed as well, and
+   * never say it.
    */
   refusedBy(peer: NodeId, code: string, nowMs: number): void {
     if (code !== 'NETWORK_LIVE') {
-      this.#turnedAway.delete(peer);
+      this.#saidLive.delete(peer);
       return;
     }
-    const said = this.#turnedAway.get(peer);
+    const said = this.#saidLive.get(peer);
     const goesOn = said !== undefined && nowMs - said.lastMs <= dialsWithinMs;
-    this.#turnedAway.set(peer, { sinceMs: goesOn ? said.sinceMs : nowMs, lastMs: nowMs });
+    this.#saidLive.set(peer, { sinceMs: goesOn ? said.sinceMs : nowMs, lastMs: nowMs });
   }
 
   /**
    * A peer that lost its leader in the same moment as this node was lost still believes in it, and
    * giving up the identity then could leave too few to elect another: so only a peer that goes on
-   * saying so for longer than it takes to notice is believed.
+   * saying so for longer than it takes to notice is believed. What it said once, and then was gone,
+   * as a leader that is being stopped, counts for that moment only.
    */
   checkNetworkLive(electionTimeoutMs: number, nowMs: number): void {
     if (this.#phase !== 'resuming') return;
     const believedAfterMs = 2 * electionTimeoutMs + noticedWithinMs;
-    const still = [...this.#turnedAway.values()].filter(
-      ({ lastMs }) => nowMs - lastMs <= dialsWithinMs,
+    const isBelieved = [...this.#saidLive.values()].some(
+      ({ sinceMs, lastMs }) =>
+        lastMs - sinceMs >= believedAfterMs && nowMs - lastMs <= dialsWithinMs,
     );
-    const since = Math.min(...this.#liveSinceMs.values(), ...still.map(({ sinceMs }) => sinceMs));
-    if (nowMs - since >= believedAfterMs) this.#onNetworkLive?.();
+    if (isBelieved) this.#onNetworkLive?.();
   }
 
   /** Whether this node hears a leader now; called at short intervals. */

@@ -2,7 +2,8 @@ import type { Verdict } from '@concordat/attestation';
 import { dialSocket, listenerSocket, type ManagerStart } from '@concordat/bridge';
 import type { InitialState } from '@concordat/consensus';
 import { defaultPolicy, type Policies } from '@concordat/governance';
-import { type Height, type NodeId, utf8 } from '@concordat/std';
+import type { ReadView } from '@concordat/kv';
+import { type Height, type NodeId, toHeight, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
@@ -13,30 +14,41 @@ import type { BlockLog } from './block-log.ts';
 import type { ChunkHealing } from './chunk-healing.ts';
 import type { ControlLink } from './control-link.ts';
 import { pause } from './enclave-sources.ts';
+import type { EpochDesk } from './epoch-desk.ts';
+import { createEpochParts } from './epoch-parts.ts';
 import { ManagerError } from './errors.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
+import type { KeyCollector } from './key-collector.ts';
+import { KeyDesk } from './key-desk.ts';
 import { LeaderChanges } from './leader-changes.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import { createLedgerParts } from './ledger-parts.ts';
 import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
+import { missingConsent } from './missing-consent.ts';
 import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { NodeStanding, type StandingNode } from './node-standing.ts';
 import { statusOf } from './node-status.ts';
-import { PeerDesk } from './peer-desk.ts';
+import { PeerDesk, type PeerRequests } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { PeerChannel } from './ports.ts';
+import { type PublicLedger, requireCommitted } from './public-replay.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
+import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
+import { Reopening } from './reopening.ts';
 import { RequestForwarding } from './request-forwarding.ts';
+import { encodePosition, type LogPosition, type RollCall } from './roll-call.ts';
 import type { SealedRecords } from './sealed-records.ts';
-import { SessionKeys } from './session-keys.ts';
+import type { SessionKeys } from './session-keys.ts';
+import type { ShareDesk } from './share-desk.ts';
+import type { ShareVault } from './share-vault.ts';
 import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
@@ -56,6 +68,7 @@ const handOverMs = 1_000;
 export interface ManagerParts {
   readonly control: ControlLink;
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
   readonly verdict: Verdict;
@@ -66,12 +79,13 @@ export interface ManagerParts {
 }
 
 /**
- * The manager enclave of one validating node: its parts and how they are wired. The three ways a
+ * The manager enclave of one validating node: its parts and how they are wired. The ways a
  * node begins (`start-*.ts`) bring them to life in their own order.
  */
 export class Manager implements StandingNode {
   readonly control: ControlLink;
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
   readonly keeper: RecordKeeper;
   readonly start: ManagerStart;
   readonly identity: NodeIdentity;
@@ -83,6 +97,11 @@ export class Manager implements StandingNode {
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
   readonly sessionKeys: SessionKeys;
+  readonly keyCollector: KeyCollector;
+  readonly shareDesk: ShareDesk;
+  readonly epochs: EpochDesk;
+  readonly reopening = new Reopening();
+  readonly keyDesk: KeyDesk;
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   readonly pages: HistoryPages;
@@ -100,6 +119,12 @@ export class Manager implements StandingNode {
   readonly governance: GovernanceDesk;
   readonly doors: Doors;
   readonly genesisData = new Map<string, Uint8Array[]>();
+  /** Where members give shares for the network this node recovers. */
+  recovery: RecoveryDesk | undefined;
+  /** While the ledger is resumed: what it says to a node without session keys. */
+  publicLedger: PublicLedger | undefined;
+  /** Of a resumption. */
+  rollCall: RollCall | undefined;
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
   resumedView = 0;
   /** That of the policies in force when this node began to take part. */
@@ -117,6 +142,7 @@ export class Manager implements StandingNode {
     const { control, identity } = parts;
     this.control = control;
     this.records = parts.records;
+    this.vault = parts.vault;
     this.keeper = new RecordKeeper(parts.records);
     this.start = parts.start;
     this.identity = identity;
@@ -128,7 +154,15 @@ export class Manager implements StandingNode {
       onPhase: (phase, reason) => this.#phaseChanged(phase, reason),
       onFailed: (code, message) => this.#failed(code, message),
     });
-    this.sessionKeys = new SessionKeys(identity.nodeId, identity.encryption);
+    const keys = createEpochParts(this, {
+      constitution: () => this.peerDesk.constitution,
+      committed: () => this.#grantingState,
+      onMissing: (why) => this.#keysMissing(why),
+    });
+    this.sessionKeys = keys.sessionKeys;
+    this.keyCollector = keys.keyCollector;
+    this.shareDesk = keys.shareDesk;
+    this.epochs = keys.epochs;
     const ledger = createLedgerParts(this, {
       nodeKey: (node) => this.peerDesk.nodeKey(node),
       onProven: () => this.#standing.proven(),
@@ -143,16 +177,10 @@ export class Manager implements StandingNode {
     this.healing = ledger.healing;
     this.snapshots = ledger.snapshots;
     this.refusals = ledger.refusals;
+    this.keyDesk = new KeyDesk(this);
     this.governance = new GovernanceDesk(this);
     this.doors = parts.ways.doors(this);
-    this.peerDesk = new PeerDesk(this, {
-      leader: () => this.#leaderAddress(),
-      join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
-      forward: (origin, body) => this.forwarding.execute(origin, body),
-      administer: (body) => this.governance.executeForPeer(body),
-      readIndex: () => this.readBarriers.answerPeer(),
-      archive: new ArchiveDesk(this),
-    });
+    this.peerDesk = new PeerDesk(this, this.#peerRequests());
     this.channel = parts.ways.channel({
       paths: { listen: listenerSocket(this.#bridge, 'node'), dial: dialSocket(this.#bridge) },
       credentials: this.credentials,
@@ -177,6 +205,39 @@ export class Manager implements StandingNode {
       nowMs: () => performance.now(),
     });
     this.workers = new WorkerDesk(this, this, (error) => this.lifeCycle.fail(error));
+  }
+
+  /** @throws ManagerError NOT_LEADER while it is not known */
+  get #logPosition(): LogPosition {
+    if (!this.takesPart && this.publicLedger) return this.publicLedger.end;
+    const { status } = this.#taking.driver;
+    return { view: this.log.lastView, height: status.lastHeight };
+  }
+
+  /** What shares are given by: the committed ledger, or what is public of it while it is resumed. */
+  get #grantingState(): ReadView | undefined {
+    if (this.publicLedger) return this.publicLedger.administration.head;
+    return this.administration.isCommitted ? this.administration.committedState : undefined;
+  }
+
+  /** What peers may ask of this node. */
+  #peerRequests(): PeerRequests {
+    return {
+      leader: () => this.#leaderAddress(),
+      join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
+      forward: (origin, body) => this.forwarding.execute(origin, body),
+      administer: (body) => this.governance.executeForPeer(body),
+      readIndex: () => this.readBarriers.answerPeer(),
+      logPosition: () => encodePosition(this.#logPosition),
+      shares: async (peer, body) => {
+        if (this.publicLedger) requireCommitted(this.publicLedger, peer);
+        return this.shareDesk.give(peer, body);
+      },
+      sessionKey: (body) => this.epochs.received(body),
+      keyCeremony: (body) => this.keyDesk.contribute(body),
+      holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
+      archive: new ArchiveDesk(this),
+    };
   }
 
   /** Key and best certificate of this node. */
@@ -231,7 +292,7 @@ export class Manager implements StandingNode {
   /** Takes up the network's identity and this node's endorsed certificate. */
   belongTo(network: NetworkIdentity, nodeCertificate: string): void {
     this.#network = network;
-    this.sessionKeys.networkId = network.id;
+    if (network.id !== unknownNetwork) this.vault.belongTo(network.id);
     this.#certificate = nodeCertificate;
     if (nodeCertificate) this.channel.credentials = this.credentials;
   }
@@ -241,8 +302,27 @@ export class Manager implements StandingNode {
     this.publishStatus();
   }
 
+  /** Without the key of the epoch in force a node neither leads nor follows: its operator must see why. */
+  #keysMissing(why: ManagerError | undefined): void {
+    if (why) this.control.log('keys.missing', { code: why.code, why: why.message, ...why.details });
+    this.lifeCycle.enter(
+      this.phase,
+      why &&
+        missingConsent(
+          {
+            self: this.identity.nodeId,
+            constitution: this.peerDesk.constitution,
+            connected: (nodeId) => this.channel.connected(nodeId),
+          },
+          why,
+        ),
+    );
+  }
+
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
+    this.epochs.stop();
+    this.keyDesk.stop();
     this.snapshots.stop();
     this.backfill.stop();
     for (const timer of this.#timers) clearInterval(timer);
@@ -272,13 +352,20 @@ export class Manager implements StandingNode {
     this.control.durability(policies.durability);
     const side = createLedgerSide(this, this.#consequences, { initial, policies });
     this.#side = side;
-    this.every(this.start.tickMs, () => side.driver.tick());
+    this.every(this.start.tickMs, () => {
+      if (this.leader === undefined && this.rollCall?.holdsBack()) return;
+      side.driver.tick();
+    });
     this.every(promoteIntervalMs, () => {
       this.readBarriers.expire();
       side.joinDesk.promote();
+      this.keyDesk.tick();
       side.roster.dismiss(Date.now());
     });
-    this.every(progressIntervalMs, () => this.#standing.takeStock());
+    this.every(progressIntervalMs, () => {
+      this.epochs.tick();
+      this.#standing.takeStock();
+    });
     const watch = this.#watchOver(side.driver);
     this.every(workerCheckMs, () => watch.check());
   }
@@ -301,10 +388,14 @@ export class Manager implements StandingNode {
       },
       onRestoring: (height) => this.#standing.restoring(height),
       onAnnouncement: (announcement) => this.doors.notify(announcement),
-      onConstitution: (constitution) => this.#standing.constitutionChanged(constitution),
+      onConstitution: (constitution) => {
+        this.#standing.constitutionChanged(constitution);
+        this.keyDesk.wake();
+      },
       onStanding: () => {
         this.publishStatus();
         this.readBarriers.standingChanged();
+        this.keyDesk.wake();
       },
       onRefusedMessage: (peer, code, message) => this.peerDesk.refusedMessage(peer, code, message),
       onBroken: (error) => this.lifeCycle.fail(error),
@@ -328,8 +419,13 @@ export class Manager implements StandingNode {
       governance: this.governance,
       receipts,
     });
-    this.lifeCycle.enter('running');
+    this.nowServes();
     this.backfill.start();
+  }
+
+  /** Says that this node serves, and whom: nobody but operators while a recovered network is closed. */
+  nowServes(): void {
+    this.#standing.serves();
   }
 
   /** Drops blocks above a height from the host's ledger before this node takes part. */
@@ -370,11 +466,15 @@ export class Manager implements StandingNode {
     this.snapshots.stop();
     this.backfill.stop();
     this.readBarriers.stop();
+    this.epochs.stop();
+    this.keyDesk.stop();
     if (driver && driver.durableHeight > 0) {
-      const kept = this.keeper.keepProgress(driver.durableHeight).catch(() => undefined);
+      const progress = this.log.progressAt(toHeight(driver.durableHeight));
+      const kept = this.keeper.keepProgress(progress).catch(() => undefined);
       await Promise.race([kept, pause(lastRecordMs)]);
     }
     this.workers.stop();
     this.sessionKeys.forgetAll();
+    this.vault.erase();
   }
 }

@@ -1,6 +1,7 @@
 import { cpuUsage, memoryUsage } from 'node:process';
+import { currentEpoch } from '@concordat/governance';
+import type { KeyStatus } from './key-status.ts';
 import type { NodeContext } from './node-context.ts';
-import { currentEpoch } from './session-keys.ts';
 
 interface Metric {
   readonly name: string;
@@ -88,7 +89,9 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     held,
     healing,
     leaderChanges,
+    keyDesk,
   } = node;
+  const keys = keyDesk.status;
   const { role, view, leader } = driver.status;
   const waiting = [...feed.links].reduce((sum, link) => sum + link.waitingBytes, 0);
   const cpu = cpuUsage();
@@ -106,6 +109,18 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     counter('ledger_chunks_set_aside_total', 'Damaged chunks set aside', healing.setAside),
     gauge('ledger_chunks_damaged', 'Damaged chunks that were kept', healing.kept.length),
     gauge('epoch', 'Epoch in force', currentEpoch(administration.committedState)),
+    gauge('shared_key_threshold', 'Shares that read a session key', keys?.threshold ?? 0),
+    gauge('shared_key_holders', 'Members that hold a share', keys?.holders.length ?? 0),
+    gauge('shared_keys_out_of_reach', 'Keys of the past that too few can use', unreachable(keys)),
+    gauge('key_ceremony', 'Number of the key ceremony that is open', keys?.ceremony?.number ?? 0),
+    gauge('key_ceremony_waits_for', 'Members whose part in it is missing', awaited(keys)),
+    gauge('session_keys', 'Epochs whose keys are in memory', node.sessionKeys.epochs.length),
+    counter(
+      'session_keys_collected_total',
+      'Session keys put together from shares',
+      node.epochs.collected,
+    ),
+    gauge('key_shares_missing', 'Shares missing for a key that is needed', node.epochs.missing),
     gauge('application_connections', 'Client connections open', connections),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),
     counter('read_barriers_refused_total', 'Read barriers refused', readBarriers.counts.refused),
@@ -114,6 +129,11 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     counter('process_cpu_seconds_total', 'CPU time of the manager', (cpu.user + cpu.system) / 1e6),
   ];
 }
+
+const unreachable = (keys: KeyStatus | undefined): number => keys?.outOfReach?.length ?? 0;
+
+const awaited = (keys: KeyStatus | undefined): number =>
+  (keys?.ceremony ?? keys?.due)?.waitsFor.length ?? 0;
 
 const gauge = (name: string, help: string, value: number): Metric => ({
   name,

@@ -4,18 +4,23 @@ import { actorIdOf, fromPem, toPem } from '@concordat/crypto';
 import {
   type Constitution,
   constitutionDigest,
+  type FoundingHolder,
+  type FoundingShare,
+  foundSharedKey,
   networkIdOf,
   parseConstitution,
   writeGenesis,
 } from '@concordat/governance';
+import { createHolderKey, type HolderKey } from '@concordat/keys';
 import type { TransactionSet } from '@concordat/kv';
-import { fromHex, type NodeId, toHex, utf8 } from '@concordat/std';
+import { type ActorId, type NodeId, toHex, toSeqno, utf8 } from '@concordat/std';
 import { networkKeyRecord } from './administration.ts';
 import { ManagerError } from './errors.ts';
 import { recordEvidence } from './evidence-table.ts';
+import { holderRegistration } from './holder-registration.ts';
 import { hostsOf } from './join-desk.ts';
+import type { EpochBeginner } from './key-sources.ts';
 import { createNetworkIdentity, endorseNode, type NodeIdentity } from './node-identity.ts';
-import type { KeyRecipient, SessionKeys } from './session-keys.ts';
 
 /** A network about to begin: everything its first block will say. */
 export interface Genesis {
@@ -27,26 +32,14 @@ export interface Genesis {
   readonly digest: string;
   /** What the first node's evidence is to answer: there is no ledger yet. */
   readonly challenge: Omit<EvidenceRecord, 'evidence' | 'verifiedAtMs'>;
-  /** Writes the first block's transaction; call once, in the open write set. */
-  write(set: TransactionSet, sessionKeys: SessionKeys, evidence: EvidenceRecord): void;
+  /** The founder's holder key: to be kept before the first block can be. */
+  readonly holderKey: HolderKey;
+  /**
+   * Writes the first block's transaction; call once, in the open write set.
+   * @returns the founder's share of the first shared key
+   */
+  write(set: TransactionSet, sessionKeys: EpochBeginner, evidence: EvidenceRecord): FoundingShare;
 }
-
-/** Who receives session keys under a constitution: nodes that run, and the key holders. */
-export function keyRecipientsOf(constitution: Constitution): KeyRecipient[] {
-  const nodes = constitution.nodes
-    .filter(({ status }) => status === 'learning' || status === 'trusted')
-    .map(({ nodeId, encryptionKey }) => ({
-      name: nodeId as string,
-      publicKey: point(encryptionKey),
-    }));
-  const holders = constitution.keyHolders.map(({ name, publicKey }) => ({
-    name,
-    publicKey: point(publicKey),
-  }));
-  return [...nodes, ...holders];
-}
-
-const point = (hex: string): Uint8Array => fromHex(hex) as Uint8Array;
 
 /**
  * Prepares a network from the genesis constitution a member uploaded (paper, "Bringing up the
@@ -59,8 +52,10 @@ export function prepareGenesis(options: {
   readonly verdict: Verdict;
   readonly entropy: (bytes: number) => Uint8Array;
   readonly nowMs: number;
+  /** Default a network that goes on from none. */
+  readonly reason?: 'genesis' | 'recovery';
 }): Genesis {
-  const { start, identity, verdict, entropy, nowMs } = options;
+  const { start, identity, verdict, entropy, nowMs, reason = 'genesis' } = options;
   const given = parseConstitution(start.genesis);
   const { key, certificate } = createNetworkIdentity(given.name, entropy, nowMs);
   const { node, admin, applications } = start.addresses;
@@ -90,6 +85,7 @@ export function prepareGenesis(options: {
   const constitution = parseConstitution({ ...given, nodes: [...given.nodes, first] });
   const networkCertificate = toPem(certificate);
   const networkId = networkIdOf(constitution, certificate);
+  const founder = foundingHolder({ networkId, actorId: first.actorId, identity, entropy });
   return {
     constitution,
     networkId,
@@ -97,6 +93,7 @@ export function prepareGenesis(options: {
     nodeCertificate,
     digest: constitutionDigest(constitution),
     challenge: { networkId, ledgerRoot: new Uint8Array(32), epoch: 0 },
+    holderKey: founder.holderKey,
     write: (set, sessionKeys, evidence) => {
       writeGenesis(set, constitution, {
         networkId,
@@ -105,13 +102,26 @@ export function prepareGenesis(options: {
       });
       set.table(networkKeyRecord.table).set(networkKeyRecord.key, utf8(key.toPkcs8Pem()));
       recordEvidence(set, identity.nodeId, evidence);
-      sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
+      const share = foundSharedKey(set, founder, { seqno: toSeqno(1), entropy });
+      sessionKeys.begin(set, { reason, nowMs, entropy });
+      return share;
     },
   };
 }
 
+/** The founder's holder key, and its registration by this node. */
+function foundingHolder(options: {
+  readonly networkId: string;
+  readonly actorId: ActorId;
+  readonly identity: NodeIdentity;
+  readonly entropy: (bytes: number) => Uint8Array;
+}): FoundingHolder {
+  const holderKey = createHolderKey(options.entropy(64));
+  return { holderKey, registration: holderRegistration({ ...options, holderKey, number: 1 }) };
+}
+
 /** The member that starts the network, named by its certificate. */
-function ownerOf(start: ManagerStart, constitution: Constitution): string {
+function ownerOf(start: ManagerStart, constitution: Constitution): ActorId {
   const [certificate] = fromPem(start.node.actorCertificatePem ?? '');
   const actorId = certificate && actorIdOf(certificate);
   if (actorId && constitution.actors.some((actor) => actor.actorId === actorId)) return actorId;

@@ -23,7 +23,7 @@ export interface NodeChannelOptions {
   readonly onChange: (peer: NodeId, up: boolean, reason?: Error) => void;
   /** A connection that came from a peer ended by what it sent, or was refused for what it is. */
   readonly onRefused: (peer: NodeId, code: string) => void;
-  /** A peer that dialled this node did not want it, for a reason with this code. */
+  /** A peer that dialled this node or was dialled did not want it, for a reason with this code. */
   readonly onRefusedBy: (peer: NodeId, code: string) => void;
 }
 
@@ -195,6 +195,7 @@ export class NodeChannel {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (this.#targets.get(nodeId) !== address) return;
+      if (error.details.byPeer) this.#onRefusedBy(nodeId, error.code);
       // Each new reason is told once: what a node is refused for may change while it tries.
       if (this.#reported.get(nodeId) !== error.code) {
         this.#reported.set(nodeId, error.code);

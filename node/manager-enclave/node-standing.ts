@@ -1,5 +1,5 @@
-import type { Constitution } from '@concordat/governance';
-import type { Height, NodeId } from '@concordat/std';
+import { type Constitution, isOpen } from '@concordat/governance';
+import { type Height, type NodeId, toHeight } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { LifeCycle } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
@@ -50,7 +50,8 @@ export class NodeStanding {
     lifeCycle.checkNetworkLive(electionTimeoutMs, nowMs);
     snapshots.judge();
     // What is promised to be found again must not end above what would survive a power cut.
-    this.#keep(keeper.keepProgress(this.#node.driver.durableHeight));
+    const { log, driver } = this.#node;
+    this.#keep(keeper.keepProgress(log.progressAt(toHeight(driver.durableHeight))));
   }
 
   /** A record that could not be kept is told; the next one may be. */
@@ -70,7 +71,7 @@ export class NodeStanding {
   /** The state of this node is about to be replaced by that of a snapshot: it serves nobody. */
   restoring(height: number): void {
     const { lifeCycle } = this.#node;
-    this.#served ||= lifeCycle.phase === 'running';
+    this.#served ||= lifeCycle.phase === 'running' || lifeCycle.phase === 'recovering';
     // A node that resumes still does: it waits for the network to commit, and serves then.
     const phase = lifeCycle.phase === 'resuming' ? 'resuming' : 'learning';
     lifeCycle.enter(phase, `taking up the snapshot of block ${height}`);
@@ -80,8 +81,10 @@ export class NodeStanding {
   proven(): void {
     if (!this.#served) return;
     this.#served = false;
-    for (const link of this.#node.feed.links) link.send({ kind: 'start' });
-    this.#node.lifeCycle.enter('running');
+    const { feed, administration } = this.#node;
+    const isServed = isOpen(administration.committedState);
+    if (isServed) for (const link of feed.links) link.send({ kind: 'start' });
+    this.serves();
     this.#node.backfill.start();
   }
 
@@ -100,7 +103,8 @@ export class NodeStanding {
     const { identity, roster, doors, control, workers, keeper, lifeCycle } = this.#node;
     const own = constitution.nodes.find(({ nodeId }) => nodeId === identity.nodeId);
     roster?.update(constitution, Date.now());
-    doors.actorsChanged();
+    doors.constitutionChanged();
+    this.#openedByVote();
     control.durability(constitution.policies.durability);
     if (own?.status === 'retired') {
       this.#depart();
@@ -115,6 +119,19 @@ export class NodeStanding {
     }
     this.#keep(keeper.keepConstitution(constitution));
     if (own) lifeCycle.nodeStatus(own.status);
+  }
+
+  /** This node serves: everybody, or operators alone until the members voted the network open. */
+  serves(): void {
+    const { lifeCycle, administration } = this.#node;
+    const isServed = isOpen(administration.committedState);
+    if (isServed) lifeCycle.enter('running');
+    else lifeCycle.enter('recovering', 'the members have not voted the recovered network open yet');
+  }
+
+  #openedByVote(): void {
+    const { lifeCycle, administration } = this.#node;
+    if (lifeCycle.phase === 'recovering' && isOpen(administration.committedState)) this.serves();
   }
 
   /** The network removed this node: it serves nobody any more, and leaves when consensus can spare it. */

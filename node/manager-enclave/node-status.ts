@@ -25,6 +25,7 @@ export function statusOf(node: NodeContext, reason: string | undefined) {
       ...backfillOf(node),
       ...damageOf(node),
     }),
+    keys: node.keyDesk.status,
   };
 }
 

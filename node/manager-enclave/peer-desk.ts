@@ -1,4 +1,4 @@
-import type { Constitution } from '@concordat/governance';
+import { type Constitution, currentEpoch } from '@concordat/governance';
 import { AssertionError, fromHex, type NodeId } from '@concordat/std';
 import {
   type AdmittedPeer,
@@ -11,7 +11,6 @@ import type { ArchiveDesk } from './archive-desk.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PresentPeer } from './peer-policy.ts';
-import { currentEpoch } from './session-keys.ts';
 
 /** What a peer may ask, and who answers. */
 export interface PeerRequests {
@@ -22,6 +21,16 @@ export interface PeerRequests {
   administer(body: Buffer): Promise<Uint8Array>;
   /** The height of a linearizable read: u64. */
   readIndex(): Promise<Uint8Array>;
+  /** Where the log of this node ends. */
+  logPosition(): Uint8Array;
+  /** Decryption shares for the peer. */
+  shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
+  /** The session key of an epoch that the peer began. */
+  sessionKey(body: Buffer): Uint8Array;
+  /** An actor's contribution to a key ceremony, for the leader. */
+  keyCeremony(body: Buffer): Promise<Uint8Array>;
+  /** The secret of a holder key, for another node of the same actor. */
+  holderSecret(peer: NodeId, body: Buffer): Uint8Array;
   /** Blocks and pages of the past. */
   readonly archive: Pick<ArchiveDesk, 'blocks' | 'page'>;
 }
@@ -94,6 +103,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
 
   admit(peer: PeerIdentity, evidence: Uint8Array, asked: Challenge, theirs: Challenge): void {
     this.#admitted.set(peer, judgePeer(this.#judge, peer, { evidence, asked, theirs }));
+    if (theirs.role === 'resumer') this.#context.reopening.need();
   }
 
   /** What this node knows when it judges another one. */
@@ -138,13 +148,24 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
       if (!admitted) throw new ManagerError('CHANNEL_REFUSED', 'not attested');
       return this.#requests.join(peer, admitted, body);
     }
+    if (kind === 'log-position' && session.role !== 'joiner') return this.#requests.logPosition();
+    if (kind === 'decryption-share') return this.#shares(session, body);
     this.#requireTrusted(session);
+    if (kind === 'session-key') return this.#requests.sessionKey(body);
+    if (kind === 'key-ceremony') return this.#requests.keyCeremony(body);
+    if (kind === 'holder-secret') return this.#requests.holderSecret(peer.nodeId, body);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
     if (kind === 'blocks') return this.#requests.archive.blocks(peer.nodeId, body);
     if (kind === 'page') return this.#requests.archive.page(peer.nodeId, body);
     if (kind === 'read-index') return this.#requests.readIndex();
     throw new ManagerError('CHANNEL_FAILED', 'unknown request');
+  }
+
+  /** Learning nodes ask as well: whom shares are for, the committed ledger says. */
+  #shares({ peer, role }: PresentPeer, body: Buffer): Promise<Uint8Array> {
+    if (role !== 'joiner') return this.#requests.shares(peer.nodeId, body);
+    throw new ManagerError('NODE_NOT_ADMITTED', 'a newcomer is given no shares');
   }
 
   /** A node that was removed is cut off at once, though consensus may still have to tell it. */

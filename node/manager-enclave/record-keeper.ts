@@ -29,8 +29,18 @@ export interface KeptSnapshot {
   readonly bytes: number;
   /** Another node gave it, and the ledger has not confirmed it yet. */
   readonly given?: boolean;
-  /** Hex, 32 bytes: what its chunks are sealed with. Secret. */
+  /** Hex, 32 bytes: what manifest, history summary and public governance are sealed with. */
   readonly key: string;
+  /** Hex: what all else is sealed with, under the session key of the snapshot's epoch. */
+  readonly closedKey?: string;
+}
+
+/** How far a node's ledger is final. */
+export interface Progress {
+  /** Height. */
+  readonly committed: number;
+  /** Hex, 32 bytes: root of the history up to that block, where it was at hand. */
+  readonly historyRoot?: string;
 }
 
 /** Consensus's hard state as a resumption finds it. */
@@ -43,7 +53,7 @@ export interface HardState {
 export class RecordKeeper {
   readonly #records: SealedRecords;
   #constitution: Constitution | undefined;
-  #committed = 0;
+  #progress: Progress | undefined;
 
   constructor(records: SealedRecords) {
     this.#records = records;
@@ -75,16 +85,17 @@ export class RecordKeeper {
     throw new ManagerError('RECORD_UNREADABLE', 'the host has lost the record constitution');
   }
 
-  /** Remembers how far the ledger is final: less than that on disk is a truncation. */
-  async keepProgress(committed: number): Promise<void> {
-    if (committed === this.#committed) return;
-    this.#committed = committed;
-    await this.#records.put('progress', { committed });
+  /** Remembers how far the ledger is final: less than that, or another one, is not resumed. */
+  async keepProgress({ committed, historyRoot }: Progress): Promise<void> {
+    const last = this.#progress;
+    if (committed === last?.committed && historyRoot === last.historyRoot) return;
+    this.#progress = { committed, ...(historyRoot && { historyRoot }) };
+    await this.#records.put('progress', this.#progress);
   }
 
-  /** How far the ledger was final when it was last remembered; 0 when never. */
-  async progress(): Promise<number> {
-    return (await this.#records.get<{ committed: number }>('progress'))?.committed ?? 0;
+  /** How far the ledger was final when it was last remembered; nowhere when never. */
+  async progress(): Promise<Progress> {
+    return (await this.#records.get<Progress>('progress')) ?? { committed: 0 };
   }
 
   /** The hard state kept last. */

@@ -1,5 +1,5 @@
 import type { Configuration, Consensus } from '@concordat/consensus';
-import type { SessionKey, TransactionRecord } from '@concordat/ledger';
+import { blockFlags, type SessionKey, type TransactionRecord } from '@concordat/ledger';
 import { assert } from '@concordat/std';
 import type { BlockLog } from './block-log.ts';
 import type { LedgerEvents, Placed } from './ledger-duties.ts';
@@ -16,20 +16,22 @@ export interface PlacementOptions {
   readonly configuration?: Configuration;
   /** Default: the key new blocks are sealed with. */
   readonly sessionKey?: SessionKey;
+  /** It opens the view of a resumed network, and begins the epoch that seals all that follows. */
+  readonly resumption?: true;
 }
 
 /** Seals transactions into blocks on the leader and hands them to consensus. */
 export class Sealing {
   readonly #consensus: Consensus;
   readonly #log: BlockLog;
-  readonly #events: Pick<LedgerEvents, 'nowMs' | 'sessionKey'>;
+  readonly #events: Pick<LedgerEvents, 'nowMs' | 'sessionKeyIfHeld' | 'reopens'>;
   #lastTimeMs = 0;
   #blocksSealed = 0;
 
   constructor(parts: {
     readonly consensus: Consensus;
     readonly log: BlockLog;
-    readonly events: Pick<LedgerEvents, 'nowMs' | 'sessionKey'>;
+    readonly events: Pick<LedgerEvents, 'nowMs' | 'sessionKeyIfHeld' | 'reopens'>;
   }) {
     this.#consensus = parts.consensus;
     this.#log = parts.log;
@@ -45,21 +47,25 @@ export class Sealing {
   place(
     source: number,
     transactions: readonly TransactionRecord[],
-    { configuration, sessionKey }: PlacementOptions,
+    { configuration, sessionKey, resumption }: PlacementOptions,
   ): Placed {
     // Asked before sealing: one position of one view is sealed once, or its nonce would repeat.
     const code = this.#consensus.proposalRefusal(configuration);
     if (code !== undefined) return { ok: false, code };
+    if (!resumption && this.#events.reopens()) return { ok: false, code: 'NOT_LEADER' };
     if (bytesOf(transactions) > maxPlacedBytes) return { ok: false, code: 'PAYLOAD_TOO_LARGE' };
+    const key = sessionKey ?? this.#events.sessionKeyIfHeld();
+    if (!key) return { ok: false, code: 'SESSION_KEY_MISSING' };
     const { view } = this.#consensus.status;
     this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#events.nowMs());
     const sealed = this.#log.seal({
       view,
       timeMs: this.#lastTimeMs,
       source,
-      flags: configuration ? 1 : 0,
+      flags:
+        (configuration ? blockFlags.reconfiguration : 0) | (resumption ? blockFlags.resumption : 0),
       transactions,
-      sessionKey: sessionKey ?? this.#events.sessionKey(),
+      sessionKey: key,
     });
     const proposed = this.#consensus.propose(sealed.bytes, configuration);
     assert(
@@ -68,6 +74,7 @@ export class Sealing {
     );
     this.#blocksSealed += 1;
     const { height, firstSeqno, timeMs } = sealed.header;
+
     return { ok: true, view, height, firstSeqno, timeMs };
   }
 }

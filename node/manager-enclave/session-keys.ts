@@ -1,84 +1,81 @@
-import type { EncryptionKey } from '@concordat/crypto';
-import { SessionKeyring, unwrapSessionKey, wrapSessionKey } from '@concordat/keys';
+import { sha256 } from '@concordat/crypto';
 import {
-  decodeWriteSet,
-  type ReadView,
-  type TableDeclaration,
-  type TransactionSet,
-} from '@concordat/kv';
-import type { SessionKey } from '@concordat/ledger';
+  currentEpoch,
+  currentSharedKey,
+  epochKeyRows,
+  networkInfo,
+  readConstitution,
+  recordEpoch,
+  recordKeyGrant,
+} from '@concordat/governance';
 import {
-  type Epoch,
-  equalBytes,
-  fromHex,
-  fromUtf8,
-  type NodeId,
-  toEpoch,
-  utf8,
-} from '@concordat/std';
+  encodeCiphertext,
+  encryptToThreshold,
+  publicKeyOf,
+  SessionKeyring,
+  sessionKeyLabel,
+} from '@concordat/keys';
+import type { ReadView, TransactionSet } from '@concordat/kv';
+import { eraseDerivedKeys, opensBlock, type SessionKey } from '@concordat/ledger';
+import { type Epoch, type Height, toEpoch, toHex } from '@concordat/std';
 import { ManagerError } from './errors.ts';
+import type { EpochBeginner, EpochBeginning } from './key-sources.ts';
 
-const wrapsTable = 'public:concordat.session-keys';
-const epochTable = 'public:concordat.epoch';
+/** Keys nobody proved (drawn here, or sent by a leader) that wait for the ledger to name them. */
+const maxUnproved = 16;
+/** Such a key is given up after this. */
+const unprovedForMs = 60_000;
+/** However short the policy, what was opened can be used for this long. */
+const shortestMs = 5_000;
 
-/** Tables of the session keys: public, because a recovering owner must find its wrapped keys. */
-export const sessionKeyTables: readonly TableDeclaration[] = [
-  { name: wrapsTable, kind: 'ordered' },
-  { name: epochTable, kind: 'hash' },
-];
+/** How a key came here: a collected one was made of verified shares; a used one was sent, and opened a block. */
+export type KeyOrigin = 'drawn' | 'sent' | 'used' | 'collected';
 
-/** Someone session keys are wrapped to: a validating node or a key holder of the constitution. */
-export interface KeyRecipient {
-  /** Node id, or the key holder's name. */
-  readonly name: string;
-  /** P-256 public key, 65 bytes uncompressed. */
-  readonly publicKey: Uint8Array;
+/** A session key and the ciphertext it is the content of. */
+export interface KnownKey {
+  readonly epoch: Epoch;
+  /** 32 bytes, copied. */
+  readonly key: Uint8Array;
+  /** {@link ciphertextDigest} */
+  readonly digest: string;
+  readonly origin: KeyOrigin;
+  /** When it came; milliseconds. */
+  readonly nowMs: number;
 }
 
-const wrapKey = (epoch: number, recipient: string): string =>
-  `${String(epoch).padStart(16, '0')}/${recipient}`;
-
-/** The epoch in force in a state; 0 before the genesis block. */
-export function currentEpoch(view: ReadView): Epoch {
-  const value = view.table(epochTable).get('current');
-  return toEpoch(value ? Number(fromUtf8(value)) : 0);
-}
-
-/** The wrapped session key of an epoch for a recipient, if the ledger holds one. */
-export const wrappedKey = (
-  view: ReadView,
-  epoch: number,
-  recipient: string,
-): Uint8Array | undefined => view.table(wrapsTable).get(wrapKey(epoch, recipient));
+/** A key's ciphertext by name: hex SHA-256 of its encoding. */
+export const ciphertextDigest = (ciphertext: Uint8Array): string => toHex(sha256(ciphertext));
 
 /**
- * Session keys of the epochs this enclave may read. Until threshold keys exist a leader wraps each
- * epoch's key to the attested encryption key of every admitted node (paper, "Encrypting Persistent
- * State"); this class is the seam where collecting decryption shares takes over.
+ * The session keys in this enclave's memory; none is ever written anywhere. A key belongs to one
+ * ciphertext: another block may announce another key under the same number when the first one is
+ * taken back, so the key of an epoch is the one whose ciphertext the state at hand names, and all
+ * others wait, as their block may return.
  */
-export class SessionKeys {
+export class SessionKeys implements EpochBeginner {
   readonly #ring = new SessionKeyring();
-  /** The wrap each held key came from, so that it is opened once. */
-  readonly #opened = new Map<Epoch, Uint8Array>();
-  /** Epochs whose key came with the block that began them, which may be taken back. */
-  readonly #announced = new Set<Epoch>();
-  readonly #owner: NodeId;
-  readonly #encryption: EncryptionKey;
-  #networkId = '';
+  /** What is known of each key of the ring beside its bytes. */
+  readonly #named = new Map<Epoch, Omit<KnownKey, 'key'>>();
+  /** Keys whose ciphertext the state does not name, by its digest. */
+  readonly #waiting = new Map<string, KnownKey>();
+  /** Since when an epoch of the ring is over. */
+  readonly #overSinceMs = new Map<Epoch, number>();
+  readonly #inUse = new Map<Epoch, number>();
+  readonly #nextHeight: () => Height;
 
-  constructor(owner: NodeId, encryption: EncryptionKey) {
-    this.#owner = owner;
-    this.#encryption = encryption;
-  }
-
-  /** Binds wraps to the network; set once the network is known. */
-  set networkId(networkId: string) {
-    this.#networkId = networkId;
+  /** @param nextHeight where the next block goes */
+  constructor(nextHeight: () => Height) {
+    this.#nextHeight = nextHeight;
   }
 
   /** The key of an epoch, when this enclave holds it. */
   get(epoch: Epoch): SessionKey | undefined {
     return this.#ring.get(epoch);
+  }
+
+  /** Epochs whose keys are held, ascending. */
+  get epochs(): readonly Epoch[] {
+    return this.#ring.epochs;
   }
 
   /**
@@ -88,152 +85,193 @@ export class SessionKeys {
   current(view: ReadView): SessionKey {
     const epoch = currentEpoch(view);
     const key = this.#ring.get(epoch);
-    if (!key) {
-      throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
-    }
-    return key;
-  }
-
-  /** Starts the next epoch with a fresh key, wrapped to every recipient, in the open write set. */
-  begin(
-    set: TransactionSet,
-    recipients: readonly KeyRecipient[],
-    entropy: (bytes: number) => Uint8Array,
-  ): SessionKey {
-    const epoch = toEpoch(currentEpoch(set) + 1);
-    // A block that was taken back may have announced another key under this number.
-    this.#forget(epoch);
-    const drawn = entropy(32);
-    const session = this.#ring.add({ epoch, key: drawn });
-    drawn.fill(0);
-    this.#announced.add(epoch);
-    for (const recipient of recipients) this.#wrap(set, session, recipient, entropy);
-    set.table(epochTable).set('current', utf8(String(epoch)));
-    return session;
-  }
-
-  /** Wraps every epoch's key to a node that joins, and records the wraps in the open write set. */
-  shareWith(
-    set: TransactionSet,
-    recipient: KeyRecipient,
-    entropy: (bytes: number) => Uint8Array,
-  ): void {
-    for (const epoch of this.#ring.epochs) {
-      this.#wrap(set, this.#ring.get(epoch) as SessionKey, recipient, entropy);
-    }
-  }
-
-  #wrap(
-    set: TransactionSet,
-    session: SessionKey,
-    recipient: KeyRecipient,
-    entropy: (bytes: number) => Uint8Array,
-  ): void {
-    const wrapped = wrapSessionKey({
-      key32: session.key,
-      epoch: session.epoch,
-      networkId: this.#networkId,
-      recipient: recipient.name,
-      recipientPublicKey: recipient.publicKey,
-      entropy32: entropy(32),
-    });
-    set.table(wrapsTable).set(wrapKey(session.epoch, recipient.name), wrapped);
+    if (key) return key;
+    throw new ManagerError('SESSION_KEY_MISSING', `no session key for epoch ${epoch}`, { epoch });
   }
 
   /**
-   * Opens a wrapped key that was handed over or read from the ledger's public part.
-   * @throws KeysError UNWRAP_FAILED
+   * Starts the next epoch in the open write set: draws its key, encrypts it to the shared key that
+   * the set has, and grants it to every node that is learning or trusted.
+   * @throws ManagerError SESSION_KEY_MISSING when there is no shared key
    */
-  learn(epoch: Epoch, wrapped: Uint8Array): void {
-    const known = this.#opened.get(epoch);
-    if (known && equalBytes(known, wrapped)) return;
-    const key = unwrapSessionKey(
-      { wrapped, epoch, networkId: this.#networkId, recipient: this.#owner },
-      this.#encryption,
+  begin(set: TransactionSet, { reason, nowMs, entropy }: EpochBeginning): SessionKey {
+    const shared = currentSharedKey(set);
+    if (!shared) {
+      throw new ManagerError('SESSION_KEY_MISSING', 'there is no shared key to encrypt it to');
+    }
+    const epoch = toEpoch(currentEpoch(set) + 1);
+    const key = entropy(32);
+    const entropy128 = entropy(128);
+    const { networkId } = networkInfo(set);
+    const ciphertext = encodeCiphertext(
+      encryptToThreshold({
+        publicKey: publicKeyOf(shared.key),
+        label: sessionKeyLabel({ networkId, epoch, keyId: shared.key.id }),
+        message32: key,
+        entropy128,
+      }),
     );
-    const held = this.#ring.get(epoch);
-    if (held && !equalBytes(held.key, key)) this.#forget(epoch);
-    this.#ring.add({ epoch, key });
+    const begun = { epoch, height: this.#nextHeight(), reason, timeMs: nowMs };
+    recordEpoch(set, begun, { keyNumber: shared.number, ciphertext });
+    const to = readConstitution(set)
+      .nodes.filter(({ status }) => status === 'learning' || status === 'trusted')
+      .map(({ nodeId }) => nodeId);
+    recordKeyGrant(set, { epochs: [epoch, epoch], reason: 'begun', to });
+    const digest = ciphertextDigest(ciphertext);
+    this.#name({ epoch, key, digest, origin: 'drawn', nowMs });
     key.fill(0);
-    this.#opened.set(epoch, Uint8Array.from(wrapped));
+    entropy128.fill(0);
+    return this.#ring.get(epoch) as SessionKey;
+  }
+
+  /** Takes up a key; it is the key of its epoch once a state names its ciphertext ({@link align}). */
+  hold(known: KnownKey): void {
+    const { epoch, digest, origin } = known;
+    const named = this.#named.get(epoch);
+    if (named?.digest === digest) {
+      if (named.origin === 'collected' || origin !== 'collected') return;
+      // What was only said before is proved now, or shown to be false.
+      this.#forget(epoch);
+      this.#name(known);
+      return;
+    }
+    const waiting = this.#waiting.get(digest);
+    if (waiting?.origin === 'collected') return;
+    this.#wait({ ...known, key: Uint8Array.from(known.key) });
+  }
+
+  #wait(known: KnownKey): void {
+    this.#dropWaiting(known.digest);
+    this.#waiting.set(known.digest, known);
+    const unproved = [...this.#waiting.values()].filter(({ origin }) => origin !== 'collected');
+    if (unproved.length > maxUnproved) this.#dropWaiting((unproved[0] as KnownKey).digest);
+  }
+
+  #dropWaiting(digest: string): void {
+    this.#waiting.get(digest)?.key.fill(0);
+    this.#waiting.delete(digest);
+  }
+
+  /** A key as it is sent to those it is granted to; undefined when it is not held. */
+  known(epoch: Epoch): Omit<KnownKey, 'nowMs'> | undefined {
+    const named = this.#named.get(epoch);
+    const held = this.#ring.get(epoch);
+    const { digest, origin } = named ?? {};
+    return held && digest && origin ? { epoch, key: held.key, digest, origin } : undefined;
+  }
+
+  /**
+   * The state at hand is another one: keys whose ciphertext it does not name wait, and those that
+   * waited and are named come into use. Whatever is taken back and announced anew under the same
+   * number is another key.
+   */
+  align(view: ReadView): void {
+    for (const epoch of this.#ring.epochs) {
+      const digest = this.#named.get(epoch)?.digest;
+      if (digest && !isNamed(view, epoch, digest)) this.#unname(epoch);
+    }
+    this.recognize(view);
+  }
+
+  /**
+   * Keys that wait and that a state names come into use, where none is. The state may be another than
+   * the one at hand (of a ledger that is only read so far), so it takes nothing out of use.
+   */
+  recognize(view: ReadView): void {
+    for (const known of [...this.#waiting.values()]) {
+      const { epoch, digest } = known;
+      if (this.#named.has(epoch) || !isNamed(view, epoch, digest)) continue;
+      this.#name(known);
+      this.#dropWaiting(digest);
+    }
+  }
+
+  #name({ key, ...named }: KnownKey): void {
+    const { epoch } = named;
+    if (this.#named.get(epoch)?.digest === named.digest) return;
+    this.#unname(epoch);
+    this.#ring.add({ epoch, key });
+    this.#named.set(epoch, named);
+  }
+
+  #unname(epoch: Epoch): void {
+    const named = this.#named.get(epoch);
+    const held = this.#ring.get(epoch);
+    if (named && held) this.#wait({ ...named, key: Uint8Array.from(held.key) });
+    this.#forget(epoch);
   }
 
   #forget(epoch: Epoch): void {
+    const held = this.#ring.get(epoch);
+    if (held) eraseDerivedKeys(held);
     this.#ring.forget(epoch);
-    this.#opened.delete(epoch);
-    this.#announced.delete(epoch);
+    this.#named.delete(epoch);
+    this.#overSinceMs.delete(epoch);
   }
 
   /**
-   * Takes up the key of the epoch a state says is in force.
-   * @throws KeysError UNWRAP_FAILED
+   * Whether the key of a block's epoch is at hand. One that was sent has to open the first block it is
+   * used for: else it is dropped, and what shares make up takes its place.
    */
-  learnCurrent(view: ReadView): void {
-    const current = currentEpoch(view);
-    const wrapped = wrappedKey(view, current, this.#owner);
-    if (!wrapped) return;
-    if (!this.#ring.get(current)) this.#announced.add(current);
-    this.learn(current, wrapped);
+  opens(epoch: Epoch, block: Uint8Array): boolean {
+    const key = this.#ring.get(epoch);
+    const named = this.#named.get(epoch);
+    if (!key || !named) return false;
+    if (named.origin !== 'sent') return true;
+    const isRight = opensBlock(block, key);
+    if (isRight) this.#named.set(epoch, { ...named, origin: 'used' });
+    else this.#forget(epoch);
+    return isRight;
   }
 
-  /**
-   * Blocks were taken back to this state: epochs they began are void, and the next block to begin
-   * one draws another key.
-   * @throws KeysError UNWRAP_FAILED
-   */
-  rolledBack(view: ReadView): void {
-    const current = currentEpoch(view);
-    for (const epoch of [...this.#announced]) if (epoch > current) this.#forget(epoch);
-    this.learnCurrent(view);
-  }
-
-  /**
-   * Takes up every key wrapped to this node in the public writes of one block.
-   * @throws KvError MALFORMED, KeysError UNWRAP_FAILED
-   */
-  learnFromWrites(publicWrites: readonly Uint8Array[]): void {
-    for (const writes of publicWrites) {
-      if (writes.length === 0) continue;
-      for (const { table, key, value } of decodeWriteSet(writes)) {
-        const [epoch, name] = key.split('/');
-        if (table !== wrapsTable || name !== this.#owner || !value) continue;
-        this.learn(toEpoch(Number(epoch)), value);
+  /** Keeps these epochs' keys from {@link sweep} while something is done with them. */
+  async whileKept<Result>(
+    epochs: readonly Epoch[],
+    action: () => Promise<Result>,
+  ): Promise<Result> {
+    for (const epoch of epochs) this.#inUse.set(epoch, (this.#inUse.get(epoch) ?? 0) + 1);
+    try {
+      return await action();
+    } finally {
+      for (const epoch of epochs) {
+        const left = (this.#inUse.get(epoch) ?? 1) - 1;
+        if (left > 0) this.#inUse.set(epoch, left);
+        else this.#inUse.delete(epoch);
       }
     }
   }
 
   /**
-   * Takes up every key a state has wrapped to this node.
-   * @throws KeysError UNWRAP_FAILED
+   * Zeroes keys of epochs before the one in force that have been over, and here, for their time to
+   * live, and keys that no block named.
+   * @param policy.ttlMs counted from the later of the two; at least five seconds
    */
-  learnFromState(view: ReadView): void {
-    for (const [key, wrapped] of view.table(wrapsTable).entries()) {
-      const [epoch, name] = key.split('/');
-      if (name === this.#owner) this.learn(toEpoch(Number(epoch)), wrapped);
-    }
-  }
-
-  /** Wrapped keys of every epoch for a recipient, hex by epoch, as a join reply carries them. */
-  wrapsFor(view: ReadView, recipient: string): Record<string, string> {
-    const wraps: Record<string, string> = {};
+  sweep(policy: { readonly inForce: Epoch; readonly ttlMs: number; readonly nowMs: number }): void {
+    const { inForce, nowMs } = policy;
+    const ttlMs = Math.max(policy.ttlMs, shortestMs);
     for (const epoch of this.#ring.epochs) {
-      const wrapped = wrappedKey(view, epoch, recipient);
-      if (wrapped) wraps[epoch] = Buffer.from(wrapped).toString('hex');
+      if (epoch >= inForce) {
+        this.#overSinceMs.delete(epoch);
+        continue;
+      }
+      const overSince = this.#overSinceMs.get(epoch) ?? nowMs;
+      this.#overSinceMs.set(epoch, overSince);
+      const sinceMs = Math.max(overSince, this.#named.get(epoch)?.nowMs ?? 0);
+      if (nowMs - sinceMs >= ttlMs && !this.#inUse.has(epoch)) this.#forget(epoch);
     }
-    return wraps;
+    for (const { epoch, digest, origin, nowMs: cameMs } of [...this.#waiting.values()]) {
+      const age = nowMs - cameMs;
+      const isOld = origin === 'collected' ? epoch < inForce && age >= ttlMs : age >= unprovedForMs;
+      if (isOld) this.#dropWaiting(digest);
+    }
   }
 
-  /** Takes up the wraps of a join reply. @throws KeysError UNWRAP_FAILED */
-  learnAll(wraps: Readonly<Record<string, string>>): void {
-    for (const [epoch, hex] of Object.entries(wraps)) {
-      const wrapped = fromHex(hex);
-      if (wrapped) this.learn(toEpoch(Number(epoch)), wrapped);
-    }
-  }
-
-  /** Zeroes every key: what a node that ends does. */
+  /** Zeroes every key: what a node does that ends, or that the network has removed. */
   forgetAll(): void {
-    this.#ring.forgetAll();
-    this.#opened.clear();
+    for (const epoch of this.#ring.epochs) this.#forget(epoch);
+    for (const digest of [...this.#waiting.keys()]) this.#dropWaiting(digest);
   }
 }
+
+const isNamed = (view: ReadView, epoch: Epoch, digest: string): boolean =>
+  epochKeyRows(view, epoch).some(({ ciphertext }) => ciphertextDigest(ciphertext) === digest);

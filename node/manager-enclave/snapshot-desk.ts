@@ -1,6 +1,7 @@
 import type { SnapshotPosition } from '@concordat/consensus';
 import type { TransactionSet } from '@concordat/kv';
-import { CodedError, type Height } from '@concordat/std';
+import { type SessionKeyLookup, sealSnapshotKey } from '@concordat/ledger';
+import { CodedError, type Height, toHex } from '@concordat/std';
 import type { Administration } from './administration.ts';
 import type { BlockLog } from './block-log.ts';
 import { configurationIn } from './configuration-record.ts';
@@ -8,7 +9,7 @@ import type { RecordKeeper } from './record-keeper.ts';
 import { positionOf } from './snapshot-position.ts';
 import { recordedSnapshot, recordSnapshot, type SnapshotRecord } from './snapshot-record.ts';
 import { SnapshotTaking } from './snapshot-taking.ts';
-import type { SnapshotHost, StoredSnapshot } from './stored-snapshot.ts';
+import { newSnapshotKeys, type SnapshotHost, type StoredSnapshot } from './stored-snapshot.ts';
 import type { WorkerStates } from './worker-states.ts';
 
 /** What snapshots are made of, and where they go. */
@@ -19,6 +20,7 @@ export interface SnapshotDeskParts {
   readonly log: BlockLog;
   readonly states: Pick<WorkerStates, 'freeze'>;
   readonly networkId: () => string;
+  readonly sessionKey: SessionKeyLookup;
   readonly entropy: (bytes: number) => Uint8Array;
   /** Whether this node serves: one that catches up takes no snapshots of the past. */
   readonly serves: () => boolean;
@@ -105,6 +107,11 @@ export class SnapshotDesk {
       return;
     }
     const end = log.committedEnd;
+    const sessionKey = this.#parts.sessionKey(end.epoch);
+    if (!sessionKey) {
+      tell('snapshot.skipped', { level: 'warn', height, missing: `key of epoch ${end.epoch}` });
+      return;
+    }
     const state = {
       networkId: networkId(),
       end,
@@ -113,7 +120,11 @@ export class SnapshotDesk {
       administration: administration.freeze(),
       workers: states.freeze(end),
     };
-    this.#taking = new SnapshotTaking(state, host, entropy(32));
+    const keys = newSnapshotKeys(entropy);
+    const place = { networkId: networkId(), height, key: keys.closed };
+    // Now: by the end of the taking the session key may have been erased.
+    const closedKey = toHex(sealSnapshotKey(place, sessionKey, entropy(12)));
+    this.#taking = new SnapshotTaking(state, host, { ...keys, closedKey });
     void this.#take(this.#taking);
   }
 
@@ -138,7 +149,7 @@ export class SnapshotDesk {
   }
 
   /**
-   * Takes up a snapshot that lies on the host: this launch or an earlier one took it, or another
+   * Takes up a snapshot that lies on the host, its key kept under a session key: this launch or an earlier one took it, or another
    * node sent it. The host keeps the newest two, and so does the record of their keys.
    * @throws ManagerError SNAPSHOT_CORRUPT, HOST_FAULT
    */

@@ -5,6 +5,8 @@ import { positionOf } from './snapshot-position.ts';
 import type { ReceivedChunk } from './snapshot-traffic.ts';
 import {
   holds,
+  newSnapshotKeys,
+  partOf,
   type SnapshotHost,
   SnapshotWriter,
   type StoredSnapshot,
@@ -55,7 +57,7 @@ export class SnapshotInstall {
       return false;
     }
     holds(position.height, () => requireChunk(incoming.manifest, index, bytes));
-    await incoming.writer.add(bytes);
+    await incoming.writer.add(bytes, partOf(incoming.manifest, index));
     return true;
   }
 
@@ -67,7 +69,7 @@ export class SnapshotInstall {
     if (!isSame(positionOf(manifest, position.digest), position)) {
       throw snapshotCorrupt(height, 'CONTRADICTED', 'it is not what its sender says of it');
     }
-    const seal = { networkId, height, key: this.#entropy(32) };
+    const seal = { networkId, height, keys: newSnapshotKeys(this.#entropy) };
     return { position, manifest, writer: new SnapshotWriter(this.#host, seal) };
   }
 

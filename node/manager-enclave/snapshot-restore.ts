@@ -1,6 +1,7 @@
 import { networkInfo } from '@concordat/governance';
 import type { SnapshotManifest } from '@concordat/ledger';
 import { CodedError, concatBytes } from '@concordat/std';
+import type { Administration } from './administration.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import { firstChunkOf, type StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
@@ -18,12 +19,12 @@ export async function restoreState(node: NodeContext, stored: StoredSnapshot): P
     for (const { source, chunks } of manifest.sections) {
       const first = firstChunkOf(manifest, source);
       const read = (index: number): Promise<Uint8Array> => stored.chunk(first + index);
-      if (source === 0) await node.administration.restore(chunks.length, read);
+      if (source === 0) await restoreAdministration(node.administration, stored);
       else await node.states.restore(source, chunks.length, read);
     }
     node.log.restore({ ...manifest, summary: await summaryOf(stored) });
     requireSameNetwork(node, manifest);
-    node.sessionKeys.learnFromState(node.administration.committedState);
+    node.sessionKeys.align(node.administration.committedState);
   } catch (error) {
     if (error instanceof ManagerError) throw error;
     if (error instanceof CodedError) {
@@ -35,7 +36,36 @@ export async function restoreState(node: NodeContext, stored: StoredSnapshot): P
   }
 }
 
-async function summaryOf(stored: StoredSnapshot): Promise<Uint8Array> {
+async function restoreAdministration(
+  administration: Administration,
+  stored: StoredSnapshot,
+): Promise<void> {
+  await restorePublic(administration, stored);
+  const { manifest } = stored;
+  const first = firstChunkOf(manifest, 0);
+  const chunks = manifest.sections[0]?.chunks.length ?? 0;
+  await administration.restorePrivate(chunks, (index) => stored.chunk(first + index));
+}
+
+/**
+ * Brings the public governance of a snapshot, which a stopped node can read alone.
+ * @throws KvError MALFORMED, UNKNOWN_TABLE; ManagerError SNAPSHOT_CORRUPT, HOST_FAULT
+ */
+export function restorePublic(
+  administration: Administration,
+  stored: StoredSnapshot,
+): Promise<void> {
+  const { manifest } = stored;
+  const first = firstChunkOf(manifest, 'public');
+  const read = (index: number): Promise<Uint8Array> => stored.chunk(first + index);
+  return administration.restorePublic(manifest.public.length, read);
+}
+
+/**
+ * The history summary of a snapshot.
+ * @throws ManagerError SNAPSHOT_CORRUPT, HOST_FAULT
+ */
+export async function summaryOf(stored: StoredSnapshot): Promise<Uint8Array> {
   const { manifest } = stored;
   const first = firstChunkOf(manifest, 'history');
   const chunks: Uint8Array[] = [];

@@ -4,10 +4,17 @@ import { sha256 } from '@concordat/crypto';
 import type { FrozenState } from '@concordat/kv';
 import { chunksOf, maxSnapshotChunks, type SnapshotManifest } from '@concordat/ledger';
 import type { Digest } from '@concordat/std';
+import type { FrozenAdministration } from './administration.ts';
 import type { CommittedEnd } from './block-log.ts';
 import { ManagerError } from './errors.ts';
 import { manifestConfiguration } from './snapshot-position.ts';
-import { type SnapshotHost, SnapshotWriter, type StoredSnapshot } from './stored-snapshot.ts';
+import {
+  type SnapshotHost,
+  type SnapshotKeys,
+  type SnapshotPart,
+  SnapshotWriter,
+  type StoredSnapshot,
+} from './stored-snapshot.ts';
 import type { FrozenWorkers } from './worker-states.ts';
 
 /** The state after one block, kept everywhere in the turn in which the block was committed. */
@@ -19,7 +26,7 @@ export interface KeptState {
   readonly summary: Uint8Array;
   /** The configuration in force after it. */
   readonly configuration: PlacedConfiguration;
-  readonly administration: FrozenState;
+  readonly administration: FrozenAdministration;
   readonly workers: FrozenWorkers;
 }
 
@@ -33,12 +40,18 @@ const pairsPerTurn = 1_000;
 export class SnapshotTaking {
   readonly #state: KeptState;
   readonly #writer: SnapshotWriter;
+  readonly #closedKey: string;
 
-  /** @param key 32 fresh random bytes */
-  constructor(state: KeptState, host: SnapshotHost, key: Uint8Array) {
+  /** @param keys fresh ones, the closed one also as it is to be kept: hex */
+  constructor(
+    state: KeptState,
+    host: SnapshotHost,
+    keys: SnapshotKeys & { readonly closedKey: string },
+  ) {
     this.#state = state;
+    this.#closedKey = keys.closedKey;
     const { networkId, end } = state;
-    this.#writer = new SnapshotWriter(host, { networkId, height: end.height, key });
+    this.#writer = new SnapshotWriter(host, { networkId, height: end.height, keys });
   }
 
   /** Height of the last block it covers. */
@@ -63,16 +76,20 @@ export class SnapshotTaking {
 
   /** Lets go of the frozen states; a run under way fails. */
   giveUp(): void {
-    this.#state.administration.release();
+    const { administration } = this.#state;
+    administration.open.release();
+    administration.closed.release();
     this.#state.workers.cancel();
   }
 
   async #run(): Promise<StoredSnapshot> {
     const { networkId, end, summary, configuration, administration, workers } = this.#state;
-    const history = await this.#store(chunksOf(summary));
-    const sections = [{ source: 0, chunks: await this.#store(chunksIn(administration)) }];
+    const history = await this.#store(chunksOf(summary), 'open');
+    const inTheOpen = await this.#store(chunksIn(administration.open), 'open');
+    const governance = await this.#store(chunksIn(administration.closed), 'closed');
+    const sections = [{ source: 0, chunks: governance }];
     for (const source of workers.sources) {
-      sections.push({ source, chunks: await this.#store(workers.chunks(source)) });
+      sections.push({ source, chunks: await this.#store(workers.chunks(source), 'closed') });
     }
     const { height, view, nextSeqno, epoch, headerHash, historyRoot } = end;
     const manifest: SnapshotManifest = {
@@ -85,13 +102,15 @@ export class SnapshotTaking {
       historyRoot,
       configuration: manifestConfiguration(configuration),
       history,
+      public: inTheOpen,
       sections,
     };
-    return this.#writer.finish(manifest);
+    return this.#writer.finish(manifest, this.#closedKey);
   }
 
   async #store(
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    part: SnapshotPart,
   ): Promise<readonly Digest[]> {
     const digests: Digest[] = [];
     for await (const chunk of chunks) {
@@ -99,7 +118,7 @@ export class SnapshotTaking {
         throw new ManagerError('PAYLOAD_TOO_LARGE', 'the state is too large for a snapshot');
       }
       digests.push(sha256(chunk));
-      await this.#writer.add(chunk);
+      await this.#writer.add(chunk, part);
     }
     return digests;
   }

@@ -1,10 +1,13 @@
 import type { PlacedConfiguration } from '@concordat/consensus';
+import type { SessionKey } from '@concordat/ledger';
 import type { CodedError } from '@concordat/std';
+import { Administration } from './administration.ts';
 import { ManagerError } from './errors.ts';
 import type { Manager } from './manager.ts';
+import { type PublicLedger, type PublicReplay, replayPublic } from './public-replay.ts';
 import type { KeptSnapshot } from './record-keeper.ts';
 import { positionOf } from './snapshot-position.ts';
-import { restoreState } from './snapshot-restore.ts';
+import { restorePublic, restoreState } from './snapshot-restore.ts';
 import { StoredSnapshot, snapshotCorrupt } from './stored-snapshot.ts';
 
 /** What a ledger on disk is read on from: a snapshot of this node, or nothing. */
@@ -62,21 +65,43 @@ async function openKept(manager: Manager, kept: KeptSnapshot): Promise<StoredSna
 }
 
 /**
+ * Reads what is public of the ledger on the host, from a snapshot or from the first block. A snapshot
+ * that turns out not to hold is dropped, and this launch ends, as in {@link beginFrom}.
+ * @throws ManagerError LEDGER_CORRUPT, SNAPSHOT_CORRUPT, HOST_FAULT
+ */
+export async function publicPartOf(
+  manager: Manager,
+  base: StartBase | undefined,
+  { upTo, progress }: Omit<PublicReplay, 'base'>,
+): Promise<PublicLedger> {
+  try {
+    return await replayPublic(manager, { upTo, progress, base: base?.stored });
+  } catch (error) {
+    if (base) await dropIfCorrupt(manager, base, error);
+    throw error;
+  }
+}
+
+async function dropIfCorrupt(manager: Manager, { height }: StartBase, error: unknown) {
+  if (!(error instanceof ManagerError) || error.code !== 'SNAPSHOT_CORRUPT') return;
+  refused(manager, error);
+  await manager.snapshots.drop(height);
+}
+
+/**
  * Begins with the state of a snapshot. One that turns out not to hold is dropped, and this launch
  * ends: the next one begins from another, or from the first block.
  * @throws ManagerError SNAPSHOT_CORRUPT, HOST_FAULT
  */
 export async function beginFrom(manager: Manager, base: StartBase, lastHeight: number) {
-  const { control, snapshots, held } = manager;
+  const { control, held } = manager;
   const { stored, height } = base;
   control.log('snapshot.restoring', { height, chunks: stored.kept.chunks });
   try {
+    await unlock(manager, stored);
     await restoreState(manager, stored);
   } catch (error) {
-    if (error instanceof ManagerError && error.code === 'SNAPSHOT_CORRUPT') {
-      refused(manager, error);
-      await snapshots.drop(height);
-    }
+    await dropIfCorrupt(manager, base, error);
     throw error;
   }
   // A crash after it was stored and before the ledger was made to go on from it.
@@ -84,6 +109,17 @@ export async function beginFrom(manager: Manager, base: StartBase, lastHeight: n
     await control.ledgerBase(height);
     held.goesOnAfter(height, lastHeight);
   }
+}
+
+/** Gathers the key that the closed part of a snapshot is sealed for, if it is not at hand. */
+async function unlock({ sessionKeys, epochs }: Manager, stored: StoredSnapshot): Promise<void> {
+  const { epoch } = stored.manifest;
+  if (!sessionKeys.get(epoch)) {
+    const governance = new Administration();
+    await restorePublic(governance, stored);
+    await epochs.obtain([epoch], governance.head);
+  }
+  stored.unlock(sessionKeys.get(epoch) as SessionKey);
 }
 
 function refused({ control, refusals }: Manager, { code, message, details }: CodedError): void {

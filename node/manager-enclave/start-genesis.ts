@@ -1,4 +1,5 @@
 import type { EvidenceRecord } from '@concordat/attestation';
+import type { TransactionSet } from '@concordat/kv';
 import { type Height, toHeight, toView } from '@concordat/std';
 import { reportDataFor } from './admission.ts';
 import { entropy, pause } from './enclave-sources.ts';
@@ -15,9 +16,30 @@ const partBytes = 4 * 1024 * 1024;
  * @throws ManagerError INVALID_START; GovernanceError
  */
 export async function startGenesis(manager: Manager): Promise<void> {
-  const { start, identity, verdict, control, workers } = manager;
   await manager.connectWorkers();
-  const genesis = prepareGenesis({ start, identity, verdict, entropy, nowMs: Date.now() });
+  await beginNetwork(manager, manager.start.genesis);
+  await makeInitialState(manager);
+  // Last: a network whose initial state is incomplete must not be taken for one to resume.
+  await manager.sealIdentity();
+  await manager.serve();
+}
+
+/**
+ * Makes a network's first block: its constitution, its key, the evidence of this node.
+ * @param given the genesis constitution, as JSON
+ * @param also written in the same transaction, where the network goes on from another
+ * @throws ManagerError INVALID_START; GovernanceError
+ */
+export async function beginNetwork(
+  manager: Manager,
+  given: unknown,
+  also?: (set: TransactionSet) => void,
+): Promise<void> {
+  const { identity, verdict, control, workers } = manager;
+  const start = { ...manager.start, genesis: given };
+  const reason = also ? 'recovery' : 'genesis';
+  const asked = { start, identity, verdict, entropy, nowMs: Date.now(), reason } as const;
+  const genesis = prepareGenesis(asked);
   const { networkId, networkCertificate, nodeCertificate, constitution } = genesis;
   manager.belongTo({ id: networkId, certificate: networkCertificate }, nodeCertificate);
   control.log('genesis.prepared', { networkId, digest: genesis.digest });
@@ -35,12 +57,15 @@ export async function startGenesis(manager: Manager): Promise<void> {
     constitution.policies,
   );
   await leads(manager);
-  await manager.queue.administer((set) => genesis.write(set, manager.sessionKeys, evidence));
+  // First: the first block must not outlive the only share that reads it.
+  await manager.vault.keepHolder(genesis.holderKey);
+  const { result } = await manager.queue.administer((set) => {
+    const share = genesis.write(set, manager.sessionKeys, evidence);
+    also?.(set);
+    return share;
+  });
+  await manager.vault.keepShare(result, result);
   workers.configure(constitution);
-  await makeInitialState(manager);
-  // Last: a network whose initial state is incomplete must not be taken for one to resume.
-  await manager.sealIdentity();
-  await manager.serve();
 }
 
 /** Nobody asks the first node for evidence: it records some of its own, bound to its network. */

@@ -15,7 +15,7 @@ import type { Manager } from './manager.ts';
 import type { DialledPeer } from './ports.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { requireProven } from './rejoining.ts';
-import { beginFrom, findStartBase, type StartBase } from './start-base.ts';
+import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
 const retryMs = 500;
 const durableCheckMs = 5;
@@ -57,6 +57,10 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
   await connected;
   workers.configure(constitution);
   lifeCycle.enter('learning', 'catching up with the ledger');
+  // Who gives the keys to what was kept, and later the blocks that are missing.
+  channel.targets = constitution.nodes
+    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
+    .map(({ nodeId, address }) => ({ nodeId, address }));
   const replayed = await bringBack(manager, kept, next);
   const { log } = manager;
   manager.startConsensus(
@@ -71,13 +75,10 @@ export async function startJoin(manager: Manager, rejoin?: RejoinRecord): Promis
     },
     constitution.policies,
   );
-  channel.targets = constitution.nodes
-    .filter(({ nodeId, status }) => status === 'trusted' && nodeId !== identity.nodeId)
-    .map(({ nodeId, address }) => ({ nodeId, address }));
   await lifeCycle.trusted;
   await requireProven(manager);
   // A later start looks for this identity in what was final by then.
-  await keeper.keepProgress(await durablyTrusted(manager));
+  await keeper.keepProgress(manager.log.progressAt(toHeight(await durablyTrusted(manager))));
   await manager.sealIdentity();
   await keeper.clearRejoin();
   await manager.serve();
@@ -103,14 +104,16 @@ async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined)
   const isKept = rejoin && !rejoin.discardLedger;
   if (!isKept) await dropSnapshots(manager);
   const base = isKept ? await findStartBase(manager) : undefined;
-  const final = isKept ? Math.max(await keeper.progress(), base?.height ?? 0) : 0;
+  const progress = await keeper.progress();
+  const final = isKept ? Math.max(progress.committed, base?.height ?? 0) : 0;
   // Without a snapshot to begin from, a ledger that lacks its first blocks is of no use.
   const usable = base || start.firstHeight === 1 ? final : 0;
   const upTo = Math.min(usable, start.lastHeight);
   if (isKept && upTo === 0 && start.lastHeight > 0) {
     control.log('ledger.not-kept', { level: 'warn', firstHeight: start.firstHeight });
   }
-  await keeper.keepProgress(Math.max(upTo, base?.height ?? 0));
+  const committed = Math.max(upTo, base?.height ?? 0);
+  await keeper.keepProgress(committed === progress.committed ? progress : { committed });
   if (start.lastHeight > upTo) {
     held.cutAfter(upTo);
     await manager.truncateLedger(upTo);
@@ -123,16 +126,27 @@ async function dropSnapshots({ start, keeper, control }: Manager): Promise<void>
   if (start.snapshots.length > 0) await keeper.keepSnapshots([]);
 }
 
-/** Takes up what was kept. Blocks that do not hold are thrown away by the next launch. */
+/** What is not the fault of the blocks that were kept. */
+const otherFaults: ReadonlySet<string> = new Set(['SNAPSHOT_CORRUPT', 'KEY_SHARES_MISSING']);
+
+/**
+ * Takes up what was kept: checks what is public of it, gathers the keys by that, and reads it. Blocks
+ * that do not hold are thrown away by the next launch.
+ */
 async function bringBack(manager: Manager, { base, upTo }: Kept, next: RejoinRecord) {
-  if (base) await beginFrom(manager, base, upTo);
+  const { keeper, epochs } = manager;
   const committed = Math.max(upTo, base?.height ?? 0);
   if (committed === 0) return undefined;
   try {
+    const progress = await keeper.progress();
+    const ledger = await publicPartOf(manager, base, { upTo, progress });
+    await epochs.obtain(ledger.epochs, ledger.administration.head);
+    if (base) await beginFrom(manager, base, upTo);
     return await replayLedger(manager, { upTo, committed, ...(base && { base }) });
   } catch (error) {
-    if (error instanceof CodedError)
-      await manager.keeper.keepRejoin({ ...next, discardLedger: true });
+    if (error instanceof CodedError && !otherFaults.has(error.code)) {
+      await keeper.keepRejoin({ ...next, discardLedger: true });
+    }
     throw error;
   }
 }
@@ -200,7 +214,7 @@ async function ask(manager: Manager, address: string, request: JoinRequest): Pro
  *   GovernanceError, KeysError
  */
 function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admitted {
-  const { network, peerDesk, identity, sessionKeys } = manager;
+  const { network, peerDesk, identity } = manager;
   const constitution = parseConstitution(reply.constitution);
   const isExpected = network.id === unknownNetwork || network.id === reply.networkId;
   if (reply.networkCertificate !== network.certificate || !isExpected) {
@@ -210,8 +224,6 @@ function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admit
     throw new ManagerError('NODE_NOT_ADMITTED', 'the constitution received has no such node');
   }
   peerDesk.checkAdmitted(session.peer, constitution);
-  sessionKeys.networkId = reply.networkId;
-  sessionKeys.learnAll(reply.sessionKeys);
   peerDesk.given(constitution);
   const { networkId: id, networkCertificate: certificate } = reply;
   manager.belongTo({ id, certificate }, reply.nodeCertificate);

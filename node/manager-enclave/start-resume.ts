@@ -1,13 +1,16 @@
 import type { Constitution } from '@concordat/governance';
-import { toView } from '@concordat/std';
+import { type ActorId, type NodeId, toView } from '@concordat/std';
+import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { claimedGenesis, learnSessionKeys, replayLedger } from './ledger-replay.ts';
+import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
 import type { PeerTarget } from './node-channel.ts';
 import type { SealedIdentity } from './node-identity.ts';
+import type { PublicLedger } from './public-replay.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { rejoinRecordOf, requireProven } from './rejoining.ts';
-import { beginFrom, findStartBase } from './start-base.ts';
+import { RollCall } from './roll-call.ts';
+import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
 const liveCheckMs = 1_000;
 
@@ -16,34 +19,72 @@ const liveCheckMs = 1_000;
  * or the ledger from its first block. While the rest of the network runs, this launch is a
  * new node: it leaves its reason to rejoin and ends, and a pristine one takes its place (DESIGN 6).
  * When no majority runs that could admit it, nodes resume together under their sealed identities.
+ *
+ * What a stopped node has at rest opens nothing. It checks what is public of its ledger, gives and
+ * gathers decryption shares by that, and reads on once nodes of as many actors are up as the shared
+ * key asks for: by starting them, their operators consent.
  * @throws ManagerError LEDGER_TRUNCATED, LEDGER_CORRUPT, SNAPSHOT_CORRUPT, SNAPSHOT_UNPROVEN,
  *   RECORD_UNREADABLE, NODE_REMOVED
  */
 export async function startResume(manager: Manager, sealed: SealedIdentity): Promise<void> {
-  const { keeper, lifeCycle, start, peerDesk, workers, channel } = manager;
+  const { keeper, lifeCycle, start, workers } = manager;
   const { networkId, networkCertificate, certificate } = sealed;
   lifeCycle.enter('resuming', 'checking the ledger');
+  manager.reopening.need();
   manager.belongTo({ id: networkId, certificate: networkCertificate }, certificate);
   const base = await findStartBase(manager);
-  const committed = Math.max(await keeper.progress(), base?.height ?? 0);
-  const vote = await keeper.hardState();
+  const progress = await keeper.progress();
   const upTo = Math.max(start.lastHeight, base?.height ?? 0);
-  requireComplete(upTo, committed);
+  requireComplete(upTo, Math.max(progress.committed, base?.height ?? 0));
   const connected = manager.connectWorkers();
   if (!base && start.firstHeight > 1) return withoutBeginning(manager);
-  if (!base) peerDesk.given(await claimedGenesis(manager));
-  await learnSessionKeys(manager, { from: (base?.height ?? 0) + 1, upTo });
+  const ledger = await publicPartOf(manager, base, { upTo, progress });
+  requireOwnPlace(manager, ledger);
+  await consent(manager, ledger);
   await connected;
-  workers.configure(await keeper.constitution());
+  workers.configure(ledger.administration.constitution);
+  await goOn(manager, ledger, { upTo, ...(base && { base }) });
+  await lifeCycle.live;
+  manager.publicLedger = undefined;
+  await requireProven(manager);
+  await manager.serve();
+}
+
+/**
+ * Gives and gathers decryption shares by what is public of the ledger, until this node has the
+ * session keys of all that is on its host.
+ */
+async function consent(manager: Manager, ledger: PublicLedger): Promise<void> {
+  const { peerDesk, channel, lifeCycle, epochs } = manager;
+  const { constitution } = ledger.administration;
+  manager.publicLedger = ledger;
+  await manager.keyDesk.restore(ledger.administration);
+  peerDesk.given(constitution);
+  rejoinWhenLive(manager, () => rejoinRecordOf(manager, constitution));
+  watchNetwork(manager, constitution);
+  lifeCycle.enter('resuming', 'waiting for decryption shares of other actors');
+  channel.targets = othersOf(constitution, manager);
+  await epochs.obtain(ledger.epochs, ledger.administration.head);
+}
+
+/** Reads the ledger with its keys, and takes part in consensus. */
+async function goOn(
+  manager: Manager,
+  ledger: PublicLedger,
+  { upTo, base }: { readonly upTo: number; readonly base?: StartBase },
+): Promise<void> {
+  const { keeper, lifeCycle, start, workers } = manager;
+  lifeCycle.enter('resuming', 'reading the ledger');
   if (base) await beginFrom(manager, base, start.lastHeight);
+  const { committed } = ledger;
   const replayed = await replayLedger(manager, { upTo, committed, ...(base && { base }) });
   const { constitution } = manager.administration;
   workers.configure(constitution);
-  requireOwnPlace(manager);
-  rejoinWhenLive(manager, () => rejoinRecordOf(manager));
+  const vote = await keeper.hardState();
   const { lastHeight, lastView } = manager.log;
   const view = toView(Math.max(vote?.view ?? 0, lastView));
   manager.resumedView = lastView;
+  await callTheRoll(manager, constitution);
   lifeCycle.enter('resuming', 'waiting for a majority of the network');
   manager.startConsensus(
     {
@@ -59,10 +100,35 @@ export async function startResume(manager: Manager, sealed: SealedIdentity): Pro
     },
     constitution.policies,
   );
-  channel.targets = othersOf(constitution, manager);
-  await lifeCycle.live;
-  await requireProven(manager);
-  await manager.serve();
+}
+
+/** Hears from all voters how long their logs are, as long as the constitution has patience. */
+async function callTheRoll(manager: Manager, { actors, nodes, policies }: Constitution) {
+  const { identity, log, channel, lifeCycle, control } = manager;
+  const voters = nodes.filter(({ status }) => status === 'trusted');
+  const rollCall = new RollCall({
+    others: voters.map(({ nodeId }) => nodeId).filter((nodeId) => nodeId !== identity.nodeId),
+    own: { view: log.lastView, height: log.lastHeight },
+    patienceMs: policies.resumePatience * 1_000,
+    channel,
+    nowMs: () => Date.now(),
+    pause,
+  });
+  manager.rollCall = rollCall;
+  const namesOf = (missing: readonly NodeId[]): string => {
+    const owners = voters.filter(({ nodeId }) => missing.includes(nodeId));
+    const isOwner = (actorId: ActorId): boolean => owners.some((node) => node.actorId === actorId);
+    return actors
+      .filter(({ actorId }) => isOwner(actorId))
+      .map(({ name }) => name)
+      .join(', ');
+  };
+  await rollCall.complete((missing) =>
+    lifeCycle.enter('resuming', `waiting for the nodes of ${namesOf(missing)}`),
+  );
+  const { missing, isBehind } = rollCall;
+  if (missing.length > 0) control.log('resume.incomplete', { level: 'warn', missing });
+  if (isBehind) control.log('resume.behind', { level: 'warn', height: log.lastHeight });
 }
 
 /**
@@ -80,9 +146,16 @@ async function withoutBeginning(manager: Manager): Promise<void> {
   const discarding = { ...rejoinRecordOf(manager, constitution), discardLedger: true };
   rejoinWhenLive(manager, () => discarding);
   lifeCycle.enter('resuming', `SNAPSHOT_MISSING: ${why}`);
-  const { electionTimeoutMs } = constitution.policies;
-  manager.every(liveCheckMs, () => lifeCycle.checkNetworkLive(electionTimeoutMs, Date.now()));
+  watchNetwork(manager, constitution);
   channel.targets = othersOf(constitution, manager);
+}
+
+/** Until this node takes part, it asks for itself whether the network runs without it. */
+function watchNetwork(manager: Manager, { policies }: Constitution): void {
+  const { electionTimeoutMs } = policies;
+  manager.every(liveCheckMs, () => {
+    if (!manager.takesPart) manager.lifeCycle.checkNetworkLive(electionTimeoutMs, Date.now());
+  });
 }
 
 /** The trusted nodes beside this one. */
@@ -101,7 +174,7 @@ function requireComplete(lastHeight: number, committed: number): void {
 }
 
 /** A node that the network removed has nothing to resume. */
-function requireOwnPlace({ administration, identity }: Manager): void {
+function requireOwnPlace({ identity }: Manager, { administration }: PublicLedger): void {
   if (!administration.isCommitted) return;
   const { nodes } = administration.committedConstitution;
   const own = nodes.find(({ nodeId }) => nodeId === identity.nodeId);

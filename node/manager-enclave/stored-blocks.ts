@@ -20,6 +20,8 @@ export interface StoredBlockKeys {
   /** Asks something of the history that may need pages which are not in memory. */
   answer<Answer>(ask: () => Answer): Promise<Answer>;
   sessionKey(epoch: Epoch): { readonly epoch: Epoch; readonly key: Uint8Array } | undefined;
+  /** Gets the key of an epoch that is not at hand any more. @throws ManagerError KEY_SHARES_MISSING */
+  acquireKey(epoch: Epoch): Promise<void>;
   /** PEM of the certificate the network issued to a node of the list. */
   nodeCertificate(node: NodeId): string | undefined;
 }
@@ -102,10 +104,18 @@ export class StoredBlocks {
    * Checks that a block, from wherever, is the one at this height, by making a receipt of one of
    * its transactions (the first by default): that proves the whole block, its place in the history
    * and its leader's signature.
-   * @throws ManagerError LEDGER_CORRUPT, SESSION_KEY_MISSING, BLOCK_NOT_HELD
+   * @throws ManagerError LEDGER_CORRUPT, KEY_SHARES_MISSING, SESSION_KEY_MISSING, BLOCK_NOT_HELD
    */
-  prove(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
-    return this.#keys.answer(() => this.#prove(block, height, seqno));
+  async prove(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
+    const prove = () => this.#keys.answer(() => this.#prove(block, height, seqno));
+    try {
+      return await prove();
+    } catch (error) {
+      const isKeyGone = error instanceof ManagerError && error.code === 'SESSION_KEY_MISSING';
+      if (!isKeyGone) throw error;
+      await this.#keys.acquireKey(error.details.epoch as Epoch);
+      return prove();
+    }
   }
 
   #prove(block: Uint8Array, height: number, seqno?: Seqno): ReceiptJson {

@@ -5,7 +5,7 @@ import type { PeerChannel, WorkerPort } from './ports.ts';
 import { type WorkerAttestation, type WorkerEvents, WorkerLink } from './worker-link.ts';
 
 /** The ports clients and operators come in by. */
-export type Doors = Pick<FrontDoors, 'open' | 'close' | 'notify' | 'actorsChanged'>;
+export type Doors = Pick<FrontDoors, 'open' | 'close' | 'notify' | 'constitutionChanged'>;
 
 /**
  * How a manager reaches whom it does not reach through its host: peers, workers and clients. All

@@ -1,7 +1,12 @@
 import type { AppliedBlock } from '@concordat/bridge';
-import type { OpenedBlock } from '@concordat/ledger';
+import type { BlockHeader, OpenedBlock } from '@concordat/ledger';
 import type { Height } from '@concordat/std';
 import type { WorkerPort } from './ports.ts';
+
+/** What a worker must know of a block to take it up. */
+export interface BlockToApply extends Pick<OpenedBlock, 'transactions'> {
+  readonly header: Pick<BlockHeader, 'source' | 'view' | 'height' | 'firstSeqno' | 'timeMs'>;
+}
 
 /**
  * Keeps every worker's state in step with the ledger. A worker that executed a block holds it
@@ -11,7 +16,7 @@ import type { WorkerPort } from './ports.ts';
 export class WorkerFeed {
   readonly #links = new Map<number, WorkerPort>();
   /** Uncommitted blocks opened here that no worker has seen. */
-  readonly #held = new Map<number, OpenedBlock>();
+  readonly #held = new Map<number, BlockToApply>();
   /** Source of uncommitted blocks that their worker holds as a speculative layer. */
   readonly #given = new Map<number, number>();
   /** Highest block each worker held that was taken back, until all up to it is committed. */
@@ -38,7 +43,7 @@ export class WorkerFeed {
   }
 
   /** A block made elsewhere is the newest of the log. */
-  opened(block: OpenedBlock): void {
+  opened(block: BlockToApply): void {
     if (block.header.source > 0) this.#held.set(block.header.height, block);
   }
 
@@ -46,7 +51,7 @@ export class WorkerFeed {
   giveSpeculatively(): void {
     const heights = [...this.#held.keys()].sort((a, b) => a - b);
     for (const height of heights) {
-      const block = this.#held.get(height) as OpenedBlock;
+      const block = this.#held.get(height) as BlockToApply;
       const { source } = block.header;
       this.#links.get(source)?.send({ kind: 'applied', blocks: [appliedOf(block, true)] });
       this.#given.set(height, source);
@@ -125,7 +130,7 @@ class Run {
     this.#committed = height;
   }
 
-  apply(block: OpenedBlock): void {
+  apply(block: BlockToApply): void {
     if (this.#committed > 0) this.flush();
     this.#blocks.push(appliedOf(block, false));
   }
@@ -139,7 +144,7 @@ class Run {
 }
 
 /** A block as a worker takes it up. */
-export function appliedOf(block: OpenedBlock, speculative: boolean): AppliedBlock {
+export function appliedOf(block: BlockToApply, speculative: boolean): AppliedBlock {
   const { view, height, firstSeqno, timeMs } = block.header;
   return { view, height, firstSeqno, timeMs, speculative, transactions: block.transactions };
 }

@@ -16,6 +16,7 @@ import { keyValueSection } from './sections/key-value-section.ts';
 import { keysSection, renderKeys } from './sections/keys-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
 import { memorySection, renderMemory } from './sections/memory-section.ts';
+import { recoverySection, renderRecovery } from './sections/recovery-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
 import { transferSection } from './sections/transfer-section.ts';
 
@@ -54,6 +55,10 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   audit: async (options) => {
     const figures = await auditSection(options);
     return { figures, text: renderAudit(figures) };
+  },
+  recovery: async (options) => {
+    const figures = await recoverySection(options);
+    return { figures, text: renderRecovery(figures) };
   },
   keys: async (options) => {
     const figures = await keysSection(options);

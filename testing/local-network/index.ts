@@ -22,6 +22,7 @@ export {
 export { isAlive } from './processes.ts';
 export { ProxyLinks } from './proxy-links.ts';
 export { RecordingProxy } from './recording-proxy.ts';
+export { type Beginning, loseAllBut, type Remains, recoveredNode } from './recovered-node.ts';
 export { replaceNode } from './replacement.ts';
 export { type Wait, waitUntil } from './waiting.ts';
 export { WriteLoad, type WriteLoadOptions } from './write-load.ts';

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyLedger } from '@concordat/auditor';
+import { type EpochKeys, verifyLedger } from '@concordat/auditor';
 import {
   frontOffice,
   type NodeConfig,
@@ -13,9 +13,7 @@ import {
 import {
   type AdminClient,
   type ApplicationClient,
-  type EncryptionKey,
   type Identity,
-  importEncryptionKey,
   type KeyValueClient,
   openKeyValueClient,
 } from '@concordat/sdk';
@@ -51,7 +49,7 @@ export interface LocalNetworkOptions {
 }
 
 /** Elections are quick, so that tests do not wait for silence. */
-const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60 };
+const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60, resumePatience: 2 };
 /** Ports a network may take: those of its nodes, and as many behind proxies. */
 const portsPerNetwork = 40;
 let networksStarted = 0;
@@ -234,18 +232,13 @@ export class LocalNetwork {
     });
   }
 
-  /** Private key of the owner to whom session keys are wrapped too. */
-  get ownerKey(): EncryptionKey {
-    return importEncryptionKey(readFileSync(this.sandbox.layout.ownerKey, 'utf8'));
-  }
-
-  /** Verifies a ledger directory offline, as its owner. */
-  verify(directory: string, expectedTransaction?: string) {
+  /** Verifies a ledger directory offline: all of it that is public, and what given keys open. */
+  verify(directory: string, expectedTransaction?: string, epochKeys?: EpochKeys) {
     return verifyLedger({
       directory,
       networkCertificate: this.certificate,
-      keyHolderKey: this.ownerKey,
       ...(expectedTransaction !== undefined && { expectedTransaction }),
+      ...(epochKeys && { epochKeys }),
     });
   }
 

@@ -76,11 +76,13 @@ test('a ledger that ends at any earlier block is missed by a receipt, and by an 
 /** Names the parts of a block, with where they begin and end. */
 function regions(block: Uint8Array): [string, number, number][] {
   const view = Buffer.from(block.buffer, block.byteOffset, block.length);
-  const publicEnd = headerBytes + 4 + view.readUInt32BE(headerBytes);
+  const publicFrom = headerBytes + 32;
+  const publicEnd = publicFrom + 4 + view.readUInt32BE(publicFrom);
   const sealedEnd = publicEnd + 4 + view.readUInt32BE(publicEnd);
   return [
     ['header', 0, headerBytes],
-    ['public segment', headerBytes, publicEnd],
+    ['transactions root', headerBytes, publicFrom],
+    ['public segment', publicFrom, publicEnd],
     ['sealed segment', publicEnd, sealedEnd],
     ['signature', sealedEnd, block.length],
   ];
@@ -100,7 +102,7 @@ for (const [kind, height] of [
         const flipped = Buffer.from(block);
         flipped[at] = (flipped[at] as number) ^ 0x10;
         const report = await audit(blocks.with(height - 1, flipped), {
-          keyHolderKey: ledger.holderKey,
+          epochKeys: ledger.epochKeys(),
         });
         assert.ok(!report.ok, `${region}, byte ${at - from}`);
         const [first] = firstDefects(report);

@@ -61,8 +61,8 @@ const audit = (options: Partial<LedgerAudit> = {}): Promise<AuditReport> =>
 const stateOf = ({ proposals }: AuditReport): string[] => proposals.map(({ state }) => state);
 
 test('a lawful ledger holds in every class, with and without a key', async () => {
-  for (const keyHolderKey of [undefined, ledger.holderKey]) {
-    const report = await audit(keyHolderKey ? { keyHolderKey } : {});
+  for (const epochKeys of [undefined, ledger.epochKeys()]) {
+    const report = await audit(epochKeys ? { epochKeys } : {});
     assert.deepEqual(
       report.classes.filter(({ verdict }) => verdict === 'defect'),
       [],
@@ -71,12 +71,12 @@ test('a lawful ledger holds in every class, with and without a key', async () =>
     assert.equal(report.blocks, ledger.blocks.length);
     assert.equal(report.last?.height, ledger.blocks.length);
     const kinds = report.observations.map(({ kind }) => kind);
-    assert.equal(kinds.includes('contents-closed'), keyHolderKey === undefined);
+    assert.equal(kinds.includes('contents-closed'), epochKeys === undefined);
   }
 });
 
 test('the report tells who is in the network, who led, and what was looked at', async () => {
-  const report = await audit({ keyHolderKey: ledger.holderKey });
+  const report = await audit({ epochKeys: ledger.epochKeys() });
   assert.equal(report.network?.networkId, ledger.networkId);
   assert.deepEqual(
     report.organisations.map(({ name, until }) => [name, until !== undefined]),

@@ -41,12 +41,21 @@ test('a first block whose first node shows no evidence is refused', async () => 
   assert.deepEqual(firstDefects(report), ['evidence EVIDENCE_MISSING 1']);
 });
 
-test('a first block that keeps the session key from the owner is refused', async () => {
-  const ledger = new WrittenLedger({}, [], (set) => {
-    set.table(tables.wraps).delete('0000000000000001/owner / Alpha');
+test('a first block without a session key, or without the ceremony of its founder, is refused', async () => {
+  const withoutKey = await begunWith((set) => {
+    set.table(tables.epochKeys).delete('0000000000000001/0000000000000001');
   });
-  const report = await audit(ledger, { keyHolderKey: undefined as never });
-  assert.deepEqual(firstDefects(report), ['keys WRAP_MISSING 1']);
+  assert.deepEqual(firstDefects(withoutKey), ['keys INVALID_EPOCH_KEY 1']);
+  const withoutSharing = await begunWith((set) => {
+    set.table(tables.sharings).delete('000000000001');
+  });
+  assert.deepEqual(firstDefects(withoutSharing), ['keys WRONG_CEREMONY 1']);
+  const withoutHolder = await begunWith((set) => {
+    for (const [actorId] of [...set.table(tables.holders).entries()]) {
+      set.table(tables.holders).delete(actorId);
+    }
+  });
+  assert.deepEqual(firstDefects(withoutHolder), ['keys CEREMONY_REFUSED 1']);
 });
 
 test('receipts of another history, of what is not there yet, and of no network are refused', async () => {

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildProposal, buildVote, nodeTrusted } from '@concordat/governance';
+import { createEncryptionKey } from '@concordat/crypto';
+import {
+  buildGiving,
+  buildProposal,
+  buildVote,
+  nodeTrusted,
+  recordDealing,
+} from '@concordat/governance';
 import { decodeWriteSet, Store, type Write } from '@concordat/kv';
-import { type Height, utf8 } from '@concordat/std';
+import type { Identity } from '@concordat/sdk';
+import { type Height, toHex, utf8 } from '@concordat/std';
 import { audit, policy, submitted } from './forgery.ts';
 import { WrittenLedger } from './written-ledger.ts';
 
@@ -42,6 +50,9 @@ function changed(honest: Uint8Array, at: number, value: string | undefined): Uin
   return set.takeWriteSet().publicWrites;
 }
 
+/** One accepting vote decides. */
+const majorityOfTwo = { votingPolicies: { default: { kind: 'm-of-n', m: 1 } } };
+
 const deeds: Readonly<Record<string, (ledger: WrittenLedger) => () => void>> = {
   'a proposal': (ledger) => {
     const message = buildProposal({ ...ledger.signer(ledger.alpha), actions: [policy(9)] });
@@ -61,12 +72,44 @@ const deeds: Readonly<Record<string, (ledger: WrittenLedger) => () => void>> = {
     ledger.learn(identity);
     return () => ledger.administer((set) => void nodeTrusted(set, identity.nodeId));
   },
+  'a holder key': (ledger) => {
+    const [beta] = ledger.others as [Identity];
+    const node = ledger.join({}, beta);
+    return () => ledger.ceremonies.register(beta, node);
+  },
+  'a ceremony that is opened': (ledger) => {
+    ledger.ceremonies.bringUp(ledger.others[0] as Identity);
+    return () => ledger.ceremonies.open();
+  },
+  'a dealing': (ledger) => {
+    const { ceremonies } = ledger;
+    ceremonies.bringUp(ledger.others[0] as Identity);
+    ceremonies.open();
+    const { seqno } = ceremonies;
+    const bytes = ceremonies.dealingOf(1);
+    return () => ledger.administer((set) => recordDealing(set, bytes, { seqno }));
+  },
+  'a ceremony that is closed, with a new epoch': (ledger) => {
+    const { ceremonies } = ledger;
+    ceremonies.bringUp(ledger.others[0] as Identity);
+    ceremonies.open();
+    ceremonies.deal();
+    ceremonies.confirm();
+    return () => ceremonies.close();
+  },
+  'a giving': (ledger) => {
+    const encryptionKey = toHex(createEncryptionKey(new Uint8Array(32).fill(7)).publicKey);
+    const giving = { auditor: 'Audit Ltd', encryptionKey, epochs: [1] };
+    ledger.govern({ name: 'grant_audit', args: giving });
+    const message = buildGiving({ ...ledger.signer(ledger.alpha), giving });
+    return () => ledger.administer((set) => submitted(set, message));
+  },
   'an opening': (ledger) => () => ledger.administer(() => undefined),
 };
 
 for (const [name, prepare] of Object.entries(deeds)) {
   test(`whatever stands in a row of ${name}, it is a finding and never a throw`, async () => {
-    const ledger = new WrittenLedger();
+    const ledger = new WrittenLedger(majorityOfTwo, ['Beta']);
     const deed = prepare(ledger);
     const height = ledger.blocks.length as Height;
     deed();

@@ -26,8 +26,9 @@ let written = 0;
 export async function audit(ledger: WrittenLedger, options: Partial<LedgerAudit> = {}) {
   const directory = join(root, `${++written}`);
   await ledger.write(directory, 5);
-  const { networkCertificate, holderKey: keyHolderKey } = ledger;
-  return auditLedger({ directory, networkCertificate, keyHolderKey, ...options });
+  const { networkCertificate } = ledger;
+  const epochKeys = ledger.epochKeys();
+  return auditLedger({ directory, networkCertificate, epochKeys, ...options });
 }
 
 /** What a forgery must be found as. */
@@ -74,7 +75,7 @@ export const forgery = (
     ledger.execute('after');
     const report = await audit(ledger, expected.options);
     assertFound(report, ledger, expected, at);
-    const blind = await audit(ledger, { ...expected.options, keyHolderKey: undefined as never });
+    const blind = await audit(ledger, { ...expected.options, epochKeys: undefined as never });
     assertFound(blind, ledger, expected, at);
   }) as Promise<void>;
 
@@ -88,7 +89,14 @@ export const tables = {
   messages: 'public:concordat.gov.messages',
   network: 'public:concordat.network',
   code: 'public:concordat.code',
-  wraps: 'public:concordat.session-keys',
+  epochKeys: 'public:concordat.epoch-keys',
+  grants: 'public:concordat.key-grants',
+  holders: 'public:concordat.keys.holders',
+  ceremonies: 'public:concordat.keys.ceremonies',
+  ceremonyEvents: 'public:concordat.keys.events',
+  sharings: 'public:concordat.keys.sharings',
+  keys: 'public:concordat.keys.keys',
+  auditGrants: 'public:concordat.keys.grants',
   epoch: 'public:concordat.epoch',
 } as const;
 

@@ -2,22 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
+import type { EpochKeys } from '@concordat/auditor';
 import type { ManagerStart } from '@concordat/bridge';
-import {
-  createEncryptionKey,
-  createSigningKey,
-  type EncryptionKey,
-  fromPem,
-  importSigningKey,
-  type SigningKey,
-} from '@concordat/crypto';
+import { createSigningKey, fromPem, importSigningKey, type SigningKey } from '@concordat/crypto';
 import {
   buildProposal,
   buildVote,
   buildWithdrawal,
+  currentEpoch,
+  type EpochReason,
   nodeJoins,
   nodeTrusted,
   type ProposedAction,
+  recordKeyGrant,
   type Submission,
   signNodeTuple,
   submitMessage,
@@ -49,20 +46,17 @@ import {
   type View,
 } from '@concordat/std';
 import { Administration, networkKeyRecord } from '../../../node/manager-enclave/administration.ts';
-import { startsEpoch } from '../../../node/manager-enclave/administrative-queue.ts';
+import { epochFor } from '../../../node/manager-enclave/administrative-queue.ts';
 import { reportDataFor, verifiedEvidence } from '../../../node/manager-enclave/admission.ts';
 import { recordEvidence } from '../../../node/manager-enclave/evidence-table.ts';
-import {
-  type Genesis,
-  keyRecipientsOf,
-  prepareGenesis,
-} from '../../../node/manager-enclave/network-genesis.ts';
+import { type Genesis, prepareGenesis } from '../../../node/manager-enclave/network-genesis.ts';
 import {
   createNodeIdentity,
   endorseNode,
   type NodeIdentity,
 } from '../../../node/manager-enclave/node-identity.ts';
 import { SessionKeys } from '../../../node/manager-enclave/session-keys.ts';
+import { WrittenCeremonies } from './written-ceremonies.ts';
 
 /** What every manager of these networks runs. */
 export const measurement = 'aa'.repeat(32);
@@ -94,7 +88,8 @@ export interface Showing {
   /** Changes what was written. */
   readonly alter?: (set: TransactionSet) => void;
   readonly certificate?: string;
-  readonly shares?: 'none' | { readonly name: string; readonly publicKey: Uint8Array };
+  /** To whom earlier epochs are granted instead. */
+  readonly grants?: readonly string[];
 }
 
 /** A ledger written with the very parts a leading manager enclave writes with. */
@@ -102,7 +97,6 @@ export class WrittenLedger {
   readonly alpha: Identity;
   /** Members beside alpha. */
   readonly others: readonly Identity[];
-  readonly holderKey: EncryptionKey = createEncryptionKey(randomBytes(32));
   readonly platform = createSigningKey(randomBytes(32));
   readonly first: NodeIdentity = createNodeIdentity(entropy, Date.now());
   leader: NodeIdentity = this.first;
@@ -112,7 +106,8 @@ export class WrittenLedger {
   readonly blocks: SealedBlock[] = [];
   readonly administration = new Administration();
   readonly history = new HistoryTree();
-  readonly sessionKeys = new SessionKeys(this.first.nodeId, this.first.encryption);
+  readonly sessionKeys = new SessionKeys(() => (this.blocks.length + 1) as Height);
+  readonly ceremonies = new WrittenCeremonies(this);
   networkId = '';
   networkCertificate = '';
   #previous: Digest = toDigest(new Uint8Array(32));
@@ -138,10 +133,11 @@ export class WrittenLedger {
     });
     this.networkId = genesis.networkId;
     this.networkCertificate = genesis.networkCertificate;
-    this.sessionKeys.networkId = genesis.networkId;
     const { evidence } = this.#show(this.first, genesis.challenge, {});
+    const { shares } = this.ceremonies.keep(this.alpha.actorId, genesis.holderKey);
     this.administer((set) => {
-      genesis.write(set, this.sessionKeys, evidence);
+      const { sharing, ...share } = genesis.write(set, this.sessionKeys, evidence);
+      shares.set(sharing, share);
       alterGenesis(set);
     });
   }
@@ -163,7 +159,6 @@ export class WrittenLedger {
         votingPolicies: { default: { kind: 'majority' } },
         policies: { maxBatchDelayMs: 7 },
         adapters: { keyvalue: { maxKeyBytes: 100 } },
-        keyHolders: [{ name: 'owner / Alpha', publicKey: toHex(this.holderKey.publicKey) }],
         ...overrides,
       },
       peers: [],
@@ -200,6 +195,23 @@ export class WrittenLedger {
   /** The session key of the epoch in force. */
   get sessionKey(): SessionKey {
     return this.sessionKeys.current(this.administration.head);
+  }
+
+  /** Position of the next transaction. */
+  get nextSeqno(): number {
+    return this.#nextSeqno;
+  }
+
+  /** Keys of these epochs; by default of all there are. */
+  epochKeys(...epochs: readonly number[]): EpochKeys {
+    const wanted = this.sessionKeys.epochs.filter((epoch) => {
+      return epochs.length === 0 || epochs.includes(epoch);
+    });
+    const keys = wanted.map((epoch) => {
+      const { key } = this.sessionKeys.get(epoch) as SessionKey;
+      return { epoch, key: Uint8Array.from(key) };
+    });
+    return { networkId: this.networkId, keys };
   }
 
   /** One administrative block; one that starts an epoch is sealed under the epoch before it. */
@@ -252,16 +264,20 @@ export class WrittenLedger {
     this.administer((set) => {
       const nowSeconds = forgery.nowSeconds ?? Math.floor(this.timeMs / 1000);
       submission = submitMessage(set, message, { nowSeconds });
-      if (!startsEpoch(submission.effects)) return;
-      this.beginEpoch(set);
+      const reason = epochFor(submission.effects);
+      if (reason) this.beginEpoch(set, reason);
     }, forgery);
     return submission as Submission;
   }
 
-  /** Begins an epoch for those the constitution names. */
-  beginEpoch(set: TransactionSet): void {
-    const constitution = this.administration.constitutionOf(set);
-    this.sessionKeys.begin(set, keyRecipientsOf(constitution), entropy);
+  /** Begins an epoch. */
+  beginEpoch(set: TransactionSet, reason: EpochReason): void {
+    this.sessionKeys.begin(set, { reason, nowMs: this.timeMs, entropy });
+  }
+
+  /** An epoch that members voted for. */
+  nextEpoch(): void {
+    this.govern({ name: 'begin_epoch', args: {} });
   }
 
   /** A member's proposal, in a block of its own. */
@@ -290,15 +306,15 @@ export class WrittenLedger {
   }
 
   /** A further node is admitted by vote. */
-  admit(): { identity: NodeIdentity; encryptionKey: string } {
+  admit(owner = this.alpha): { identity: NodeIdentity; encryptionKey: string } {
     const identity = createNodeIdentity(entropy, Date.now());
     const publicKey = identity.signing.publicKeySpki;
-    const { signingKey } = this.alpha;
+    const { signingKey } = owner;
     this.#nodes += 1;
     const address = `n${this.#nodes}:1`;
     const encryptionKey = toHex(identity.encryption.publicKey);
     const node = {
-      actorId: this.alpha.actorId,
+      actorId: owner.actorId,
       name: this.#nodes === 2 ? 'second' : `node ${this.#nodes}`,
       address,
       adminAddress: `n${this.#nodes}:2`,
@@ -331,10 +347,10 @@ export class WrittenLedger {
         table.set(identity.nodeId, showing.record(table.get(identity.nodeId) as Uint8Array));
       }
       showing.alter?.(set);
-      if (showing.shares === 'none') return;
-      const publicKey = identity.encryption.publicKey;
-      this.sessionKeys.shareWith(set, { name: identity.nodeId, publicKey }, entropy);
-      if (showing.shares) this.sessionKeys.shareWith(set, showing.shares, entropy);
+      const to = showing.grants ?? [identity.nodeId];
+      if (to.length > 0) {
+        recordKeyGrant(set, { epochs: [1, currentEpoch(set)], reason: 'joined', to });
+      }
     });
   }
 
@@ -344,8 +360,8 @@ export class WrittenLedger {
   }
 
   /** A further node is admitted, joins and becomes trusted. */
-  join(showing: Showing = {}): NodeIdentity {
-    const { identity } = this.admit();
+  join(showing: Showing = {}, owner = this.alpha): NodeIdentity {
+    const { identity } = this.admit(owner);
     this.learn(identity, showing);
     this.trust(identity);
     return identity;
@@ -398,7 +414,7 @@ export class WrittenLedger {
   /** Takes blocks above a height back; the next ones are of a later view. */
   rollback(height: number): void {
     this.administration.rollback(height as Height);
-    this.sessionKeys.rolledBack(this.administration.head);
+    this.sessionKeys.align(this.administration.head);
     this.history.restore({ size: height });
     for (const { header } of this.blocks.splice(height)) this.#nextSeqno -= header.count;
     this.#previous = (this.blocks.at(-1) as SealedBlock).headerHash;

@@ -89,11 +89,6 @@ export class SandboxLayout {
     return join(this.directory, 'network.pem');
   }
 
-  /** Encryption key of the sandbox's owner, to whom session keys are wrapped too. */
-  get ownerKey(): string {
-    return join(this.directory, 'owner-key.pem');
-  }
-
   /** Directory with one directory for each actor whose keys the sandbox keeps. */
   get actors(): string {
     return join(this.directory, 'actors');

@@ -29,9 +29,21 @@ export interface NodeStatus {
   readonly leader?: string;
   readonly height?: number;
   readonly committedHeight?: number;
+  /** The shared key, in names. */
+  readonly keys?: {
+    readonly key: number;
+    readonly threshold: number;
+    readonly holders: readonly string[];
+    readonly ceremony?: { readonly number: number; readonly waitsFor: readonly string[] };
+    readonly due?: { readonly waitsFor: readonly string[] };
+  };
 }
 
-const hostMain = join(dirname(fileURLToPath(import.meta.resolve('@concordat/host'))), 'main.ts');
+/** Entry point of a host. */
+export const hostMain = join(
+  dirname(fileURLToPath(import.meta.resolve('@concordat/host'))),
+  'main.ts',
+);
 const pollMs = 25;
 
 /**

@@ -1,6 +1,5 @@
 import type { Constitution } from '@concordat/governance';
 import type { Identity } from '@concordat/sdk';
-import { toHex } from '@concordat/std';
 import type { ImageMeasurement } from './images.ts';
 import { loopback, type SandboxLayout, type SandboxNode } from './layout.ts';
 
@@ -48,10 +47,9 @@ export function genesisConstitution(
   options: {
     readonly founder: Identity;
     readonly frontOffice: Identity;
-    readonly ownerKey: Uint8Array;
   },
 ) {
-  const { founder, frontOffice, ownerKey } = options;
+  const { founder, frontOffice } = options;
   return {
     version: 1,
     name: plan.name,
@@ -81,7 +79,6 @@ export function genesisConstitution(
     votingPolicies: { default: { kind: 'majority' } },
     policies: plan.policies,
     adapters: plan.adapters,
-    keyHolders: [{ name: 'sandbox-owner', publicKey: toHex(ownerKey) }],
   };
 }
 

@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createEncryptionKey } from '@concordat/crypto';
 import {
   AdminClient,
   ApplicationClient,
@@ -218,18 +216,15 @@ export class Sandbox {
 
   async #prepare(): Promise<void> {
     const { layout } = this;
-    const owner = createEncryptionKey(randomBytes(32));
     for (const actor of [...this.nodes.map(({ organisation }) => organisation), frontOffice]) {
       const files = layout.identity(actor);
       await mkdir(dirname(files.keyFile), { recursive: true, mode: 0o700 });
       await saveIdentity(createOrganisation({ name: actor }), files);
     }
     await mkdir(dirname(layout.nodeConfig('vn')), { recursive: true });
-    await writeFile(layout.ownerKey, owner.toPkcs8Pem(), { mode: 0o600 });
     const constitution = genesisConstitution(this.#plan, {
       founder: await this.identity(this.first.organisation),
       frontOffice: await this.identity(frontOffice),
-      ownerKey: owner.publicKey,
     });
     await writeJson(layout.genesis, constitution);
     const { adjustConfig = (config: NodeConfig) => config } = this.#options;

@@ -17,7 +17,46 @@ const report: AuditReport = {
   tornBytes: 0,
   first: { ...end, height: 1 },
   last: end,
-  epochs: [{ epoch: 1, blocks: 2, contents: false }],
+  epochs: [
+    {
+      epoch: 1,
+      blocks: 2,
+      contents: false,
+      begun: { height: 1, reason: 'genesis', timeMs: 1_700_000_000_000, sharedKey: 1 },
+    },
+  ],
+  contents: [{ worker: 1, transactions: 7, writes: 9, bytes: 100, unreadable: 1 }],
+  keys: {
+    shared: [
+      { number: 1, keyId: 'ee', threshold: 2, holders: ['Aurora', 'Borealis'], sharings: 2 },
+    ],
+    ceremonies: [
+      {
+        number: 1,
+        purpose: 'fresh',
+        reason: 'first',
+        key: 1,
+        attempt: 1,
+        threshold: 1,
+        receivers: ['Aurora'],
+        atFault: [],
+        state: 'done',
+        openedHeight: 1,
+        closedHeight: 1,
+      },
+    ],
+    auditors: [
+      {
+        auditor: 'Audit Ltd',
+        encryptionKey: '04',
+        epochs: [2, 3],
+        since: 9,
+        until: 12,
+        given: [{ by: 'Aurora', epochs: [2, 3], height: 10 }],
+      },
+    ],
+    exports: [{ actor: 'Borealis', key: 1, sharing: 2, times: 1, height: 11 }],
+  },
   classes: auditClasses.map((of) => ({ class: of, verdict: 'holds', defects: 0, examined: {} })),
   leaders: [
     {
@@ -65,6 +104,11 @@ test('a report says what holds, who voted what under which policy, and what is u
   const text = auditText(plain, report, '/ledger');
   assert.match(text, /Harbour, aa/);
   assert.match(text, /contents not opened/);
+  assert.match(text, /1 .* genesis .* no key/);
+  assert.match(text, /2 of 2 .* Aurora, Borealis/);
+  assert.match(text, /worker 1: 7 transactions, 9 writes .*1 of them not in the form/);
+  assert.match(text, /Audit Ltd .* 2 to 3 .* Aurora \(2 to 3\)/);
+  assert.match(text, /Borealis .* 11/);
   for (const line of ['Chain, signatures and history: ✓ holds', 'Evidence: ✓ holds']) {
     assert.ok(text.includes(line), line);
   }

@@ -41,8 +41,12 @@ test('defaults are filled in and the result parses to itself', () => {
     distributionFanOut: 3,
     keyThreshold: 'majority',
     keyCeremonyTransactions: 100_000,
+    keyCeremonyDuration: 10,
+    epochDuration: 86_400,
+    epochBlocks: 0,
+    sessionKeyTtl: 3_600,
+    resumePatience: 10,
   });
-  assert.deepEqual(constitution.keyHolders, []);
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
 });
 
@@ -81,7 +85,7 @@ test('each wrong value is refused with the path that leads to it', () => {
     [{ policies: { snapshotBlocks: 9 } }, 'policies.snapshotBlocks'],
     [{ policies: { snapshotBlocks: -1 } }, 'policies.snapshotBlocks'],
     [{ adapters: { 'Not An Id': {} } }, 'adapters.Not An Id'],
-    [{ keyHolders: [{ name: 'safe', publicKey: '04' }] }, 'keyHolders[0].publicKey'],
+    [{ keyHolders: [] }, 'keyHolders'],
   ];
   for (const [overrides, path] of wrong) {
     const error = refusal({ ...json(), ...overrides });

@@ -13,6 +13,7 @@ import {
   readConstitution,
   recordComplaint,
   recordConfirmation,
+  recordDeadline,
   recordDealing,
   rerunCeremony,
   resumeCeremony,
@@ -225,16 +226,62 @@ test('keyThreshold above the number of members is refused, at genesis and whenev
   assert.equal(readConstitution(network.set).policies.keyThreshold, 2);
 });
 
-test('while too few members have nodes, nothing is opened and it is said how many are needed', () => {
-  const network = new SharedKeyNetwork(founders, { policies: { keyThreshold: 2 } });
-  network.bringUp('ada', founders);
-  assert.deepEqual(keyNeeds(network.set), { waiting: { holders: 1, needed: 2 }, outOfReach: [] });
-  const refusal = network.refuses('KEY_CEREMONY_NOT_DUE', () =>
+test('while fewer have nodes than the policy asks for, all of them hold the key together', () => {
+  const network = new SharedKeyNetwork(founders, { policies: { keyThreshold: 3 } });
+  const keys = ['fresh 1: first', 'fresh 2: threshold-raised', 'fresh 3: threshold-raised'];
+  for (const [at, name] of founders.entries()) {
+    network.bringUp(name, founders);
+    const { short } = keyNeeds(network.set);
+    assert.deepEqual(short, at < 2 ? { holders: at + 1, asked: 3 } : undefined);
+    const [first] = settle(network);
+    assert.equal(first, keys[at]);
+    const present = founders.slice(0, at + 1);
+    assert.ok(canRead(network, newest(network), present));
+    assert.ok(!canRead(network, newest(network), present.slice(1)));
+  }
+});
+
+test('the leader ends phases that wait for the silent, on the record, and the key is made without them', () => {
+  const network = networkOf();
+  network.open();
+  network.deal([3]);
+  const end = () => network.transact((seqno) => recordDeadline(network.set, { seqno }));
+  assert.equal(end(), 'checking');
+  assert.throws(() => network.deal([1, 2]), { code: 'CEREMONY_PHASE' });
+  for (const index of [1, 2]) assert.equal(network.check(index), 'confirmed');
+  network.refuses('KEY_CEREMONY_OPEN', () => network.close());
+  assert.equal(end(), 'done');
+  assert.throws(() => end(), { code: 'CEREMONY_PHASE' });
+  assert.equal(network.close().state, 'done');
+  assert.ok(rerunCeremony(network.replayed().head(), 1));
+  const readers = network.ceremony.terms.receivers
+    .filter(({ index }) => index < 3)
+    .map(({ actor }) => network.enclaveOf(actor).name);
+  assert.ok(canRead(network, newest(network), readers));
+});
+
+test('a phase that is ended before enough dealt or confirmed ends the ceremony without a key', () => {
+  const network = networkOf();
+  const end = () => network.transact((seqno) => recordDeadline(network.set, { seqno }));
+  network.open();
+  network.deal([2, 3]);
+  assert.equal(end(), 'failed');
+  assert.equal(network.close().state, 'failed');
+  network.open();
+  network.deal();
+  network.check(1);
+  assert.equal(end(), 'failed');
+  assert.equal(network.close().state, 'failed');
+  for (const number of [1, 2]) assert.equal(rerunCeremony(network.set, number), undefined);
+  assert.throws(() => end(), { code: 'NO_KEY_CEREMONY' });
+});
+
+test('nothing is opened before anybody has a holder key', () => {
+  const network = new SharedKeyNetwork(founders);
+  assert.deepEqual(keyNeeds(network.set), { outOfReach: [] });
+  network.refuses('KEY_CEREMONY_NOT_DUE', () =>
     openCeremony(network.set, { seqno: network.next() }),
   );
-  assert.deepEqual(refusal.details, { holders: 1, needed: 2 });
-  network.bringUp('bob', founders);
-  assert.deepEqual(settle(network), ['fresh 1: first']);
 });
 
 test('a dealer that cheats is convicted on the ledger, and the key is made without it', () => {

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEncryptionKey } from '@concordat/crypto';
-import { auditGrantOf, isAuditGranted, registerHolder } from '@concordat/governance';
+import {
+  auditGrantOf,
+  buildGiving,
+  isAuditGranted,
+  isGivingRecorded,
+  keyGrants,
+  messageIdOf,
+  registerHolder,
+} from '@concordat/governance';
 import { toEpoch, toHex } from '@concordat/std';
-import { action, organisation, seed } from './network.ts';
+import { action, type Network, organisation, seed } from './network.ts';
 import { type Enclave, networkOf } from './shared-key-network.ts';
 
 test('a holder key is registered by a trusted node of its member, once each: NOT_A_HOLDER', () => {
@@ -66,4 +74,62 @@ test('an auditor may read the epochs of a passed proposal and no other, until th
   network.refuses('INVALID_ACTION', () =>
     network.propose('ada', grant([1], { encryptionKey: '04' })),
   );
+});
+
+const giving = (
+  network: Network,
+  member: string,
+  epochs: readonly number[],
+  change: object = {},
+): Uint8Array => {
+  const asked = { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs, ...change };
+  return buildGiving({ ...network.options(member), giving: asked });
+};
+
+test('a member that gives shares is recorded with its order, epoch by epoch as they follow each other', () => {
+  const network = networkOf();
+  network.ceremonyOf();
+  network.pass(['ada', 'bob'], grant([2, 3, 5]));
+  const message = giving(network, 'ada', [2, 3, 5]);
+  const { effects, proposalId } = network.submit(message);
+  assert.deepEqual(effects, [{ kind: 'shares-given', auditor: 'Audit Ltd' }]);
+  assert.equal(proposalId, messageIdOf(message));
+  const row = {
+    reason: 'audit',
+    to: [`auditor:Audit Ltd:${auditorKey}`],
+    by: organisation('ada').actorId,
+    message: messageIdOf(message),
+    atSeconds: network.now,
+  };
+  assert.deepEqual(
+    [...keyGrants(network.set)],
+    [
+      { ...row, epochs: [2, 3] },
+      { ...row, epochs: [5, 5] },
+    ],
+  );
+  assert.ok(isGivingRecorded(network.set, messageIdOf(message)));
+  assert.ok(!isGivingRecorded(network.set, 'ab'.repeat(32)));
+  network.refuses('REPLAY', () => network.submit(message));
+});
+
+test('shares are given under a grant in force to the key it names, by whoever holds one: AUDIT_NOT_GRANTED', () => {
+  const network = networkOf();
+  const submit = (
+    ...args: Parameters<typeof giving> extends [unknown, ...infer Rest] ? Rest : never
+  ) => network.submit(giving(network, ...args));
+  network.pass(['ada', 'bob'], grant([2, 3]));
+  network.refuses('NOT_A_HOLDER', () => submit('ada', [2]));
+  network.ceremonyOf();
+  network.refuses('AUDIT_NOT_GRANTED', () => submit('ada', [2, 4]));
+  network.refuses('AUDIT_NOT_GRANTED', () => submit('ada', [2], { auditor: 'Audit' }));
+  const other = toHex(createEncryptionKey(seed(78)).publicKey);
+  network.refuses('AUDIT_NOT_GRANTED', () => submit('ada', [2], { encryptionKey: other }));
+  for (const epochs of [[], [2, 2], [3, 2], [0], ['2'], null] as never[]) {
+    network.refuses('MALFORMED_MESSAGE', () => submit('ada', epochs));
+  }
+  network.refuses('MALFORMED_MESSAGE', () => submit('ada', [2], { encryptionKey: '04' }));
+  const late = giving(network, 'ada', [2]);
+  network.pass(['ada', 'bob'], action('revoke_audit', { auditor: 'Audit Ltd' }));
+  network.refuses('AUDIT_NOT_GRANTED', () => network.submit(late));
 });

@@ -14,6 +14,7 @@ import {
   buildVote,
   buildWithdrawal,
   type Constitution,
+  type FormerNetwork,
   GovernanceError,
   type GovernanceErrorCode,
   governanceTables,
@@ -41,6 +42,17 @@ export const seed = (n: number): Uint8Array => {
   const bytes = new Uint8Array(32).fill(7);
   new DataView(bytes.buffer).setUint32(0, n);
   return bytes;
+};
+
+/** A network of which only the ledger is left. */
+export const formerNetwork: FormerNetwork = {
+  networkId: 'fe'.repeat(32),
+  networkCertificate: 'PEM',
+  lastHeight: 20,
+  lastTransaction: '2.31',
+  lastTimeMs: noon * 1000,
+  historyRoot: 'ed'.repeat(32),
+  constitutionDigest: 'dc'.repeat(32),
 };
 
 /** An organisation with its key and certificate. */

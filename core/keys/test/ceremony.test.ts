@@ -197,6 +197,32 @@ test('receivers that never confirm hold a ceremony up no longer than its deadlin
   assert.equal(ceremony.key(at(200)).holders.length, 3);
 });
 
+test('a phase that waits for the silent can be ended before its deadline, and never for want of others', () => {
+  const parties = partiesOf(3);
+  const terms = termsOf(parties, 2);
+  const ceremony = new Ceremony(terms, deadlines);
+  const deal = (party: number, now: number): void => {
+    const author = authorOf(parties[party] as Party);
+    ceremony.deal(createDealing(terms, author, entropyOf(`dealer ${party}`)), at(now));
+  };
+  deal(0, 10);
+  deal(1, 11);
+  assert.equal(ceremony.phase(at(12)), 'dealing');
+  ceremony.endPhase(at(12));
+  assert.equal(ceremony.phase(at(12)), 'checking');
+  assert.throws(() => deal(2, 13), { code: 'CEREMONY_PHASE' });
+  assert.equal(ceremony.phase(at(111)), 'checking', 'a whole window from then on');
+  assert.equal(ceremony.phase(at(112)), 'failed');
+  ceremony.endPhase(at(20));
+  assert.equal(ceremony.phase(at(20)), 'failed', 'nobody has confirmed that it holds a share');
+  assert.throws(() => ceremony.endPhase(at(21)), { code: 'CEREMONY_PHASE' });
+
+  const alone = new Ceremony(terms, deadlines);
+  alone.deal(createDealing(terms, authorOf(parties[0] as Party), entropyOf('alone')), at(10));
+  alone.endPhase(at(11));
+  assert.equal(alone.phase(at(11)), 'failed', 'one dealer of two');
+});
+
 test('a key that fewer than its threshold are known to hold is none: what it sealed would be lost', () => {
   const parties = partiesOf(3);
   const { ceremony, now } = run(termsOf(parties, 2), parties, { silent: [2, 3] });

@@ -135,7 +135,7 @@ test('a header with a field out of its range is malformed', () => {
   const changes: Record<string, (header: Buffer) => unknown> = {
     'version 0': (header) => header.writeUInt8(0, 0),
     'version 2': (header) => header.writeUInt8(2, 0),
-    'an unknown flag': (header) => header.writeUInt16BE(2, 1),
+    'an unknown flag': (header) => header.writeUInt16BE(4, 1),
     'no transactions': (header) => header.writeUInt32BE(0, 5),
     'view 0': with64(9, 0, 0),
     'view 2^40': with64(9, 0x100, 0),
@@ -242,7 +242,8 @@ function forge(
   const header = Buffer.from(honest.subarray(0, headerBytes));
   if (parts.root !== undefined) header.set(parts.root, headerBytes - 32);
   const publicSegment = Buffer.from(parts.publicSegment ?? []);
-  const front = Buffer.concat([header, u32(publicSegment.length), publicSegment]);
+  const root = honest.subarray(headerBytes, headerBytes + 32);
+  const front = Buffer.concat([header, root, u32(publicSegment.length), publicSegment]);
   const { view, height } = decodeHeader(header);
   const sealed = aeadSeal(
     sealingKeyOf(ledger.sessionKey),
@@ -349,7 +350,7 @@ test('sealing asserts what its caller must hold', () => {
     'another height': { height: 2 },
     'view 0': { view: 0 },
     'a view too large for the nonce': { view: 2 ** 40 },
-    'an unknown flag': { flags: 2 },
+    'an unknown flag': { flags: 4 },
     'a leader that is no id': { leader: 'x' },
   };
   for (const [name, change] of Object.entries(bad)) {

@@ -66,7 +66,7 @@ export class Ledger {
     this.nodeCertificatePem = toPem(node);
   }
 
-  seal(transactions: readonly TransactionRecord[]): SealedBlock {
+  seal(transactions: readonly TransactionRecord[], flags = 0): SealedBlock {
     const sealed = sealBlock({
       view: this.view as View,
       height: (this.history.size + 1) as Height,
@@ -75,6 +75,7 @@ export class Ledger {
       timeMs: 1_700_000_000_000,
       leader: nodeIdOf(this.nodeKey.publicKeySpki),
       source: 1,
+      flags,
       previous: this.previous,
       transactions,
       sessionKey: this.sessionKey,

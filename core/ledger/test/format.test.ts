@@ -43,10 +43,10 @@ test('docs/format/block.md: a block read by its byte table has the stated root',
   assert.deepEqual([view, height, seqno], [1, 2, 2]);
   assert.deepEqual(bytes.subarray(81, 113), sha256(ledger.blocks[0]!.bytes.subarray(0, 145)));
 
-  const publicBytes = bytes.readUInt32BE(145);
+  const publicBytes = bytes.readUInt32BE(177);
   const segment = Buffer.concat([Buffer.of(0, publicWrites.length), publicWrites]);
-  assert.deepEqual(bytes.subarray(149, 149 + publicBytes), segment);
-  const sealedAt = 149 + publicBytes;
+  assert.deepEqual(bytes.subarray(181, 181 + publicBytes), segment);
+  const sealedAt = 181 + publicBytes;
   const sealed = bytes.subarray(sealedAt + 4, sealedAt + 4 + bytes.readUInt32BE(sealedAt));
   const nonce = Buffer.concat([u64(height!).subarray(2), u64(view!).subarray(3), Buffer.of(1)]);
   const sealingKey = derive(ledger.sessionKey.key, 'block sealing');
@@ -64,11 +64,12 @@ test('docs/format/block.md: a block read by its byte table has the stated root',
   const evidence = (at: number): Buffer =>
     sha256(Buffer.from(`ce:${view}.${at}:${sha256(blockNonce, u64(at)).toString('hex')}`));
   const leaves = [
-    sha256(bytes.subarray(0, 113)),
     sha256(sha256(Buffer.of(0), first), evidence(2), Buffer.alloc(32)),
     sha256(sha256(Buffer.of(1), sha256(publicWrites), sha256(second)), evidence(3), claimsDigest),
   ];
-  const root = fold(leaves);
+  const transactionsRoot = fold(leaves);
+  assert.deepEqual(bytes.subarray(145, 177), transactionsRoot);
+  const root = sha256(sha256(bytes.subarray(0, 113), sha256(segment)), transactionsRoot);
   assert.deepEqual(bytes.subarray(113, 145), root);
   const history = fold(ledger.blocks.map(({ header }) => Buffer.from(header.blockRoot)));
   assert.deepEqual(Buffer.from(ledger.blocks[1]!.historyRoot), history);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nonceDomains, sealingNonce } from '../index.ts';
+import { blockFlags, headerBytes, keyOfBlock, nonceDomains, sealingNonce } from '../index.ts';
+import { Follower, Ledger } from './fixture.ts';
 
 const hex = (height: number, view: number): string =>
   Buffer.from(sealingNonce(height, view, nonceDomains.block)).toString('hex');
@@ -48,4 +49,35 @@ test('heights and views without room in the nonce are bugs, not wrap-arounds', (
   ] as const) {
     assert.throws(() => sealingNonce(height, view, 1), { name: 'AssertionError' });
   }
+});
+
+test('the first block of a resumed view is sealed under a key that its public segment gives', () => {
+  const ledger = new Ledger();
+  const flags = blockFlags.resumption;
+  const text = (of: string): Uint8Array => Buffer.from(of);
+  const key = (segment: string): string =>
+    Buffer.from(keyOfBlock(ledger.sessionKey, { flags }, text(segment)).key).toString('hex');
+  assert.equal(keyOfBlock(ledger.sessionKey, { flags: 1 }, text('a')), ledger.sessionKey);
+  assert.equal(key('one ciphertext'), key('one ciphertext'));
+  assert.notEqual(key('one ciphertext'), key('another ciphertext'));
+  assert.notEqual(key('one ciphertext'), Buffer.from(ledger.sessionKey.key).toString('hex'));
+  // The same position sealed twice, as two forgetful leaders would: nothing of the key stream repeats.
+  const sealedAs = (publicWrites: string): Buffer => {
+    const { bytes } = new Ledger().seal(
+      [{ publicWrites: text(publicWrites), privateWrites: Buffer.alloc(200) }],
+      flags,
+    );
+    const from = headerBytes + 36 + bytes.readUInt32BE(headerBytes + 32) + 4;
+    return bytes.subarray(from, from + bytes.readUInt32BE(from - 4));
+  };
+  const [one, other] = [sealedAs('ciphertext 1'), sealedAs('ciphertext 2')];
+  assert.equal(one.length, other.length);
+  const same = one.filter((byte, at) => byte === other[at]).length;
+  assert.ok(same < 20, `${same} of ${one.length} bytes are the same`);
+  const follower = new Follower(ledger);
+  const sealed = ledger.seal([{ publicWrites: text('x'), privateWrites: text('y') }], flags);
+  assert.equal(
+    Buffer.from(follower.open(sealed.bytes).transactions[0]!.privateWrites).toString(),
+    'y',
+  );
 });

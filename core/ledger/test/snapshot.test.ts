@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createCipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createHash, hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
 import {
   type Digest,
@@ -18,10 +18,13 @@ import {
   encodeManifest,
   maxSnapshotChunks,
   openChunk,
+  openSnapshotKey,
   requireChunk,
   type SnapshotManifest,
   sealChunk,
   sealedChunkExtraBytes,
+  sealedSnapshotKeyBytes,
+  sealSnapshotKey,
   snapshotChunkBytes,
   snapshotChunks,
   snapshotDigest,
@@ -42,16 +45,17 @@ const manifest: SnapshotManifest = {
   historyRoot: sha256(chunk(101)),
   configuration: Buffer.from('who orders'),
   history: [sha256(chunk(1))],
+  public: [sha256(chunk(2))],
   sections: [
-    { source: 0, chunks: [sha256(chunk(2)), sha256(chunk(3))] },
-    { source: 2, chunks: [sha256(chunk(4))] },
+    { source: 0, chunks: [sha256(chunk(3)), sha256(chunk(4))] },
+    { source: 2, chunks: [sha256(chunk(5))] },
   ],
 };
 
 test('docs/format/snapshot.md: a manifest has these bytes and this digest', () => {
   const digest = (n: number): string => toHex(sha256(chunk(n)));
   const expected = [
-    '43434454534e5031',
+    '43434454534e5032',
     networkId,
     '0000000000004e20',
     '0000000000000007',
@@ -61,16 +65,17 @@ test('docs/format/snapshot.md: a manifest has these bytes and this digest', () =
     digest(101),
     '0000000a77686f206f7264657273',
     `00000001${digest(1)}`,
+    `00000001${digest(2)}`,
     '0002',
-    `000000000002${digest(2)}${digest(3)}`,
-    `000200000001${digest(4)}`,
+    `000000000002${digest(3)}${digest(4)}`,
+    `000200000001${digest(5)}`,
   ].join('');
   const bytes = encodeManifest(manifest);
   assert.equal(toHex(bytes), expected);
   assert.deepEqual(snapshotDigest(bytes), sha256(bytes));
   assert.equal(
     toHex(snapshotDigest(bytes)),
-    '08095b3b4b108a41595a3dd480461a2e0292d7511d6e5965bba56fd88c1cdd76',
+    '88aff8efce16ef83a6fa49871d5dd0fd962fb7d41bf968c11db6f61bb7001829',
   );
 });
 
@@ -78,13 +83,17 @@ test('a manifest is read back, with the place of every chunk', () => {
   const bytes = encodeManifest(manifest);
   const read = decodeManifest(bytes, { networkId, digest: snapshotDigest(bytes) });
   assert.deepEqual(encodeManifest(read), bytes);
-  assert.equal(snapshotChunks(read), 5);
-  const places = [1, 2, 3, 4, 5].map((index) => {
+  assert.equal(snapshotChunks(read), 6);
+  const places = [1, 2, 3, 4, 5, 6].map((index) => {
     const place = chunkPlace(read, index);
     return place && [place.part, place.index, place.count];
   });
-  assert.deepEqual(places, [['history', 0, 1], [0, 0, 2], [0, 1, 2], [2, 0, 1], undefined]);
-  for (const index of [1, 2, 3, 4]) requireChunk(read, index, chunk(index));
+  const [first, second] = [
+    ['history', 0, 1],
+    ['public', 0, 1],
+  ];
+  assert.deepEqual(places, [first, second, [0, 0, 2], [0, 1, 2], [2, 0, 1], undefined]);
+  for (const index of [1, 2, 3, 4, 5]) requireChunk(read, index, chunk(index));
 });
 
 test('chunks that are flipped, cut, extended, swapped or beyond the end are refused', () => {
@@ -97,7 +106,7 @@ test('chunks that are flipped, cut, extended, swapped or beyond the end are refu
   assert.equal(wrong(1, Buffer.concat([chunk(1), Buffer.of(0)])), 'WRONG_CHUNK');
   assert.equal(wrong(2, chunk(3)), 'WRONG_CHUNK');
   assert.equal(wrong(3, chunk(2)), 'WRONG_CHUNK');
-  assert.equal(wrong(5, chunk(4)), 'WRONG_CHUNK');
+  assert.equal(wrong(6, chunk(5)), 'WRONG_CHUNK');
 });
 
 test('a chunk of a length that no node makes is refused although the manifest names it', () => {
@@ -152,7 +161,7 @@ test('a snapshot of another network is refused by name', () => {
 test('parts without chunks, sections out of order and counts beyond the bytes are refused', () => {
   const bytes = encodeManifest(manifest);
   const history = bytes.indexOf(manifest.history[0]!) - 4;
-  const sections = history + 36;
+  const sections = history + 72;
   const read = (at: number, ...values: number[]): string => {
     const changed = Buffer.from(bytes);
     changed.set(values, at);
@@ -160,6 +169,7 @@ test('parts without chunks, sections out of order and counts beyond the bytes ar
   };
   assert.equal(read(history, 0, 0, 0, 0), 'MALFORMED');
   assert.equal(read(history, 0xff, 0xff, 0xff, 0xff), 'MALFORMED');
+  assert.equal(read(history + 36, 0, 0, 0, 0), 'MALFORMED');
   assert.equal(read(sections, 0, 0), 'MALFORMED');
   assert.equal(read(sections, 0, 3), 'MALFORMED');
   // The first section is another's than the administrative one, then one comes twice.
@@ -173,7 +183,7 @@ test('parts without chunks, sections out of order and counts beyond the bytes ar
 });
 
 test('the largest snapshot has a manifest of one chunk, and one chunk more is too many', () => {
-  const chunks = Array.from({ length: maxSnapshotChunks - 2 }, () => sha256(chunk(1)));
+  const chunks = Array.from({ length: maxSnapshotChunks - 3 }, () => sha256(chunk(1)));
   const configuration = Buffer.alloc(65_536, 1);
   const largest = { ...manifest, configuration, sections: [{ source: 0, chunks }] };
   const bytes = encodeManifest(largest);
@@ -222,6 +232,32 @@ test('a sealed chunk opens at its own place only, unchanged only', () => {
   }
   assert.equal(open(Buffer.concat([sealed, Buffer.of(0)])), 'AUTHENTICATION_FAILED');
   assert.equal(open(Buffer.alloc(snapshotChunkBytes + sealedChunkExtraBytes + 1, 1)), 'MALFORMED');
+});
+
+test('docs/format/snapshot.md: the key of a closed part is kept under the session key of its epoch', () => {
+  const sessionKey = { epoch: 3 as Epoch, key: Buffer.alloc(32, 7) };
+  const key = Buffer.alloc(32, 9);
+  const nonce = Buffer.alloc(12, 5);
+  const of = { networkId, height: 20_000 };
+  const wrapping = hkdfSync('sha256', sessionKey.key, '', 'concordat session v1 snapshot key', 32);
+  const cipher = createCipheriv('aes-256-gcm', Buffer.from(wrapping), nonce, { authTagLength: 16 });
+  const label = Buffer.from('concordat snapshot key v1').toString('hex');
+  cipher.setAAD(fromHex(`${label}${networkId}0000000000004e20`)!);
+  const expected = [nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()];
+  const sealed = sealSnapshotKey({ ...of, key }, sessionKey, nonce);
+  assert.deepEqual(Buffer.from(sealed), Buffer.concat(expected));
+  assert.equal(sealed.length, sealedSnapshotKeyBytes);
+  assert.deepEqual(Buffer.from(openSnapshotKey(of, sealed, sessionKey)), key);
+  const open = (bytes: Uint8Array, change: object = {}, other: object = {}): string =>
+    refusal(() => openSnapshotKey({ ...of, ...change }, bytes, { ...sessionKey, ...other }));
+  assert.equal(open(sealed, { height: 10_000 }), 'AUTHENTICATION_FAILED');
+  assert.equal(open(sealed, { networkId: '0b'.repeat(32) }), 'AUTHENTICATION_FAILED');
+  assert.equal(open(sealed, {}, { key: Buffer.alloc(32, 8) }), 'AUTHENTICATION_FAILED');
+  assert.equal(open(Buffer.concat([sealed, Buffer.of(0)])), 'AUTHENTICATION_FAILED');
+  for (let at = 0; at < sealed.length; at++) {
+    assert.equal(open(sealed.with(at, sealed[at]! ^ 2)), 'AUTHENTICATION_FAILED');
+    assert.equal(open(sealed.subarray(0, at)), 'AUTHENTICATION_FAILED');
+  }
 });
 
 test('a part is cut into whole chunks and a rest', () => {

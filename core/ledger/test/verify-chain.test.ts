@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeIdOf } from '@concordat/crypto';
-import { type ChainRequest, type VerifiedBlock, verifyChain } from '../index.ts';
+import { nodeIdOf, sha256 } from '@concordat/crypto';
+import { toHex, toSeqno } from '@concordat/std';
+import {
+  ChainPlace,
+  type ChainRequest,
+  HistoryTree,
+  headerBytes,
+  type VerifiedBlock,
+  verifyChain,
+} from '../index.ts';
 import { Ledger, record, refusal } from './fixture.ts';
 
 const blocksOf = (ledger: Ledger): Buffer[] => ledger.blocks.map(({ bytes }) => bytes);
@@ -10,6 +18,12 @@ function requestFor(ledger: Ledger, withKeys: boolean): ChainRequest {
   const nodeKey: ChainRequest['nodeKey'] = (leader) =>
     leader === nodeIdOf(ledger.nodeKey.publicKeySpki) ? ledger.nodeKey.publicKeySpki : undefined;
   return withKeys ? { nodeKey, sessionKey: () => ledger.sessionKey } : { nodeKey };
+}
+
+/** Whether a byte of a block lies in its sealed segment. */
+function isSealed(block: Buffer, at: number): boolean {
+  const from = headerBytes + 32 + 4 + block.readUInt32BE(headerBytes + 32) + 4;
+  return at >= from && at < from + block.readUInt32BE(from - 4);
 }
 
 const verifyAll = (blocks: Iterable<Uint8Array>, request: ChainRequest): VerifiedBlock[] => [
@@ -26,7 +40,7 @@ test('a whole ledger verifies with its keys, and without them up to its contents
   );
   assert.deepEqual(
     closed.map(({ covered }) => covered),
-    ['chain', ...Array(8).fill('signature')],
+    Array(9).fill('signature'),
   );
   const expected = Buffer.from(ledger.history.root()).toString('hex');
   for (const verified of [open, closed]) {
@@ -57,7 +71,7 @@ test('blocks left out, doubled, swapped or changed stop the verification at thei
       changed[i]! ^= 0x10;
       const code = check(blocks.with(3, changed));
       // Without keys, sealed contents are beyond judgement; all else is not.
-      if (withKeys || i < 150) assert.notEqual(code, 'accepted', `byte ${i}`);
+      if (withKeys || !isSealed(blocks[3]!, i)) assert.notEqual(code, 'accepted', `byte ${i}`);
     }
     try {
       verifyAll(blocks.with(3, blocks[4]!), request);
@@ -117,5 +131,86 @@ test('a key that is not the one the leader is named after is refused', () => {
   assert.equal(
     refusal(() => verifyAll(blocksOf(ledger), wrong)),
     'UNKNOWN_LEADER',
+  );
+});
+
+test('without any key, public writes and headers that the leader did not sign are refused', () => {
+  const ledger = new Ledger().grow(9);
+  const blocks = blocksOf(ledger);
+  const request = requestFor(ledger, false);
+  // A host forges what is public and, knowing no secret, puts every chain link right again.
+  const forgeFrom = (at: number, change: (block: Buffer) => void): Buffer[] => {
+    const forged = blocks.map((block) => Buffer.from(block));
+    change(forged[at]!);
+    for (let next = at + 1; next < forged.length; next++) {
+      forged[next]!.set(sha256(forged[next - 1]!.subarray(0, headerBytes)), 81);
+    }
+    return forged;
+  };
+  const publicFrom = headerBytes + 32 + 4;
+  assert.ok(blocks[3]!.readUInt32BE(publicFrom - 4) > 3, 'there are public writes to forge');
+  const forgeries: Record<string, (block: Buffer) => void> = {
+    'a public write': (block) => {
+      block[publicFrom + 3]! ^= 1;
+    },
+    'its time': (block) => {
+      block[48]! ^= 1;
+    },
+    'its epoch': (block) => {
+      block[40]! ^= 2;
+    },
+    "the transactions' root": (block) => {
+      block[headerBytes]! ^= 1;
+    },
+  };
+  for (const [name, change] of Object.entries(forgeries)) {
+    for (const at of [3, 8]) {
+      let seen = 0;
+      const code = refusal(() => {
+        for (const _ of verifyChain(forgeFrom(at, change), request)) seen += 1;
+      });
+      assert.deepEqual([code, seen], ['WRONG_ROOT', at], name);
+    }
+  }
+  const rooted = forgeFrom(3, (block) => {
+    block[publicFrom + 3]! ^= 1;
+    const leaf = sha256(
+      Buffer.concat([
+        block.subarray(0, headerBytes - 32),
+        sha256(block.subarray(publicFrom, publicFrom + block.readUInt32BE(publicFrom - 4))),
+      ]),
+    );
+    const root = block.subarray(headerBytes, headerBytes + 32);
+    block.set(sha256(Buffer.concat([leaf, root])), headerBytes - 32);
+  });
+  assert.equal(
+    refusal(() => verifyAll(rooted, request)),
+    'BAD_SIGNATURE',
+  );
+});
+
+test('verification goes on from where a history summary says the chain has got to', () => {
+  const ledger = new Ledger().grow(9);
+  const at = ledger.blocks[4]!;
+  const history = HistoryTree.fromRoots(
+    Buffer.alloc(0),
+    Buffer.concat(ledger.blocks.slice(0, 5).map(({ header }) => header.blockRoot)),
+  );
+  const { view } = at.header;
+  const nextSeqno = toSeqno(at.header.firstSeqno + at.header.count);
+  const end = { history, headerHash: at.headerHash, nextSeqno, view };
+  const place = new ChainPlace(end);
+  const request = requestFor(ledger, false);
+  const rest = blocksOf(ledger).slice(5);
+  const roots = rest.map((block) => toHex(place.next(block, request).historyRoot));
+  assert.deepEqual(
+    roots,
+    ledger.blocks.slice(5).map(({ historyRoot }) => toHex(historyRoot)),
+  );
+  const other = new Ledger(2).grow(6);
+  const elsewhere = new ChainPlace({ ...end, history: other.history });
+  assert.equal(
+    refusal(() => elsewhere.next(rest[0]!, request)),
+    'WRONG_HEIGHT',
   );
 });

@@ -18,6 +18,7 @@ export const controlToHost: readonly ControlToHost[] = [
   { kind: 'append', height: 1, block: small },
   { kind: 'truncate', after: 0 },
   { kind: 'read', request: 5, from: 1, to: 9, maxBytes: 1024 },
+  { kind: 'readFormer', request: 5, from: 1, to: 9, maxBytes: 1024 },
   { kind: 'committed', height: 12 },
   { kind: 'putRecord', request: 1, name: 'node.key', bytes: long },
   { kind: 'getRecord', request: 2, name: 'node.key' },

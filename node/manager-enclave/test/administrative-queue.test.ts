@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { nodeRetired } from '@concordat/governance';
+import { currentEpoch, nodeRetired } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
-import type { ManagerError } from '../errors.ts';
-import { keyRecipientsOf } from '../network-genesis.ts';
-import { currentEpoch } from '../session-keys.ts';
 import {
   batch,
   decide,
@@ -93,8 +90,11 @@ test('a transaction that cannot be placed leaves state and session keys as they 
   const { world, first } = await threeNodes();
   const epoch = currentEpoch(first.administration.head);
   const begin = (set: TransactionSet): void => {
-    const recipients = keyRecipientsOf(first.administration.constitutionOf(set));
-    first.sessionKeys.begin(set, recipients, entropyOf('begin'));
+    first.sessionKeys.begin(set, {
+      reason: 'vote',
+      nowMs: Date.now(),
+      entropy: entropyOf('begin'),
+    });
   };
   assert(first.driver.transferLeadership());
   assert.throws(() => first.queue.placeNow(begin), { code: 'TRANSACTION_LOST' });
@@ -122,10 +122,13 @@ test('a node that is removed reads on until its removal is committed, for which 
   const { world, first } = await newNetwork(members);
   const second = await grow(world, members, members[1] as Organisation);
   const epoch = currentEpoch(first.administration.head);
-  const recipients = [{ name: first.id, publicKey: first.identity.encryption.publicKey }];
   const removal = first.queue.administer((set) => {
     nodeRetired(set, second.id);
-    first.sessionKeys.begin(set, recipients, entropyOf('removal'));
+    first.sessionKeys.begin(set, {
+      reason: 'actors',
+      nowMs: Date.now(),
+      entropy: entropyOf('removal'),
+    });
   });
   await nextTurn();
   assert.equal(currentEpoch(first.administration.head), epoch + 1);
@@ -137,24 +140,27 @@ test('a node that is removed reads on until its removal is committed, for which 
   assert.equal(first.log.committedHeight, first.log.lastHeight);
 });
 
-test('a removed node that is sent what it has no key for leaves by that name, not as damaged', async () => {
-  const { world, first, second, third } = await threeNodes();
-  const recipients = [first, second].map(({ id, identity }) => ({
-    name: id,
-    publicKey: identity.encryption.publicKey,
-  }));
+test('a removed node is not broken by what it has no key for, and forgets every key', async () => {
+  const { world, first, third } = await threeNodes();
   world.cut.add(third.id);
   await world.until(
     first.queue.administer((set) => {
       nodeRetired(set, third.id);
-      first.sessionKeys.begin(set, recipients, entropyOf('removal'));
+      first.sessionKeys.begin(set, {
+        reason: 'actors',
+        nowMs: Date.now(),
+        entropy: entropyOf('removal'),
+      });
     }),
   );
   assert(first.driver.place(1, batch('of the next epoch')).ok);
   await world.settle();
   world.cut.clear();
   await world.tick(4);
-  assert.equal((third.broken as ManagerError | undefined)?.code, 'NODE_REMOVED');
+  assert.equal(third.broken, undefined);
+  const listed = third.administration.committedConstitution.nodes;
+  assert.equal(listed.find(({ nodeId }) => nodeId === third.id)?.status, 'retired');
+  assert.deepEqual(third.sessionKeys.epochs, []);
 });
 
 test('a message signed for the network is executed by the leader, wherever it arrives', async () => {

@@ -142,7 +142,7 @@ const flipped = (bytes: Buffer) => bytes.with(bytes.length - 20, (bytes.at(-20) 
 for (const [what, mark, change] of [
   ['the last chunk flipped', 'state after block', flipped],
   ['a chunk flipped while others follow it', 'CCDTHIS1', flipped],
-  ['the manifest flipped', 'CCDTSNP1', flipped],
+  ['the manifest flipped', 'CCDTSNP2', flipped],
   ['a chunk cut short', 'state after block', (bytes: Buffer) => bytes.subarray(0, -1)],
 ] as const) {
   test(`${what} on its way is refused by name and counted, and the whole one taken`, async () => {

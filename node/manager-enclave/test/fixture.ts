@@ -35,9 +35,11 @@ export async function newNetwork(members: readonly Organisation[], world = new W
   first.begin({ configuration: { voters: [first.id] } });
   await world.elect();
   const { evidence } = await attested(first, genesis.challenge);
-  await world.until(
+  await first.vault.keepHolder(genesis.holderKey);
+  const { result } = await world.until(
     first.queue.administer((set) => genesis.write(set, first.sessionKeys, evidence)),
   );
+  await first.vault.keepShare(result, result);
   await world.settle();
   return { world, first, genesis };
 }
@@ -125,7 +127,6 @@ export async function join(
 /** A node takes up what a join reply says. */
 export function takeUp(node: TestNode, reply: JoinReply): void {
   node.belongTo({ id: reply.networkId, certificate: reply.networkCertificate });
-  node.sessionKeys.learnAll(reply.sessionKeys);
   node.given = parseConstitution(reply.constitution);
 }
 
@@ -140,4 +141,14 @@ export async function threeNodes(world = new World()) {
   const second = await grow(world, members, members[1] as Organisation);
   const third = await grow(world, members, members[2] as Organisation);
   return { world, members, first, second, third };
+}
+
+/** Gives a later launch of a node what its vault has of shares. */
+export async function keepShares(node: TestNode, of: TestNode): Promise<void> {
+  const { newestHolder, places } = of.vault;
+  if (newestHolder) await node.vault.keepHolder(newestHolder);
+  for (const place of places) {
+    const share = of.vault.shareOf(place.key, place.sharing);
+    if (share) await node.vault.keepShare(place, share);
+  }
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHeight } from '@concordat/std';
 import { ManagerError } from '../errors.ts';
-import { claimedGenesis, learnSessionKeys, replayLedger } from '../ledger-replay.ts';
-import { batch, decide, heights, TestNode, threeNodes, World } from './fixture.ts';
+import { replayLedger } from '../ledger-replay.ts';
+import { replayPublic } from '../public-replay.ts';
+import { batch, decide, heights, keepShares, TestNode, threeNodes, World } from './fixture.ts';
 
 test('three nodes hold the same ledger, and their workers the same blocks', async () => {
   const { world, first, second, third } = await threeNodes();
@@ -244,10 +245,16 @@ test('what a resumed leader had stored and not committed reaches the others from
     again.nodes.push(launch);
     nodes.push(launch);
     launch.belongTo(node.network);
+    await keepShares(launch, first);
     launch.host.blocks.push(...node.host.blocks);
     const upTo = launch.host.blocks.length;
-    await learnSessionKeys(launch, { upTo });
-    launch.given = await claimedGenesis(launch);
+    const open = await replayPublic(launch, { upTo, progress: { committed } });
+    launch.given = open.administration.constitution;
+    // As gathered from shares, whoever held them.
+    for (const epoch of node.sessionKeys.epochs) {
+      const known = node.sessionKeys.known(epoch);
+      if (known) launch.sessionKeys.hold({ ...known, origin: 'collected', nowMs: Date.now() });
+    }
     const { configuration, configurationHeight } = await replayLedger(launch, { upTo, committed });
     const { lastHeight, lastView } = launch.log;
     const viewHistory = launch.log.viewHistory();

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManagerError } from '../errors.ts';
-import { claimedGenesis, learnSessionKeys, replayLedger } from '../ledger-replay.ts';
+import { replayLedger } from '../ledger-replay.ts';
+import { replayPublic } from '../public-replay.ts';
 import { RecordKeeper } from '../record-keeper.ts';
 import { SealedRecords } from '../sealed-records.ts';
 import {
   batch,
   decide,
   entropyOf,
+  keepShares,
   newNetwork,
   organisation,
   TestNode,
@@ -32,23 +34,25 @@ async function history() {
 }
 
 /** A new launch of a node over the blocks its host has. */
-function relaunch(of: TestNode, n: number, blocks: readonly Uint8Array[]): TestNode {
+async function relaunch(of: TestNode, n: number, blocks: readonly Uint8Array[]): Promise<TestNode> {
   const node = new TestNode(new World(), n, of.owner);
   node.belongTo(of.network);
+  await keepShares(node, of);
   node.host.blocks.push(...blocks);
   return node;
 }
 
 async function resume(node: TestNode, committed: number) {
   const upTo = node.host.blocks.length;
-  await learnSessionKeys(node, { upTo });
-  node.given = await claimedGenesis(node);
+  const ledger = await replayPublic(node, { upTo, progress: { committed } });
+  node.given = ledger.administration.constitution;
+  await node.epochs.obtain(ledger.epochs, ledger.administration.head);
   return replayLedger(node, { upTo, committed });
 }
 
 test('a resumed node has the state, positions and configuration it had', async () => {
   const { first, blocks } = await history();
-  const node = relaunch(first, 1, blocks);
+  const node = await relaunch(first, 1, blocks);
   const replayed = await resume(node, blocks.length);
   assert.deepEqual(node.log.root, first.log.root);
   assert.equal(node.log.committedSeqno, first.log.committedSeqno);
@@ -63,7 +67,7 @@ test('a resumed node has the state, positions and configuration it had', async (
 
 test('blocks above the committed ones stay speculative, and so do their configurations', async () => {
   const { first, blocks } = await history();
-  const node = relaunch(first, 1, blocks);
+  const node = await relaunch(first, 1, blocks);
   const replayed = await resume(node, 2);
   assert.equal(node.log.committedHeight, 2);
   assert.equal(node.log.lastHeight, blocks.length);
@@ -89,7 +93,7 @@ test('any flipped byte of any block is LEDGER_CORRUPT at its height, with a reas
     const across = Array.from({ length: Math.floor(block.length / step) }, (_, n) => n * step);
     for (const at of [0, 2, 20, 60, 150, block.length >> 1, block.length - 1, ...across]) {
       const flipped = block.with(at, (block[at] as number) ^ 0x10);
-      const node = relaunch(first, 1, blocks.with(height - 1, Buffer.from(flipped)));
+      const node = await relaunch(first, 1, blocks.with(height - 1, Buffer.from(flipped)));
       const error = await refusal(node, blocks.length);
       assert.equal(error.code, 'LEDGER_CORRUPT');
       assert.equal(error.details.height, height, error.message);
@@ -110,20 +114,20 @@ test('blocks swapped, repeated, cut or withheld are LEDGER_CORRUPT at the first 
     [blocks.with(4, Buffer.concat([blocks[4] as Uint8Array, Buffer.alloc(1)])), 5],
     [blocks.with(0, Buffer.from('not a block')), 1],
   ] as const) {
-    const error = await refusal(relaunch(first, 1, changed), changed.length);
+    const error = await refusal(await relaunch(first, 1, changed), changed.length);
     assert.equal(error.code, 'LEDGER_CORRUPT');
     assert.equal(error.details.height, height, error.message);
   }
-  const node = relaunch(first, 1, blocks);
+  const node = await relaunch(first, 1, blocks);
   node.host.tamper = (read, from) => (from > 1 ? [] : read.slice(0, 3));
   assert.equal((await refusal(node, blocks.length)).details.reason, 'MISSING');
 });
 
-test('a whole ledger of another network, though wrapped to this node, is refused', async () => {
+test('a whole ledger of another network, though it names this node, is refused', async () => {
   const { first } = await newNetwork([organisation('ours')]);
   const forged = await newNetwork([organisation('theirs')]);
   // The forger knows this node's public keys, and everything else is its own.
-  const node = relaunch(first, 1, forged.first.host.blocks);
+  const node = await relaunch(first, 1, forged.first.host.blocks);
   const error = await refusal(node, 1);
   assert.equal(error.code, 'LEDGER_CORRUPT');
   assert.equal(error.details.height, 1);
@@ -131,16 +135,19 @@ test('a whole ledger of another network, though wrapped to this node, is refused
 
 test('a ledger that begins with another genesis under the same keys is refused as WRONG_NETWORK', async () => {
   const { first } = await newNetwork([organisation('ours')]);
-  const node = relaunch(first, 1, first.host.blocks);
-  await learnSessionKeys(node, { upTo: 1 });
-  node.given = await claimedGenesis(node);
+  const node = await relaunch(first, 1, first.host.blocks);
+  const open = await replayPublic(node, { upTo: 1, progress: { committed: 1 } });
+  node.given = open.administration.constitution;
+  await node.epochs.obtain(open.epochs, open.administration.head);
   const other = { ...first.network, id: 'ab'.repeat(32) };
   node.network = other;
-  await assert.rejects(replayLedger(node, { upTo: 1, committed: 1 }), (error: ManagerError) => {
+  const isWrongNetwork = (error: ManagerError): boolean => {
     assert.equal(error.code, 'LEDGER_CORRUPT');
     assert.equal(error.details.reason, 'WRONG_NETWORK');
     return true;
-  });
+  };
+  await assert.rejects(resume(node, 1), isWrongNetwork);
+  await assert.rejects(replayLedger(node, { upTo: 1, committed: 1 }), isWrongNetwork);
 });
 
 test('a sealed record that was changed, swapped for another or sealed elsewhere is refused', async () => {
@@ -148,8 +155,8 @@ test('a sealed record that was changed, swapped for another or sealed elsewhere 
   const { host } = first;
   const records = new SealedRecords(host, new Uint8Array(32), entropyOf('r'));
   const keeper = new RecordKeeper(records);
-  await keeper.keepProgress(7);
-  assert.equal(await keeper.progress(), 7);
+  await keeper.keepProgress({ committed: 7, historyRoot: 'ab'.repeat(32) });
+  assert.deepEqual(await keeper.progress(), { committed: 7, historyRoot: 'ab'.repeat(32) });
   await records.put('hard-state', { view: 3 });
   const sealed = host.records.get('progress') as Uint8Array;
   for (const changed of [

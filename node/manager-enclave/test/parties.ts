@@ -77,7 +77,6 @@ export const genesisOf = (members: readonly Organisation[]) => ({
   votingPolicies: { default: { kind: 'majority' } },
   policies: {},
   adapters: {},
-  keyHolders: [],
 });
 
 /** What a host tells the manager of node `n` to start with. */

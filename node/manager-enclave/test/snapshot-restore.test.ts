@@ -8,8 +8,13 @@ import type { StoredSnapshot } from '../stored-snapshot.ts';
 
 /** Restores a snapshot whose administrative state makes its reader stumble like this. */
 const restoreStumbling = (stumble: () => unknown): Promise<void> => {
-  const node = { start: { workers: [] }, administration: { restore: async () => stumble() } };
-  const manifest = { height: 10, history: [1], sections: [{ source: 0, chunks: [1] }] };
+  const node = { start: { workers: [] }, administration: { restorePublic: async () => stumble() } };
+  const manifest = {
+    height: 10,
+    history: [1],
+    public: [1],
+    sections: [{ source: 0, chunks: [1] }],
+  };
   return restoreState(node as unknown as NodeContext, { manifest } as unknown as StoredSnapshot);
 };
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHeight } from '@concordat/std';
-import { learnSessionKeys, replayLedger } from '../ledger-replay.ts';
+import { replayLedger } from '../ledger-replay.ts';
 import type { Manager } from '../manager.ts';
 import { RecordKeeper } from '../record-keeper.ts';
-import { beginFrom, findStartBase } from '../start-base.ts';
-import { batch, decide, TestNode, threeNodes, World } from './fixture.ts';
+import { beginFrom, findStartBase, publicPartOf } from '../start-base.ts';
+import { batch, decide, keepShares, TestNode, threeNodes, World } from './fixture.ts';
 
 const every = 10;
 
@@ -28,9 +28,10 @@ async function stopped() {
 }
 
 /** The next launch of a node, on a copy of what its host has, as a manager sees it. */
-function relaunch(of: TestNode, claims: { firstHeight?: number; lastHeight?: number } = {}) {
+async function relaunch(of: TestNode, claims: { firstHeight?: number; lastHeight?: number } = {}) {
   const node = new TestNode(new World(), 1, of.owner);
   node.belongTo(of.network);
+  await keepShares(node, of);
   node.host.blocks.push(...of.host.blocks);
   for (const [name, bytes] of of.host.records) node.host.records.set(name, bytes);
   for (const [height, chunks] of of.host.snapshots) node.host.snapshots.set(height, [...chunks]);
@@ -53,14 +54,13 @@ const flip = (bytes: Uint8Array, at: number): Uint8Array =>
 
 test('a node begins from its newest snapshot and comes to where it was by the blocks after it', async () => {
   const { first, newest } = await stopped();
-  const { node, manager, start } = relaunch(first);
+  const { node, manager, start } = await relaunch(first);
   const base = await findStartBase(manager);
   assert(base);
   assert.equal(base.height, newest);
   await beginFrom(manager, base, start.lastHeight);
   assert.equal(node.log.committedHeight, newest);
   const upTo = start.lastHeight;
-  await learnSessionKeys(node, { from: newest + 1, upTo });
   const replayed = await replayLedger(node, { upTo, committed: upTo, base });
   assert.deepEqual(node.log.root, first.log.root);
   assert.deepEqual(node.log.viewHistory(), first.log.viewHistory());
@@ -91,7 +91,7 @@ for (const [what, harm, reason] of [
     const chunks = harm(first.host.snapshots.get(newest) as Uint8Array[]);
     if (chunks) first.host.snapshots.set(newest, chunks);
     else first.host.snapshots.delete(newest);
-    const { node, manager } = relaunch(first);
+    const { node, manager } = await relaunch(first);
     const base = await findStartBase(manager);
     assert.equal(base?.height, older);
     const [refused] = node.host.logged.filter(({ event }) => event === 'snapshot.refused');
@@ -108,17 +108,17 @@ test('a snapshot found damaged only as it is taken up ends the launch, and the n
   const { first, older, newest } = await stopped();
   const chunks = first.host.snapshots.get(newest) as Uint8Array[];
   chunks[1] = flip(chunks[1] as Uint8Array, 30);
-  const { node, manager, start } = relaunch(first);
+  const { node, manager, start } = await relaunch(first);
   const base = await findStartBase(manager);
   assert(base);
   await assert.rejects(beginFrom(manager, base, start.lastHeight), { code: 'SNAPSHOT_CORRUPT' });
-  const again = relaunch(node);
+  const again = await relaunch(node);
   assert.equal((await findStartBase(again.manager))?.height, older);
 });
 
 test('snapshots of another network are refused by name', async () => {
   const { first } = await stopped();
-  const { node, manager } = relaunch(first);
+  const { node, manager } = await relaunch(first);
   node.belongTo({ ...first.network, id: 'cd'.repeat(32) });
   assert.equal(await findStartBase(manager), undefined);
   const reasons = node.host.logged
@@ -130,17 +130,17 @@ test('snapshots of another network are refused by name', async () => {
 
 test('a snapshot whose following blocks are gone is not begun from', async () => {
   const { first, older, newest } = await stopped();
-  const after = relaunch(first, { firstHeight: newest + 1 });
+  const after = await relaunch(first, { firstHeight: newest + 1 });
   assert.equal((await findStartBase(after.manager))?.height, newest);
   first.host.snapshots.delete(newest);
-  const between = relaunch(first, { firstHeight: older + 2 });
+  const between = await relaunch(first, { firstHeight: older + 2 });
   assert.equal(await findStartBase(between.manager), undefined);
 });
 
 test('a ledger that ends before the snapshot goes on after it, and what lies between is missing', async () => {
   const { first, newest } = await stopped();
   first.host.blocks.length = newest - 3;
-  const { node, manager, start } = relaunch(first);
+  const { node, manager, start } = await relaunch(first);
   const base = await findStartBase(manager);
   assert(base);
   await beginFrom(manager, base, start.lastHeight);
@@ -152,7 +152,7 @@ test('a ledger that ends before the snapshot goes on after it, and what lies bet
 
 test('a node with other workers than the snapshot is of does not begin from it', async () => {
   const { first, newest } = await stopped();
-  const { node, manager, start } = relaunch(first);
+  const { node, manager, start } = await relaunch(first);
   const workers = [...start.workers, { index: 2, adapters: [] }];
   Object.assign(node, { start: { ...start, workers } });
   const base = await findStartBase(manager);
@@ -165,4 +165,25 @@ test('a node with other workers than the snapshot is of does not begin from it',
     );
     return true;
   });
+});
+
+test('a snapshot whose public part is damaged is named and dropped before anything is read by it', async () => {
+  const { first, older, newest } = await stopped();
+  const chunks = first.host.snapshots.get(newest) as Uint8Array[];
+  // Chunk 1 is the history summary, 2 the public governance; the manifest lies last.
+  chunks[1] = flip(chunks[1] as Uint8Array, 30);
+  const { manager, start } = await relaunch(first);
+  const base = await findStartBase(manager);
+  assert(base);
+  const part = { upTo: start.lastHeight, progress: { committed: start.lastHeight } };
+  await assert.rejects(publicPartOf(manager, base, part), {
+    code: 'SNAPSHOT_CORRUPT',
+    details: { height: newest, reason: 'AUTHENTICATION_FAILED' },
+  });
+  assert.deepEqual([...(manager as unknown as TestNode).host.snapshots.keys()], [older]);
+  const { manager: later } = await relaunch(manager as unknown as TestNode);
+  const other = await findStartBase(later);
+  assert.equal(other?.height, older);
+  const ledger = await publicPartOf(later, other, part);
+  assert.equal(ledger.end.height, start.lastHeight);
 });

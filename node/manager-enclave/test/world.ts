@@ -13,10 +13,15 @@ import type { Backfill } from '../backfill.ts';
 import type { BlockLog } from '../block-log.ts';
 import { CatchUp } from '../catch-up.ts';
 import type { ChunkHealing } from '../chunk-healing.ts';
+import type { EpochDesk } from '../epoch-desk.ts';
+import { createEpochParts } from '../epoch-parts.ts';
+import { ManagerError } from '../errors.ts';
 import { GovernanceDesk } from '../governance-desk.ts';
 import type { HeldBlocks } from '../held-blocks.ts';
 import type { HistoryPages } from '../history-pages.ts';
 import { JoinDesk } from '../join-desk.ts';
+import type { KeyCollector } from '../key-collector.ts';
+import { KeyDesk } from '../key-desk.ts';
 import { LeaderChanges } from '../leader-changes.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
@@ -29,8 +34,11 @@ import { PeerRoster } from '../peer-roster.ts';
 import { ReadBarriers } from '../read-barriers.ts';
 import { ReadIndex } from '../read-index.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
+import { Reopening } from '../reopening.ts';
 import { SealedRecords } from '../sealed-records.ts';
-import { SessionKeys } from '../session-keys.ts';
+import type { SessionKeys } from '../session-keys.ts';
+import type { ShareDesk } from '../share-desk.ts';
+import { ShareVault } from '../share-vault.ts';
 import type { SnapshotDesk } from '../snapshot-desk.ts';
 import type { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
@@ -58,6 +66,12 @@ export class TestNode implements NodeContext {
   readonly states = new WorkerStates(this.feed);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
+  readonly keyCollector: KeyCollector;
+  readonly shareDesk: ShareDesk;
+  readonly epochs: EpochDesk;
+  readonly reopening = new Reopening();
+  /** Why keys this node cannot go on without were not to be had, whenever they were not. */
+  readonly missingKeys: Error[] = [];
   readonly log: BlockLog;
   readonly stored: StoredBlocks;
   readonly pages: HistoryPages;
@@ -73,6 +87,8 @@ export class TestNode implements NodeContext {
   readonly proofs: ('proven' | number)[] = [];
   readonly archiveDesk = new ArchiveDesk(this);
   readonly records: SealedRecords;
+  readonly vault: ShareVault;
+  readonly keyDesk: KeyDesk;
   readonly announced: Announcement[] = [];
   readonly refusedPeers: string[] = [];
   readonly refusedMessages: string[] = [];
@@ -98,9 +114,21 @@ export class TestNode implements NodeContext {
     this.start = startOf(n, owner, genesis);
     this.identity = createNodeIdentity(entropyOf(`node ${n}`), Date.now());
     this.host = new FakeHost(this);
-    const { nodeId, encryption } = this.identity;
-    this.sessionKeys = new SessionKeys(nodeId, encryption);
+    const { nodeId } = this.identity;
+    const keys = createEpochParts(this, {
+      constitution: () => this.listed,
+      committed: () =>
+        this.administration.isCommitted ? this.administration.committedState : undefined,
+      onMissing: (why) => {
+        if (why) this.missingKeys.push(why);
+      },
+    });
+    this.sessionKeys = keys.sessionKeys;
+    this.keyCollector = keys.keyCollector;
+    this.shareDesk = keys.shareDesk;
+    this.epochs = keys.epochs;
     this.records = new SealedRecords(this.host, new Uint8Array(32), entropyOf(`records ${n}`));
+    this.vault = new ShareVault(this.records);
     const ledger = createLedgerParts(this, {
       nodeKey: (node) => this.nodeKey(node),
       onProven: () => this.proofs.push('proven'),
@@ -118,6 +146,7 @@ export class TestNode implements NodeContext {
     this.feed.add(this.worker.asLink());
     this.worker.onSnapshot = (message) => this.states.received(1, message);
     this.governance = new GovernanceDesk(this);
+    this.keyDesk = new KeyDesk(this);
     this.readBarriers = new ReadBarriers({
       self: nodeId,
       leader: () => this.leader,
@@ -162,6 +191,13 @@ export class TestNode implements NodeContext {
     return { nodeId: this.id, publicKey, certificate: new Uint8Array() };
   }
 
+  /** The constitution peers are judged by, as a peer desk has it. */
+  get listed(): Constitution | undefined {
+    const own = this.administration.exists ? this.administration.constitution : undefined;
+    const isListed = own?.nodes.some(({ nodeId }) => nodeId === this.id);
+    return isListed ? own : (this.given ?? own);
+  }
+
   nodeKey(node: NodeId): Uint8Array | undefined {
     const known = this.administration.nodeKey(node);
     if (known) return known;
@@ -171,7 +207,7 @@ export class TestNode implements NodeContext {
 
   belongTo(network: NetworkIdentity): void {
     this.network = network;
-    this.sessionKeys.networkId = network.id;
+    this.vault.belongTo(network.id);
   }
 
   begin(initial: Partial<InitialState> & Pick<InitialState, 'configuration'>, draw = 0): void {
@@ -201,14 +237,18 @@ export class TestNode implements NodeContext {
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
         this.roster?.update(constitution, Date.now());
+        if (this.#world.holdsCeremonies) this.keyDesk.wake();
       },
-      onStanding: () => this.readBarriers.standingChanged(),
+      onStanding: () => {
+        this.readBarriers.standingChanged();
+        if (this.#world.holdsCeremonies) this.keyDesk.wake();
+      },
       onRefusedMessage: (_peer, code) => this.refusedMessages.push(code),
       onBroken: (error) => {
         this.broken = error;
       },
     });
-    const { administration, log, sessionKeys } = this;
+    const { administration, log } = this;
     const peers = this.#world.channelOf(this);
     this.#readIndex = new ReadIndex((requestId) => this.driver.readIndex(requestId));
     this.#driver = new LedgerDriver({
@@ -223,6 +263,10 @@ export class TestNode implements NodeContext {
         onRestoring: (height) => this.restored.push(height),
         onRestored: (height) => reactions.restored(height),
       }),
+    });
+    this.epochs.onKey(() => {
+      this.driver.keyCame();
+      reactions.keyCame();
     });
     const offered = this.snapshots.newestUsable;
     if (offered) this.#driver.offerSnapshot(offered);
@@ -240,7 +284,6 @@ export class TestNode implements NodeContext {
       administration,
       queue: this.#queue,
       driver: this.#driver,
-      sessionKeys,
       network: this.network,
       entropy: entropyOf(`join desk ${this.id}`),
       log: (event, fields) => this.host.log(event, fields),
@@ -268,12 +311,18 @@ export class TestNode implements NodeContext {
   }
 }
 
+const isOfKeys = (kind: string): boolean => kind === 'key-ceremony' || kind === 'holder-secret';
+
 /** A network of managers in one process: messages wait until `settle` delivers them. */
 export class World {
   readonly nodes: TestNode[] = [];
   readonly cut = new Set<NodeId>();
   /** Nodes that hear no consensus messages, while requests reach them. */
   readonly deaf = new Set<NodeId>();
+  /** Nodes register, deal and check as the ledger moves; else its blocks are the test's alone. */
+  holdsCeremonies = false;
+  /** Session keys that leaders send never arrive. */
+  losesSentKeys = false;
   /** Payload bytes consensus keeps in memory. */
   memoryBytes = 1 << 24;
   /** Blocks a node may lack before it is sent a snapshot. */
@@ -291,9 +340,23 @@ export class World {
       connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
+        if (!other) throw new ManagerError('CHANNEL_FAILED', 'no such node');
         if (kind === 'read-index') return Buffer.from(await other.readBarriers.answerPeer());
         if (kind === 'blocks') return Buffer.from(await other.archiveDesk.blocks(node.id, body));
         if (kind === 'page') return Buffer.from(await other.archiveDesk.page(node.id, body));
+        if (kind === 'decryption-share') {
+          if (this.cut.has(to) || this.cut.has(node.id)) throw new ManagerError('PEER_TIMEOUT', '');
+          return Buffer.from(await other.shareDesk.give(node.id, body));
+        }
+        if (kind === 'session-key') {
+          if (this.cut.has(to) || this.cut.has(node.id)) throw new ManagerError('PEER_TIMEOUT', '');
+          if (this.losesSentKeys) throw new ManagerError('CHANNEL_FAILED', 'lost');
+          return Buffer.from(other.epochs.received(Buffer.from(body)));
+        }
+        const isCut = this.cut.has(to) || this.cut.has(node.id);
+        if (isCut && isOfKeys(kind)) throw new ManagerError('PEER_TIMEOUT', kind);
+        if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
+        if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));
         if (kind !== 'administer') throw new Error(kind);
         return Buffer.from(await other.governance.executeForPeer(body));
       },

@@ -3,15 +3,14 @@
  * alone. Argument: JSON of `AuditJob`.
  */
 import { readFileSync } from 'node:fs';
-import { auditLedger } from '@concordat/auditor';
-import { importEncryptionKey } from '@concordat/sdk';
+import { auditLedger, decodeEpochKeys } from '@concordat/auditor';
 
 /** Which ledger to audit. */
 export interface AuditJob {
   readonly directory: string;
   readonly networkCertificateFile: string;
   /** Without it contents stay closed. */
-  readonly ownerKeyFile?: string;
+  readonly epochKeysFile?: string;
 }
 
 /** What it printed. */
@@ -26,13 +25,13 @@ export interface AuditAnswer {
 }
 
 async function run(job: AuditJob): Promise<AuditAnswer> {
-  const { directory, networkCertificateFile, ownerKeyFile } = job;
+  const { directory, networkCertificateFile, epochKeysFile } = job;
   const before = process.cpuUsage();
   const startedMs = performance.now();
   const report = await auditLedger({
     directory,
     networkCertificate: readFileSync(networkCertificateFile, 'utf8'),
-    ...(ownerKeyFile && { keyHolderKey: importEncryptionKey(readFileSync(ownerKeyFile, 'utf8')) }),
+    ...(epochKeysFile && { epochKeys: decodeEpochKeys(readFileSync(epochKeysFile, 'utf8')) }),
   });
   const ms = performance.now() - startedMs;
   const { user, system } = process.cpuUsage(before);

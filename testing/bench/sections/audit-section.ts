@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { renderTable } from '@concordat/cli';
+import { encodeEpochKeys } from '@concordat/auditor';
+import { readSandbox, renderTable } from '@concordat/cli';
 import { median, perSecond } from '../arithmetic.ts';
 import type { AuditAnswer, AuditJob } from '../audit/audit-process.ts';
 import { BenchNetwork } from '../bench-network.ts';
@@ -12,6 +14,7 @@ import type { SectionOptions } from './section.ts';
 
 /** One length of ledger, audited with or without a key. */
 export interface AuditCell {
+  /** Whether the auditor had been granted the epochs. */
   readonly contents: 'opened' | 'closed';
   readonly blocks: number;
   readonly transactions: number;
@@ -53,9 +56,10 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
     for (const part of [writes, writes * (growth - 1)]) {
       say(`${part} writes`);
       rates.push((await runWrites(putsOf(client), { writes: part, inFlight })).perSecond);
-      for (const contents of ['opened', 'closed'] as const) {
-        say(`audit of ${part === writes ? 'the' : 'a longer'} ledger, contents ${contents}`);
-        cells.push(await measure(network, contents, rounds));
+      const epochKeysFile = await grantedKeys(network);
+      for (const keys of [{ epochKeysFile }, {}]) {
+        say(`audit of ${part === writes ? 'the' : 'a longer'} ledger`);
+        cells.push(await measure(network, rounds, keys));
       }
     }
     client.close();
@@ -65,23 +69,30 @@ export async function auditSection(options: SectionOptions): Promise<AuditFigure
   }
 }
 
+/** The keys of all epochs, as members grant them to an auditor. */
+async function grantedKeys({ sandbox }: BenchNetwork): Promise<string> {
+  const file = join(sandbox.layout.directory, 'epoch-keys.json');
+  await writeFile(file, encodeEpochKeys(await readSandbox(sandbox)), { mode: 0o600 });
+  return file;
+}
+
 async function measure(
   { sandbox }: BenchNetwork,
-  contents: AuditCell['contents'],
   rounds: number,
+  keys: Pick<AuditJob, 'epochKeysFile'>,
 ): Promise<AuditCell> {
   const { layout, first } = sandbox;
   const job: AuditJob = {
     directory: layout.ledger(first.name),
     networkCertificateFile: layout.networkCertificate,
-    ...(contents === 'opened' && { ownerKeyFile: layout.ownerKey }),
+    ...keys,
   };
   const answers: AuditAnswer[] = [];
   for (let round = 0; round < rounds; round++) answers.push(await audited(job));
   const { blocks, transactions, bytes } = answers.at(-1) as AuditAnswer;
   const of = (figure: (answer: AuditAnswer) => number): number => median(answers.map(figure));
   return {
-    contents,
+    contents: keys.epochKeysFile ? 'opened' : 'closed',
     blocks,
     transactions,
     bytes,

@@ -3,12 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type AuditReport, auditLedger } from '@concordat/auditor';
+import { type AuditReport, auditLedger, type EpochKeys, encodeEpochKeys } from '@concordat/auditor';
+import { readSandbox } from '@concordat/cli';
 import type { ProposedAction } from '@concordat/governance';
 import { createOrganisation } from '@concordat/sdk';
 import { LocalNetwork, type LocalNode, WriteLoad, waitUntil } from '../index.ts';
 
 let network: LocalNetwork;
+let epochKeys: EpochKeys;
 
 before(async () => {
   network = await LocalNetwork.start({ policies: { snapshotBlocks: 20 } });
@@ -34,11 +36,11 @@ async function decide(...actions: ProposedAction[]): Promise<void> {
   assert.fail('every member has accepted, and the proposal is still open');
 }
 
-const audit = (directory: string): Promise<AuditReport> =>
+const audit = (directory: string, epochKeys?: EpochKeys): Promise<AuditReport> =>
   auditLedger({
     directory,
     networkCertificate: network.certificate,
-    keyHolderKey: network.ownerKey,
+    ...(epochKeys && { epochKeys }),
   });
 
 const defectsOf = ({ classes }: AuditReport) => classes.flatMap(({ first }) => first ?? []);
@@ -70,8 +72,17 @@ test('the ledger of a network that lived and changed is clean on every node', as
   const whole = async () =>
     !defectsOf(await audit(vn2.ledgerDirectory)).some(({ code }) => code === 'MISSING_BLOCKS');
   await waitUntil(whole, { what: 'vn2 to have fetched every block', timeoutMs: 60_000 });
+  // As an auditor: by a vote, and the shares of two of the three that hold them.
+  epochKeys = await readSandbox(network.sandbox, ['vn1', 'vn2']);
+  await network.level([vn1, vn2]);
   for (const { ledgerDirectory } of [vn1, vn2]) {
-    const report = await audit(ledgerDirectory);
+    const closed = await audit(ledgerDirectory);
+    assert.deepEqual(defectsOf(closed), []);
+    assert.ok(closed.epochs.every(({ contents }) => !contents));
+    const report = await audit(ledgerDirectory, epochKeys);
+    assert.ok(report.epochs.every(({ contents }) => contents));
+    assert.ok((report.contents[0]?.transactions ?? 0) >= 300);
+    assert.equal(report.contents[0]?.unreadable, 0);
     assert.deepEqual(defectsOf(report), []);
     assert.ok(report.ok);
     assert.equal(report.nodes.filter(({ retired }) => retired === 'removed').length, 1);
@@ -96,15 +107,18 @@ test('the command gives the same verdict, and a copy that was changed is refused
       [main, 'audit', 'verify', copy, '--network-certificate', certificate, ...more],
       { encoding: 'utf8' },
     );
-  const clean = verify();
+  const keysFile = join(network.directory, 'epoch-keys.json');
+  writeFileSync(keysFile, encodeEpochKeys(epochKeys));
+  const clean = verify('--epoch-keys', keysFile);
   assert.equal(clean.status, 0, clean.stdout + clean.stderr);
   assert.match(clean.stdout, /No defect was found/);
+  assert.match(clean.stdout, /contents opened and verified/);
   const [chunk = ''] = readdirSync(copy).filter((name) => name.endsWith('.chunk'));
   const bytes = readFileSync(join(copy, chunk));
   const at = Math.floor(bytes.length / 2);
   bytes[at] = (bytes[at] as number) ^ 1;
   writeFileSync(join(copy, chunk), bytes);
-  const changed = verify('--json', '--owner-key', network.sandbox.layout.ownerKey);
+  const changed = verify('--json', '--epoch-keys', keysFile);
   assert.equal(changed.status, 1, changed.stderr);
   const [defect] = defectsOf(JSON.parse(changed.stdout) as AuditReport);
   assert.equal(defect?.file, chunk);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readSandbox } from '@concordat/cli';
 import { LocalNetwork, type LocalNode, type Part, WriteLoad, waitUntil } from '../index.ts';
 
 /** One network, hit again and again while the same load goes on. */
@@ -131,9 +132,11 @@ test('a network whose every process is killed at once keeps what it acknowledged
 
 test('what each node stored through all of this is one verified ledger', async () => {
   await load.stop();
+  // As an auditor: by a vote, and the shares of two of the three that hold them.
+  const epochKeys = await readSandbox(network.sandbox, ['vn1', 'vn2']);
   await network.level();
   for (const node of network.nodes) {
-    const report = await network.verify(node.ledgerDirectory);
+    const report = await network.verify(node.ledgerDirectory, undefined, epochKeys);
     assert.deepEqual(report.damage, undefined, node.name);
     assert.ok(report.ok);
     assert.ok(

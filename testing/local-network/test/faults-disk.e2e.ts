@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import {
   closeSync,
   cpSync,
-  fstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,7 +16,7 @@ import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LedgerStore } from '@concordat/host';
-import { decodeHeader, parseChunkName } from '@concordat/ledger';
+import { decodeHeader, frameHeaderBytes, parseChunkName, scanChunk } from '@concordat/ledger';
 import { verifyReceipt } from '@concordat/sdk';
 import {
   FaultRun,
@@ -123,27 +122,41 @@ test('a leader whose disk is full is replaced, and comes back when there is room
   await withFailingDisk(leader, { code: 'DISK_FULL', fail: () => disk.fill(), mend });
 });
 
-/** Changes one bit in the middle of a file, in place. */
-function flipBit(path: string): void {
+/** Where a block has its time, 8 bytes: docs/format/block.md. */
+const timeOffset = 41;
+
+/**
+ * Changes one bit of a chunk in place: in the time of the middle block, which whoever starts again
+ * checks before anybody gives it a session key.
+ * @param at where instead
+ * @returns where
+ */
+function flipBit(path: string, at = inTheMiddle(path)): number {
   const file = openSync(path, 'r+');
   const byte = Buffer.alloc(1);
-  const at = Math.floor(fstatSync(file).size / 2);
   readSync(file, byte, 0, 1, at);
   writeSync(file, Buffer.of((byte[0] as number) ^ 4), 0, 1, at);
   closeSync(file);
+  return at;
+}
+
+function inTheMiddle(path: string): number {
+  const { frames } = scanChunk(readFileSync(path));
+  const { offset } = frames[Math.floor(frames.length / 2)] as (typeof frames)[number];
+  return offset + frameHeaderBytes + timeOffset + 7;
 }
 
 test('a node refuses a ledger that was changed or cut under it, and a fresh one takes its place', async () => {
   const [node] = (await network.followers()) as [LocalNode];
   const chunk = node.chunkFiles.at(-1) as string;
-  flipBit(chunk);
+  const at = flipBit(chunk);
   // It goes on with what it holds in memory: no answer depends on what the host has now.
   await run.progress(20, node);
   const afterMs = Date.now();
   node.signal('manager', 'SIGKILL');
   assert.match(await node.refused({ afterMs }), /^LEDGER_(CORRUPT|DAMAGED)/);
   await node.kill();
-  flipBit(chunk);
+  flipBit(chunk, at);
   truncateSync(chunk, Math.floor(statSync(chunk).size / 2));
   node.start();
   assert.match(await node.refused(), /^LEDGER_TRUNCATED/);

@@ -19,6 +19,7 @@ export type ViolationCode =
   // Ledger, state and secrets
   | 'NONCE_REUSED'
   | 'PLAINTEXT_LEAKED'
+  | 'KEY_EXPOSED'
   | 'ACKNOWLEDGED_LOST'
   | 'RECEIPT_REFUSED'
   | 'LEDGER_UNSOUND'

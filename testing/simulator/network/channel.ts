@@ -19,6 +19,8 @@ export interface NodeNetwork {
   readonly listeners: Map<string, SimulatedChannel>;
   /** Sees the bytes of each consensus message before the network does. */
   readonly onMessage: (from: NodeId, to: NodeId, bytes: Buffer) => void;
+  /** Whether a request of this kind gets no answer, and nobody hears it. */
+  readonly losesRequest: (kind: string) => boolean;
 }
 
 const retryFirstMs = 100;
@@ -123,6 +125,7 @@ export class SimulatedChannel implements PeerChannel {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (this.#targets.get(nodeId) !== address) return;
+      if (error.details.byPeer) this.onRefusedBy(nodeId, error.code);
       if (this.#reported.get(nodeId) !== error.code) {
         this.#reported.set(nodeId, error.code);
         this.#onChange(nodeId, false, error);
@@ -201,7 +204,8 @@ export class SimulatedChannel implements PeerChannel {
             (answer) => back(() => resolve(answer)),
             (error: unknown) => {
               if (!(error instanceof CodedError)) throw error;
-              back(() => reject(error));
+              const refusal = new CodedError(error.code, error.message, { byPeer: true });
+              back(() => reject(refusal));
             },
           );
       });
@@ -255,6 +259,9 @@ export class SimulatedChannel implements PeerChannel {
 
   request(nodeId: NodeId, kind: string, body: Uint8Array, timeoutMs: number): Promise<Buffer> {
     const session = this.#outbound.get(nodeId);
+    if (session && this.#network.losesRequest(kind)) {
+      return Promise.reject(new ManagerError('PEER_TIMEOUT', 'nobody heard it'));
+    }
     if (session) return session.request(kind, body, timeoutMs);
     return Promise.reject(new ManagerError('CHANNEL_FAILED', 'no channel to that node'));
   }

@@ -1,5 +1,4 @@
-import { type Configuration, quorumSizesOf } from '@concordat/consensus';
-import { CodedError, type NodeId } from '@concordat/std';
+import { CodedError } from '@concordat/std';
 import type { DiskImage } from '../disk/simulated-disk.ts';
 import type { CrashKind } from '../disk/simulated-file.ts';
 import type { Random } from '../random.ts';
@@ -7,6 +6,7 @@ import type { Machine } from './machine.ts';
 import { isServing, type Network } from './network.ts';
 import { actorEntry, type Organisation } from './organisation.ts';
 import { type FaultKind, faultKinds } from './plan.ts';
+import { Survivors } from './survivors.ts';
 import type { Cut } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -23,17 +23,21 @@ export class Director {
   readonly counts = new Map<FaultKind, number>();
   readonly #network: Network;
   readonly #world: World;
+  readonly #survivors: Survivors;
   readonly #random: Random;
   /** Disks as they were, to be put back by a host that lies. */
   readonly #images = new Map<Machine, { readonly atMs: number; readonly image: DiskImage }>();
   /** No other trouble until then: what is being tried must not be mixed with more. */
   #calmUntilMs = 0;
   #busy = false;
+  /** The machine whose node is being voted out. */
+  #leaving: Machine | undefined;
   #ended = false;
 
   constructor(network: Network) {
     this.#network = network;
     this.#world = network.world;
+    this.#survivors = new Survivors(network.world);
     this.#random = network.world.random(2);
   }
 
@@ -148,43 +152,15 @@ export class Director {
     return machine.name;
   }
 
-  /** The configurations that count for anyone who takes part. */
-  get #configurations(): readonly Configuration[] {
-    return this.#world.running.flatMap(({ enclave }) => {
-      const { manager } = enclave.launch;
-      return manager?.takesPart ? manager.driver.status.configurations : [];
-    });
-  }
-
-  /** Whether enough voters run, apart from some machines, for the others to go on without them. */
-  #goOnWithout(...spared: readonly Machine[]): boolean {
-    const runs = (voter: NodeId): boolean => {
-      const machine = this.#world.machineOf(voter);
-      if (!machine || spared.includes(machine) || machine.nodeId !== voter) return false;
-      return machine.isIntact && machine.enclave?.launch.manager?.phase === 'running';
-    };
-    const all = this.#configurations;
-    return all.length > 0 && all.every((one) => one.voters.filter(runs).length >= quorum(one));
-  }
-
-  /** Whether enough voters could come back under their identities if everything stopped now. */
-  get #canResume(): boolean {
-    const intact = (voter: NodeId): boolean => {
-      const machine = this.#world.machineOf(voter);
-      return machine?.nodeId === voter && machine.isIntact && !machine.suspect;
-    };
-    const all = this.#configurations;
-    return all.length > 0 && all.every((one) => one.voters.filter(intact).length >= quorum(one));
-  }
-
   /** Whether a machine may be crashed: its node may be lost for good by that. */
   #canSpare(machine: Machine): boolean {
-    return this.#isVoter(machine) ? this.#goOnWithout(machine) : true;
+    return this.#isVoter(machine) ? this.#survivors.goOnWithout(machine) : true;
   }
 
   #isVoter({ nodeId }: Machine): boolean {
     return (
-      nodeId !== undefined && this.#configurations.some(({ voters }) => voters.includes(nodeId))
+      nodeId !== undefined &&
+      this.#survivors.configurations.some(({ voters }) => voters.includes(nodeId))
     );
   }
 
@@ -202,7 +178,7 @@ export class Director {
   /** Everything stops in good order, and starts again. */
   #stopAll(): string | undefined {
     const { machines } = this.#world;
-    if (!this.#canResume) return undefined;
+    if (!this.#survivors.canResume) return undefined;
     for (const machine of machines) if (!machine.shutdown()) machine.switchOff();
     this.#startAllAfter(this.#random.between(3_000, 6_000));
     return '';
@@ -211,7 +187,7 @@ export class Director {
   /** So many machines lose power at once that nobody can go on. */
   #crashMajority(): string | undefined {
     const { machines } = this.#world;
-    if (!this.#canResume) return undefined;
+    if (!this.#survivors.canResume) return undefined;
     const random = this.#random;
     const least = Math.floor(machines.length / 2) + 1;
     const victims = random.shuffle(machines).slice(0, random.between(least, machines.length));
@@ -262,6 +238,7 @@ export class Director {
     else {
       // The host gives up on such a disk, and its node may be lost.
       if (!this.#canSpare(machine) || this.#suspects > 0) return undefined;
+      if (!this.#keepsKeys(machine)) return undefined;
       machine.suspect = true;
       if (kind === 'full-disk') trouble.fullUntilMs = this.#until(200, 3_000);
       if (kind === 'disk-error') trouble.failingUntilMs = this.#until(200, 3_000);
@@ -363,7 +340,8 @@ export class Director {
     const untilMs = this.#until(100, 2_000);
     this.#calmUntilMs = untilMs + 20_000;
     const lie = (): void => {
-      if (!machine.isUp || machine.isGone) return;
+      // Once all faults are over, this one is too: nothing may fail while the network is examined.
+      if (this.#ended || !machine.isUp || machine.isGone) return;
       machine.claimSynced();
       if (clock.nowMs < untilMs) clock.after(2, undefined, lie);
       else this.#crash(machine);
@@ -390,7 +368,13 @@ export class Director {
         (enclave?.process.pausedUntilMs ?? 0) > clock.nowMs,
     );
     const quiet = wire.cuts.length === 0 && this.#suspects === 0 && !isHeldUp;
-    return quiet && this.#isVoter(machine) && this.#goOnWithout(machine);
+    if (!quiet || !this.#isVoter(machine) || !this.#survivors.goOnWithout(machine)) return false;
+    return this.#keepsKeys(machine);
+  }
+
+  /** Whether a machine may be lost with the shares on its disk: nothing gets old keys back. */
+  #keepsKeys(machine: Machine): boolean {
+    return this.#survivors.keepKeysWithout(machine, this.#leaving ?? machine);
   }
 
   #govern(kind: FaultKind): string | undefined {
@@ -426,8 +410,9 @@ export class Director {
       case 'remove-node': {
         const serving = machines.filter(isServing);
         const machine = serving.length > 1 ? random.pick(serving) : undefined;
-        if (!machine?.nodeId || !this.#goOnWithout(machine)) return undefined;
-        return { what: machine.name, make: () => this.#network.remove(machine) };
+        if (!machine?.nodeId || !this.#survivors.goOnWithout(machine)) return undefined;
+        if (!this.#keepsKeys(machine)) return undefined;
+        return { what: machine.name, make: () => this.#remove(machine) };
       }
       case 'add-member': {
         const organisation = this.#network.newOrganisation();
@@ -466,6 +451,15 @@ export class Director {
     }
   }
 
+  async #remove(machine: Machine): Promise<void> {
+    this.#leaving = machine;
+    try {
+      await this.#network.remove(machine);
+    } finally {
+      this.#leaving = undefined;
+    }
+  }
+
   async #addNode(owner: Organisation): Promise<void> {
     this.#network.addJoiner(owner);
   }
@@ -487,9 +481,10 @@ const policyChanges: readonly (readonly [string, unknown])[] = [
   ['distribution', 'tree'],
   ['distribution', 'direct'],
   ['snapshotBlocks', 100],
+  ['epochBlocks', 10],
+  ['epochBlocks', 0],
+  ['sessionKeyTtl', 0],
+  ['keyThreshold', 1],
+  ['keyThreshold', 2],
+  ['keyThreshold', 'majority'],
 ];
-
-const quorum = (configuration: Configuration): number => {
-  const { replication, election } = quorumSizesOf(configuration);
-  return Math.max(replication, election);
-};

@@ -87,7 +87,7 @@ export class Enclave {
           this.serving = false;
         },
         notify: () => undefined,
-        actorsChanged: () => undefined,
+        constitutionChanged: () => undefined,
       }),
     };
   }

@@ -1,5 +1,8 @@
-import { CodedError } from '@concordat/std';
+import { currentEpoch, epochKeyRows, strandedKeys } from '@concordat/governance';
+import { decodeHeader, opensBlock, type SessionKey } from '@concordat/ledger';
+import { CodedError, type Epoch, toEpoch } from '@concordat/std';
 import { Audit } from '../checks/audit.ts';
+import { requireSoundCeremonies } from '../checks/key-ceremonies.ts';
 import { Violation } from '../checks/violation.ts';
 import type { Clients } from './clients.ts';
 import { present } from './healing.ts';
@@ -7,6 +10,8 @@ import type { Machine } from './machine.ts';
 import type { Network } from './network.ts';
 import type { World } from './world.ts';
 
+/** Virtual time to gather session keys, milliseconds. */
+const gatheringMs = 20_000;
 /** Virtual time to read what looks damaged, milliseconds. */
 const readingMs = 2_000;
 
@@ -22,16 +27,18 @@ export async function auditNetwork({ world }: Network, clients: Clients): Promis
     if (!manager) throw new Violation('NOT_LIVE', `${machine.name} has no manager`);
     return { machine, manager };
   });
-  const { manager: first } = managers[0] as (typeof managers)[number];
+  const { manager: first, machine: reader } = managers[0] as (typeof managers)[number];
+  const keys = await sessionKeysOf(world, reader);
   const audit = new Audit(committedBlocks(world), {
     nodeKey: (leader) => first.administration.nodeKey(leader),
-    sessionKey: (epoch) => first.sessionKeys.get(epoch),
+    sessionKey: (epoch) => keys.get(epoch),
   });
   for (const { machine, manager } of managers) {
     audit.compare(0, manager.administration.committedState, `the manager of ${machine.name}`);
     const worker = machine.enclave?.worker;
     if (worker) audit.compare(1, worker.committed, `the worker of ${machine.name}`);
   }
+  requireSoundCeremonies(first.administration.committedState);
   for (const acknowledged of clients.acknowledged) audit.requireAcknowledged(acknowledged);
   for (const machine of machines) {
     const noticed = requireNoticed(world, machine);
@@ -39,6 +46,57 @@ export async function auditNetwork({ world }: Network, clients: Clients): Promis
   }
   await world.run(readingMs);
   return audit;
+}
+
+/** The session keys of all epochs, gathered by a node as for reading the past. */
+async function sessionKeysOf(world: World, machine: Machine): Promise<Map<Epoch, SessionKey>> {
+  const keys = new Map<Epoch, SessionKey>();
+  let isDone = false;
+  const gathering = world.inside(machine, async ({ launch }) => {
+    const { manager } = launch;
+    if (!manager) return;
+    const state = manager.administration.committedState;
+    const stranded = new Set(strandedKeys(state));
+    for (let n = 1; n <= currentEpoch(state); n++) {
+      const epoch = toEpoch(n);
+      if (epochKeyRows(state, epoch).every(({ keyNumber }) => stranded.has(keyNumber))) {
+        const seen = keySeen(world, epoch);
+        if (seen) keys.set(epoch, seen);
+        continue;
+      }
+      await manager.epochs.acquire(epoch);
+      const held = manager.sessionKeys.get(epoch);
+      // Copied: keys of the past are erased after a while.
+      if (held) keys.set(epoch, { epoch, key: Uint8Array.from(held.key) });
+    }
+  });
+  let failure: unknown;
+  gathering
+    .catch((error: unknown) => {
+      failure = error;
+    })
+    .finally(() => {
+      isDone = true;
+    });
+  await world.run(gatheringMs, () => isDone);
+  if (failure) throw new Violation('NOT_LIVE', `session keys cannot be gathered: ${failure}`);
+  return keys;
+}
+
+/**
+ * The session key of an epoch whose shared key members put out of reach, which nobody in the world
+ * has to be able to get any more: from what enclaves held when they could.
+ */
+function keySeen(world: World, epoch: Epoch): SessionKey | undefined {
+  for (const block of committedBlocks(world)) {
+    if (decodeHeader(block).epoch !== epoch) continue;
+    for (const hex of world.secrets.everHeld) {
+      const key = { epoch, key: Buffer.from(hex, 'hex') };
+      if (opensBlock(block, key)) return key;
+    }
+    break;
+  }
+  return undefined;
 }
 
 /** Every committed block, from whichever disk has it as it was committed. */

@@ -28,5 +28,4 @@ export const genesisConstitution = (
   votingPolicies: { default: { kind: 'majority' } },
   policies,
   adapters: {},
-  keyHolders: [],
 });

@@ -42,6 +42,8 @@ export async function heal(network: Network, clients: Clients, healingMs: number
   requireLive(world, decided && present(world).every(isPart), 'not every node serves');
   const healedAfterMs = world.clock.nowMs - sinceMs;
   await probe(network, clients);
+  await world.run(healingMs, () => keysAtRest(world));
+  requireLive(world, keysAtRest(world), 'a key ceremony does not come to its end');
   clients.stop();
   await world.run(healingMs, () => clients.open === 0 && agree(world));
   requireLive(world, agree(world), 'the nodes do not agree');
@@ -92,6 +94,16 @@ async function probe({ world, operator }: Network, clients: Clients): Promise<vo
   const silent = (): Machine[] => [...waiting].filter((machine) => !machine.isGone);
   await world.run(requestMs, () => silent().length === 0);
   requireLive(world, silent().length === 0, `${silent().map(({ name }) => name)} do not answer`);
+}
+
+/** Whether the leader sees no key ceremony under way, nor one that those who are there could hold. */
+function keysAtRest(world: World): boolean {
+  return present(world).some((machine) => {
+    const { manager } = machine.enclave?.launch ?? {};
+    if (!manager?.takesPart || !manager.driver.leads) return false;
+    const keys = manager.keyDesk.status;
+    return keys !== undefined && !keys.ceremony && (keys.due?.waitsFor.length ?? 1) > 0;
+  });
 }
 
 /** Whether every node has committed the same height, and nothing beyond it is on its way. */

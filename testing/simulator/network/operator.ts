@@ -30,6 +30,8 @@ const passingCodes: ReadonlySet<string> = new Set([
   'NOT_DECIDED',
   // The node that was asked is being removed itself: another one is asked.
   'NODE_NOT_ADMITTED',
+  // Whoever leads now still gathers the key in force.
+  'SESSION_KEY_MISSING',
 ]);
 
 /** The members' people: they propose, vote, and admit nodes. */

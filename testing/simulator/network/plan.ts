@@ -15,6 +15,8 @@ export interface NetworkPlan {
   readonly thinkMs: number;
   readonly wire: WireQuality;
   readonly disk: DiskQuality;
+  /** How often the key of an epoch that a leader sends is lost on its way: 0 to 1. */
+  readonly lostKeys: number;
   /** How often each fault comes in a second. */
   readonly faults: Readonly<Record<FaultKind, number>>;
   /** What clocks are ahead or behind at most, milliseconds. */
@@ -112,7 +114,12 @@ export function drawNetworkPlan(random: Random): NetworkPlan {
       snapshotBlocks: random.pick([0, 20, 50, 200]),
       distribution: random.pick(['direct', 'direct', 'tree']),
       distributionFanOut: 2,
+      epochBlocks: random.pick([0, 10, 25, 60]),
+      epochDuration: random.pick([0, 3, 86_400]),
+      sessionKeyTtl: random.pick([0, 0, 3_600]),
+      keyCeremonyDuration: random.pick([1, 3, 10]),
     },
+    lostKeys: random.pick([0, 0.3, 1]),
     clients: random.between(1, 6),
     thinkMs: random.pick([20, 100, 400]),
     wire: {

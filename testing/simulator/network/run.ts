@@ -32,6 +32,8 @@ export interface NetworkSummary {
   readonly decisions: number;
   readonly searchedBytes: number;
   readonly seals: number;
+  /** Session keys that enclaves held; nobody else saw one. */
+  readonly sessionKeys: number;
   /** Virtual time from the end of all faults until all was well, milliseconds. */
   readonly healedAfterMs: number;
   /** Keys whose history could not be judged in time. */
@@ -138,6 +140,7 @@ function summaryOf(world: World, played: Played, undecidedKeys: number): Network
     decisions: network.operator.decisions,
     searchedBytes: secrets.searchedBytes,
     seals: secrets.seals,
+    sessionKeys: secrets.sessionKeys,
     healedAfterMs: Math.round(healedAfterMs),
     undecidedKeys,
     faults: {

@@ -56,6 +56,7 @@ export class World {
   /** Damaged chunks that were set aside, to be fetched again. */
   chunksSetAside = 0;
   readonly #random: Random;
+  readonly #lostKeys: Random;
   readonly #files = new FileSystem();
   readonly #network: NodeNetwork;
   readonly #giveBack: () => void;
@@ -71,6 +72,7 @@ export class World {
     this.seed = seed;
     this.plan = plan;
     this.#random = streamOf(seed, 1);
+    this.#lostKeys = streamOf(seed, 4);
     this.clock = new WorldClock((process) => this.#happened(process));
     this.wire = new Wire(this.clock, streamOf(seed, 2), plan.wire);
     this.secrets = new SecretsWatch(String(seed));
@@ -83,6 +85,7 @@ export class World {
     this.#network = {
       wire: this.wire,
       listeners: new Map(),
+      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.plan.lostKeys),
       onMessage: (from, to, bytes) => {
         this.#trace.update(from).update(to).update(bytes);
         this.guard(() => {
@@ -94,7 +97,7 @@ export class World {
       clock: this.clock,
       seed: `simulation ${seed}`,
       files: (name, real) => this.#files.replacement(name, real),
-      onSeal: (key, nonce) => this.guard(() => this.secrets.sealing(key, nonce)),
+      onSeal: (...seal) => this.guard(() => this.secrets.sealing(...seal)),
     });
     process.on('unhandledRejection', this.#onRejection);
   }
@@ -281,6 +284,15 @@ export class World {
     });
   }
 
+  /** What the managers know must be known nowhere else. */
+  #watchKeys({ enclave }: Machine): void {
+    const keys = enclave?.launch.manager?.sessionKeys;
+    for (const epoch of keys?.epochs ?? []) {
+      const held = keys?.get(epoch);
+      if (held) this.secrets.holds(held.key);
+    }
+  }
+
   #mayVote(node: NodeId): boolean {
     const machine = this.#machineOf.get(node);
     return machine !== undefined && machine.nodeId === node && machine.isIntact;
@@ -314,6 +326,7 @@ export class World {
 
   #logged(machine: Machine, line: LogLine): void {
     const { event, code, why } = line;
+    this.#watchKeys(machine);
     if (!event.startsWith('channel.') && !event.startsWith('snapshot.')) {
       const { time: _time, level: _level, node: _node, source: _source, ...rest } = line;
       this.note(`${machine.name} ${JSON.stringify(rest)}`);

@@ -12,8 +12,11 @@ export interface SurroundingsOptions {
   readonly seed: string;
   /** Functions of `node:fs/promises`; each gets the real one of its name to fall back on. */
   readonly files: (name: string, real: AnyFunction) => AnyFunction;
-  /** Told of each key (raw bytes) and nonce that an AEAD seals with. */
-  readonly onSeal: (key: Uint8Array, nonce: Uint8Array) => void;
+  /**
+   * Told of each key (raw bytes) and nonce that an AEAD seals with, and what it sealed: hex, a digest of
+   * additional data and plaintext.
+   */
+  readonly onSeal: (key: Uint8Array, nonce: Uint8Array, sealed: string) => void;
 }
 
 /** Any function. */
@@ -153,12 +156,27 @@ function replaceCrypto(options: SurroundingsOptions, replace: Replace): void {
     if (!('key' in input)) return signDeterministically(bytes, input, 'der');
     return signDeterministically(bytes, input.key, input.dsaEncoding ?? 'der');
   });
+  type CipherStep = 'setAAD' | 'update' | 'final';
   type Cipher = (algorithm: string, key: KeyObject, nonce: Uint8Array, options: object) => unknown;
   replace(crypto, 'createCipheriv', (real) => {
     const create = real as unknown as Cipher;
     return (...[algorithm, key, nonce, rest]: Parameters<Cipher>) => {
-      onSeal(key.export(), nonce);
-      return create(algorithm, key, nonce, rest);
+      const cipher = create(algorithm, key, nonce, rest) as Record<CipherStep, AnyFunction>;
+      const sealed = createHash('sha256');
+      const step = (name: CipherStep, before: (bytes?: Uint8Array) => void): void => {
+        const taken = cipher[name].bind(cipher) as (...args: unknown[]) => unknown;
+        cipher[name] = ((...args: unknown[]) => {
+          before(args[0] as Uint8Array);
+          return taken(...args);
+        }) as AnyFunction;
+      };
+      for (const name of ['setAAD', 'update'] as const) {
+        step(name, (bytes = new Uint8Array()) =>
+          sealed.update(`${name} ${bytes.length} `).update(bytes),
+        );
+      }
+      step('final', () => onSeal(key.export(), nonce, sealed.digest('hex')));
+      return cipher;
     };
   });
 }

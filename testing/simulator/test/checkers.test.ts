@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
+import type { TransactionSet } from '@concordat/kv';
+import type { SessionKey } from '@concordat/ledger';
 import { emptyBytes } from '@concordat/std';
 import { Configurations } from '../../../core/consensus/configurations.ts';
 import { Store } from '../../../core/kv/store.ts';
 import { BlockLog } from '../../../node/manager-enclave/block-log.ts';
 import { LedgerDriver } from '../../../node/manager-enclave/ledger-driver.ts';
 import { LifeCycle } from '../../../node/manager-enclave/life-cycle.ts';
+import { SessionKeys } from '../../../node/manager-enclave/session-keys.ts';
 import { StoredBlocks } from '../../../node/manager-enclave/stored-blocks.ts';
 import { LaneHost } from '../../../node/worker-enclave/lane-host.ts';
 import { ReadGate } from '../../../node/worker-enclave/read-gate.ts';
@@ -104,6 +107,21 @@ test('private values in the public part of a block are caught', () =>
         },
     ),
     ['PLAINTEXT_LEAKED'],
+  ));
+
+test('a session key in the public part of a block is caught', () =>
+  expectCaught(
+    breakMethod(
+      SessionKeys.prototype,
+      'begin',
+      (sound) =>
+        function (this: SessionKeys, set: TransactionSet, beginning: unknown) {
+          const session = sound(this, [set, beginning]) as SessionKey;
+          set.table('public:concordat.epoch').set('key', Uint8Array.from(session.key));
+          return session;
+        },
+    ),
+    ['KEY_EXPOSED'],
   ));
 
 test('a leader that answers reads without asking whether it still leads is caught', () =>

@@ -37,6 +37,7 @@ export const quietPlan: NetworkPlan = {
   thinkMs: 20,
   wire: { loss: 0, duplication: 0, replay: 0, leastDelayMs: 1, jitterMs: 2 },
   disk: { syncMs: 1, otherMs: 0 },
+  lostKeys: 0,
   faults: Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as NetworkPlan['faults'],
   clockSkewMs: 0,
   clockDrift: 0,

@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import { type KeyRecord, type OpenedCopy, openCopy } from '@concordat/auditor';
+import {
+  decodeRecoveryShare,
+  KeysError,
+  maxRecoveryFileLength,
+  type RecoveryOpener,
+  type RecoveryShare,
+} from '@concordat/keys';
+import { importEncryptionKey } from '@concordat/sdk';
+import type { Invocation } from './command.ts';
+import { CliError } from './errors.ts';
+import { askPassphrase, readPassphrase } from './passphrase.ts';
+
+/** Options of commands that open recovery copies. */
+export const copyOptions = {
+  share: { type: 'string', multiple: true },
+  'share-key': { type: 'string', multiple: true },
+  'passphrase-file': { type: 'string', multiple: true },
+} as const;
+
+/** How the usage line shows them. */
+export const copyUsage =
+  '--share copy.json ... [--share-key key.pem ...] [--passphrase-file file ...]';
+
+/** The values of an option that may be given several times. */
+export const filesOf = ({ options }: Invocation, name: string): readonly string[] => {
+  const value = options[name];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
+};
+
+/**
+ * Opens the recovery copies that were named, with whichever of the keys and passphrases fits; asks for
+ * a passphrase when none is given. The secrets are the caller's to erase.
+ * @throws CliError USAGE; AuditorError WRONG_NETWORK, UNKNOWN_SHARING; KeysError MALFORMED,
+ *   RECOVERY_NOT_OPENED, INVALID_SHARE
+ */
+export async function openCopies(invocation: Invocation, record: KeyRecord): Promise<OpenedCopy[]> {
+  const keys = await Promise.all(filesOf(invocation, 'share-key').map(readKey));
+  const files = filesOf(invocation, 'passphrase-file');
+  const phrases = await Promise.all(files.map(readPassphrase));
+  const opened: OpenedCopy[] = [];
+  for (const file of filesOf(invocation, 'share')) {
+    const share = await readCopy(file);
+    const openers: RecoveryOpener[] =
+      share.sealedTo === 'key' ? keys : phrases.map((passphrase) => ({ passphrase }));
+    opened.push(await openOne(file, share, { record, openers }));
+  }
+  return opened;
+}
+
+/** Reads a recovery file. @throws CliError USAGE; KeysError MALFORMED */
+export async function readCopy(file: string): Promise<RecoveryShare> {
+  const text = await readFile(file, 'utf8');
+  if (text.length > maxRecoveryFileLength)
+    throw new CliError('USAGE', `${file} is no recovery copy`);
+  return naming(file, () => decodeRecoveryShare(text));
+}
+
+async function openOne(
+  file: string,
+  share: RecoveryShare,
+  { record, openers }: { record: KeyRecord; openers: readonly RecoveryOpener[] },
+): Promise<OpenedCopy> {
+  const given = openers.length > 0 ? openers : [await askFor(file, share, record)];
+  for (const [at, opener] of given.entries()) {
+    try {
+      return openCopy(record, share, opener);
+    } catch (error) {
+      const isNext = error instanceof KeysError && error.code === 'RECOVERY_NOT_OPENED';
+      if (!isNext || at === given.length - 1) return naming(file, () => raise(error));
+    }
+  }
+  throw new CliError('USAGE', `${file} was given nothing to open it with`);
+}
+
+async function askFor(
+  file: string,
+  share: RecoveryShare,
+  record: KeyRecord,
+): Promise<RecoveryOpener> {
+  if (share.sealedTo === 'key') {
+    throw new CliError('USAGE', `${file} is sealed to a key: give it with --share-key`);
+  }
+  const whose = record.nameOf(share.actor);
+  return { passphrase: await askPassphrase(`Passphrase of ${file} (${whose}):`) };
+}
+
+async function readKey(file: string): Promise<RecoveryOpener> {
+  const pem = await readFile(file, 'utf8');
+  try {
+    return { key: importEncryptionKey(pem) };
+  } catch (error) {
+    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
+  }
+}
+
+function raise(error: unknown): never {
+  throw error;
+}
+
+/** Says of a failure which file it is about: the codes stay. */
+function naming<Result>(file: string, body: () => Result): Result {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof KeysError) {
+      throw new KeysError(error.code, `${file}: ${error.message}`, error.details);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProposedAction } from '@concordat/governance';
+import type { AdminClient } from '@concordat/sdk';
+import { LocalNetwork, type LocalNode, WriteLoad, waitUntil } from '../index.ts';
+
+const epochBlocks = 60;
+let network: LocalNetwork;
+let vn1: LocalNode;
+let vn2: LocalNode;
+let vn3: LocalNode;
+
+before(async () => {
+  network = await LocalNetwork.start({ policies: { sessionKeyTtl: 0 } });
+  [vn1, vn2, vn3] = network.nodes as [LocalNode, LocalNode, LocalNode];
+});
+
+after(() => network?.end());
+
+async function as<Result>(node: LocalNode, call: (admin: AdminClient) => Promise<Result>) {
+  const admin = await network.admin(node);
+  return call(admin).finally(() => admin.close());
+}
+
+const epochOf = async (node: LocalNode): Promise<number> => {
+  const { epoch } = await as(node, (admin) => admin.state());
+  return epoch;
+};
+
+/** Has a majority of the three members accept. */
+const decide = (action: ProposedAction): Promise<void> => decideOn([vn1, vn2], action);
+
+/** Two members accept. The same proposal of the same second would be refused as a repetition. */
+async function decideOn(nodes: readonly LocalNode[], action: ProposedAction): Promise<void> {
+  const [one, other] = nodes as [LocalNode, LocalNode];
+  await sleep(1_000);
+  const { proposalId } = await as(one, (admin) => admin.propose([action]));
+  await as(one, (admin) => admin.vote(proposalId, true));
+  const { state } = await as(other, (admin) => admin.vote(proposalId, true));
+  assert.equal(state, 'accepted');
+}
+
+/** The newest shared key is held by two of three, and session keys are encrypted to it. */
+async function sharedByThree(): Promise<void> {
+  const newest = async () => (await as(vn1, (admin) => admin.sharedKeys())).keys[0];
+  let seen: unknown;
+  await waitUntil(
+    async () => {
+      const sharing = (await newest())?.sharings.at(-1);
+      seen = sharing;
+      return sharing?.threshold === 2 && sharing.holders.length === 3;
+    },
+    { what: 'a shared key of two of three', timeoutMs: 60_000, seen: () => seen },
+  );
+}
+
+test('epochs begin by blocks and by vote under load, and nothing is lost or held up', async () => {
+  await sharedByThree();
+  // What a load meets when no epoch begins, to compare with.
+  const quiet = new WriteLoad(network, { inFlight: 8, prefix: 'quiet/' });
+  await quiet.progress(200);
+  await sleep(8_000);
+  const quietGapMs = quiet.longestGapMs;
+  await quiet.stop();
+  const load = new WriteLoad(network, { inFlight: 8 });
+  await load.progress(200);
+  await decide({ name: 'set_policy', args: { name: 'epochBlocks', value: epochBlocks } });
+  const first = await epochOf(vn1);
+  const isFurther = async (): Promise<boolean> => (await epochOf(vn1)) >= first + 5;
+  await waitUntil(isFurther, { what: 'five more epochs', timeoutMs: 60_000 });
+  await decide({ name: 'set_policy', args: { name: 'epochBlocks', value: 0 } });
+  const before = await epochOf(vn1);
+  await decide({ name: 'begin_epoch', args: {} });
+  await load.progress(200);
+  const gapMs = load.longestGapMs;
+  await load.stop();
+  await network.level();
+  assert.equal(await epochOf(vn1), before + 1);
+  const gaps = `${gapMs.toFixed(0)} ms; before, without an epoch, ${quietGapMs.toFixed(0)} ms`;
+  console.log(`${before - first + 1} epochs began; longest time without an answer ${gaps}`);
+  assert.deepEqual([...load.failures], []);
+  for (const node of network.nodes) assert.deepEqual(await load.missingOn(node), []);
+});
+
+test('a follower that was killed comes back through five epochs, by shares of the others', async () => {
+  const leader = await network.leader();
+  const away = [vn3, vn2].find((node) => node !== leader) as LocalNode;
+  const formerId = away.status?.nodeId as string;
+  await away.kill();
+  for (let epoch = 0; epoch < 5; epoch++) {
+    await decideOn(
+      [vn1, vn2, vn3].filter((node) => node !== away),
+      { name: 'begin_epoch', args: {} },
+    );
+  }
+  const load = new WriteLoad(network, { nodes: [leader], prefix: 'meanwhile/' });
+  await load.progress(50);
+  await load.stop();
+  const sinceMs = Date.now();
+  away.start();
+  await away.rejoined(formerId);
+  await network.level();
+  assert.deepEqual(await load.missingOn(away), []);
+  const collected = away.log('keys.collected').filter(({ time }) => Date.parse(time) >= sinceMs);
+  assert.ok(collected.length > 0, 'its keys were gathered from shares');
+  const ms = collected.map((line) => Number(line.ms)).sort((a, b) => a - b);
+  console.log(`${ms.length} keys gathered, each in ms: ${ms.join(', ')}`);
+});
+
+test('an old transaction has its receipt after its key is gone: it is gathered anew', async () => {
+  const client = await network.keyvalue(vn1);
+  const transactionId = await client.promises.put('old', Buffer.from('one'));
+  assert.ok(transactionId);
+  client.close();
+  await decide({ name: 'begin_epoch', args: {} });
+  // The shortest time to live there is.
+  await sleep(8_000);
+  const before = vn1.log('keys.collected').length;
+  const receipt = await as(vn1, (admin) => admin.receipt(transactionId));
+  assert.ok(receipt);
+  assert.equal(vn1.log('keys.collected').length, before + 1);
+});
+
+test('one member alone reads nothing whose key is gone, and says who is missing', async () => {
+  const client = await network.keyvalue(vn1);
+  const transactionId = await client.promises.put('older', Buffer.from('two'));
+  assert.ok(transactionId);
+  client.close();
+  await decide({ name: 'begin_epoch', args: {} });
+  await sleep(8_000);
+  for (const node of [vn2, vn3]) await node.kill();
+  await assert.rejects(
+    as(vn1, (admin) => admin.receipt(transactionId, { timeoutMs: 15_000 })),
+    { code: 'KEY_SHARES_MISSING' },
+  );
+  for (const node of [vn2, vn3]) node.start();
+  await network.leader(60_000);
+  assert.ok(await as(vn1, (admin) => admin.receipt(transactionId, { timeoutMs: 60_000 })));
+});
