@@ -13,6 +13,13 @@ export {
   parseChunkName,
   scanChunk,
 } from './chunk.ts';
+export {
+  type CoseReceiptRefusal,
+  type CoseReceiptRequest,
+  type CoseReceiptVerdict,
+  encodeCoseReceipt,
+  verifyCoseReceipt,
+} from './cose-receipt.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { type BlockHeader, blockFlags, decodeHeader, headerBytes } from './header.ts';
 export {

@@ -68,9 +68,10 @@ export type ReceiptVerdict =
   | { readonly ok: false; readonly code: ReceiptRefusal; readonly why: string };
 
 /** Steps of the deepest proof: 2^32 transactions in a block, 2^48 blocks. */
-const maxProofSteps = 80;
+export const maxProofSteps = 80;
 const maxEndorsements = 16;
-const evidencePattern = /^ce:([0-9]{1,16}\.[0-9]{1,16}):[0-9a-f]{64}$/;
+/** Commit evidence; its first group is the transaction id. */
+export const evidencePattern = /^ce:([0-9]{1,16}\.[0-9]{1,16}):[0-9a-f]{64}$/;
 
 /**
  * Verifies a receipt offline by CCF's algorithm: leaf from its components, root by the path, the
@@ -177,8 +178,8 @@ function isStep(value: unknown): value is ProofStep {
   );
 }
 
-/** The DER of a PEM text with exactly one certificate. */
-function onePem(pem: unknown): Uint8Array | undefined {
+/** The DER of a PEM text with exactly one certificate; undefined for anything else. */
+export function onePem(pem: unknown): Uint8Array | undefined {
   if (typeof pem !== 'string') return undefined;
   try {
     const found = fromPem(pem);
