@@ -58,6 +58,7 @@ export const present = ({ machines }: World): Machine[] => machines.filter((one)
 function endFaults(world: World): void {
   world.wire.quality = { loss: 0, duplication: 0, replay: 0, leastDelayMs: 0.5, jitterMs: 1 };
   world.wire.cuts = [];
+  world.lostKeys = 0;
   world.health.heal();
   for (const machine of present(world)) {
     for (const process of [machine.host, machine.enclave?.process]) {

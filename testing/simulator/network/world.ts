@@ -56,6 +56,8 @@ export class World {
   /** Damaged chunks that were set aside, to be fetched again. */
   chunksSetAside = 0;
   readonly #random: Random;
+  /** How often a key that a leader sends is lost now: 0 to 1. */
+  lostKeys: number;
   readonly #lostKeys: Random;
   readonly #files = new FileSystem();
   readonly #network: NodeNetwork;
@@ -73,6 +75,7 @@ export class World {
     this.plan = plan;
     this.#random = streamOf(seed, 1);
     this.#lostKeys = streamOf(seed, 4);
+    this.lostKeys = plan.lostKeys;
     this.clock = new WorldClock((process) => this.#happened(process));
     this.wire = new Wire(this.clock, streamOf(seed, 2), plan.wire);
     this.secrets = new SecretsWatch(String(seed));
@@ -85,7 +88,7 @@ export class World {
     this.#network = {
       wire: this.wire,
       listeners: new Map(),
-      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.plan.lostKeys),
+      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.lostKeys),
       onMessage: (from, to, bytes) => {
         this.#trace.update(from).update(to).update(bytes);
         this.guard(() => {
