@@ -10,6 +10,32 @@ export const governanceErrors = {
     meaning: 'An action of the proposal does not follow its schema; details.path names the place.',
     remedy: 'Correct the value at that path and sign the proposal anew.',
   },
+  PROGRAM_MISSING: {
+    status: 400,
+    meaning: 'A proposal names a program that neither came with it nor is in the ledger.',
+    remedy: 'Send the program with the proposal: concordat app deploy does.',
+  },
+  PROGRAM_MISMATCH: {
+    status: 400,
+    meaning: 'The program that came with a message is not one that the message names.',
+    remedy: 'Name the SHA-256 and the length of exactly the bytes that are sent.',
+  },
+  PROGRAM_REFUSED: {
+    status: 400,
+    meaning: 'The adapter cannot run the program; details.reason is its code, with file and line.',
+    remedy: 'Correct the application there; nothing was proposed.',
+  },
+  PROGRAM_UNCHECKED: {
+    status: 503,
+    retryable: true,
+    meaning: 'No worker of the leader could check the program in time.',
+    remedy: 'Try again; if it lasts, look at the adapters of the nodes.',
+  },
+  APPLICATION_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no application to be ended, or no program of that digest in the ledger.',
+    remedy: 'List what is in force with GET /gov/applications.',
+  },
   MESSAGE_TOO_LARGE: {
     status: 413,
     meaning: 'The governance message has more than 262,144 bytes.',

@@ -84,6 +84,16 @@ export interface TeeEntry {
   readonly rank: number;
 }
 
+/** An application in force, by vote: which program an adapter runs. */
+export interface ApplicationEntry {
+  /** Id of the adapter. */
+  readonly adapter: string;
+  /** Hex SHA-256 of the program's bytes. */
+  readonly digest: string;
+  /** Length of the program. */
+  readonly bytes: number;
+}
+
 /**
  * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
  * their identity, so equal constitutions have equal canonical JSON and equal digests.
@@ -106,6 +116,11 @@ export interface Constitution {
   readonly policies: Policies;
   /** Configuration of each adapter by its id: JSON this room does not interpret. */
   readonly adapters: Readonly<Record<string, unknown>>;
+  /**
+   * Applications that votes put in force, sorted by adapter; absent when there is none, so that the
+   * digest of a constitution without is what it always was.
+   */
+  readonly applications?: readonly ApplicationEntry[];
 }
 
 /** Whether the actor votes. */

@@ -22,13 +22,13 @@ export type ConstitutionPart =
   | 'tees'
   | 'votingPolicies'
   | 'policies'
-  | 'adapters';
+  | 'adapters'
+  | 'applications';
 
 const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
-  (['network', 'code', 'tees', 'votingPolicies', 'policies', 'adapters'] as const).map((part) => [
-    tables[part].table,
-    part,
-  ]),
+  (
+    ['network', 'code', 'tees', 'votingPolicies', 'policies', 'adapters', 'applications'] as const
+  ).map((part) => [tables[part].table, part]),
 );
 
 /**

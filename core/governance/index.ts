@@ -1,10 +1,17 @@
-export { type GovernanceEffect, maxActions } from './actions.ts';
+export { type GovernanceEffect, maxActions, proposedApplications } from './actions.ts';
 export {
   type Authentication,
   type AuthenticationRefusal,
   actorForCertificate,
   type PresentedCertificate,
 } from './actor-authentication.ts';
+export {
+  type ApplicationChange,
+  applicationChanges,
+  maxProgramBytes,
+  programDigest,
+  programOf,
+} from './applications.ts';
 export {
   type AuditGrant,
   auditGrantOf,
@@ -15,6 +22,7 @@ export { canonicalJson, constitutionDigest, networkIdOf } from './canonical-json
 export {
   type Actor,
   type ActorKind,
+  type ApplicationEntry,
   type CodeEntry,
   type CodeRole,
   type Constitution,

@@ -1,5 +1,6 @@
 import { toHex } from '@concordat/std';
 import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import { readApplications } from './applications.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
 import { Field } from './field.ts';
@@ -26,6 +27,7 @@ const properties = [
   'votingPolicies',
   'policies',
   'adapters',
+  'applications',
 ] as const;
 
 /**
@@ -39,6 +41,9 @@ export function parseConstitution(json: unknown): Constitution {
   root.only(properties);
   if (root.at('version').value !== 1) root.at('version').fail('must be 1');
   const actors = readActors(root.at('actors'));
+  const applications = readApplications(
+    root.optional('applications') ?? new Field([], 'applications', code),
+  );
   const constitution: Constitution = {
     version: 1,
     name: root.at('name').name(),
@@ -53,6 +58,7 @@ export function parseConstitution(json: unknown): Constitution {
     votingPolicies: readVotingPolicies(root.at('votingPolicies')),
     policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
     adapters: readAdapters(root),
+    ...(applications.length > 0 && { applications }),
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);

@@ -1,5 +1,6 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert, isHex64 } from '@concordat/std';
+import { readInForce } from './applications.ts';
 import { type Constitution, isMember } from './constitution.ts';
 import { requireLawful } from './laws.ts';
 import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
@@ -71,6 +72,7 @@ export function networkInfo(view: ReadView): NetworkInfo {
  */
 export function readConstitution(view: ReadView): Constitution {
   const { version, name } = networkInfo(view);
+  const applications = readInForce(view);
   return {
     version,
     name,
@@ -81,6 +83,7 @@ export function readConstitution(view: ReadView): Constitution {
     votingPolicies: readVotingPolicies(view),
     policies: completePolicies((policy) => readRow(view, tables.policies, policy)),
     adapters: Object.fromEntries(readRows(view, tables.adapters)),
+    ...(applications.length > 0 && { applications }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import { applyActions, type GovernanceEffect, readActions } from './actions.ts';
 import { actorPublicKey } from './actor.ts';
+import { dropUnusedPrograms, keepProgram } from './applications.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
@@ -41,6 +42,8 @@ export interface Submission {
 export interface SubmissionContext {
   /** The network's time, seconds since the Unix epoch. */
   readonly nowSeconds: number;
+  /** The program that came with a proposal. */
+  readonly program?: Uint8Array;
 }
 
 /**
@@ -59,7 +62,9 @@ export function submitMessage(
     requireMember(set, message);
     acceptOnce(set, message, context.nowSeconds);
     const sequence = recordMessage(set, bytes);
-    return handle(set, message, { sequence, nowSeconds: context.nowSeconds });
+    const submission = handle(set, message, { ...context, sequence });
+    dropUnusedPrograms(set);
+    return submission;
   } catch (error) {
     set.revert(mark);
     throw error;
@@ -98,12 +103,14 @@ function recordMessage(set: TransactionSet, bytes: Uint8Array): number {
   return sequence;
 }
 
-interface Turn {
+interface Turn extends SubmissionContext {
   readonly sequence: number;
-  readonly nowSeconds: number;
 }
 
 function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Submission {
+  if (turn.program !== undefined && message.type !== 'proposal') {
+    throw new GovernanceError('PROGRAM_MISMATCH', 'a program comes with a proposal only');
+  }
   switch (message.type) {
     case 'proposal':
       return openProposal(set, message, turn);
@@ -144,6 +151,7 @@ function openProposal(set: TransactionSet, message: GovernanceMessage, turn: Tur
       `a member has at most ${maxOpenProposals} open proposals: withdraw one first`,
     );
   }
+  if (turn.program !== undefined) keepProgram(set, turn.program, actions);
   // What could not take effect now is refused now, not after everyone has voted.
   const mark = set.checkpoint();
   applyActions(set, actions);

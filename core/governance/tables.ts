@@ -2,7 +2,7 @@ import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Actor, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
+import type { Actor, ApplicationEntry, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
 import type {
@@ -56,6 +56,8 @@ export const tables = {
   policies: rows<unknown>('policies'),
   /** adapter id */
   adapters: rows<unknown>('adapters'),
+  /** adapter id; without a digest: it was ended by vote */
+  applications: rows<Partial<ApplicationEntry> & { readonly adapter: string }>('applications'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */
@@ -91,10 +93,14 @@ export const tables = {
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */
 export const messagesTable = 'public:concordat.gov.messages';
 
+/** Programs in force or proposed, by digest: their bytes, not JSON. */
+export const programsTable = 'public:concordat.programs';
+
 /** Declarations of all tables of governance: public, so a ledger tells its governance unaided. */
 export const governanceTables: readonly TableDeclaration[] = [
   ...Object.values(tables).map(({ table }) => ({ name: table, kind: 'ordered' as const })),
   { name: messagesTable, kind: 'ordered' },
+  { name: programsTable, kind: 'ordered' },
 ];
 
 /** A key of any text: its UTF-8 bytes as a binary string. */

@@ -27,6 +27,8 @@ export const actionNames = [
   'grant_audit',
   'revoke_audit',
   'begin_epoch',
+  'set_application',
+  'remove_application',
   'open_network',
 ] as const;
 

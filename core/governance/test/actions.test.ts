@@ -9,6 +9,7 @@ import {
   governanceErrorCodes,
   markRestored,
   maxActions,
+  programDigest,
   recoveryStage,
   writeRecoveredFrom,
 } from '@concordat/governance';
@@ -21,6 +22,7 @@ import {
   measurement,
   Network,
   organisation,
+  program,
   seed,
   validFromMs,
   validToMs,
@@ -61,6 +63,8 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   grant_audit: { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs: [2, 3] },
   revoke_audit: { auditor: 'Old auditor' },
   begin_epoch: {},
+  set_application: { adapter: 'other', digest: programDigest(program), bytes: program.length },
+  remove_application: { adapter: 'running' },
   open_network: {},
 };
 
@@ -72,6 +76,7 @@ function prepared(): Network {
   for (const number of [1, 2]) network.trust(['ada', 'bob'], machine(organisation('ada'), number));
   const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
   network.pass(['ada'], action('grant_audit', old));
+  network.deploy(['ada'], 'running', program);
   writeRecoveredFrom(network.set, formerNetwork);
   markRestored(network.set, { formerBlocks: 3, transactions: 5 });
   return network;
