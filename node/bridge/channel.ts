@@ -4,6 +4,16 @@ import { decodingFrame } from './errors.ts';
 import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
 import {
+  type Answer,
+  answerType,
+  type Question,
+  questionType,
+  readAnswer,
+  readQuestion,
+  writeAnswer,
+  writeQuestion,
+} from './question-channel.ts';
+import {
   maxCodeBytes,
   maxReasonBytes,
   readSnapshotToManager,
@@ -113,6 +123,7 @@ export type ChannelToWorker =
   | { readonly kind: 'start' }
   /** Answered with `pong` by a worker that gets to read it. */
   | { readonly kind: 'ping' }
+  | Answer
   | SnapshotToWorker;
 
 /** What a worker enclave tells a manager enclave. */
@@ -149,6 +160,7 @@ export type ChannelToManager =
   | { readonly kind: 'log'; readonly line: Uint8Array }
   /** The last frame of a worker that cannot go on, and why: at most 64 and 1,024 bytes. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | Question
   | SnapshotToManager;
 
 const evidenceType = { evidence: 40 } as const;
@@ -172,6 +184,7 @@ const toWorker = {
   genesis: 23,
   start: 24,
   ping: 26,
+  answer: answerType,
   ...snapshotToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
 
@@ -189,6 +202,7 @@ const toManager = {
   readBarrier: 36,
   pong: 37,
   failed: 38,
+  question: questionType,
   ...snapshotToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
@@ -238,6 +252,8 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
     case 'start':
     case 'ping':
       return frame.finish();
+    case 'answer':
+      return writeAnswer(frame, message);
     default:
       return writeSnapshotToWorker(frame, message);
   }
@@ -322,6 +338,8 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return { kind: 'ping' };
     case toWorker.evidence:
       return { kind: 'evidence', bytes: reader.bytes() };
+    case toWorker.answer:
+      return readAnswer(reader);
     default:
       return readSnapshotToWorker(type, reader);
   }
@@ -374,6 +392,8 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return frame.bytes(message.line).finish();
     case 'failed':
       return frame.text(message.code).text(message.message).finish();
+    case 'question':
+      return writeQuestion(frame, message);
     default:
       return writeSnapshotToManager(frame, message);
   }
@@ -433,6 +453,8 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return { kind: 'ready' };
     case toManager.pong:
       return { kind: 'pong' };
+    case toManager.question:
+      return readQuestion(reader);
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     case toManager.failed: {

@@ -30,6 +30,7 @@ export { FrameConnection, type FrameConnectionOptions } from './frame-connection
 export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.ts';
 export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
 export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
+export type { Answer, Question, QuestionSubject } from './question-channel.ts';
 export {
   type SnapshotToManager,
   type SnapshotToWorker,

@@ -102,6 +102,8 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'restore', index: 1, chunks: 2, bytes: small },
   { kind: 'start' },
   { kind: 'ping' },
+  { kind: 'answer', id: 7, bytes: long },
+  { kind: 'answer', id: 8, code: 'TRANSACTION_PENDING', bytes: small },
 ];
 
 export const channelToManager: readonly ChannelToManager[] = [
@@ -123,5 +125,6 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'snapshotChunk', request: 1, index: 1, last: true, bytes: small },
   { kind: 'snapshotRefused', request: 1, code: 'SNAPSHOT_BUSY' },
   { kind: 'restoreRefused', code: 'MALFORMED', message: 'keys out of order' },
+  { kind: 'question', id: 7, subject: 'coseReceipt', view: 3, seqno: 2 ** 40 },
   { kind: 'log', line: small },
 ];
