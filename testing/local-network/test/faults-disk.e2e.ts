@@ -275,7 +275,7 @@ test('an old chunk that is flipped or cut under a running node is whole again, a
       const changed = Buffer.from(whole);
       changed[place.middle]! ^= 4;
       if (how === 'flipped') writeFileSync(place.path, changed);
-      else truncateSync(place.path, Math.floor(whole.length / 2));
+      else truncateSync(place.path, place.middle);
       const afterMs = Date.now();
       const admin = await small.admin(node);
       const retries: string[] = [];
