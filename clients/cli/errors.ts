@@ -15,6 +15,9 @@ export type CliErrorCode =
   | 'VERIFICATION_FAILED'
   | 'INTERRUPTED'
   | 'NO_SUCH_TRANSACTION'
+  | 'NOT_AN_APPLICATION'
+  | 'DIRECTORY_NOT_EMPTY'
+  | 'APPLICATION_FAULTY'
   | 'MISMATCH';
 
 /** A failure that a person at the command line can act on. */
