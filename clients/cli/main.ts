@@ -1,3 +1,4 @@
+import { deploymentCommands } from './app/deployment-commands.ts';
 import { auditVerify } from './audit-command.ts';
 import { auditGrantCommands } from './audit-grant-commands.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
@@ -19,6 +20,7 @@ const commands: readonly Command[] = [
   ...sandboxCommands,
   sandboxKeys,
   ...governanceCommands,
+  ...deploymentCommands,
   ...proofCommands,
   auditVerify,
   ...auditGrantCommands,

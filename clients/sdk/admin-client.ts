@@ -4,7 +4,9 @@ import {
   type CommitState,
   type ConstitutionAnswer,
   coseMediaType,
+  deploymentMediaType,
   type EventLine,
+  encodeDeployment,
   type Health,
   type KeyExportAnswer,
   type NetworkState,
@@ -32,6 +34,7 @@ import {
   type MessageOptions,
   type Proposal,
   type ProposedAction,
+  programDigest,
 } from '@concordat/governance';
 import { type ReceiptJson, verifyReceipt } from '@concordat/ledger';
 import { equalBytes, utf8 } from '@concordat/std';
@@ -192,6 +195,44 @@ export class AdminClient {
   /** Signs and submits a proposal to make all of these changes, or none. @throws SdkError */
   async propose(actions: readonly ProposedAction[]): Promise<Submission> {
     return this.submit(buildProposal({ ...(await this.#signing()), actions }));
+  }
+
+  /**
+   * Signs and submits a proposal that an adapter run a program, which is sent along and checked by the
+   * leader's worker before anything is recorded. Answers after the proposal's commit.
+   * @throws SdkError PROGRAM_REFUSED: details.reason is the adapter's code, with `file` and `line`
+   */
+  async deploy(application: {
+    readonly program: Uint8Array;
+    /** Default `javascript`. */
+    readonly adapter?: string;
+  }): Promise<Submission> {
+    const { program, adapter = 'javascript' } = application;
+    const args = { adapter, digest: programDigest(program), bytes: program.length };
+    const actions = [{ name: 'set_application', args }] as const;
+    const message = buildProposal({ ...(await this.#signing()), actions });
+    const { status, body } = await this.connection.request({
+      method: 'POST',
+      path: adminPaths.deployments,
+      headers: { 'content-type': deploymentMediaType },
+      body: encodeDeployment({ message, program }),
+    });
+    return readAnswer<Submission>(status, body, 'proposalId');
+  }
+
+  /**
+   * A program that is in force or proposed, by its digest, which was verified.
+   * @throws SdkError APPLICATION_NOT_FOUND, UNEXPECTED_ANSWER
+   */
+  async program(digest: string): Promise<Buffer> {
+    const once = async (): Promise<Buffer> => {
+      const path = `${adminPaths.programs}/${encodeURIComponent(digest)}`;
+      const { status, body } = await this.connection.request({ path });
+      if (status !== 200) throw errorOfAnswer(status, body);
+      if (programDigest(body) === digest) return body;
+      throw new SdkError('UNEXPECTED_ANSWER', 'the node gave another program than was asked for');
+    };
+    return retrying(once, this.#retry);
   }
 
   /** Signs and submits a vote for or against a proposal. @throws SdkError */

@@ -1,3 +1,5 @@
+import type { ApplicationState } from './deployment.ts';
+
 /** Paths of the administrative channel (mutual TLS, served by the manager enclave). */
 export const adminPaths = {
   /** GET {@link NodeState} */
@@ -12,7 +14,7 @@ export const adminPaths = {
   ready: '/node/ready',
   /** GET ?transaction_id=view.seqno {@link TransactionState} */
   transaction: '/node/tx',
-  /** GET ?transaction_id=view.seqno: the receipt's JSON; 202 TRANSACTION_PENDING until committed */
+  /** GET ?transaction_id=view.seqno&format=json|cose: a receipt; 202 TRANSACTION_PENDING before */
   receipt: '/node/receipt',
   /** GET {@link CommitState} */
   commit: '/node/commit',
@@ -24,6 +26,13 @@ export const adminPaths = {
   events: '/gov/events',
   /** POST application/cose, a signed governance message; {@link SubmissionAnswer} */
   messages: '/gov/messages',
+  /**
+   * POST application/vnd.concordat.deployment, a signed proposal and the program it names;
+   * {@link SubmissionAnswer}
+   */
+  deployments: '/gov/deployments',
+  /** GET a program that is in force or proposed, under `/{digest}`: its bytes */
+  programs: '/gov/programs',
   /** GET {@link SharedKeysState}: shared keys, who holds shares, who was given copies */
   keys: '/gov/keys',
   /** POST application/cose, a signed `key-export` message; {@link KeyExportAnswer} */
@@ -88,6 +97,8 @@ export interface WorkerState {
   readonly index: number;
   readonly adapters: readonly string[];
   readonly ready: boolean;
+  /** What its adapters run, as far as they take programs by vote. */
+  readonly applications: readonly ApplicationState[];
 }
 
 /** GET /node/network: what does not depend on the node that answers. */

@@ -34,7 +34,7 @@ export const governanceErrors = {
   APPLICATION_NOT_FOUND: {
     status: 404,
     meaning: 'There is no application to be ended, or no program of that digest in the ledger.',
-    remedy: 'List what is in force with GET /gov/applications.',
+    remedy: 'List what is in force with GET /gov/constitution.',
   },
   MESSAGE_TOO_LARGE: {
     status: 413,

@@ -22,6 +22,13 @@ export type { AuditSharesAnswer } from './audit-shares.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
 export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';
 export {
+  type ApplicationState,
+  type Deployment,
+  decodeDeployment,
+  deploymentMediaType,
+  encodeDeployment,
+} from './deployment.ts';
+export {
   ApiError,
   type ErrorAnswer,
   type ErrorBody,
@@ -36,6 +43,8 @@ export {
   errorCatalogue,
   isErrorCode,
 } from './error-catalogue.ts';
+export { idempotencyKeyHeader, idempotencyWindowMs, isIdempotencyKey } from './idempotency.ts';
+export { type ReceiptForm, receiptFormOf } from './receipt-form.ts';
 export {
   type FormerLedgerEnd,
   maxRecoveryGiftBytes,

@@ -122,6 +122,7 @@ function nodeState(node: NodeContext): NodeState {
       index,
       adapters,
       ready: attested.has(index),
+      applications: [],
     })),
   };
 }
