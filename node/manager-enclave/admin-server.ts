@@ -11,6 +11,7 @@ import {
   linesMediaType,
   maxRecoveryGiftBytes,
   type RecoveryState,
+  receiptFormOf,
 } from '@concordat/api';
 import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
@@ -157,9 +158,12 @@ export class AdminServer {
       if (!id) {
         throw new ApiError('INVALID_PARAMETER', 'transaction_id must be <view>.<seqno>, like 2.17');
       }
-      const answers = this.#answers;
-      const answer = path === adminPaths.receipt ? answers.receipt(id) : answers.transaction(id);
-      return send(response, 200, await answer);
+      if (path === adminPaths.transaction) {
+        return send(response, 200, this.#answers.transaction(id));
+      }
+      const form = receiptFormOf(searchParams.get('format'), request.headers.accept);
+      if (form === 'json') return send(response, 200, await this.#answers.receipt(id));
+      return sendCose(response, await this.#desks.receipts.coseReceipt(id));
     }
     if (path.startsWith(`${adminPaths.proposals}/`)) {
       const id = path.slice(adminPaths.proposals.length + 1);
@@ -241,6 +245,11 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
+}
+
+function sendCose(response: ServerResponse, bytes: Uint8Array): void {
+  response.writeHead(200, { 'content-type': coseMediaType, 'content-length': bytes.length });
+  response.end(bytes);
 }
 
 /** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */

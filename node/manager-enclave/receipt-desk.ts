@@ -1,5 +1,5 @@
 import type { TransactionStatus } from '@concordat/api';
-import type { ReceiptJson } from '@concordat/ledger';
+import { encodeCoseReceipt, type ReceiptJson } from '@concordat/ledger';
 import type { Seqno, View } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
@@ -53,6 +53,21 @@ export class ReceiptDesk {
         throw isUnheld(unheld) ? error : unheld;
       });
     }
+  }
+
+  /**
+   * The same as a COSE receipt, signed now by the network's own key: no block pays for a signature
+   * that nobody asked for, and who verifies it needs no certificate but the network's.
+   * @throws ManagerError as {@link receipt}; NETWORK_KEY_MISSING
+   */
+  async coseReceipt(id: { view: View; seqno: Seqno }): Promise<Uint8Array> {
+    const receipt = await this.receipt(id);
+    return encodeCoseReceipt({
+      receipt,
+      networkKey: this.#context.networkKey.signing(),
+      networkId: this.#context.network.id,
+      issuedAtMs: Date.now(),
+    });
   }
 }
 

@@ -5,9 +5,11 @@ import type { TransactionRecord } from '@concordat/ledger';
 import { equalBytes, toDigest, utf8 } from '@concordat/std';
 import { localReportData, requireManifests, verifiedEvidence } from './admission.ts';
 import { ManagerError } from './errors.ts';
+import { LedgerQuestions } from './ledger-questions.ts';
 import type { NodeContext } from './node-context.ts';
 import type { WorkerPort } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
+import { ReceiptDesk } from './receipt-desk.ts';
 import type { RequestForwarding } from './request-forwarding.ts';
 import type { ManagerWays } from './ways.ts';
 import type { WorkerEvents } from './worker-link.ts';
@@ -19,6 +21,7 @@ export class WorkerDesk {
   readonly #context: NodeContext;
   readonly #forwarding: RequestForwarding;
   readonly #readBarriers: ReadBarriers;
+  readonly #questions: LedgerQuestions;
   readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
@@ -38,6 +41,7 @@ export class WorkerDesk {
     this.#context = context;
     this.#forwarding = parts.forwarding;
     this.#readBarriers = parts.readBarriers;
+    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context));
     this.#ways = parts.ways;
     this.#fail = fail;
   }
@@ -113,6 +117,9 @@ export class WorkerDesk {
         this.#readBarriers.ask((code) =>
           link().send({ kind: 'readBarrierReply', id, ...(code && { code }) }),
         ),
+      onQuestion: (question) => {
+        void this.#questions.answer(question).then((answer) => link().send(answer));
+      },
       onSnapshot: (message) => states.received(link().index, message),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {

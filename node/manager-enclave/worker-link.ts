@@ -8,6 +8,7 @@ import {
   decodeChannelToManager,
   encodeChannelToWorker,
   FrameConnection,
+  type Question,
   type SnapshotToManager,
 } from '@concordat/bridge';
 import { ManagerError } from './errors.ts';
@@ -45,6 +46,8 @@ export interface WorkerEvents {
     readonly height: number;
   }) => void;
   readonly onReadBarrier: (id: number) => void;
+  /** What a client wants to know about the ledger. */
+  readonly onQuestion: (question: Question) => void;
   /** What it says of a snapshot that is taken of its state, or that it is to take up. */
   readonly onSnapshot: (message: SnapshotToManager) => void;
   readonly onLog: (line: Uint8Array) => void;
@@ -274,6 +277,9 @@ export class WorkerLink {
         return;
       case 'readBarrier':
         this.#events.onReadBarrier(message.id);
+        return;
+      case 'question':
+        this.#events.onQuestion(message);
         return;
       case 'ready':
         this.#becameReady();

@@ -1,3 +1,4 @@
+import type { QuestionSubject } from '@concordat/bridge';
 import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
 
@@ -131,6 +132,16 @@ export interface AdapterHost<Result = unknown> {
 /** A request after the runtime's own checks: limits, path form, framing. */
 export interface HttpRequest {
   readonly method: string;
+  /**
+   * What the manager says about the ledger, which the worker does not hold: a receipt (its JSON, or
+   * COSE bytes) of the transaction `view.seqno`, or the view history (JSON `[{view, firstSeqno}]`).
+   * @throws ApiError TRANSACTION_PENDING, TRANSACTION_NOT_FOUND, OVERLOADED, and what else the
+   *   manager refuses with
+   */
+  askLedger(
+    actor: Actor,
+    about: { readonly subject: QuestionSubject; readonly view?: number; readonly seqno?: number },
+  ): Promise<Uint8Array>;
   /** Path as sent, percent-encoding untouched, without the query; begins with `/`. */
   readonly path: string;
   readonly query: URLSearchParams;

@@ -1,11 +1,14 @@
 import type { ReadView } from '@concordat/kv';
 import type { Actor, AdapterHost, Refused, Submitted, Wait } from './adapter.ts';
 import type { Intake } from './intake.ts';
+import type { LedgerQuestions } from './ledger-questions.ts';
+import type { KeyedHost, RequestKey } from './request-key.ts';
 import type { Lane } from './submission.ts';
 
 /** What a lane's host asks of the worker. */
 interface Surroundings {
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
+  readonly questions: LedgerQuestions;
   role(): { readonly leader: boolean; readonly view: number };
   timeMs(): number;
   log(event: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -62,6 +65,10 @@ export class LaneHost implements AdapterHost {
 
   timeMs(): number {
     return this.#worker.timeMs();
+  }
+
+  askLedger(actor: Actor, about: Parameters<LedgerQuestions['ask']>[1]): Promise<Uint8Array> {
+    return this.#worker.questions.ask(actor, about);
   }
 
   log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {

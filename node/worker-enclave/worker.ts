@@ -13,6 +13,7 @@ import { Intake } from './intake.ts';
 import { LaneHost } from './lane-host.ts';
 import { createLanes } from './lanes.ts';
 import {
+import { LedgerQuestions } from './ledger-questions.ts';
   type BatchPolicy,
   defaultBatchPolicy,
   defaultLimits,
@@ -61,6 +62,8 @@ export class Worker {
   readonly #store: Store;
   readonly #lanes: readonly Lane[];
   readonly #hosts: readonly LaneHost[];
+  /** What is asked of the manager about the ledger. */
+  readonly questions: LedgerQuestions;
   readonly #chain: SpeculativeChain;
   readonly #pipeline: Pipeline;
   readonly #forwarding: Forwarding;
@@ -153,6 +156,7 @@ export class Worker {
     this.#restorer = this.#createRestorer();
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
   }
+    this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
 
   #createFront(accounts: Accounts): Front {
     return new Front({
@@ -318,6 +322,9 @@ export class Worker {
   #receiveRare(message: ChannelToWorker): void {
     switch (message.kind) {
       case 'ping':
+      case 'answer':
+        this.questions.answered(message);
+        return;
         this.#options.send({ kind: 'pong' });
         return;
       case 'role':
@@ -460,3 +467,4 @@ export class Worker {
     this.#reads.expire();
   }
 }
+    this.questions.expire();

@@ -87,6 +87,7 @@ export class Bench {
       head: () => this.store.head(),
       submit: () => Promise.reject(new Error('not here')),
       submitWith: () => {},
+      askLedger: () => Promise.reject(new Error('not asked here')),
       whenCurrent: (_actor, done) => process.nextTick(done),
       role: () => ({ leader: true, view: 1 }),
       timeMs: () => this.timeMs,

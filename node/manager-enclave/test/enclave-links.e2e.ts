@@ -50,6 +50,7 @@ async function workerPair(context: TestContext, verify: () => void = () => undef
     onForward: nothing,
     onForwardedReply: nothing,
     onReadBarrier: nothing,
+    onQuestion: nothing,
     onSnapshot: nothing,
     onLog: nothing,
     onClose: (error) => seen.closed.push(error),

@@ -24,6 +24,7 @@ function linkToHanging() {
       onForward: nothing,
       onForwardedReply: nothing,
       onReadBarrier: nothing,
+      onQuestion: nothing,
       onSnapshot: nothing,
       onLog: nothing,
       onClose: (error) => closed.push(error),
