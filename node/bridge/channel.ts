@@ -1,8 +1,26 @@
 import { BinaryReader } from '@concordat/std';
+import {
+  type AppliedBlock,
+  type BatchTransaction,
+  readAppliedBlocks,
+  readTransactions,
+  writeApplied,
+  writeTransaction,
+} from './block-frames.ts';
 import { readFlag } from './control.ts';
 import { decodingFrame } from './errors.ts';
-import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
+import { type EncodedFrame, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
+import {
+  type ProgramToManager,
+  type ProgramToWorker,
+  programToManager,
+  programToWorker,
+  readProgramToManager,
+  readProgramToWorker,
+  writeProgramToManager,
+  writeProgramToWorker,
+} from './program-channel.ts';
 import {
   type Answer,
   answerType,
@@ -25,29 +43,6 @@ import {
   writeSnapshotToManager,
   writeSnapshotToWorker,
 } from './snapshot-channel.ts';
-
-/** The write sets of one transaction, as bytes nobody on the way parses. */
-export interface WriteSetPair {
-  readonly publicWrites: Uint8Array;
-  readonly privateWrites: Uint8Array;
-}
-
-/** One executed transaction of a batch; becomes one leaf. */
-export interface BatchTransaction extends WriteSetPair {
-  /** 32 bytes; absent when the transaction claims nothing. */
-  readonly claimsDigest?: Uint8Array;
-}
-
-/** One block of a worker's transactions, for a follower or a replay. */
-export interface AppliedBlock {
-  readonly view: number;
-  readonly height: number;
-  readonly firstSeqno: number;
-  readonly timeMs: number;
-  /** False: committed already, so it can go straight into the base. */
-  readonly speculative: boolean;
-  readonly transactions: readonly WriteSetPair[];
-}
 
 interface StreamFrame<Kind extends string> {
   readonly kind: Kind;
@@ -124,7 +119,8 @@ export type ChannelToWorker =
   /** Answered with `pong` by a worker that gets to read it. */
   | { readonly kind: 'ping' }
   | Answer
-  | SnapshotToWorker;
+  | SnapshotToWorker
+  | ProgramToWorker;
 
 /** What a worker enclave tells a manager enclave. */
 export type ChannelToManager =
@@ -161,7 +157,8 @@ export type ChannelToManager =
   /** The last frame of a worker that cannot go on, and why: at most 64 and 1,024 bytes. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | Question
-  | SnapshotToManager;
+  | SnapshotToManager
+  | ProgramToManager;
 
 const evidenceType = { evidence: 40 } as const;
 const streamTypes = { streamData: 2, streamEnd: 3, streamReset: 4 } as const;
@@ -186,6 +183,7 @@ const toWorker = {
   ping: 26,
   answer: answerType,
   ...snapshotToWorker,
+  ...programToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
 
 const toManager = {
@@ -204,6 +202,7 @@ const toManager = {
   failed: 38,
   question: questionType,
   ...snapshotToManager,
+  ...programToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
 /** Encodes one frame from manager to worker. Long byte strings are passed by reference. */
@@ -254,16 +253,10 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
       return frame.finish();
     case 'answer':
       return writeAnswer(frame, message);
+    case 'program':
+      return writeProgramToWorker(frame, message);
     default:
       return writeSnapshotToWorker(frame, message);
-  }
-}
-
-function writeApplied(frame: FrameBuilder, block: AppliedBlock): void {
-  frame.u64(block.view).u64(block.height).u64(block.firstSeqno).u64(block.timeMs);
-  frame.flag(block.speculative).u32(block.transactions.length);
-  for (const { publicWrites, privateWrites } of block.transactions) {
-    frame.bytes(publicWrites).bytes(privateWrites);
   }
 }
 
@@ -340,24 +333,11 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return { kind: 'evidence', bytes: reader.bytes() };
     case toWorker.answer:
       return readAnswer(reader);
+    case toWorker.program:
+      return readProgramToWorker(reader);
     default:
       return readSnapshotToWorker(type, reader);
   }
-}
-
-function readAppliedBlocks(reader: BinaryReader): AppliedBlock[] {
-  const count = reader.u32();
-  const blocks: AppliedBlock[] = [];
-  for (let index = 0; index < count; index++) {
-    const [view, height, firstSeqno] = [reader.u64(), reader.u64(), reader.u64()];
-    const [timeMs, speculative, size] = [reader.u64(), readFlag(reader), reader.u32()];
-    const transactions: WriteSetPair[] = [];
-    for (let at = 0; at < size; at++) {
-      transactions.push({ publicWrites: reader.bytes(), privateWrites: reader.bytes() });
-    }
-    blocks.push({ view, height, firstSeqno, timeMs, speculative, transactions });
-  }
-  return blocks;
 }
 
 /** Encodes one frame from worker to manager. Long byte strings are passed by reference. */
@@ -394,18 +374,12 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return frame.text(message.code).text(message.message).finish();
     case 'question':
       return writeQuestion(frame, message);
+    case 'programReply':
+    case 'programState':
+      return writeProgramToManager(frame, message);
     default:
       return writeSnapshotToManager(frame, message);
   }
-}
-
-function writeTransaction(frame: FrameBuilder, transaction: BatchTransaction): void {
-  const { publicWrites, privateWrites, claimsDigest } = transaction;
-  frame
-    .bytes(publicWrites)
-    .bytes(privateWrites)
-    .flag(claimsDigest !== undefined);
-  if (claimsDigest !== undefined) frame.raw(claimsDigest);
 }
 
 /**
@@ -461,23 +435,12 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       const code = reader.text(maxCodeBytes);
       return { kind: 'failed', code, message: reader.text(maxReasonBytes) };
     }
+    case toManager.programReply:
+    case toManager.programState:
+      return readProgramToManager(type, reader);
     default:
       return readSnapshotToManager(type, reader);
   }
-}
-
-function readTransactions(reader: BinaryReader): BatchTransaction[] {
-  const count = reader.u32();
-  const transactions: BatchTransaction[] = [];
-  for (let index = 0; index < count; index++) {
-    const [publicWrites, privateWrites] = [reader.bytes(), reader.bytes()];
-    transactions.push(
-      readFlag(reader)
-        ? { publicWrites, privateWrites, claimsDigest: reader.raw(32) }
-        : { publicWrites, privateWrites },
-    );
-  }
-  return transactions;
 }
 
 function decodeStreamData(type: number, body: Buffer): StreamData {
