@@ -10,6 +10,7 @@ import {
   type BatchEnvironment,
   type BatchSet,
   type CommittedBatch,
+  deferred,
   type EndpointDeclaration,
   type HttpRequest,
   type HttpResponse,
@@ -200,6 +201,7 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     const results = await this.#application.execute(batch.map(({ transaction }) => transaction));
     const written: WriteSet[] = [];
     const outcomes = results.map((result): Outcome<ApplicationAnswer> => {
+      if (result.kind === 'unplaced') return deferred;
       if (result.kind !== 'answered') return refusedBy(result);
       const answer = decodeAnswer(result.answer);
       if (result.writes === undefined) return unwritten(result.answer);
@@ -252,7 +254,7 @@ const unwritten = (answer: Uint8Array): Refused => ({
 });
 
 function refusedBy(result: Exclude<CallResult, { kind: 'answered' }>): Refused {
-  if (result.kind === 'unfinished') {
+  if (result.kind === 'unfinished' || result.kind === 'unplaced') {
     return { ok: false, code: 'EXECUTION_TIMEOUT', message: 'the request was put off too often' };
   }
   const { code, message, trace } = result;

@@ -103,7 +103,7 @@ export class ApplicationHost {
     if (this.#stage === 'up') this.#process?.send(message);
     else if (this.#stage === 'feeding') {
       if (message.kind === 'replayed') this.#process?.send(message);
-      else if (late.length > 0) this.#process?.send({ kind: 'replayed', writeSets: late });
+      for (const layer of late) this.#process?.send(layer);
     }
   }
 
@@ -206,7 +206,7 @@ export class ApplicationHost {
     for (const place of this.#options.history.places()) process.send({ kind: 'place', place });
     this.#stage = 'feeding';
     for (const part of committedParts(committed)) {
-      process.send({ kind: 'replayed', writeSets: [part] });
+      process.send({ kind: 'part', part });
       do await turn();
       while (this.#process === process && process.waitingBytes > maxUntakenBytes);
       if (this.#process !== process) return;

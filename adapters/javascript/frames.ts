@@ -37,8 +37,21 @@ export interface Place {
 /** What the worker enclave tells an application's process. Layers are the worker's own numbers. */
 export type ToProcess =
   | { readonly kind: 'load'; readonly limits: ApplicationLimits; readonly bundle: Uint8Array }
-  | { readonly kind: 'replayed'; readonly writeSets: readonly WriteSet[] }
-  | { readonly kind: 'applied'; readonly layer: number; readonly writeSets: readonly WriteSet[] }
+  /** A part of the committed state, its values with their versions (`Store.adopt`). */
+  | { readonly kind: 'part'; readonly part: WriteSet }
+  | {
+      readonly kind: 'replayed';
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
+  | {
+      readonly kind: 'applied';
+      readonly layer: number;
+      /** 0 while it is not known. */
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
+  | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
   | { readonly kind: 'committed'; readonly layer: number }
   | { readonly kind: 'dropped'; readonly layer: number }
   | { readonly kind: 'place'; readonly place: Place }
@@ -68,7 +81,9 @@ export type CallResult =
       readonly trace: string;
     }
   /** Not run: the requests before it took too long together. */
-  | { readonly kind: 'unfinished' };
+  | { readonly kind: 'unfinished' }
+  /** It asked for a version that is not certain before the blocks before it are sealed. */
+  | { readonly kind: 'unplaced' };
 
 /** What an application's process tells the worker enclave. */
 export type FromProcess =
@@ -88,6 +103,8 @@ const toProcess = [
   'place',
   'execute',
   'read',
+  'part',
+  'numbered',
 ] as const;
 
 /** u8 kind | fields in the order of the type; u32 counts. */
@@ -97,11 +114,18 @@ export function encodeToProcess(message: ToProcess): Buffer {
     case 'load':
       writer.text(JSON.stringify(message.limits)).raw(message.bundle);
       break;
+    case 'part':
+      writeSets([message.part]);
+      break;
     case 'replayed':
+      writer.u64(message.firstSeqno);
       writeSets(message.writeSets);
       break;
+    case 'numbered':
+      writer.u64(message.layer).u64(message.firstSeqno);
+      break;
     case 'applied':
-      writer.u64(message.layer);
+      writer.u64(message.layer).u64(message.firstSeqno);
       writeSets(message.writeSets);
       break;
     case 'committed':
@@ -131,10 +155,19 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
       const limits = JSON.parse(reader.text()) as ApplicationLimits;
       return { kind, limits, bundle: reader.raw(reader.remaining) };
     }
+    case 'part': {
+      const [part, ...more] = readSets(reader);
+      if (part === undefined || more.length > 0) throw new DecodeError('INVALID', 'not one part');
+      return { kind, part };
+    }
     case 'replayed':
-      return { kind, writeSets: readSets(reader) };
-    case 'applied':
-      return { kind, layer: reader.u64(), writeSets: readSets(reader) };
+      return { kind, firstSeqno: reader.u64(), writeSets: readSets(reader) };
+    case 'applied': {
+      const [layer, firstSeqno] = [reader.u64(), reader.u64()];
+      return { kind, layer, firstSeqno, writeSets: readSets(reader) };
+    }
+    case 'numbered':
+      return { kind, layer: reader.u64(), firstSeqno: reader.u64() };
     case 'committed':
     case 'dropped':
       return { kind, layer: reader.u64() };
@@ -190,8 +223,11 @@ function writeResult(result: CallResult): void {
     case 'failed':
       writer.u8(2).text(result.code).text(result.message).text(result.trace);
       return;
-    default:
+    case 'unfinished':
       writer.u8(3);
+      return;
+    default:
+      writer.u8(4);
   }
 }
 
@@ -211,6 +247,7 @@ function readResult(reader: BinaryReader): CallResult {
     return { kind: 'failed', code, message, trace };
   }
   if (kind === 3) return { kind: 'unfinished' };
+  if (kind === 4) return { kind: 'unplaced' };
   throw new DecodeError('INVALID', 'unknown result of an application');
 }
 

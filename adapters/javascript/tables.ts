@@ -12,8 +12,8 @@ export const bundleKey = 'current';
 
 /** The adapter's tables. All maps of an application share two, told apart by a prefix of the key. */
 export const tables: readonly TableDeclaration[] = [
-  { name: privateTable, kind: 'ordered' },
-  { name: publicTable, kind: 'ordered' },
+  { name: privateTable, kind: 'ordered', versioned: true },
+  { name: publicTable, kind: 'ordered', versioned: true },
   { name: bundleTable, kind: 'hash' },
 ];
 

@@ -5,7 +5,8 @@ import type { Lane, Submission } from './submission.ts';
 /** A batch being executed, or executed and not yet on the chain. */
 export interface Execution {
   readonly lane: Lane;
-  readonly submissions: readonly Submission[];
+  /** Those the adapter deferred are taken out once it has executed the batch. */
+  submissions: readonly Submission[];
   readonly set: OpenBatch;
   readonly env: BatchEnvironment;
   /** Deadline of an asynchronous execution. */
@@ -38,8 +39,9 @@ export function closeBatch(execution: Execution, outcomes: Outcomes): void {
     throw broken(`${set.writes.length} transactions were ended, ${kept} are kept`);
   }
   if (set.endIfWritten()) throw broken('writes were left after the last ended transaction');
-  if (kept === 0 || lane.adapter.seal === undefined) return;
-  lane.adapter.seal(set, outcomes, env);
+  if (kept === 0) return;
+  lane.adapter.seal?.(set, outcomes, env);
+  lane.answers.keep(set, execution, outcomes);
   set.endIfWritten();
 }
 

@@ -89,14 +89,21 @@ export class Application {
   #loop(): void {
     const run = this.#run as Run;
     const { calls, target, results } = run;
+    let unplaced = 0;
     while (results.length < calls.length) {
       const now = performance.now();
+      if (unplaced >= maxUnplaced) {
+        results.push({ kind: 'unplaced' });
+        continue;
+      }
       if (results.length > 0 && now - run.startedMs > this.#limits.maxBatchMs) {
         results.push({ kind: 'unfinished' });
         continue;
       }
       this.#watchdog.began();
-      results.push(this.#call(calls[results.length] as Call, target));
+      const result = this.#call(calls[results.length] as Call, target);
+      if (result.kind === 'unplaced') unplaced += 1;
+      results.push(result);
     }
   }
 
@@ -115,6 +122,7 @@ export class Application {
     if (isPending || state.outcome === undefined) this.#realm.drain();
     // An interruption now would leave the set half written.
     this.#watchdog.settle();
+    if (state.isUnplaced) return { kind: 'unplaced' };
     const { outcome } = state;
     if (outcome === undefined) {
       const message = 'the promise of the endpoint does not settle: nothing would ever settle it';
@@ -130,6 +138,7 @@ export class Application {
   #flush(set: TransactionSet): WriteSet | undefined {
     const { writes } = this.#state;
     if (writes === undefined) return undefined;
+    const mark = set.checkpoint();
     for (const [name, entries] of writes) {
       const table = set.table(name);
       for (const [key, value] of entries) {
@@ -137,11 +146,16 @@ export class Application {
         else table.set(key, value);
       }
     }
-    const written = set.takeWriteSet();
-    return written.publicWrites.length + written.privateWrites.length > 0 ? written : undefined;
+    // Deleting what is not there is no write; what writes nothing is no transaction, and has no seqno.
+    return set.checkpoint() === mark ? undefined : set.takeWriteSet();
   }
 }
 
+/**
+ * Requests of a batch that had to be put off because of a version, after which the rest is put off
+ * unseen: where many ask for the key that all of them write, one can be answered a batch.
+ */
+const maxUnplaced = 16;
 const poolBytes = 8_192;
 
 /** Random bytes, drawn many at a time. */

@@ -37,8 +37,9 @@ export function createMaps(host: RealmHost, guard: Guarded): unknown {
     get(key: unknown): ArrayBuffer | undefined {
       return guard(() => host.get(this.#name, key));
     }
-    getVersionOfPreviousWrite(): never {
-      throw new TypeError('getVersionOfPreviousWrite is not supported yet');
+    getVersionOfPreviousWrite(key: unknown): number | undefined {
+      const version = guard(() => host.version(this.#name, key));
+      return version < 0 ? undefined : version;
     }
     set(key: unknown, value: unknown): this {
       guard(() => host.set(this.#name, key, value));

@@ -2,6 +2,8 @@
 export interface RealmHost {
   get(map: string, key: unknown): ArrayBuffer | undefined;
   has(map: string, key: unknown): boolean;
+  /** Seqno of the transaction that wrote the key; -1 for a key without a value. */
+  version(map: string, key: unknown): number;
   set(map: string, key: unknown, value: unknown): void;
   delete(map: string, key: unknown): void;
   clear(map: string): void;

@@ -1,4 +1,4 @@
-import type { Key, ReadView } from '@concordat/kv';
+import { type Key, type ReadView, unnumbered } from '@concordat/kv';
 import { fromLatin1 } from '@concordat/std';
 import { encodeAnswer, isHeader } from '../answer-form.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
@@ -25,7 +25,7 @@ interface MapPlace {
   readonly prefix: Key;
 }
 
-type Outcome = Exclude<CallResult, { kind: 'unfinished' }>;
+type Outcome = Exclude<CallResult, { kind: 'unfinished' | 'unplaced' }>;
 
 /**
  * What the running request sees and has done. Its writes lie here until it has ended, so that a
@@ -45,6 +45,7 @@ export class RequestState implements RealmHost {
   #claims: Uint8Array | undefined;
   #outcome: Outcome | undefined;
   #ok = false;
+  #unplaced = false;
   readonly #places = new Map<string, MapPlace>();
 
   constructor(
@@ -70,6 +71,7 @@ export class RequestState implements RealmHost {
     this.#forced = false;
     this.#claims = undefined;
     this.#outcome = undefined;
+    this.#unplaced = false;
     const { method, url, headers, body } = decodeRequest(began.call.request);
     this.#headers = headers;
     this.#body = body;
@@ -81,6 +83,11 @@ export class RequestState implements RealmHost {
   /** What became of the request; undefined while it has not answered. */
   get outcome(): Outcome | undefined {
     return this.#outcome;
+  }
+
+  /** Whether it asked for a version that is not certain yet: whatever it did then counts for nothing. */
+  get isUnplaced(): boolean {
+    return this.#unplaced;
   }
 
   /** What is to be written: nothing unless the answer is a success or the application insists. */
@@ -102,6 +109,14 @@ export class RequestState implements RealmHost {
   has(map: string, key: unknown): boolean {
     const place = this.#place(map);
     return this.#read(place, this.#key(place, key)) !== undefined;
+  }
+
+  version(map: string, key: unknown): number {
+    const place = this.#place(map);
+    const version = this.#request.view.table(place.table).versionOf(this.#key(place, key));
+    if (version !== unnumbered) return version ?? -1;
+    this.#unplaced = true;
+    throw new TypeError('the version is not certain yet: the request begins again');
   }
 
   set(map: string, key: unknown, value: unknown): void {

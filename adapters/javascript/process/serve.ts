@@ -82,14 +82,21 @@ class ServedApplication {
       case 'load':
         this.#load(message.limits, message.bundle);
         return;
+      case 'part':
+        this.#store.rollback(0);
+        this.#store.adopt(message.part);
+        return;
       case 'replayed':
         this.#store.rollback(0);
-        this.#store.applyCommitted(message.writeSets);
+        this.#store.applyCommitted(message.writeSets, message.firstSeqno);
         return;
       case 'applied':
         // A batch of ours that was given up still lies there.
         this.#store.rollback(message.layer - 1);
-        this.#store.applyLayer(message.layer, message.writeSets);
+        this.#store.applyLayer(message.layer, message.writeSets, message.firstSeqno || undefined);
+        return;
+      case 'numbered':
+        this.#store.number(message.layer, message.firstSeqno);
         return;
       case 'committed':
         this.#store.commit(message.layer);
