@@ -1,0 +1,52 @@
+import type { Access, Caller, Group } from './endpoint.ts';
+import { AppFailure } from './failure.ts';
+
+/** CCF's policies that stand for a group. */
+const policies: Readonly<Record<Group, string>> = {
+  anyone: 'any_cert',
+  participants: 'user_cert',
+  members: 'member_cert',
+};
+
+/** `authn_policies` of an endpoint. */
+export const policiesOf = (access: Access): readonly string[] =>
+  groupsOf(access).map((group) => policies[group]);
+
+/** The groups of which one is enough. */
+export function groupsOf(access: Access): readonly Group[] {
+  if (typeof access === 'string') return [access];
+  if (isList(access)) return access;
+  const { group = 'anyone' } = access;
+  return typeof group === 'string' ? [group] : group;
+}
+
+/** The narrowing of `Array.isArray` does not hold for read-only lists. */
+const isList = (access: Access): access is readonly Group[] => Array.isArray(access);
+
+/**
+ * Checks what the node's policies do not know of: roles and conditions.
+ * @throws AppFailure AuthorizationFailed
+ */
+export function checkAccess(access: Access, given: unknown): Caller {
+  const caller = callerOf(given);
+  if (typeof access === 'string' || isList(access)) return caller;
+  const { roles, when } = access;
+  const hasRole = roles === undefined || roles.some((role) => caller.roles.includes(role));
+  if (hasRole && (when === undefined || when(caller))) return caller;
+  const why = hasRole ? 'the caller may not do this' : 'the caller has none of the roles it takes';
+  throw new AppFailure('AuthorizationFailed', 403, why, hasRole ? undefined : { roles });
+}
+
+function callerOf(given: unknown): Caller {
+  const { id, data } = (given ?? {}) as { readonly id?: unknown; readonly data?: unknown };
+  const { name, kinds, roles } = (data ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    id: typeof id === 'string' ? id : '',
+    name: typeof name === 'string' ? name : '',
+    kinds: textsOf(kinds),
+    roles: textsOf(roles),
+  };
+}
+
+const textsOf = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];

@@ -1,0 +1,126 @@
+import { checkAccess } from './access.ts';
+import { setOwn } from './containers.ts';
+import type { AnyApp } from './define-app.ts';
+import { paramNames } from './define-app.ts';
+import type { AnyEndpoint } from './endpoint.ts';
+import { AppFailure, fail, invalidInput } from './failure.ts';
+import type { Platform, RawRequest, RawResponse } from './platform.ts';
+import { readQuery } from './query.ts';
+import { createRandom } from './random.ts';
+import { type AnySchema, InvalidValue, pathText } from './schema.ts';
+import { bindTables } from './table.ts';
+
+/** What a bundle exports for one endpoint. */
+export type ServedEndpoint = (request: RawRequest) => RawResponse | Promise<RawResponse>;
+
+/** The endpoints of an application over a platform, by name. */
+export function serveApp(
+  app: AnyApp,
+  platform: Platform,
+): Readonly<Record<string, ServedEndpoint>> {
+  const shared = {
+    tables: bindTables(app.tables, platform),
+    random: createRandom(platform),
+    now: () => platform.nowMs(),
+    setClaims: (digest: Uint8Array) => platform.setClaims(digest),
+    digest: (data: Uint8Array | string) =>
+      platform.digest(typeof data === 'string' ? platform.encode(data) : data),
+    fail,
+  };
+  const served = Object.entries(app.endpoints).map(([name, endpoint]) => [
+    name,
+    (request: RawRequest) => answer(endpoint, request, shared),
+  ]);
+  return Object.fromEntries(served) as Record<string, ServedEndpoint>;
+}
+
+function answer(
+  endpoint: AnyEndpoint,
+  raw: RawRequest,
+  shared: object,
+): RawResponse | Promise<RawResponse> {
+  try {
+    const caller = checkAccess(endpoint.access, raw.caller);
+    const request = readRequest(endpoint, raw);
+    const handler = endpoint.handler as (request: unknown, context: unknown) => unknown;
+    const result = handler(request, { ...shared, caller });
+    if (!(result instanceof Promise)) return success(endpoint, result);
+    return result.then((value) => success(endpoint, value)).catch(failure);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function readRequest(endpoint: AnyEndpoint, raw: RawRequest): object {
+  const { params, query, body } = endpoint;
+  return {
+    params: refusing('params', () => readParams(endpoint.path, params, raw.params)),
+    query: refusing('query', () => readQuery(query ?? {}, raw.query)),
+    body: body === undefined ? undefined : readBody(body as AnySchema, raw),
+  };
+}
+
+function readParams(
+  path: string,
+  schemas: Readonly<Record<string, AnySchema>> = {},
+  given: Readonly<Record<string, string>> = {},
+): object {
+  const read = {};
+  for (const name of paramNames(path)) {
+    const text = given[name];
+    if (text === undefined) throw new InvalidValue('it is missing', [name]);
+    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+    setOwn(
+      read,
+      name,
+      schema === undefined
+        ? text
+        : refusing(`params.${name}`, () => schema.readText(text) as unknown),
+    );
+  }
+  return read;
+}
+
+const jsonType = /^application\/json\s*(?:;|$)/i;
+
+function readBody(schema: AnySchema, raw: RawRequest): unknown {
+  const type = raw.headers['content-type'];
+  if (type !== undefined && !jsonType.test(type)) {
+    throw new AppFailure('UnsupportedContentType', 415, 'the body is application/json');
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(raw.body.text());
+  } catch {
+    throw invalidInput('body', 'it is not JSON');
+  }
+  return refusing('body', () => schema.read(json) as unknown);
+}
+
+/** What a client gave wrongly is refused by its place. */
+function refusing<T>(place: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw invalidInput(pathText([place, ...error.path]), error.why);
+  }
+}
+
+function success({ response, status, route }: AnyEndpoint, result: unknown): RawResponse {
+  if (response === undefined) return { statusCode: status };
+  try {
+    return { statusCode: status, body: (response as AnySchema).write(result) as unknown };
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    // What an application says of itself is not true: that is its mistake, and nothing is written.
+    throw new TypeError(`${route} answers what its schema does not have: ${error.message}`);
+  }
+}
+
+function failure(error: unknown): RawResponse {
+  if (!(error instanceof AppFailure)) throw error;
+  const { code, status, message, details } = error;
+  const told = details === undefined ? {} : { details };
+  return { statusCode: status, body: { error: { code, message, ...told } } };
+}
