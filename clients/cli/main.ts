@@ -14,6 +14,7 @@ import { sandboxCommands } from './sandbox-commands.ts';
 import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
+import { tokenCommands } from './token-commands.ts';
 
 const commands: readonly Command[] = [
   startCommand,
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   auditVerify,
   ...auditGrantCommands,
   ...keyCommands,
+  ...tokenCommands,
   recoverKeys,
   recoverShares,
   recoverDecrypt,

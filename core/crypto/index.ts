@@ -45,6 +45,7 @@ export {
   type EncryptionKey,
   importEncryptionKey,
   isEncryptionPublicKey,
+  openerBy,
   sealTo,
 } from './encryption-key.ts';
 export { CryptoError, type CryptoErrorCode } from './errors.ts';
