@@ -1,5 +1,11 @@
 export type { TransactionRecord } from './block-form.ts';
-export { buildReceipt, type ReceiptRequest } from './build-receipt.ts';
+export {
+  type BlockProofRequest,
+  buildReceipt,
+  type ProvenBlock,
+  proveBlock,
+  type ReceiptRequest,
+} from './build-receipt.ts';
 export {
   type ChunkFrame,
   type ChunkName,
