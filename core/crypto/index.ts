@@ -52,6 +52,8 @@ export { CryptoError, type CryptoErrorCode } from './errors.ts';
 export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Latin1 } from './hash.ts';
 export { actorIdOf, nodeIdOf } from './identity.ts';
 export { parseIpAddress } from './ip-address.ts';
+export { rsaBits, signatureAlgorithmOf, spkiOfJwk } from './jwk.ts';
+export { type DecodedJwt, decodeJwt, maxTokenLength, verifyJwt } from './jwt.ts';
 export { fromPem, toPem } from './pem.ts';
 export {
   createSigningKey,
