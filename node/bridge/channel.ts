@@ -12,6 +12,16 @@ import { decodingFrame } from './errors.ts';
 import { type EncodedFrame, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
 import {
+  type PastReply,
+  type PastRequest,
+  pastReplyType,
+  pastType,
+  readPast,
+  readPastReply,
+  writePast,
+  writePastReply,
+} from './past-channel.ts';
+import {
   type ProgramToManager,
   type ProgramToWorker,
   programToManager,
@@ -119,6 +129,7 @@ export type ChannelToWorker =
   /** Answered with `pong` by a worker that gets to read it. */
   | { readonly kind: 'ping' }
   | Answer
+  | PastReply
   | SnapshotToWorker
   | ProgramToWorker;
 
@@ -157,6 +168,7 @@ export type ChannelToManager =
   /** The last frame of a worker that cannot go on, and why: at most 64 and 1,024 bytes. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | Question
+  | PastRequest
   | SnapshotToManager
   | ProgramToManager;
 
@@ -182,6 +194,7 @@ const toWorker = {
   start: 24,
   ping: 26,
   answer: answerType,
+  pastReply: pastReplyType,
   ...snapshotToWorker,
   ...programToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
@@ -201,6 +214,7 @@ const toManager = {
   pong: 37,
   failed: 38,
   question: questionType,
+  past: pastType,
   ...snapshotToManager,
   ...programToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
@@ -253,6 +267,8 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
       return frame.finish();
     case 'answer':
       return writeAnswer(frame, message);
+    case 'pastReply':
+      return writePastReply(frame, message);
     case 'program':
       return writeProgramToWorker(frame, message);
     default:
@@ -333,6 +349,8 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return { kind: 'evidence', bytes: reader.bytes() };
     case toWorker.answer:
       return readAnswer(reader);
+    case toWorker.pastReply:
+      return readPastReply(reader);
     case toWorker.program:
       return readProgramToWorker(reader);
     default:
@@ -374,6 +392,8 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return frame.text(message.code).text(message.message).finish();
     case 'question':
       return writeQuestion(frame, message);
+    case 'past':
+      return writePast(frame, message);
     case 'programReply':
     case 'programState':
       return writeProgramToManager(frame, message);
@@ -429,6 +449,8 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return { kind: 'pong' };
     case toManager.question:
       return readQuestion(reader);
+    case toManager.past:
+      return readPast(reader);
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     case toManager.failed: {

@@ -29,6 +29,12 @@ export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.
 export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
 export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
 export {
+  maxPastTransactions,
+  type PastReply,
+  type PastRequest,
+  type PastTransaction,
+} from './past-channel.ts';
+export {
   maxProgramFrameBytes,
   maxProgramJsonBytes,
   type ProgramToManager,

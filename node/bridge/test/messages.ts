@@ -106,6 +106,15 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'ping' },
   { kind: 'answer', id: 7, bytes: long },
   { kind: 'answer', id: 8, code: 'TRANSACTION_PENDING', bytes: small },
+  { kind: 'pastReply', id: 9, code: 'TRANSACTION_PENDING', transactions: [] },
+  {
+    kind: 'pastReply',
+    id: 10,
+    transactions: [
+      { seqno: 2 ** 40, view: 3, ...pair, receipt: Buffer.from('{}') },
+      { seqno: 2 ** 40 + 1, view: 4, ...longPair, receipt: Buffer.alloc(0) },
+    ],
+  },
 ];
 
 export const channelToManager: readonly ChannelToManager[] = [
@@ -131,5 +140,6 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'programState', json: long.subarray(0, 8192) },
   { kind: 'restoreRefused', code: 'MALFORMED', message: 'keys out of order' },
   { kind: 'question', id: 7, subject: 'coseReceipt', view: 3, seqno: 2 ** 40 },
+  { kind: 'past', id: 9, from: 1, to: 2 ** 40, receipts: true },
   { kind: 'log', line: small },
 ];
