@@ -1,3 +1,4 @@
+import { appCommands } from './app/app-commands.ts';
 import { deploymentCommands } from './app/deployment-commands.ts';
 import { auditVerify } from './audit-command.ts';
 import { auditGrantCommands } from './audit-grant-commands.ts';
@@ -21,6 +22,7 @@ const commands: readonly Command[] = [
   ...sandboxCommands,
   sandboxKeys,
   ...governanceCommands,
+  ...appCommands,
   ...deploymentCommands,
   ...proofCommands,
   auditVerify,

@@ -1,10 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Actor, ProposedAction } from '@concordat/governance';
-import { type AdminClient, createOrganisation, readIdentity, saveIdentity } from '@concordat/sdk';
+import { createOrganisation, readIdentity, saveIdentity } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
 import { loopback, type SandboxNode } from '../sandbox/layout.ts';
-import { frontOffice, type Sandbox, type SandboxProgress } from '../sandbox/sandbox.ts';
+import { frontOffice, type Sandbox } from '../sandbox/sandbox.ts';
+import { asMember, passProposal } from './dev-deployment.ts';
 import type { Project, ProjectActor } from './project.ts';
 
 /** Where the network of `app dev` lies, in the application's directory. */
@@ -17,31 +18,6 @@ export const curlFile = (project: Project, actor: string): string =>
 /** Base URL of a node's application port. */
 export const urlOf = ({ host = loopback, ports }: SandboxNode): string =>
   `https://${host}:${ports.application}`;
-
-/** Passes proposals in a development network, whose members all vote yes at once. */
-export async function passProposal(
-  sandbox: Sandbox,
-  actions: readonly ProposedAction[],
-): Promise<void> {
-  const { first } = sandbox;
-  let { proposalId, state } = await asMember(sandbox, first, (admin) => admin.propose(actions));
-  for (const node of sandbox.nodes) {
-    if (state !== 'open') break;
-    ({ state } = await asMember(sandbox, node, (admin) => admin.vote(proposalId, true)));
-  }
-  if (state !== 'accepted') {
-    throw new CliError('NODE_FAILED', `the members' votes left the proposal ${state}`);
-  }
-}
-
-async function asMember<T>(
-  sandbox: Sandbox,
-  { name, organisation }: SandboxNode,
-  act: (admin: AdminClient) => Promise<T>,
-): Promise<T> {
-  const admin = await sandbox.admin(name, organisation);
-  return act(admin).finally(() => admin.close());
-}
 
 /**
  * Sees to it that the network has the project's actors with their roles, and returns the names of
@@ -119,6 +95,3 @@ export async function writeCurlFiles(project: Project, sandbox: Sandbox): Promis
 
 /** A text as curl's configuration quotes it. */
 const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;
-
-/** What a dev network says while it comes up. */
-export type { SandboxProgress };

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { BuildError, type BuiltBundle, buildBundle } from '@concordat/app';
+import type { BundleJson } from './bundle-files.ts';
+import type { Project } from './project.ts';
+import { type SourceFault, typeFaults } from './type-check.ts';
+
+/** A method and path that an application answers. */
+export interface ServedEndpoint {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** An application without faults. */
+export interface BuiltApplication {
+  readonly bundle: BundleJson;
+  /** Of the bundle as it was built: tells versions apart. */
+  readonly version: string;
+  readonly endpoints: readonly ServedEndpoint[];
+}
+
+/** What is wrong with an application. */
+export interface FaultyApplication {
+  readonly faults: readonly SourceFault[];
+}
+
+/** Checks the types of an application and bundles it. */
+export async function buildApplication(
+  project: Project,
+  signal?: AbortSignal,
+): Promise<BuiltApplication | FaultyApplication> {
+  const [types, built] = await Promise.all([
+    typeFaults(project.directory, signal),
+    bundled(project),
+  ]);
+  // What cannot be read at all has no types: the same fault is told once.
+  if ('faults' in built) return built;
+  if (types.length > 0) return { faults: types };
+  const bundle = JSON.parse(Buffer.from(built.bytes).toString('utf8')) as BundleJson;
+  return {
+    bundle,
+    version: createHash('sha256').update(built.bytes).digest('hex'),
+    endpoints: endpointsIn(bundle),
+  };
+}
+
+async function bundled({ entry, directory }: Project): Promise<BuiltBundle | FaultyApplication> {
+  try {
+    return await buildBundle(entry);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    const places = error.places.map(({ file, line, column, why }) => ({
+      file: withinProject(directory, entry, file),
+      line,
+      column,
+      message: why,
+    }));
+    return { faults: places.length > 0 ? places : [{ message: error.message }] };
+  }
+}
+
+/** Places are told from the directory of the entry; a person looks from the application's. */
+function withinProject(directory: string, entry: string, file: string): string {
+  const path = join(entry, '..', file);
+  return path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : file;
+}
+
+function endpointsIn({ metadata }: BundleJson): ServedEndpoint[] {
+  return Object.entries(metadata.endpoints).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map((method) => ({ method: method.toUpperCase(), path })),
+  );
+}

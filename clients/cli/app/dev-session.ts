@@ -1,0 +1,88 @@
+import { explain } from '../errors.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { formatMs, paint, type Terminal } from '../terminal.ts';
+import { type BuiltApplication, buildApplication } from './build.ts';
+import { deployToDevNetwork } from './dev-deployment.ts';
+import { ensureActors, writeCurlFiles } from './dev-network.ts';
+import { type Project, readProject } from './project.ts';
+import { changesIn } from './source-watch.ts';
+import { describeFault, type SourceFault } from './type-check.ts';
+
+/** Lines of faults that are shown; more of them say nothing more. */
+const maxFaults = 20;
+
+/** An application under development on its network: built and deployed again with each save. */
+export class DevSession {
+  readonly #sandbox: Sandbox;
+  readonly #terminal: Terminal;
+  #project: Project;
+  #deployed: BuiltApplication | undefined;
+
+  constructor(project: Project, sandbox: Sandbox, terminal: Terminal) {
+    this.#project = project;
+    this.#sandbox = sandbox;
+    this.#terminal = terminal;
+  }
+
+  /** What runs now; undefined until there was a version without faults. */
+  get deployed(): BuiltApplication | undefined {
+    return this.#deployed;
+  }
+
+  /** Builds what lies in the directory and deploys it; whether that went well. */
+  async deploy(signal: AbortSignal): Promise<boolean> {
+    const built = await buildApplication(this.#project, signal);
+    if (signal.aborted) return false;
+    if ('faults' in built) {
+      this.#say(this.#describe(built.faults));
+      return false;
+    }
+    if (built.version === this.#deployed?.version) return true;
+    await deployToDevNetwork(this.#sandbox, built.bundle);
+    this.#deployed = built;
+    return true;
+  }
+
+  /** Follows the directory until the signal; what fails is told and waits for the next save. */
+  async follow(signal: AbortSignal): Promise<void> {
+    for await (const changed of changesIn(this.#project.directory, signal)) {
+      const startedMs = performance.now();
+      const before = this.#deployed?.version;
+      try {
+        if (changed.includes('package.json')) await this.#renew();
+        if (!(await this.deploy(signal))) continue;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#say(`${paint(this.#terminal, 'red', '✗')} ${explain(error)}`);
+        continue;
+      }
+      const same = before === this.#deployed?.version;
+      const took = formatMs(performance.now() - startedMs);
+      const what = changed.length === 1 ? changed[0] : `${changed.length} files`;
+      const mark = paint(this.#terminal, 'green', '✓');
+      this.#say(`${mark} ${what}: ${same ? 'nothing to deploy' : 'reloaded'} in ${took}`);
+    }
+  }
+
+  /** The actors of its package.json may be others now. */
+  async #renew(): Promise<void> {
+    this.#project = await readProject(this.#project.directory);
+    const added = await ensureActors(this.#sandbox, this.#project.actors);
+    await writeCurlFiles(this.#project, this.#sandbox);
+    if (added.length > 0) this.#say(`  ${added.join(', ')} may call now`);
+  }
+
+  #describe(faults: readonly SourceFault[]): string {
+    const shown = faults.slice(0, maxFaults).map(describeFault);
+    if (faults.length > maxFaults) shown.push(`… and ${faults.length - maxFaults} more`);
+    const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+    const rest = this.#deployed ? 'the version before goes on' : 'nothing is deployed yet';
+    const mark = paint(this.#terminal, 'red', '✗');
+    return [`${mark} ${count}; ${rest}`, ...shown.map((line) => `    ${line}`)].join('\n');
+  }
+
+  #say(text: string): void {
+    const time = paint(this.#terminal, 'dim', new Date().toTimeString().slice(0, 8));
+    this.#terminal.write(`  ${time} ${text}\n`);
+  }
+}
