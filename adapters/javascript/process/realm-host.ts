@@ -1,3 +1,12 @@
+/** Bounds of a scan, as the application gave them. */
+export interface RealmBounds {
+  readonly prefix: unknown;
+  readonly from: unknown;
+  readonly to: unknown;
+  readonly after: unknown;
+  readonly reverse: boolean;
+}
+
 /** What the process offers to this code: primitives and the realm's own buffers in and out. */
 export interface RealmHost {
   get(map: string, key: unknown): ArrayBuffer | undefined;
@@ -9,6 +18,19 @@ export interface RealmHost {
   clear(map: string): void;
   size(map: string): number;
   each(map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
+  /**
+   * Visits entries in the order of their keys, each with its place as a text: `wanted` at most,
+   * those after the place `at` if it is given. True when there may be more.
+   */
+  scan(
+    map: string,
+    bounds: RealmBounds,
+    chunk: { readonly at: string | undefined; readonly wanted: number },
+    visit: (place: string, key: ArrayBuffer, value: ArrayBuffer) => void,
+  ): boolean;
+  count(map: string, bounds: RealmBounds): number;
+  /** A number that every write to the map changes. */
+  writesOf(map: string): number;
   encode(text: string): ArrayBuffer;
   decode(bytes: unknown): string;
   body(): ArrayBuffer;

@@ -4,12 +4,14 @@ import { createCcf, createCrypto, createGuard, createMaps } from './realm-global
 import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
 import { createModules } from './realm-modules.ts';
+import { createConcordat } from './realm-ordered.ts';
 
 const parts = {
   createGuard,
   createMaps,
   createCrypto,
   createCcf,
+  createConcordat,
   createFailed,
   createDeliver,
   createRequests,
@@ -50,6 +52,7 @@ function openRealm(
     readonly createMaps: typeof createMaps;
     readonly createCrypto: typeof createCrypto;
     readonly createCcf: typeof createCcf;
+    readonly createConcordat: typeof createConcordat;
     readonly createFailed: typeof createFailed;
     readonly createDeliver: typeof createDeliver;
     readonly createRequests: typeof createRequests;
@@ -63,6 +66,8 @@ function openRealm(
   const crypto = make.createCrypto(host, guard);
   const global = globalThis as unknown as AnyRecord;
   global.ccf = make.createCcf(host, guard, { kv, crypto });
+  const concordat = make.createConcordat(host, guard);
+  global.concordat = concordat;
   const silent = (): void => {};
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
   Math.random = () => host.random();
@@ -72,6 +77,8 @@ function openRealm(
     requestOf: make.createRequests(host, guard),
     modules: make.createModules as RealmCalls['modules'],
   });
-  make.hardenRealm();
+  const mapOf = concordat.kv as (name: string) => unknown;
+  // Maps are made when asked for: what they share is reached by one of each kind.
+  make.hardenRealm([(kv as AnyRecord).a, mapOf('a')]);
   return calls;
 }
