@@ -60,6 +60,7 @@ const own: readonly string[] = [
   'gateway.log',
   'actors',
   'nodes',
+  'images',
 ];
 
 /** Paths of one sandbox. */
