@@ -3,6 +3,7 @@ import { encodeCoseReceipt, type ReceiptJson } from '@concordat/ledger';
 import type { Seqno, View } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
+import { provenBlock } from './proven-block.ts';
 
 /** Answers what became of a transaction, and proves it. */
 export class ReceiptDesk {
@@ -37,22 +38,12 @@ export class ReceiptDesk {
     if (status === 'Pending' || status === 'Unknown') {
       throw new ManagerError('TRANSACTION_PENDING', `the transaction is ${status.toLowerCase()}`);
     }
-    const { log, pages, stored, held, archive } = this.#context;
+    const { log, pages } = this.#context;
     const place = await pages.answer(() => log.locate(id.seqno));
     if (status === 'Invalid' || !place) {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
-    const { height } = place;
-    if (!held.has(height)) return archive.receipt(height, id.seqno);
-    try {
-      return await stored.receipt(height, id.seqno);
-    } catch (error) {
-      if (!isUnheld(error)) throw error;
-      // Others may have what is moved elsewhere or damaged here; if not, this says why it is not here.
-      return archive.receipt(height, id.seqno).catch((unheld: unknown) => {
-        throw isUnheld(unheld) ? error : unheld;
-      });
-    }
+    return (await provenBlock(this.#context, place.height)).receipt(id.seqno);
   }
 
   /**
@@ -70,7 +61,3 @@ export class ReceiptDesk {
     });
   }
 }
-
-const isUnheld = (error: unknown): boolean =>
-  error instanceof ManagerError &&
-  (error.code === 'BLOCK_NOT_HELD' || error.code === 'LEDGER_CORRUPT');

@@ -7,6 +7,7 @@ import { localReportData, requireManifests, verifiedEvidence } from './admission
 import { ManagerError } from './errors.ts';
 import { LedgerQuestions } from './ledger-questions.ts';
 import type { NodeContext } from './node-context.ts';
+import { PastDesk } from './past-desk.ts';
 import type { WorkerPort } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
@@ -22,6 +23,7 @@ export class WorkerDesk {
   readonly #forwarding: RequestForwarding;
   readonly #readBarriers: ReadBarriers;
   readonly #questions: LedgerQuestions;
+  readonly #past: PastDesk;
   readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
@@ -42,6 +44,7 @@ export class WorkerDesk {
     this.#forwarding = parts.forwarding;
     this.#readBarriers = parts.readBarriers;
     this.#questions = new LedgerQuestions(context, new ReceiptDesk(context));
+    this.#past = new PastDesk(context);
     this.#ways = parts.ways;
     this.#fail = fail;
   }
@@ -97,7 +100,7 @@ export class WorkerDesk {
   }
 
   #events(link: () => WorkerPort): WorkerEvents {
-    const { control, states } = this.#context;
+    const { control, states, programs } = this.#context;
     return {
       onBatch: (batch, transactions) => {
         // Executed on a state that has been taken back meanwhile: the worker drops it as well.
@@ -120,6 +123,10 @@ export class WorkerDesk {
       onQuestion: (question) => {
         void this.#questions.answer(question).then((answer) => link().send(answer));
       },
+      onPast: (request) => {
+        void this.#past.answer(link().index, request).then((reply) => link().send(reply));
+      },
+      onProgram: (message) => programs.received(link().index, message),
       onSnapshot: (message) => states.received(link().index, message),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {

@@ -8,6 +8,8 @@ import {
   decodeChannelToManager,
   encodeChannelToWorker,
   FrameConnection,
+  type PastRequest,
+  type ProgramToManager,
   type Question,
   type SnapshotToManager,
 } from '@concordat/bridge';
@@ -48,6 +50,10 @@ export interface WorkerEvents {
   readonly onReadBarrier: (id: number) => void;
   /** What a client wants to know about the ledger. */
   readonly onQuestion: (question: Question) => void;
+  /** It asks for committed transactions of the past. */
+  readonly onPast: (request: PastRequest) => void;
+  /** What it says of programs that are voted on, or that it runs. */
+  readonly onProgram: (message: ProgramToManager) => void;
   /** What it says of a snapshot that is taken of its state, or that it is to take up. */
   readonly onSnapshot: (message: SnapshotToManager) => void;
   readonly onLog: (line: Uint8Array) => void;
@@ -281,11 +287,18 @@ export class WorkerLink {
       case 'question':
         this.#events.onQuestion(message);
         return;
+      case 'past':
+        this.#events.onPast(message);
+        return;
       case 'ready':
         this.#becameReady();
         return;
       case 'pong':
         this.#unansweredPings = 0;
+        return;
+      case 'programReply':
+      case 'programState':
+        this.#events.onProgram(message);
         return;
       case 'snapshotChunk':
       case 'snapshotRefused':

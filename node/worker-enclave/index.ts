@@ -9,6 +9,7 @@ export {
   type BatchEnvironment,
   type BatchSet,
   type CommittedBatch,
+  deferred,
   type EndpointDeclaration,
   type FrameStream,
   type HttpEndpoint,
@@ -16,6 +17,8 @@ export {
   type HttpResponse,
   type LedgerAdapter,
   type Outcome,
+  type ProgramHolder,
+  type ProgramState,
   type Refused,
   type StateChange,
   type StreamEndpoint,
@@ -28,5 +31,6 @@ export { WorkerError, type WorkerErrorCode } from './errors.ts';
 export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
+export type { PastRange, PastTransactionView } from './past-reader.ts';
 export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

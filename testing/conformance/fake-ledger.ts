@@ -26,6 +26,12 @@ interface Taking {
   readonly refuse: (error: Error) => void;
 }
 
+type PastRequest = Extract<FromWorker, { kind: 'past' }>;
+type Past = Omit<Extract<ToWorker, { kind: 'pastReply' }>, 'kind' | 'id'>;
+
+/** Transactions of the past in one answer: few, so that tests see ranges come in parts. */
+const maxPast = 5;
+
 type Ordered = Batch | Extract<FromWorker, { kind: 'ready' }>;
 type Reply = Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>;
 
@@ -214,6 +220,20 @@ export class FakeLedger {
     const answer = this.#replies.get(id);
     this.#replies.delete(id);
     answer?.({ ok, height, reply });
+  }
+
+  /** Committed transactions as a manager shows them; a receipt names its transaction and proves nothing. */
+  past({ from, to, receipts }: Omit<PastRequest, 'kind' | 'id'>): Past {
+    const all = this.committedBlocks.flatMap(({ view, firstSeqno, transactions }) =>
+      transactions.map(({ publicWrites, privateWrites }, at) => {
+        const seqno = firstSeqno + at;
+        const receipt = Buffer.from(receipts ? JSON.stringify({ fake: `${view}.${seqno}` }) : '');
+        return { seqno, view, publicWrites, privateWrites, receipt };
+      }),
+    );
+    const transactions = all.filter(({ seqno }) => seqno >= from && seqno <= to).slice(0, maxPast);
+    if (transactions.length > 0) return { transactions };
+    return { code: 'TRANSACTION_PENDING', transactions };
   }
 
   #order(batch: Batch): void {

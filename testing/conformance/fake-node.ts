@@ -9,6 +9,7 @@ import {
   type Wait,
   Worker,
   type WorkerLimits,
+  type WorkerOptions,
 } from '@concordat/worker-enclave';
 import { createFakeActor } from './fake-actor.ts';
 import {
@@ -33,6 +34,8 @@ export interface FakeNodeOptions {
   /** Constitution policies that shape batches, e.g. `{maxBatchTransactions: 1}`. */
   readonly policies?: Readonly<Record<string, number>>;
   readonly limits?: Partial<WorkerLimits>;
+  /** Bounds of the answers kept for idempotency keys. */
+  readonly answers?: WorkerOptions['answers'];
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
   readonly timeMs?: () => number;
   /** Entropy of the adapter. Default: this machine's. */
@@ -81,6 +84,7 @@ export class FakeNode {
     this.worker = new Worker({
       adapters,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.answers && { answers: options.answers }),
       send: (message) => this.#sent(message),
       wallMs: options.timeMs ?? Date.now,
       nowMs: () => performance.now(),
@@ -194,8 +198,14 @@ export class FakeNode {
     if (this.#listener.take(message) || this.ledger.take(message)) return true;
     if (message.kind === 'forward') this.#forward(message);
     else if (message.kind === 'readBarrier') this.#barrier(message.id);
+    else if (message.kind === 'past') this.#past(message);
     else if (message.kind === 'forwardedReply') this.ledger.reply(message);
     return true;
+  }
+
+  #past(request: Extract<FromWorker, { kind: 'past' }>): void {
+    const reply = this.ledger.past(request);
+    setImmediate(() => this.worker.receive({ kind: 'pastReply', id: request.id, ...reply }));
   }
 
   #barrier(id: number): void {

@@ -88,6 +88,7 @@ export class Bench {
       submit: () => Promise.reject(new Error('not here')),
       submitWith: () => {},
       askLedger: () => Promise.reject(new Error('not asked here')),
+      readPast: () => Promise.reject(new Error('not asked here')),
       whenCurrent: (_actor, done) => process.nextTick(done),
       role: () => ({ leader: true, view: 1 }),
       timeMs: () => this.timeMs,

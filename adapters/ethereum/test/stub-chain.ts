@@ -307,6 +307,9 @@ export class StubHost implements AdapterHost<SubmittedTransaction> {
   askLedger(): Promise<Uint8Array> {
     return Promise.reject(new Error('no endpoint of this adapter asks for receipts'));
   }
+  readPast(): Promise<never> {
+    return Promise.reject(new Error('no endpoint of this adapter asks for the past'));
+  }
 
   whenCurrent(_actor: Actor, done: () => void): void {
     process.nextTick(done);

@@ -51,6 +51,8 @@ async function workerPair(context: TestContext, verify: () => void = () => undef
     onForwardedReply: nothing,
     onReadBarrier: nothing,
     onQuestion: nothing,
+    onPast: nothing,
+    onProgram: nothing,
     onSnapshot: nothing,
     onLog: nothing,
     onClose: (error) => seen.closed.push(error),

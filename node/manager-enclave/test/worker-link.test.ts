@@ -25,6 +25,8 @@ function linkToHanging() {
       onForwardedReply: nothing,
       onReadBarrier: nothing,
       onQuestion: nothing,
+      onPast: nothing,
+      onProgram: nothing,
       onSnapshot: nothing,
       onLog: nothing,
       onClose: (error) => closed.push(error),
