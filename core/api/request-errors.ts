@@ -123,6 +123,18 @@ export const requestErrors = {
     meaning: 'The execution passed its deadline and was aborted; nothing of it took effect.',
     remedy: 'Make it do less, or ask for a longer deadline where the application offers one.',
   },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    meaning: 'Another request of this actor was executed under the same idempotency key.',
+    remedy:
+      'Draw a new key for every new request; repeat one only with the same method, path and body.',
+  },
+  REQUEST_ALREADY_EXECUTED: {
+    status: 409,
+    meaning:
+      'The request was executed once under this idempotency key, and its answer is too large to be kept.',
+    remedy: 'Take `details.transactionId` as its transaction; read what it wrote.',
+  },
   OVERLOADED: {
     status: 503,
     meaning: 'A queue of this node is full; the request was not started.',

@@ -26,6 +26,7 @@ import type { WorkerLimits } from './limits.ts';
 import { isRepeated, readTarget, type Target } from './path-guard.ts';
 import { nameOf } from './pipeline.ts';
 import type { ReadCallback } from './read-gate.ts';
+import { hostForRequest } from './request-key.ts';
 import type { Route, Router } from './router.ts';
 import type { StreamSocket } from './stream-socket.ts';
 import { LimitedWebSocket } from './websocket.ts';
@@ -149,8 +150,8 @@ export class HttpFront {
     const consistency = consistencyOf(request);
     if (consistency === undefined) throw wrongConsistency();
     if (consistency === 'linearizable') await this.#current(actor);
-    const answer = await endpoint.handle({ method, ...target, headers, body }, actor, host);
-    send(response, answer);
+    const asked = { method, ...target, headers, body };
+    send(response, await endpoint.handle(asked, actor, hostForRequest(host, asked)));
   }
 
   /** @throws ApiError LEADER_UNKNOWN, READ_NOT_CONFIRMED, OVERLOADED */

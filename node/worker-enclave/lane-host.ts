@@ -1,7 +1,8 @@
 import type { ReadView } from '@concordat/kv';
-import type { Actor, AdapterHost, Refused, Submitted, Wait } from './adapter.ts';
+import type { Actor, Refused, Submitted, Wait } from './adapter.ts';
 import type { Intake } from './intake.ts';
 import type { LedgerQuestions } from './ledger-questions.ts';
+import type { PastRange, PastReader, PastTransactionView } from './past-reader.ts';
 import type { KeyedHost, RequestKey } from './request-key.ts';
 import type { Lane } from './submission.ts';
 
@@ -9,13 +10,14 @@ import type { Lane } from './submission.ts';
 interface Surroundings {
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
   readonly questions: LedgerQuestions;
+  readonly past: PastReader;
   role(): { readonly leader: boolean; readonly view: number };
   timeMs(): number;
   log(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The runtime as one adapter's endpoints see it. */
-export class LaneHost implements AdapterHost {
+export class LaneHost implements KeyedHost {
   readonly #lane: Lane;
   readonly #intake: Intake;
   readonly #worker: Surroundings;
@@ -55,8 +57,24 @@ export class LaneHost implements AdapterHost {
     this.#intake.accept(this.#lane, raw, { actor, wait, foreign: false }, done);
   }
 
+  submitKeyed(
+    raw: Uint8Array,
+    from: { readonly actor: Actor; readonly wait: Wait; readonly key: RequestKey },
+    done: (answer: Submitted<unknown>) => void,
+  ): void {
+    this.#intake.accept(this.#lane, raw, { ...from, foreign: false }, done);
+  }
+
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void {
     this.#worker.whenCurrent(actor, done);
+  }
+
+  askLedger(actor: Actor, about: Parameters<LedgerQuestions['ask']>[1]): Promise<Uint8Array> {
+    return this.#worker.questions.ask(actor, about);
+  }
+
+  readPast(range: PastRange): Promise<readonly PastTransactionView[]> {
+    return this.#worker.past.read(range, this.#lane.tableNames);
   }
 
   role(): { readonly leader: boolean; readonly view: number } {
@@ -65,10 +83,6 @@ export class LaneHost implements AdapterHost {
 
   timeMs(): number {
     return this.#worker.timeMs();
-  }
-
-  askLedger(actor: Actor, about: Parameters<LedgerQuestions['ask']>[1]): Promise<Uint8Array> {
-    return this.#worker.questions.ask(actor, about);
   }
 
   log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {

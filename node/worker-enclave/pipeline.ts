@@ -1,4 +1,12 @@
-import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
+import { toLatin1 } from '@concordat/std';
+import {
+  type Admitted,
+  type BatchEnvironment,
+  deferred,
+  type Outcome,
+  type Refused,
+  type Submitted,
+} from './adapter.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { closeBatch, type Execution, runAdapter } from './execution.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
@@ -28,6 +36,15 @@ export interface PipelineOptions {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
+const notOrdered = refusal('TRANSACTION_LOST', 'the transaction was not ordered; send it again');
+const waitedTooLong = refusal('OVERLOADED', 'the request waited too long to be ordered');
+/** For what a former leader may have executed. */
+const unknown = refusal(
+  'TRANSACTION_UNKNOWN',
+  'no leader took it in time; the outcome is not known',
+);
+const tooManyAnswers = 'too many keyed requests were executed of late';
+
 /** Pause after a batch was refused, milliseconds. */
 const refusedPauseMs = 5;
 
@@ -48,6 +65,8 @@ export class Pipeline {
   #term = 0;
   #admitting = 0;
   #holdUntilMs = 0;
+  /** Something waits until every block on the chain has its seqnos. */
+  #awaitsNumbers = false;
   #nextBatch = 1;
   #nextQueue = 0;
   #scheduled = false;
@@ -83,6 +102,7 @@ export class Pipeline {
 
   /** Admits a submission and queues it. */
   submit(submission: Submission): void {
+    if (this.#answerRepeated(submission)) return;
     const { adapter, head } = submission.lane;
     let verdict: Admitted<unknown> | Refused | Promise<Admitted<unknown> | Refused>;
     try {
@@ -184,7 +204,7 @@ export class Pipeline {
     const { answer } = this.#options;
     for (const queue of this.#queues) {
       for (const submission of queue.takeOverdue(receivedBeforeMs)) {
-        answer(submission, refusal('OVERLOADED', 'the request waited too long to be ordered'));
+        answer(submission, submission.mayBeExecuted ? unknown : waitedTooLong);
       }
     }
     for (const [batch, submissions] of this.#orphans) {
@@ -197,8 +217,7 @@ export class Pipeline {
   #admitted(submission: Submission, verdict: Admitted<unknown> | Refused): void {
     if (!verdict.ok) {
       this.#options.stats.refused += 1;
-      // `done` is never called from inside `submit`.
-      process.nextTick(this.#options.answer, submission, verdict);
+      this.#answerSoon(submission, verdict);
       return;
     }
     submission.admitted = verdict;
@@ -211,13 +230,9 @@ export class Pipeline {
   }
 
   #admitFailed(submission: Submission, error: unknown): void {
-    const { answer, log } = this.#options;
+    const { log } = this.#options;
     log('adapter.admit-failed', { adapter: submission.lane.adapter.id, error: nameOf(error) });
-    process.nextTick(
-      answer,
-      submission,
-      refusal('INTERNAL_ERROR', 'the request could not be checked'),
-    );
+    this.#answerSoon(submission, refusal('INTERNAL_ERROR', 'the request could not be checked'));
   }
 
   get #idle(): boolean {
@@ -251,6 +266,8 @@ export class Pipeline {
       }
     }
     while (this.#leading && this.#execution === undefined) {
+      if (this.#awaitsNumbers && chain.hasUnsealed) break;
+      this.#awaitsNumbers = false;
       if (chain.length >= limits.maxBatchesInFlight) return;
       const queue = this.#dueQueue();
       if (queue === undefined) break;
@@ -282,12 +299,16 @@ export class Pipeline {
   #execute(queue: BatchQueue): void {
     const { chain, limits, environment } = this.#options;
     const { maxBatchTransactions, maxBlockBytes } = this.#options.policy();
+    const env = environment();
+    // Request bytes stand for write-set bytes here; the true size is checked after execution.
+    const taken = queue.take(maxBatchTransactions, maxBlockBytes / 2);
+    const submissions = this.#firstTime(queue, taken, env.timeMs);
+    if (submissions.length === 0) return;
     const execution: Execution = {
       lane: queue.lane,
-      // Request bytes stand for write-set bytes here; the true size is checked after execution.
-      submissions: queue.take(maxBatchTransactions, maxBlockBytes / 2),
+      submissions,
       set: new OpenBatch(chain.begin(), queue.lane.tableNames),
-      env: environment(),
+      env,
       timer: undefined,
     };
     this.#execution = execution;
@@ -315,9 +336,62 @@ export class Pipeline {
     );
   }
 
-  #finish(execution: Execution, outcomes: readonly Outcome<unknown>[]): void {
+  /**
+   * Of a batch, what is to be executed: not what was executed before under its key. What has its key
+   * in common with another one of the batch comes after that one.
+   */
+  #firstTime(queue: BatchQueue, taken: readonly Submission[], timeMs: number): Submission[] {
+    if (taken.every(({ key }) => key === undefined)) return taken as Submission[];
+    const keys = new Set<string>();
+    const later: Submission[] = [];
+    const first = taken.filter((submission) => {
+      const { key, actor, lane } = submission;
+      if (key === undefined) return true;
+      if (this.#answerRepeated(submission)) return false;
+      const name = actor.actorId + toLatin1(key.id);
+      if (keys.has(name)) later.push(submission);
+      else if (lane.answers.hasRoom(submission, timeMs)) {
+        keys.add(name);
+        return true;
+      } else this.#answerSoon(submission, refusal('OVERLOADED', tooManyAnswers));
+      return false;
+    });
+    if (later.length > 0) queue.putBack(later);
+    return first;
+  }
+
+  /** Deals with a submission that was executed before under its key; false when it was not. */
+  #answerRepeated(submission: Submission): boolean {
+    const { chain, reroute } = this.#options;
+    const repeat = submission.lane.answers.find(submission);
+    if (repeat === undefined) return false;
+    const under = chain.newest;
+    if (repeat.isCommitted || submission.wait === 'local' || under === undefined) {
+      this.#answerSoon(submission, repeat.answer);
+      return true;
+    }
+    // Judged anew when the block it was executed in is committed, or gone.
+    const again = () => {
+      if (!submission.answered) reroute(submission);
+    };
+    under.riders.push({ tell: again, again, submissions: [submission] });
+    return true;
+  }
+
+  /** `done` is never called from inside `submit`. */
+  #answerSoon(submission: Submission, answer: Submitted<unknown>): void {
+    process.nextTick(this.#options.answer, submission, answer);
+  }
+
+  #finish(execution: Execution, settled: readonly Outcome<unknown>[]): void {
     if (this.#execution !== execution) return;
     const { set } = execution;
+    const outcomes = this.#putOff(execution, settled);
+    if (outcomes.length === 0 && settled.length > 0) {
+      this.#release(execution);
+      set.abort();
+      return;
+    }
     try {
       closeBatch(execution, outcomes);
     } catch (error) {
@@ -353,6 +427,31 @@ export class Pipeline {
   }
 
   /**
+   * Puts what the adapter deferred back into its queue, to be executed when every block on the chain
+   * has its seqnos: this batch's too, so that the first one waits for nothing then.
+   * @returns the outcomes of the others
+   */
+  #putOff(
+    execution: Execution,
+    outcomes: readonly Outcome<unknown>[],
+  ): readonly Outcome<unknown>[] {
+    const { submissions } = execution;
+    const isDeferred = (at: number): boolean => outcomes[at] === deferred;
+    if (!outcomes.includes(deferred) || outcomes.length !== submissions.length) return outcomes;
+    execution.submissions = submissions.filter((_, at) => !isDeferred(at));
+    this.#awaitsNumbers = true;
+    this.requeue(submissions.filter((_, at) => isDeferred(at)));
+    return outcomes.filter((_, at) => !isDeferred(at));
+  }
+
+  /** A block of the chain has its seqnos. */
+  numbered(): void {
+    if (!this.#awaitsNumbers || this.#options.chain.hasUnsealed) return;
+    this.#awaitsNumbers = false;
+    this.#schedule();
+  }
+
+  /**
    * A batch that left no trace is answered once the state it was judged on is committed, and a
    * majority has confirmed after the execution that no later leader had changed it: what is committed
    * under it may have been so before this node was held up and another one led.
@@ -368,7 +467,7 @@ export class Pipeline {
     };
     const under = chain.newest;
     if (under === undefined) tell();
-    else under.riders.push({ tell, again: () => this.requeue(submissions) });
+    else under.riders.push({ tell, again: () => this.requeue(submissions), submissions });
   }
 
   #answerDropped(submission: Submission, outcome: Refused, term: number): void {
@@ -430,10 +529,7 @@ export class Pipeline {
 
   #lose(submission: Submission): void {
     this.#options.stats.lost += 1;
-    this.#options.answer(
-      submission,
-      refusal('TRANSACTION_LOST', 'the transaction was not ordered; send it again'),
-    );
+    this.#options.answer(submission, submission.mayBeExecuted ? unknown : notOrdered);
   }
 }
 

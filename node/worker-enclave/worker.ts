@@ -10,17 +10,21 @@ import { Front } from './front.ts';
 import { makeGenesis } from './genesis.ts';
 import { identityOf } from './identities.ts';
 import { Intake } from './intake.ts';
+import type { AnswerBounds } from './kept-answers.ts';
 import { LaneHost } from './lane-host.ts';
 import { createLanes } from './lanes.ts';
-import {
 import { LedgerQuestions } from './ledger-questions.ts';
+import {
   type BatchPolicy,
+  defaultAnswerBounds,
   defaultBatchPolicy,
   defaultLimits,
   overlayNumbers,
   type WorkerLimits,
 } from './limits.ts';
+import { PastReader } from './past-reader.ts';
 import { Pipeline } from './pipeline.ts';
+import { ProgramDesk } from './program-desk.ts';
 import { type ReadCallback, ReadGate } from './read-gate.ts';
 import { Settlement } from './settlement.ts';
 import { SnapshotMaker } from './snapshot-maker.ts';
@@ -33,6 +37,8 @@ import type { Lane } from './submission.ts';
 export interface WorkerOptions {
   readonly adapters: readonly LedgerAdapter[];
   readonly limits?: Partial<WorkerLimits>;
+  /** How long, and how much of, the answers to keyed requests are kept. */
+  readonly answers?: Partial<AnswerBounds>;
   /** Sends one frame to the manager; false asks to hold back until {@link Worker.drained}. */
   readonly send: (message: ChannelToManager) => boolean;
   /** Wall clock, milliseconds since 1970. */
@@ -58,12 +64,14 @@ const maxReasonLength = 256;
 export class Worker {
   readonly limits: WorkerLimits;
   readonly stats = new Stats();
+  /** What is asked of the manager about the ledger. */
+  readonly questions: LedgerQuestions;
+  /** Committed transactions of the past. */
+  readonly past: PastReader;
   readonly #options: WorkerOptions;
   readonly #store: Store;
   readonly #lanes: readonly Lane[];
   readonly #hosts: readonly LaneHost[];
-  /** What is asked of the manager about the ledger. */
-  readonly questions: LedgerQuestions;
   readonly #chain: SpeculativeChain;
   readonly #pipeline: Pipeline;
   readonly #forwarding: Forwarding;
@@ -73,6 +81,7 @@ export class Worker {
   readonly #settlement: Settlement;
   readonly #snapshots: SnapshotMaker;
   readonly #restorer: StateRestorer;
+  readonly #programs: ProgramDesk;
   readonly #sweep: NodeJS.Timeout;
   #policy: BatchPolicy = defaultBatchPolicy;
   #nodeId = zeroNode;
@@ -92,7 +101,10 @@ export class Worker {
     this.limits = { ...defaultLimits, ...options.limits };
     const { limits, stats } = this;
     const { nowMs, send, log } = options;
-    const { store, lanes } = createLanes(options.adapters);
+    const { store, lanes } = createLanes(options.adapters, {
+      ...defaultAnswerBounds,
+      ...options.answers,
+    });
     this.#store = store;
     this.#lanes = lanes;
     this.#chain = new SpeculativeChain(store, (change) => {
@@ -149,14 +161,16 @@ export class Worker {
     });
     const ask = (id: number) => send({ kind: 'readBarrier', id });
     this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
+    this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
+    this.past = new PastReader((request) => send(request), nowMs);
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = this.#createFront(accounts);
     const committedHeight = () => this.#settlement.committedHeight;
     this.#snapshots = new SnapshotMaker({ store, lanes, committedHeight, send, nowMs, log });
     this.#restorer = this.#createRestorer();
+    this.#programs = new ProgramDesk(lanes, send);
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
   }
-    this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
 
   #createFront(accounts: Accounts): Front {
     return new Front({
@@ -295,6 +309,7 @@ export class Worker {
         return;
       case 'sealed':
         this.#chain.sealed(message.batch, message);
+        this.#pipeline.numbered();
         return;
       case 'committed':
         this.#settlement.committed(message.height);
@@ -314,6 +329,12 @@ export class Worker {
       case 'readBarrierReply':
         this.#reads.replied(message);
         return;
+      case 'answer':
+        this.questions.answered(message);
+        return;
+      case 'pastReply':
+        this.past.replied(message);
+        return;
       default:
         this.#receiveRare(message);
     }
@@ -322,9 +343,6 @@ export class Worker {
   #receiveRare(message: ChannelToWorker): void {
     switch (message.kind) {
       case 'ping':
-      case 'answer':
-        this.questions.answered(message);
-        return;
         this.#options.send({ kind: 'pong' });
         return;
       case 'role':
@@ -347,6 +365,9 @@ export class Worker {
         return;
       case 'restore':
         this.#restorer.receive(message);
+        return;
+      case 'program':
+        void this.#programs.receive(message);
         return;
       case 'snapshot':
       case 'snapshotTaken':
@@ -465,6 +486,7 @@ export class Worker {
     this.#pipeline.expire(before);
     this.#forwarding.expire(before);
     this.#reads.expire();
+    this.questions.expire();
+    this.past.expire();
   }
 }
-    this.questions.expire();
