@@ -45,7 +45,7 @@ export default defineApp({
       handler({ query: { prefix = '', limit = 10, token } }, { tables }) {
         const { items, next } = tables.accounts.page({ prefix, limit, token });
         const shown = items.map(([id, { balance }]) => ({ id, balance }));
-        return next === undefined ? { items: shown } : { items: shown, next };
+        return { items: shown, next };
       },
     }),
     deposit: endpoint('POST /accounts/{id}/deposits/{number}', {
