@@ -83,14 +83,15 @@ const recordedCiphertext = (
   return recorded.get(tableNames.epochKeys, `${digits(of.epoch)}/${digits(of.keyNumber)}`);
 };
 
-function refusalOf(
+/** Why bytes are not a ciphertext made for a label; undefined when they are. */
+export function refusalOf(
   bytes: Uint8Array,
   label: Uint8Array,
 ): { readonly message: string; readonly cause: string } | undefined {
   try {
     if (isCiphertextValid(decodeCiphertext(bytes), label)) return undefined;
     return {
-      message: 'its ciphertext was not made for this network, epoch and shared key',
+      message: 'its ciphertext was not made for what it stands for and this shared key',
       cause: 'INVALID_CIPHERTEXT',
     };
   } catch (error) {

@@ -55,6 +55,8 @@ export interface Defect {
  * - `EPOCH_WITHOUT_REASON`: the reason an epoch names for its beginning is not there.
  * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not begun, or over.
  * - `INVALID_EPOCH_KEY`: a session key not encrypted to the shared key of the time for its epoch.
+ * - `INVALID_NETWORK_KEY`: the network's private key is not written with the first block, or written
+ *   otherwise than anew for a shared key that is fresh.
  * - `REPEATED_EPOCH_KEY`: two epochs have one session key.
  * - `WRONG_GRANT`: an epoch was granted to others than the nodes of the time, or not to all of them.
  * - `TIME_FELL`: within one view a block is older than the one before it.
@@ -89,6 +91,7 @@ export type DefectCode =
   | 'EPOCH_WITHOUT_REASON'
   | 'WRONG_EPOCH'
   | 'INVALID_EPOCH_KEY'
+  | 'INVALID_NETWORK_KEY'
   | 'REPEATED_EPOCH_KEY'
   | 'WRONG_GRANT'
   | 'TIME_FELL'

@@ -57,7 +57,9 @@ export { type DecodedJwt, decodeJwt, maxTokenLength, verifyJwt } from './jwt.ts'
 export { fromPem, toPem } from './pem.ts';
 export {
   createSigningKey,
+  exportSigningScalar,
   importSigningKey,
+  importSigningScalar,
   isSigningPublicKey,
   type SigningKey,
   verifySignature,

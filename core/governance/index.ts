@@ -141,6 +141,12 @@ export {
   maxMessageBytes,
   messageIdOf,
 } from './message.ts';
+export {
+  type NetworkKeyRow,
+  networkKeyRow,
+  networkKeyTable,
+  recordNetworkKey,
+} from './network-key-row.ts';
 export { isSignedByOwner, type NodeTuple, nodeTuple, signNodeTuple } from './node-entry.ts';
 export {
   type AttestedNode,

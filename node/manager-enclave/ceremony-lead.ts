@@ -36,7 +36,10 @@ const maxBackOffMs = 60_000;
 export type LeadContext = Pick<
   NodeContext,
   'administration' | 'driver' | 'takesPart' | 'queue' | 'log' | 'channel' | 'identity' | 'control'
-> & { readonly sessionKeys: Pick<NodeContext['sessionKeys'], 'begin'> };
+> & {
+  readonly sessionKeys: Pick<NodeContext['sessionKeys'], 'begin'>;
+  readonly networkKey: Pick<NodeContext['networkKey'], 'isHeld' | 'write'>;
+};
 
 /**
  * The leader's part in key ceremonies: it opens what is due, makes a transaction of each contribution,
@@ -114,7 +117,7 @@ export class CeremonyLead {
   }
 
   async #close(row: CeremonyRow): Promise<void> {
-    const { administration, log, sessionKeys } = this.#context;
+    const { administration, log, sessionKeys, networkKey } = this.#context;
     const view = administration.committedState;
     const seqno = toSeqno(log.lastSeqno + 1);
     const isDone = !isOvertaken(view, row) && resumeCeremony(view, row).phase(seqno) === 'done';
@@ -124,6 +127,8 @@ export class CeremonyLead {
       // What is sealed from here on, those who hold the fresh key read, and no others.
       if (closed.state === 'done' && row.purpose === 'fresh') {
         sessionKeys.begin(set, { reason: 'key', nowMs: Date.now(), entropy });
+        // A leader that has not got it yet writes it once it has.
+        if (networkKey.isHeld) networkKey.write(set, entropy);
       }
       return closed;
     });

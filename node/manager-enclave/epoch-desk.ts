@@ -128,6 +128,7 @@ export class EpochDesk {
       this.#stopped = true;
       this.#collector.stop();
       sessionKeys.forgetAll();
+      this.#node.networkKey.forget();
       return;
     }
     const inForce = currentEpoch(administration.committedState);

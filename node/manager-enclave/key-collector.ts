@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nodeRequester } from '@concordat/keys';
+import type { ReadView } from '@concordat/kv';
 import { CodedError, type Epoch, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { CollectionSource, KeyAcquirer, ShareGiver, ShareSource } from './key-sources.ts';
+import { networkKeyPlace } from './network-key.ts';
 import type { PeerChannel } from './ports.ts';
-import type { SessionKeys } from './session-keys.ts';
+import type { KnownKey } from './session-keys.ts';
 import { ShareCollection, type WantedKey, wantedKey } from './share-collection.ts';
 import { decodeGivenShares, encodeShareRequest } from './share-messages.ts';
 
@@ -17,6 +19,13 @@ const firstPauseMs = 25;
 const longestPauseMs = 1_000;
 /** How long a key is tried for before whoever wants it hears that it cannot be had. */
 const defaultTimeoutMs = 10_000;
+
+/** Where what was put together goes: session keys by epoch, or the network's key at its one place. */
+export interface GatheredKeys {
+  get(place: Epoch): unknown;
+  recognize(view: ReadView): void;
+  hold(known: KnownKey): void;
+}
 
 /** Why keys cannot be had at present. */
 export interface MissingShares {
@@ -34,7 +43,7 @@ export interface MissingShares {
 export class KeyCollector implements KeyAcquirer {
   readonly #self: NodeId;
   readonly #networkId: () => string;
-  readonly #keys: SessionKeys;
+  readonly #keys: GatheredKeys;
   readonly #vault: ShareSource;
   readonly #channel: Pick<PeerChannel, 'request'>;
   readonly #entropy: (bytes: number) => Uint8Array;
@@ -50,7 +59,7 @@ export class KeyCollector implements KeyAcquirer {
   constructor(parts: {
     readonly self: NodeId;
     readonly networkId: () => string;
-    readonly keys: SessionKeys;
+    readonly keys: GatheredKeys;
     readonly vault: ShareSource;
     readonly channel: Pick<PeerChannel, 'request'>;
     readonly entropy: (bytes: number) => Uint8Array;
@@ -221,6 +230,8 @@ function oneOfEachActor(peers: readonly ShareGiver[], turn: number): ShareGiver[
 function sharesMissing({ epochs, missing, actors }: MissingShares): ManagerError {
   const said = Object.entries(actors).map(([actor, code]) => `${actor.slice(0, 8)} (${code})`);
   const from = said.length === 0 ? 'no other actor can be asked' : `asked: ${said.join(', ')}`;
-  const why = `${missing} more shares are needed for epoch ${epochs.join(', ')}; ${from}`;
+  const isNetworkKey = epochs.includes(networkKeyPlace);
+  const what = isNetworkKey ? "the network's key" : `epoch ${epochs.join(', ')}`;
+  const why = `${missing} more shares are needed for ${what}; ${from}`;
   return new ManagerError('KEY_SHARES_MISSING', why, { epochs, missing, actors });
 }

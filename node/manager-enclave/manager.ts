@@ -29,6 +29,8 @@ import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
 import { missingConsent } from './missing-consent.ts';
+import type { NetworkKey } from './network-key.ts';
+import type { NetworkKeyDesk } from './network-key-desk.ts';
 import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { NodeStanding, type StandingNode } from './node-standing.ts';
@@ -97,6 +99,8 @@ export class Manager implements StandingNode {
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
   readonly sessionKeys: SessionKeys;
+  readonly networkKey: NetworkKey;
+  readonly networkKeyDesk: NetworkKeyDesk;
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
@@ -160,6 +164,8 @@ export class Manager implements StandingNode {
       onMissing: (why) => this.#keysMissing(why),
     });
     this.sessionKeys = keys.sessionKeys;
+    this.networkKey = keys.networkKey;
+    this.networkKeyDesk = keys.networkKeyDesk;
     this.keyCollector = keys.keyCollector;
     this.shareDesk = keys.shareDesk;
     this.epochs = keys.epochs;
@@ -234,6 +240,7 @@ export class Manager implements StandingNode {
         return this.shareDesk.give(peer, body);
       },
       sessionKey: (body) => this.epochs.received(body),
+      networkKey: () => this.networkKeyDesk.give(),
       keyCeremony: (body) => this.keyDesk.contribute(body),
       holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
       archive: new ArchiveDesk(this),
@@ -322,6 +329,7 @@ export class Manager implements StandingNode {
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
     this.epochs.stop();
+    this.networkKeyDesk.stop();
     this.keyDesk.stop();
     this.snapshots.stop();
     this.backfill.stop();
@@ -364,6 +372,7 @@ export class Manager implements StandingNode {
     });
     this.every(progressIntervalMs, () => {
       this.epochs.tick();
+      this.networkKeyDesk.work();
       this.#standing.takeStock();
     });
     const watch = this.#watchOver(side.driver);
@@ -391,6 +400,7 @@ export class Manager implements StandingNode {
       onConstitution: (constitution) => {
         this.#standing.constitutionChanged(constitution);
         this.keyDesk.wake();
+        this.networkKeyDesk.work();
       },
       onStanding: () => {
         this.publishStatus();
@@ -467,6 +477,7 @@ export class Manager implements StandingNode {
     this.backfill.stop();
     this.readBarriers.stop();
     this.epochs.stop();
+    this.networkKeyDesk.stop();
     this.keyDesk.stop();
     if (driver && driver.durableHeight > 0) {
       const progress = this.log.progressAt(toHeight(driver.durableHeight));
@@ -475,6 +486,7 @@ export class Manager implements StandingNode {
     }
     this.workers.stop();
     this.sessionKeys.forgetAll();
+    this.networkKey.forget();
     this.vault.erase();
   }
 }

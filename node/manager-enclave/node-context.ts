@@ -15,6 +15,7 @@ import type { KeyDesk } from './key-desk.ts';
 import type { LeaderChanges } from './leader-changes.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
+import type { NetworkKey } from './network-key.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PeerChannel } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
@@ -48,6 +49,8 @@ export interface NodeContext {
   readonly feed: WorkerFeed;
   readonly states: WorkerStates;
   readonly sessionKeys: SessionKeys;
+  /** The network's private key. */
+  readonly networkKey: NetworkKey;
   /** What this node does about epochs and their keys. */
   readonly epochs: EpochDesk;
   /** This actor's shares of the keys that session keys are encrypted to. */

@@ -27,6 +27,8 @@ export interface PeerRequests {
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
   sessionKey(body: Buffer): Uint8Array;
+  /** The network's private key. */
+  networkKey(): Uint8Array;
   /** An actor's contribution to a key ceremony, for the leader. */
   keyCeremony(body: Buffer): Promise<Uint8Array>;
   /** The secret of a holder key, for another node of the same actor. */
@@ -152,6 +154,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (kind === 'decryption-share') return this.#shares(session, body);
     this.#requireTrusted(session);
     if (kind === 'session-key') return this.#requests.sessionKey(body);
+    if (kind === 'network-key') return this.#requests.networkKey();
     if (kind === 'key-ceremony') return this.#requests.keyCeremony(body);
     if (kind === 'holder-secret') return this.#requests.holderSecret(peer.nodeId, body);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);

@@ -3,6 +3,7 @@ import {
   epochKeyRow,
   getNode,
   isNodeGranted,
+  networkKeyRow,
   type SharedKey,
   sharedKeys,
   thresholdKeyOf,
@@ -12,13 +13,15 @@ import {
   decodeCiphertext,
   encodeDecryptionShare,
   encodeThresholdKey,
+  networkIdentityLabel,
   nodeRequester,
   sessionKeyLabel,
 } from '@concordat/keys';
 import type { ReadView } from '@concordat/kv';
-import { CodedError, fromHex, type NodeId, toDigest } from '@concordat/std';
+import { CodedError, type Epoch, fromHex, type NodeId, toDigest } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { ShareGiving, ShareSource } from './key-sources.ts';
+import { networkKeyPlace } from './network-key.ts';
 import {
   type AskedKey,
   decodeShareRequest,
@@ -103,14 +106,12 @@ export class ShareDesk implements ShareGiving {
     const { epoch, key } = asked;
     const committed = this.#committed();
     requireListed(committed, peer);
-    const row = epochKeyRow(committed, { epoch, keyNumber: key });
+    const row = rowOf(committed, asked);
     const shared = sharedKeys(committed).find((each) => each.key.number === key);
     if (!row || !shared) {
       throw refusal('EPOCH_NOT_COMMITTED', `no committed key of epoch ${epoch} under key ${key}`);
     }
-    if (!isNodeGranted(committed, peer, epoch)) {
-      throw refusal('EPOCH_NOT_GRANTED', `the ledger grants that node nothing of epoch ${epoch}`);
-    }
+    requireGranted(committed, peer, epoch);
     const { sharing } = shared.key;
     const held = this.#vault.shareOf(key, sharing);
     if (!held) throw refusal('SHARE_NOT_HELD', `no share of key ${key} as it is shared now`);
@@ -126,7 +127,9 @@ export class ShareDesk implements ShareGiving {
 
   #labelOf({ epoch }: AskedKey, { key }: SharedKey): Uint8Array {
     const keyId = toDigest(fromHex(key.keyId) as Uint8Array);
-    return sessionKeyLabel({ networkId: this.#networkId(), epoch, keyId });
+    const networkId = this.#networkId();
+    if (epoch === networkKeyPlace) return networkIdentityLabel({ networkId, keyId });
+    return sessionKeyLabel({ networkId, epoch, keyId });
   }
 
   /** @throws ManagerError OVERLOADED when one node asks for too much */
@@ -152,6 +155,26 @@ function requireListed(
   const node = committed && getNode(committed, peer);
   if (node?.status === 'learning' || node?.status === 'trusted') return;
   throw refusal('NODE_NOT_ADMITTED', 'shares are for learning and trusted nodes of the list');
+}
+
+const rowOf = (committed: ReadView, { epoch, key }: AskedKey) => {
+  if (epoch !== networkKeyPlace) return epochKeyRow(committed, { epoch, keyNumber: key });
+  const row = networkKeyRow(committed);
+  return row?.keyNumber === key ? row : undefined;
+};
+
+/**
+ * Session keys are for whom the ledger grants the epoch. The network's key needs no grant: it is for
+ * trusted nodes, and for nobody else.
+ * @throws ManagerError EPOCH_NOT_GRANTED, NODE_NOT_ADMITTED
+ */
+function requireGranted(committed: ReadView, peer: NodeId, epoch: Epoch): void {
+  if (epoch === networkKeyPlace) {
+    if (getNode(committed, peer)?.status === 'trusted') return;
+    throw refusal('NODE_NOT_ADMITTED', "the network's key is for trusted nodes");
+  }
+  if (isNodeGranted(committed, peer, epoch)) return;
+  throw refusal('EPOCH_NOT_GRANTED', `the ledger grants that node nothing of epoch ${epoch}`);
 }
 
 const refusal = (code: ManagerError['code'], why: string): ManagerError =>

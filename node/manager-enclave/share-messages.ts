@@ -100,8 +100,9 @@ export function decodeSentKey(bytes: Uint8Array): SentKey {
   return { epoch: toEpoch(numberOf(epoch, 'epoch')), key: hexOf(key, 64, 'key'), digest };
 }
 
+/** Epoch 0 stands for the network's private key. */
 const askedKeyOf = (item: Record<string, unknown>): AskedKey => ({
-  epoch: toEpoch(numberOf(item.epoch, 'epoch')),
+  epoch: toEpoch(item.epoch === 0 ? 0 : numberOf(item.epoch, 'epoch')),
   key: numberOf(item.key, 'key'),
 });
 

@@ -164,7 +164,10 @@ export class WrittenCeremonies {
     const { seqno, ceremony } = this;
     this.#ledger.administer((set) => {
       closeCeremony(set, { seqno });
-      if (ceremony.purpose === 'fresh') this.#ledger.beginEpoch(set, 'key');
+      if (ceremony.purpose === 'fresh') {
+        this.#ledger.beginEpoch(set, 'key');
+        this.#ledger.networkKey.write(set, entropy);
+      }
       and(set);
     });
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
 import type { EpochKeys } from '@concordat/auditor';
 import type { ManagerStart } from '@concordat/bridge';
-import { createSigningKey, fromPem, importSigningKey, type SigningKey } from '@concordat/crypto';
+import { createSigningKey, fromPem, type SigningKey } from '@concordat/crypto';
 import {
   buildProposal,
   buildVote,
@@ -36,7 +36,6 @@ import { createOrganisation, type Identity } from '@concordat/sdk';
 import {
   type Digest,
   emptyBytes,
-  fromUtf8,
   type Height,
   type NodeId,
   type Seqno,
@@ -45,11 +44,12 @@ import {
   utf8,
   type View,
 } from '@concordat/std';
-import { Administration, networkKeyRecord } from '../../../node/manager-enclave/administration.ts';
+import { Administration } from '../../../node/manager-enclave/administration.ts';
 import { epochFor } from '../../../node/manager-enclave/administrative-queue.ts';
 import { reportDataFor, verifiedEvidence } from '../../../node/manager-enclave/admission.ts';
 import { recordEvidence } from '../../../node/manager-enclave/evidence-table.ts';
 import { type Genesis, prepareGenesis } from '../../../node/manager-enclave/network-genesis.ts';
+import { NetworkKey } from '../../../node/manager-enclave/network-key.ts';
 import {
   createNodeIdentity,
   endorseNode,
@@ -106,6 +106,7 @@ export class WrittenLedger {
   readonly blocks: SealedBlock[] = [];
   readonly administration = new Administration();
   readonly history = new HistoryTree();
+  readonly networkKey = new NetworkKey(() => this.networkCertificate);
   readonly sessionKeys = new SessionKeys(() => (this.blocks.length + 1) as Height);
   readonly ceremonies = new WrittenCeremonies(this);
   networkId = '';
@@ -136,7 +137,7 @@ export class WrittenLedger {
     const { evidence } = this.#show(this.first, genesis.challenge, {});
     const { shares } = this.ceremonies.keep(this.alpha.actorId, genesis.holderKey);
     this.administer((set) => {
-      const { sharing, ...share } = genesis.write(set, this.sessionKeys, evidence);
+      const { sharing, ...share } = genesis.write(set, this, evidence);
       shares.set(sharing, share);
       alterGenesis(set);
     });
@@ -369,9 +370,8 @@ export class WrittenLedger {
 
   /** PEM of a certificate this network issues. */
   endorse(identity: NodeIdentity): string {
-    const stored = this.administration.head.table(networkKeyRecord.table).get(networkKeyRecord.key);
     return endorseNode({
-      networkKey: importSigningKey(fromUtf8(stored as Uint8Array)),
+      networkKey: this.networkKey.signing(),
       networkCertificate: fromPem(this.networkCertificate)[0] as Uint8Array,
       nodePublicKey: identity.signing.publicKeySpki,
       hosts: ['127.0.0.1'],

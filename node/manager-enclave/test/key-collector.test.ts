@@ -212,7 +212,7 @@ test('garbage in place of an answer has a code and no effect', async () => {
     '{"shares":1,"forms":[]}',
     '{"shares":[null],"forms":[]}',
     '{"shares":[{"epoch":1,"key":1,"sharing":1,"share":"zz"}],"forms":[]}',
-    '{"shares":[{"epoch":0,"key":1,"sharing":1,"share":"00"}],"forms":[]}',
+    '{"shares":[{"epoch":-1,"key":1,"sharing":1,"share":"00"}],"forms":[]}',
     `{"shares":[],"forms":[{"key":1,"sharing":1,"form":"${'00'.repeat(20_000)}"}]}`,
     JSON.stringify({ shares: Array.from({ length: 33 }, () => ({})), forms: [] }),
     '['.repeat(100_000),

@@ -26,6 +26,8 @@ import { LeaderChanges } from '../leader-changes.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
+import type { NetworkKey } from '../network-key.ts';
+import type { NetworkKeyDesk } from '../network-key-desk.ts';
 import type { PeerTarget } from '../node-channel.ts';
 import type { NetworkIdentity, NodeContext } from '../node-context.ts';
 import { createNodeIdentity, type NodeIdentity } from '../node-identity.ts';
@@ -66,6 +68,8 @@ export class TestNode implements NodeContext {
   readonly states = new WorkerStates(this.feed);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
+  readonly networkKey: NetworkKey;
+  readonly networkKeyDesk: NetworkKeyDesk;
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
@@ -124,6 +128,8 @@ export class TestNode implements NodeContext {
       },
     });
     this.sessionKeys = keys.sessionKeys;
+    this.networkKey = keys.networkKey;
+    this.networkKeyDesk = keys.networkKeyDesk;
     this.keyCollector = keys.keyCollector;
     this.shareDesk = keys.shareDesk;
     this.epochs = keys.epochs;
@@ -285,6 +291,7 @@ export class TestNode implements NodeContext {
       queue: this.#queue,
       driver: this.#driver,
       network: this.network,
+      networkKey: this.networkKey,
       entropy: entropyOf(`join desk ${this.id}`),
       log: (event, fields) => this.host.log(event, fields),
     });
@@ -355,6 +362,7 @@ export class World {
         }
         const isCut = this.cut.has(to) || this.cut.has(node.id);
         if (isCut && isOfKeys(kind)) throw new ManagerError('PEER_TIMEOUT', kind);
+        if (kind === 'network-key') return Buffer.from(other.networkKeyDesk.give());
         if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
         if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));
         if (kind !== 'administer') throw new Error(kind);
