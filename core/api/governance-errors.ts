@@ -31,6 +31,16 @@ export const governanceErrors = {
     meaning: 'No worker of the leader could check the program in time.',
     remedy: 'Try again; if it lasts, look at the adapters of the nodes.',
   },
+  JWT_ISSUER_NOT_FOUND: {
+    status: 409,
+    meaning: 'The network trusts no such issuer of tokens.',
+    remedy: 'Name an issuer of the constitution, or propose set_jwt_issuer first.',
+  },
+  JWT_ISSUER_LIMIT: {
+    status: 409,
+    meaning: 'The network trusts as many issuers of tokens as it can.',
+    remedy: 'Propose remove_jwt_issuer for one that is not needed.',
+  },
   APPLICATION_NOT_FOUND: {
     status: 404,
     meaning: 'There is no application to be ended, or no program of that digest in the ledger.',

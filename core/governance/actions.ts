@@ -12,6 +12,15 @@ import { auditGrantProperties, readAuditGrant } from './audit-grant.ts';
 import type { Actor, ApplicationEntry, NodeEntry } from './constitution.ts';
 import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
 import { Field } from './field.ts';
+import {
+  type JwtIssuerEffect,
+  readIssuer,
+  readJwtIssuer,
+  readJwtKeys,
+  removeJwtIssuer,
+  setJwtIssuer,
+  setJwtKeys,
+} from './jwt-issuers.ts';
 import { requireLawful, requireTrustedNode, trustedNodes } from './laws.ts';
 import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts';
 import { admittedNodeProperties, isSignedByOwner, readAdmittedNode } from './node-entry.ts';
@@ -42,6 +51,7 @@ export type GovernanceEffect =
   | { readonly kind: 'network-opened' | 'epoch-asked' }
   | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
   | { readonly kind: 'application-removed'; readonly adapter: string }
+  | JwtIssuerEffect
   | { readonly kind: 'recovery-consented'; readonly actorId: ActorId }
   | {
       readonly kind: 'key-exported';
@@ -212,6 +222,18 @@ const actions: Readonly<Record<ActionName, Action>> = {
   remove_application: (args) => {
     const adapter = readAdapterId(args.only(['adapter']).at('adapter'));
     return (set) => removeApplication(set, adapter);
+  },
+  set_jwt_issuer: (args) => {
+    const given = readJwtIssuer(args);
+    return (set) => setJwtIssuer(set, given);
+  },
+  set_jwt_public_signing_keys: (args) => {
+    const given = readJwtKeys(args);
+    return (set) => setJwtKeys(set, given);
+  },
+  remove_jwt_issuer: (args) => {
+    const issuer = readIssuer(args.only(['issuer']).at('issuer'));
+    return (set) => removeJwtIssuer(set, issuer);
   },
   open_network: (args) => {
     args.only([]);

@@ -94,6 +94,23 @@ export interface ApplicationEntry {
   readonly bytes: number;
 }
 
+/** A key that an issuer signs tokens with. */
+export interface JwtKey {
+  /** Its `kid`, unique among the keys of one issuer. */
+  readonly kid: string;
+  /** Hex DER SPKI: P-256, or RSA of 2,048 to 8,192 bits. */
+  readonly key: string;
+  /** What `iss` of its tokens must be; `{tenantid}` stands for the token's `tid`. */
+  readonly constraint: string;
+}
+
+/** An issuer whose tokens (JWT) the network's applications accept, by vote. */
+export interface JwtIssuer {
+  readonly issuer: string;
+  /** Sorted by kid. */
+  readonly keys: readonly JwtKey[];
+}
+
 /**
  * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
  * their identity, so equal constitutions have equal canonical JSON and equal digests.
@@ -121,6 +138,8 @@ export interface Constitution {
    * digest of a constitution without is what it always was.
    */
   readonly applications?: readonly ApplicationEntry[];
+  /** Issuers of tokens that applications accept, sorted; absent when there is none. */
+  readonly jwtIssuers?: readonly JwtIssuer[];
 }
 
 /** Whether the actor votes. */

@@ -23,11 +23,21 @@ export type ConstitutionPart =
   | 'votingPolicies'
   | 'policies'
   | 'adapters'
-  | 'applications';
+  | 'applications'
+  | 'jwtIssuers';
 
 const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
   (
-    ['network', 'code', 'tees', 'votingPolicies', 'policies', 'adapters', 'applications'] as const
+    [
+      'network',
+      'code',
+      'tees',
+      'votingPolicies',
+      'policies',
+      'adapters',
+      'applications',
+      'jwtIssuers',
+    ] as const
   ).map((part) => [tables[part].table, part]),
 );
 

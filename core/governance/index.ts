@@ -27,6 +27,8 @@ export {
   type CodeRole,
   type Constitution,
   isMember,
+  type JwtIssuer,
+  type JwtKey,
   type NodeEntry,
   type NodeStatus,
   type RetirementReason,

@@ -4,6 +4,7 @@ import { readApplications } from './applications.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
 import { Field } from './field.ts';
+import { readJwtIssuers } from './jwt-issuers.ts';
 import { requireKeyThreshold } from './key-threshold.ts';
 import { requireOwnAddresses } from './laws.ts';
 import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts';
@@ -28,6 +29,7 @@ const properties = [
   'policies',
   'adapters',
   'applications',
+  'jwtIssuers',
 ] as const;
 
 /**
@@ -44,6 +46,9 @@ export function parseConstitution(json: unknown): Constitution {
   const applications = readApplications(
     root.optional('applications') ?? new Field([], 'applications', code),
   );
+  const jwtIssuers = readJwtIssuers(
+    root.optional('jwtIssuers') ?? new Field([], 'jwtIssuers', code),
+  );
   const constitution: Constitution = {
     version: 1,
     name: root.at('name').name(),
@@ -59,6 +64,7 @@ export function parseConstitution(json: unknown): Constitution {
     policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
     adapters: readAdapters(root),
     ...(applications.length > 0 && { applications }),
+    ...(jwtIssuers.length > 0 && { jwtIssuers }),
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);

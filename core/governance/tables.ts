@@ -2,7 +2,14 @@ import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Actor, ApplicationEntry, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
+import type {
+  Actor,
+  ApplicationEntry,
+  CodeEntry,
+  JwtIssuer,
+  NodeEntry,
+  TeeEntry,
+} from './constitution.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
 import type {
@@ -58,6 +65,8 @@ export const tables = {
   adapters: rows<unknown>('adapters'),
   /** adapter id; without a digest: it was ended by vote */
   applications: rows<Partial<ApplicationEntry> & { readonly adapter: string }>('applications'),
+  /** {@link textKey} of the issuer */
+  jwtIssuers: rows<JwtIssuer>('jwt-issuers'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */

@@ -284,3 +284,11 @@ export const action = (name: ActionName, args: Record<string, unknown>): Propose
   name,
   args,
 });
+
+/** The public JSON Web Key of a P-256 key by number. */
+export function jwkOf(number: number): Record<string, unknown> {
+  const { publicKeySpki } = createSigningKey(seed(number));
+  const point = Buffer.from(publicKeySpki.subarray(27));
+  const [x, y] = [point.subarray(0, 32), point.subarray(32)];
+  return { kty: 'EC', crv: 'P-256', x: x.toString('base64url'), y: y.toString('base64url') };
+}
