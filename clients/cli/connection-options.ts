@@ -1,8 +1,21 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { AdminClient, type Identity, readIdentity } from '@concordat/sdk';
+import { AdminClient, createIdentityElsewhere, type Identity, readIdentity } from '@concordat/sdk';
 import { type Invocation, required } from './command.ts';
 import { CliError } from './errors.ts';
 import { defaultSandboxDirectory, SandboxLayout, type SandboxNode } from './sandbox/layout.ts';
+import { tokenKeyOf, tokenOptions } from './token-options.ts';
+
+/** Options that say who one is. */
+export const identityOptions = {
+  certificate: { type: 'string' },
+  key: { type: 'string' },
+  ...tokenOptions,
+  'pkcs11-key': { type: 'string' },
+} as const;
+
+/** How the usage line shows them. */
+export const identityUsage =
+  '--certificate file (--key file | --pkcs11-key key --pkcs11-module library.so)';
 
 /** Options of commands that talk to a network: a sandbox here, or any node anywhere. */
 export const connectionOptions = {
@@ -11,14 +24,12 @@ export const connectionOptions = {
   node: { type: 'string' },
   address: { type: 'string' },
   'network-certificate': { type: 'string' },
-  certificate: { type: 'string' },
-  key: { type: 'string' },
+  ...identityOptions,
   json: { type: 'boolean', default: false },
 } as const;
 
 /** How the usage line shows them. */
-export const connectionUsage =
-  '[--as organisation] [--node vn1] | --address host:port --network-certificate file --certificate file --key file';
+export const connectionUsage = `[--as organisation] [--node vn1] | --address host:port --network-certificate file ${identityUsage}`;
 
 /** A connection to the administrative channel, and who uses it. */
 export interface AdminConnection {
@@ -34,10 +45,7 @@ export interface AdminConnection {
 export async function connect(invocation: Invocation): Promise<AdminConnection> {
   const { options } = invocation;
   if (options.address !== undefined) {
-    const identity = await readIdentity({
-      certificateFile: required(invocation, 'certificate'),
-      keyFile: required(invocation, 'key'),
-    });
+    const identity = await identityOf(invocation);
     const networkCertificate = await readFile(required(invocation, 'network-certificate'), 'utf8');
     const address = required(invocation, 'address');
     return { identity, admin: new AdminClient({ address, networkCertificate, identity }) };
@@ -61,6 +69,19 @@ export async function connect(invocation: Invocation): Promise<AdminConnection> 
       identity,
     }),
   };
+}
+
+/** Who one is, by certificate and a key in a file or in a token. @throws CliError USAGE; SdkError; Pkcs11Error */
+export async function identityOf(invocation: Invocation): Promise<Identity> {
+  const { options } = invocation;
+  const certificateFile = required(invocation, 'certificate');
+  if (options['pkcs11-key'] === undefined) {
+    return readIdentity({ certificateFile, keyFile: required(invocation, 'key') });
+  }
+  if (options.key !== undefined)
+    throw new CliError('USAGE', 'give --key or --pkcs11-key, not both');
+  const certificatePem = await readFile(certificateFile, 'utf8');
+  return createIdentityElsewhere(certificatePem, await tokenKeyOf(invocation, 'pkcs11-key'));
 }
 
 /** The sandbox of this directory and the node the options name (the first by default). */

@@ -10,7 +10,15 @@ import {
   verifyReceipt,
 } from '@concordat/sdk';
 import { type Command, type Invocation, required } from './command.ts';
-import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
+import {
+  connect,
+  connectionOptions,
+  connectionUsage,
+  identityOf,
+  identityOptions,
+  identityUsage,
+  sandboxNode,
+} from './connection-options.ts';
 import { CliError } from './errors.ts';
 import { ledgerOf, ledgerOptions, ledgerUsage } from './ledger-options.ts';
 import { defaultSandboxDirectory } from './sandbox/layout.ts';
@@ -193,11 +201,10 @@ const nodeTupleCommand: Command = {
   name: 'node tuple',
   summary:
     'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
-  usage: '<status.json of its host> --certificate file --key file [--output file]',
+  usage: `<status.json of its host> ${identityUsage} [--output file]`,
   positionals: 1,
   options: {
-    certificate: { type: 'string' },
-    key: { type: 'string' },
+    ...identityOptions,
     output: { type: 'string' },
   },
   run: async (invocation) => {
@@ -206,7 +213,7 @@ const nodeTupleCommand: Command = {
       throw new CliError('USAGE', 'name the status.json in the data directory of its host');
     const { manager } = (await readJson(file)) as { manager?: NodeStatus };
     if (!manager?.node) throw new CliError('USAGE', `${file} does not tell of a node yet`);
-    const owner = await readIdentity(filesOf(invocation));
+    const owner = await identityOf(invocation);
     const actions = [{ name: 'add_node', args: nodeTuple(owner, manager) }];
     const text = `${JSON.stringify(actions, undefined, 2)}\n`;
     const { output } = invocation.options;

@@ -1,10 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { type TokenKey, tokensOf } from '@concordat/pkcs11';
+import { certifyOrganisation } from '@concordat/sdk';
 import { type Command, required } from './command.ts';
 import { CliError } from './errors.ts';
 import { requireFree, writeNewPrivateFile } from './private-file.ts';
 import { renderTable } from './terminal.ts';
-import { tokenOf, tokenOptions, tokenUsage } from './token-options.ts';
+import { tokenKeyOf, tokenOf, tokenOptions, tokenUsage } from './token-options.ts';
 
 const tokenList: Command = {
   name: 'token list',
@@ -58,6 +59,29 @@ const tokenGenerate: Command = {
   },
 };
 
+const tokenOrganisation: Command = {
+  name: 'token organisation',
+  summary: 'make the certificate of an organisation whose key is in a token',
+  usage: `${tokenUsage} --pkcs11-key key --name name --out certificate.pem`,
+  options: {
+    ...tokenOptions,
+    'pkcs11-key': { type: 'string' },
+    name: { type: 'string' },
+    out: { type: 'string' },
+  },
+  run: async (invocation) => {
+    const name = required(invocation, 'name');
+    const out = required(invocation, 'out');
+    requireFree(out);
+    const key = await tokenKeyOf(invocation, 'pkcs11-key');
+    await writeNewPrivateFile(out, certifyOrganisation(key, { name }));
+    invocation.terminal.write(
+      `Wrote ${out}. It goes into the membership list; its holder signs with --pkcs11-key.\n`,
+    );
+    return 0;
+  },
+};
+
 function publicPem({ publicKey }: TokenKey): string {
   const [x = '', y = ''] = [publicKey.subarray(1, 33), publicKey.subarray(33)].map((half) =>
     Buffer.from(half).toString('base64url'),
@@ -67,4 +91,4 @@ function publicPem({ publicKey }: TokenKey): string {
 }
 
 /** Commands about keys in tokens. */
-export const tokenCommands: readonly Command[] = [tokenList, tokenGenerate];
+export const tokenCommands: readonly Command[] = [tokenList, tokenGenerate, tokenOrganisation];

@@ -305,11 +305,11 @@ export class AdminClient {
 
   async #signing(): Promise<MessageOptions> {
     const { identity } = this.connection;
-    if (!identity?.signingKey) {
+    if (!identity?.messageSigner) {
       throw new SdkError('INVALID_IDENTITY', 'signing takes an identity with a P-256 key');
     }
     return {
-      key: identity.signingKey,
+      ...identity.messageSigner,
       certificateDer: identity.certificateDer,
       networkId: await this.networkId(),
       createdAtSeconds: Math.floor(Date.now() / 1000),

@@ -38,6 +38,11 @@ export {
   saveIdentity,
 } from './identity.ts';
 export {
+  certifyOrganisation,
+  createIdentityElsewhere,
+  type KeyElsewhere,
+} from './identity-elsewhere.ts';
+export {
   KeyValueClient,
   type KeyValueOptions,
   openKeyValueClient,

@@ -55,11 +55,10 @@ export { parseIpAddress } from './ip-address.ts';
 export { rsaBits, signatureAlgorithmOf, spkiOfJwk } from './jwk.ts';
 export { type DecodedJwt, decodeJwt, maxTokenLength, verifyJwt } from './jwt.ts';
 export { fromPem, toPem } from './pem.ts';
+export { type CertificateSigner, signerBy } from './signer-elsewhere.ts';
 export {
   createSigningKey,
-  exportSigningScalar,
   importSigningKey,
-  importSigningScalar,
   isSigningPublicKey,
   type SigningKey,
   verifySignature,
