@@ -1,11 +1,12 @@
 import type { ProposedAction } from '@concordat/governance';
-import type { AdminClient, Submission } from '@concordat/sdk';
+import { type AdminClient, SdkError, type Submission } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
 import type { SandboxNode } from '../sandbox/layout.ts';
 import { sleep } from '../sandbox/node-process.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { BundleJson } from './bundle-files.ts';
 import { deployApplication } from './deploy.ts';
+import type { SourceFault } from './type-check.ts';
 
 const pollMs = 20;
 const startTimeoutMs = 20_000;
@@ -20,14 +21,31 @@ export async function passProposal(
 
 /**
  * Puts an application to the vote of a development network and waits until every node runs it.
- * @throws SdkError PROGRAM_REFUSED; CliError NODE_FAILED, TIMEOUT
+ * Returns what the network found wrong with it, in which case nothing was proposed.
+ * @throws CliError NODE_FAILED; SdkError
  */
-export async function deployToDevNetwork(sandbox: Sandbox, bundle: BundleJson): Promise<void> {
-  const deployed = await asMember(sandbox, sandbox.first, (admin) =>
-    deployApplication(admin, { bundle }),
-  );
-  await decide(sandbox, deployed);
-  await Promise.all(sandbox.serving.map((node) => untilRunning(sandbox, node, deployed.digest)));
+export async function deployToDevNetwork(
+  sandbox: Sandbox,
+  bundle: BundleJson,
+): Promise<SourceFault | undefined> {
+  try {
+    const deployed = await asMember(sandbox, sandbox.first, (admin) =>
+      deployApplication(admin, { bundle }),
+    );
+    await decide(sandbox, deployed);
+    await Promise.all(sandbox.serving.map((node) => untilRunning(sandbox, node, deployed.digest)));
+    return undefined;
+  } catch (error) {
+    if (error instanceof SdkError && error.code === 'PROGRAM_REFUSED') return faultOf(error);
+    throw error;
+  }
+}
+
+/** Where in the bundle the network found it: its modules are what was built of the sources. */
+function faultOf({ message, details = {} }: SdkError): SourceFault {
+  const { file, line } = details;
+  if (typeof file !== 'string') return { message };
+  return { file: `(bundle) ${file}`, ...(typeof line === 'number' && { line }), message };
 }
 
 /** What one does as the organisation of a node, on that node. */

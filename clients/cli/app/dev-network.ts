@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import type { Actor, ProposedAction } from '@concordat/governance';
 import { createOrganisation, readIdentity, saveIdentity } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
-import { loopback, type SandboxNode } from '../sandbox/layout.ts';
+import { defaultSandboxDirectory, loopback, type SandboxNode } from '../sandbox/layout.ts';
 import { frontOffice, type Sandbox } from '../sandbox/sandbox.ts';
 import { asMember, passProposal } from './dev-deployment.ts';
 import type { Project, ProjectActor } from './project.ts';
 
-/** Where the network of `app dev` lies, in the application's directory. */
-export const devDirectory = (project: Project): string => join(project.directory, '.concordat/dev');
+/**
+ * Where the network of `app dev` lies: where every other command looks for a sandbox by default, so
+ * that all of them work on it in the application's directory.
+ */
+export const devDirectory = (project: Project): string =>
+  join(project.directory, defaultSandboxDirectory);
 
 /** Where an actor's curl configuration lies. */
 export const curlFile = (project: Project, actor: string): string =>

@@ -38,7 +38,11 @@ export class DevSession {
       return false;
     }
     if (built.version === this.#deployed?.version) return true;
-    await deployToDevNetwork(this.#sandbox, built.bundle);
+    const refused = await deployToDevNetwork(this.#sandbox, built.bundle);
+    if (refused) {
+      this.#say(this.#describe([refused]));
+      return false;
+    }
     this.#deployed = built;
     return true;
   }
