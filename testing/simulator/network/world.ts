@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { decodeControlToHost, FrameDecoder } from '@concordat/bridge';
 import { decodeMessage } from '@concordat/consensus';
-import { createSigningKey, sha256 } from '@concordat/crypto';
+import { createSigningKey, exportSigningScalar, sha256 } from '@concordat/crypto';
 import { CodedError, type NodeId, utf8 } from '@concordat/std';
 import { DurableLedger } from '../checks/durable-ledger.ts';
 import { LedgerWatch } from '../checks/ledger-watch.ts';
@@ -88,7 +88,7 @@ export class World {
     this.#network = {
       wire: this.wire,
       listeners: new Map(),
-      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.lostKeys),
+      losesRequest: (kind) => isOfKeys(kind) && this.#lostKeys.chance(this.lostKeys),
       onMessage: (from, to, bytes) => {
         this.#trace.update(from).update(to).update(bytes);
         this.guard(() => {
@@ -289,7 +289,11 @@ export class World {
 
   /** What the managers know must be known nowhere else. */
   #watchKeys({ enclave }: Machine): void {
-    const keys = enclave?.launch.manager?.sessionKeys;
+    const manager = enclave?.launch.manager;
+    if (manager?.networkKey.isHeld && !this.secrets.watchesNetwork) {
+      this.secrets.holdsNetwork(exportSigningScalar(manager.networkKey.signing()));
+    }
+    const keys = manager?.sessionKeys;
     for (const epoch of keys?.epochs ?? []) {
       const held = keys?.get(epoch);
       if (held) this.secrets.holds(held.key);
@@ -359,6 +363,9 @@ export class World {
 }
 
 /** Chunks of snapshots travel opened within the attested TLS that this network stands in for. */
+/** Requests that hand over keys. */
+const isOfKeys = (kind: string): boolean => kind === 'session-key' || kind === 'network-key';
+
 const isOpenByDesign = (message: Buffer): boolean => decodeMessage(message).type === 'install';
 
 /** A stream of numbers of a run for one purpose. */
