@@ -28,6 +28,7 @@ import type { ShareVault } from './share-vault.ts';
 import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { WorkerFeed } from './worker-feed.ts';
+import type { WorkerPrograms } from './worker-programs.ts';
 import type { WorkerStates } from './worker-states.ts';
 
 /** The network a manager belongs to, once known. */
@@ -48,6 +49,8 @@ export interface NodeContext {
   readonly administration: Administration;
   readonly feed: WorkerFeed;
   readonly states: WorkerStates;
+  /** Where workers are asked about programs, and say what they run. */
+  readonly programs: WorkerPrograms;
   readonly sessionKeys: SessionKeys;
   /** The network's private key. */
   readonly networkKey: NetworkKey;

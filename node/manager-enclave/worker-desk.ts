@@ -84,6 +84,11 @@ export class WorkerDesk {
     for (const link of feed.links) link.send({ kind: 'configure', json: utf8(text) });
   }
 
+  /** What the workers of this node proved. */
+  get verdicts(): readonly Verdict[] {
+    return this.#verdicts;
+  }
+
   /** Closes every link. */
   stop(): void {
     for (const link of this.#links) link.stop();

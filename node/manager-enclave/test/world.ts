@@ -44,6 +44,7 @@ import { ShareVault } from '../share-vault.ts';
 import type { SnapshotDesk } from '../snapshot-desk.ts';
 import type { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
+import { WorkerPrograms } from '../worker-programs.ts';
 import { WorkerStates } from '../worker-states.ts';
 import { FakeHost } from './fake-host.ts';
 import {
@@ -66,6 +67,7 @@ export class TestNode implements NodeContext {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
+  readonly programs = new WorkerPrograms(this.feed, [{ index: 1, adapters: ['keyvalue'] }]);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
   readonly networkKey: NetworkKey;
