@@ -85,10 +85,8 @@ class PageFollower {
 
   async follow(block: PageBlock, next: PageBlock | undefined): Promise<void> {
     const { language, label } = block;
-    if (language !== 'sh') {
-      if (!expected.has(language) || label !== '') await this.#write(block);
-      return;
-    }
+    if (expected.has(language) && label === 'server') return this.#heard(block);
+    if (language !== 'sh') return this.#write(block);
     if (label === 'server') return this.#serve(block);
     const printed = await this.#run(this.#placed(block.text), block.line);
     if (next && expected.has(next.language) && next.label === '') this.#compare(printed, next);
@@ -110,6 +108,18 @@ class PageFollower {
     const path = resolve(await this.#directory(), label);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+  }
+
+  /** Waits until the newest server has said something since it was last listened to. */
+  async #heard({ text, line }: PageBlock): Promise<void> {
+    const server = this.#servers.at(-1);
+    if (!server) throw wrong(this.#page, line, 'has no server before it');
+    const heard = (): boolean => {
+      const found = patternOf(text.trim()).exec(server.output);
+      if (found) server.output = server.output.slice(found.index + found[0].length);
+      return found !== null;
+    };
+    await waitUntil(heard, { what: text, timeoutMs: blockTimeoutMs, seen: () => server.output });
   }
 
   async #directory(): Promise<string> {
@@ -164,11 +174,16 @@ class PageFollower {
   #compare(printed: string, { text, language, line }: PageBlock): void {
     const plain = (some: string): string => some.replace(/\s+/g, language === 'json' ? '' : ' ');
     const [given, wanted] = [plain(printed).trim(), plain(text).trim()];
-    const parts = wanted.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    if (new RegExp(`^${parts.join('.*?')}$`).test(given)) return;
+    if (new RegExp(`^${patternOf(wanted).source}$`).test(given)) return;
     throw wrong(this.#page, line, `does not say what is printed:\n${given}\ninstead of\n${wanted}`);
   }
 }
+
+/** `…` stands for anything in a line, as little as possible. */
+const patternOf = (text: string): RegExp => {
+  const parts = text.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(parts.join('.*?'));
+};
 
 const wrong = (page: string, line: number, why: string): LocalNetworkError =>
   new LocalNetworkError('PAGE_WRONG', `${page}:${line} ${why}`);

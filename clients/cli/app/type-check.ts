@@ -44,23 +44,39 @@ export async function typeFaults(
   return readFaults(output, directory);
 }
 
-/** Reads what the compiler says, of files of the directory alone; indented lines go on a message. */
+/**
+ * Reads what the compiler says, of files of the directory alone. Indented lines go on a message from
+ * the general to the cause: the last of them is what is told.
+ */
 export function readFaults(output: string, directory: string): SourceFault[] {
   const faults: SourceFault[] = [];
+  let open: (SourceFault & { readonly code: string }) | undefined;
+  const close = (): void => {
+    if (open) faults.push(told(open));
+    open = undefined;
+  };
   for (const line of output.split('\n')) {
+    if (open && /^\s+\S/.test(line)) {
+      open = { ...open, message: line.trim() };
+      continue;
+    }
+    close();
     const found = reported.exec(line);
     if (!found) continue;
-    const [, path = '', at, column, code, message] = found;
+    const [, path = '', at, column, code = '', message = ''] = found;
     const file = relative(directory, resolve(directory, path));
     if (file.startsWith('..')) continue;
-    faults.push({
-      file,
-      line: Number(at),
-      column: Number(column),
-      message: `${message} (${code})`,
-    });
+    open = { file, line: Number(at), column: Number(column), message, code };
   }
+  close();
   return faults;
+}
+
+const maxMessage = 300;
+
+function told({ code, message, ...place }: SourceFault & { readonly code: string }): SourceFault {
+  const cut = message.length > maxMessage ? `${message.slice(0, maxMessage)}…` : message;
+  return { ...place, message: `${cut} (${code})` };
 }
 
 /** A fault as editors and terminals make a link of it: `app.ts:14:5  message`. */

@@ -111,11 +111,12 @@ test('the compiler’s faults are told as file:line, those of other directories 
   const output = [
     "app.ts(14,5): error TS2322: Type 'string' is not assignable to type 'number'.",
     '  Indented lines tell more.',
+    '    The last one tells why.',
     "../framework/x.ts(1,1): error TS1005: ';' expected.",
     'src/(odd) name.ts(2,3): error TS7006: implicit any.',
   ].join('\n');
   assert.deepEqual(readFaults(output, root).map(describeFault), [
-    "app.ts:14:5  Type 'string' is not assignable to type 'number'. (TS2322)",
+    'app.ts:14:5  The last one tells why. (TS2322)',
     'src/(odd) name.ts:2:3  implicit any. (TS7006)',
   ]);
   assert.equal(describeFault({ message: 'all of it' }), 'all of it');
