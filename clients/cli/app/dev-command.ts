@@ -114,8 +114,10 @@ async function bringUp(given: {
   }
   await writeCurlFiles(project, sandbox);
   steps.begin('building and deploying the application');
-  if (await session.deploy(signal)) steps.done('application deployed by vote');
+  const faults = await session.deploy(signal);
+  if (session.deployed) steps.done('application deployed by vote');
   else steps.failed();
+  if (faults.length > 0) session.tell(faults);
 }
 
 /** @throws CliError NODE_FAILED when a node's host ends by itself */

@@ -29,22 +29,16 @@ export class DevSession {
     return this.#deployed;
   }
 
-  /** Builds what lies in the directory and deploys it; whether that went well. */
-  async deploy(signal: AbortSignal): Promise<boolean> {
+  /** Builds what lies in the directory and deploys it; what is wrong with it, if anything is. */
+  async deploy(signal: AbortSignal): Promise<readonly SourceFault[]> {
     const built = await buildApplication(this.#project, signal);
-    if (signal.aborted) return false;
-    if ('faults' in built) {
-      this.#say(this.#describe(built.faults));
-      return false;
-    }
-    if (built.version === this.#deployed?.version) return true;
+    if (signal.aborted) return [];
+    if ('faults' in built) return built.faults;
+    if (built.version === this.#deployed?.version) return [];
     const refused = await deployToDevNetwork(this.#sandbox, built.bundle);
-    if (refused) {
-      this.#say(this.#describe([refused]));
-      return false;
-    }
+    if (refused) return [refused];
     this.#deployed = built;
-    return true;
+    return [];
   }
 
   /** Follows the directory until the signal; what fails is told and waits for the next save. */
@@ -54,7 +48,12 @@ export class DevSession {
       const before = this.#deployed?.version;
       try {
         if (changed.includes('package.json')) await this.#renew();
-        if (!(await this.deploy(signal))) continue;
+        const faults = await this.deploy(signal);
+        if (signal.aborted) return;
+        if (faults.length > 0) {
+          this.tell(faults);
+          continue;
+        }
       } catch (error) {
         if (signal.aborted) return;
         this.#say(`${paint(this.#terminal, 'red', '✗')} ${explain(error)}`);
@@ -76,13 +75,14 @@ export class DevSession {
     if (added.length > 0) this.#say(`  ${added.join(', ')} may call now`);
   }
 
-  #describe(faults: readonly SourceFault[]): string {
+  /** Says what is wrong, as `file:line:column`, and what runs meanwhile. */
+  tell(faults: readonly SourceFault[]): void {
     const shown = faults.slice(0, maxFaults).map(describeFault);
     if (faults.length > maxFaults) shown.push(`… and ${faults.length - maxFaults} more`);
     const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
     const rest = this.#deployed ? 'the version before goes on' : 'nothing is deployed yet';
     const mark = paint(this.#terminal, 'red', '✗');
-    return [`${mark} ${count}; ${rest}`, ...shown.map((line) => `    ${line}`)].join('\n');
+    this.#say([`${mark} ${count}; ${rest}`, ...shown.map((line) => `    ${line}`)].join('\n'));
   }
 
   #say(text: string): void {
