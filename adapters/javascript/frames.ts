@@ -1,5 +1,13 @@
 import type { WriteSet } from '@concordat/kv';
 import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
+import {
+  type FetchedRange,
+  isRange,
+  type PastState,
+  readState,
+  type WantedRange,
+  writeState,
+} from './past-state.ts';
 
 /** Limits of one application, in force on both sides of the wall. */
 export interface ApplicationLimits {
@@ -25,6 +33,8 @@ export interface Call {
   readonly params: string;
   /** As `encodeRequest` writes it. */
   readonly request: Uint8Array;
+  /** What a request of a historical endpoint is about. */
+  readonly state?: PastState;
 }
 
 /** Where a committed block of the worker stands in the ledger. */
@@ -52,6 +62,8 @@ export type ToProcess =
       readonly writeSets: readonly WriteSet[];
     }
   | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
+  /** What became of a range of the past that was wanted: its states, or a code. */
+  | ({ readonly kind: 'past' } & FetchedRange)
   | { readonly kind: 'committed'; readonly layer: number }
   | { readonly kind: 'dropped'; readonly layer: number }
   | { readonly kind: 'place'; readonly place: Place }
@@ -88,7 +100,8 @@ export type CallResult =
 /** What an application's process tells the worker enclave. */
 export type FromProcess =
   | { readonly kind: 'loaded' }
-  | { readonly kind: 'results'; readonly id: number; readonly results: readonly CallResult[] };
+  | { readonly kind: 'results'; readonly id: number; readonly results: readonly CallResult[] }
+  | ({ readonly kind: 'wanted' } & WantedRange);
 
 /** One frame, its length field not counted, bytes. */
 export const maxProcessFrameBytes = 256 * 1024 * 1024;
@@ -105,6 +118,7 @@ const toProcess = [
   'read',
   'part',
   'numbered',
+  'past',
 ] as const;
 
 /** u8 kind | fields in the order of the type; u32 counts. */
@@ -124,6 +138,12 @@ export function encodeToProcess(message: ToProcess): Buffer {
     case 'numbered':
       writer.u64(message.layer).u64(message.firstSeqno);
       break;
+    case 'past': {
+      const { handle, start, end } = message.wanted;
+      writer.u32(handle).u64(start).u64(end).text(message.code).u32(message.states.length);
+      for (const state of message.states) writeState(writer, state);
+      break;
+    }
     case 'applied':
       writer.u64(message.layer).u64(message.firstSeqno);
       writeSets(message.writeSets);
@@ -139,8 +159,10 @@ export function encodeToProcess(message: ToProcess): Buffer {
       writer.u32(message.id);
       if (message.kind === 'execute') writer.u64(message.layer);
       writer.u32(message.calls.length);
-      for (const { endpoint, caller, params, request } of message.calls) {
+      for (const { endpoint, caller, params, request, state } of message.calls) {
         writer.u16(endpoint).text(caller).text(params).bytes(request);
+        writer.u8(state === undefined ? 0 : 1);
+        if (state !== undefined) writeState(writer, state);
       }
   }
   return writer.take();
@@ -168,6 +190,13 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
     }
     case 'numbered':
       return { kind, layer: reader.u64(), firstSeqno: reader.u64() };
+    case 'past': {
+      const wanted = readWanted(reader);
+      const [code, count] = [reader.text(100), reader.u32()];
+      const states: PastState[] = [];
+      for (let at = 0; at < count; at++) states.push(readState(reader));
+      return { kind, wanted, code, states };
+    }
     case 'committed':
     case 'dropped':
       return { kind, layer: reader.u64() };
@@ -184,9 +213,12 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
   }
 }
 
-/** u8 0 loaded | u8 1 results: u32 id, u32 count, results. */
+/** u8 0 loaded | u8 1 results: u32 id, u32 count, results | u8 2 wanted: u32, u64, u64. */
 export function encodeFromProcess(message: FromProcess): Buffer {
   if (message.kind === 'loaded') return writer.u8(0).take();
+  if (message.kind === 'wanted') {
+    return writer.u8(2).u32(message.handle).u64(message.start).u64(message.end).take();
+  }
   writer.u8(1).u32(message.id).u32(message.results.length);
   for (const result of message.results) writeResult(result);
   return writer.take();
@@ -200,6 +232,12 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
     reader.end();
     return { kind: 'loaded' };
   }
+  if (kind === 2) {
+    const wanted = readWanted(reader);
+    reader.end();
+    if (!isRange(wanted)) throw new DecodeError('INVALID', 'a range of the past that is none');
+    return { kind: 'wanted', ...wanted };
+  }
   if (kind !== 1) throw new DecodeError('INVALID', 'unknown frame of an application');
   const id = reader.u32();
   const count = reader.u32();
@@ -207,6 +245,10 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
   for (let at = 0; at < count; at++) results.push(readResult(reader));
   reader.end();
   return { kind: 'results', id, results };
+}
+
+function readWanted(reader: BinaryReader): WantedRange {
+  return { handle: reader.u32(), start: reader.u64(), end: reader.u64() };
 }
 
 function writeResult(result: CallResult): void {
@@ -272,7 +314,9 @@ function readCalls(reader: BinaryReader): Call[] {
   const calls: Call[] = [];
   for (let at = 0; at < count; at++) {
     const [endpoint, caller, params] = [reader.u16(), reader.text(), reader.text()];
-    calls.push({ endpoint, caller, params, request: reader.bytes() });
+    const request = reader.bytes();
+    const state = reader.u8() === 1 ? readState(reader) : undefined;
+    calls.push({ endpoint, caller, params, request, ...(state !== undefined && { state }) });
   }
   return calls;
 }

@@ -103,6 +103,12 @@ export const requestErrors = {
       'The process of the application ended while it ran this request: it needed more memory than it may have, or broke its runtime.',
     remedy: 'Nothing was written. Ask for less at a time, or correct the application.',
   },
+  APPLICATION_STARTING: {
+    status: 503,
+    retryable: true,
+    meaning: 'The process of the application did not come up in time, or is being replaced.',
+    remedy: 'Try again; if it lasts, GET /node/state says why, and a vote can replace it.',
+  },
   APPLICATION_LIMIT: {
     status: 500,
     meaning: 'The answer of the application is larger than maxAnswerBytes.',
@@ -168,6 +174,18 @@ export const requestErrors = {
     status: 202,
     meaning: 'The transaction is not committed yet, so there is no receipt.',
     remedy: 'Ask again shortly.',
+    retryable: true,
+  },
+  TRANSACTION_NOT_COMMITTED: {
+    status: 404,
+    meaning: 'This node knows of no committed transaction of that id; it may come to be, or never.',
+    remedy: 'Check the id (view.seqno); if it was answered with just now, ask again shortly.',
+    retryable: true,
+  },
+  PAST_NOT_READY: {
+    status: 202,
+    meaning: 'The past transaction that was asked for is being read from the ledger.',
+    remedy: 'Ask again after the seconds in the Retry-After header.',
     retryable: true,
   },
   INTERNAL_ERROR: {

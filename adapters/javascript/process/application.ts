@@ -6,6 +6,7 @@ import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
 import { ModuleInstances } from './module-instances.ts';
 import { linkModules } from './module-linking.ts';
+import type { PastRanges } from './past-ranges.ts';
 import { createRealm, type Realm } from './realm.ts';
 import { RequestState } from './request-state.ts';
 import { Watchdog } from './watchdog.ts';
@@ -34,10 +35,14 @@ export class Application {
   #run: Run | undefined;
 
   /** @throws BundleError */
-  constructor(bundle: Uint8Array, limits: ApplicationLimits, history: TransactionHistory) {
+  constructor(
+    bundle: Uint8Array,
+    limits: ApplicationLimits,
+    { history, ranges }: { readonly history: TransactionHistory; readonly ranges: PastRanges },
+  ) {
     this.#bundle = parseBundle(bundle);
     this.#limits = limits;
-    this.#state = new RequestState(limits, history, createPool());
+    this.#state = new RequestState(limits, history, { random: createPool(), ranges });
     this.#realm = createRealm(this.#state);
     this.#state.allocateWith(this.#realm.calls.allocate);
     this.#instances = new ModuleInstances(this.#realm, linkModules(this.#bundle));

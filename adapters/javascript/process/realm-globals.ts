@@ -132,17 +132,19 @@ export function createCrypto(host: RealmHost, guard: Guarded): AnyRecord {
 export function createCcf(
   host: RealmHost,
   guard: Guarded,
-  parts: { readonly kv: unknown; readonly crypto: AnyRecord },
+  parts: {
+    readonly kv: unknown;
+    readonly crypto: AnyRecord;
+    readonly historical: AnyRecord;
+    readonly own: () => unknown;
+  },
 ): unknown {
-  const { kv, crypto } = parts;
+  const { kv, crypto, historical, own } = parts;
   const strToBuf = (text: unknown): ArrayBuffer => {
     if (typeof text !== 'string') throw new TypeError('strToBuf takes a string');
     return guard(() => host.encode(text));
   };
   const bufToStr = (bytes: unknown): string => guard(() => host.decode(bytes));
-  const unsupported = (name: string) => (): never => {
-    throw new TypeError(`${name} is not supported yet`);
-  };
   const switchable = (initial: boolean) => {
     let state = initial;
     return (enable: unknown): boolean => {
@@ -167,10 +169,6 @@ export function createCcf(
       return view < 0 ? null : view;
     },
   };
-  const historical = {
-    getStateRange: unsupported('ccf.historical.getStateRange'),
-    dropCachedStates: unsupported('ccf.historical.dropCachedStates'),
-  };
   const { generateAesKey, generateRsaKeyPair, generateEcdsaKeyPair, wrapKey, digest } = crypto;
   const { isValidX509CertBundle, isValidX509CertChain } = crypto;
   const deprecated = { generateAesKey, generateRsaKeyPair, generateEcdsaKeyPair, wrapKey, digest };
@@ -182,5 +180,9 @@ export function createCcf(
     bufToJsonCompatible: (bytes: unknown) => JSON.parse(bufToStr(bytes)) as unknown,
     enableUntrustedDateTime: switchable(true),
     enableMetricsLogging: switchable(true),
+    /** Of the running request; its module sees it when it is evaluated. */
+    get historicalState(): unknown {
+      return own();
+    },
   };
 }

@@ -7,6 +7,23 @@ export interface RealmBounds {
   readonly reverse: boolean;
 }
 
+/** Committed states of the past, told apart by numbers. */
+export interface RealmPast {
+  /** The state the request is about; -1 when it is about none. */
+  own(): number;
+  /** The first of the states of a range, the others follow; -1 while they are not there. */
+  range(handle: number, start: number, end: number, seconds: number): number;
+  drop(handle: number): boolean;
+  /** `view.seqno`. */
+  id(state: number): string;
+  /** JSON. */
+  receipt(state: number): string;
+  get(state: number, map: string, key: unknown): ArrayBuffer | undefined;
+  has(state: number, map: string, key: unknown): boolean;
+  size(state: number, map: string): number;
+  each(state: number, map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
+}
+
 /** What the process offers to this code: primitives and the realm's own buffers in and out. */
 export interface RealmHost {
   get(map: string, key: unknown): ArrayBuffer | undefined;
@@ -51,6 +68,7 @@ export interface RealmHost {
   ): unknown;
   answer(status: number, headers: string, type: string, body: unknown): void;
   failed(message: string, trace: string): void;
+  readonly past: RealmPast;
 }
 
 /** How the process calls into the realm. */

@@ -5,12 +5,14 @@ import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
 import { createModules } from './realm-modules.ts';
 import { createConcordat } from './realm-ordered.ts';
+import { createPast } from './realm-past.ts';
 
 const parts = {
   createGuard,
   createMaps,
   createCrypto,
   createCcf,
+  createPast,
   createConcordat,
   createFailed,
   createDeliver,
@@ -52,6 +54,7 @@ function openRealm(
     readonly createMaps: typeof createMaps;
     readonly createCrypto: typeof createCrypto;
     readonly createCcf: typeof createCcf;
+    readonly createPast: typeof createPast;
     readonly createConcordat: typeof createConcordat;
     readonly createFailed: typeof createFailed;
     readonly createDeliver: typeof createDeliver;
@@ -65,7 +68,8 @@ function openRealm(
   const kv = make.createMaps(host, guard);
   const crypto = make.createCrypto(host, guard);
   const global = globalThis as unknown as AnyRecord;
-  global.ccf = make.createCcf(host, guard, { kv, crypto });
+  const past = make.createPast(host, guard);
+  global.ccf = make.createCcf(host, guard, { kv, crypto, ...past });
   const concordat = make.createConcordat(host, guard);
   global.concordat = concordat;
   const silent = (): void => {};
@@ -79,6 +83,6 @@ function openRealm(
   });
   const mapOf = concordat.kv as (name: string) => unknown;
   // Maps are made when asked for: what they share is reached by one of each kind.
-  make.hardenRealm([(kv as AnyRecord).a, mapOf('a')]);
+  make.hardenRealm([(kv as AnyRecord).a, mapOf('a'), past.sample]);
   return calls;
 }

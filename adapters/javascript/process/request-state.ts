@@ -8,6 +8,8 @@ import type { TransactionHistory } from '../transaction-history.ts';
 import { bytesOf, cryptoOperations } from './crypto-operations.ts';
 import { type KeyRange, type OwnWrites, rangeOf, scanEntries } from './ordered-scan.ts';
 import { RequestWrites } from './own-writes.ts';
+import type { PastRanges } from './past-ranges.ts';
+import { PastView } from './past-view.ts';
 import type { RealmBounds, RealmHost } from './realm-host.ts';
 
 /** What a request wrote, by table. */
@@ -56,14 +58,20 @@ export class RequestState implements RealmHost {
   #unplaced = false;
   readonly #places = new Map<string, MapPlace>();
 
+  readonly past: PastView;
+
   constructor(
     limits: ApplicationLimits,
     history: TransactionHistory,
-    random: (bytes: number) => Uint8Array,
+    {
+      random,
+      ranges,
+    }: { readonly random: (bytes: number) => Uint8Array; readonly ranges: PastRanges },
   ) {
     this.#limits = limits;
     this.#history = history;
     this.#random = random;
+    this.past = new PastView(ranges, (bytes) => this.#give(bytes));
   }
 
   /** Buffers for the application are made in its realm. */
@@ -80,6 +88,7 @@ export class RequestState implements RealmHost {
     this.#claims = undefined;
     this.#outcome = undefined;
     this.#unplaced = false;
+    this.past.begin(began.call.state);
     const { method, url, headers, body } = decodeRequest(began.call.request);
     this.#headers = headers;
     this.#body = body;

@@ -1,0 +1,141 @@
+import { ApiError } from '@concordat/api';
+import type { AdapterHost, PastTransactionView } from '@concordat/worker-enclave';
+import {
+  bytesOfState,
+  type FetchedRange,
+  maxRangeBytes,
+  type PastState,
+  type WantedRange,
+} from './past-state.ts';
+import { privateTable, publicTable } from './tables.ts';
+
+interface Kept {
+  readonly state: Promise<PastState>;
+  bytes: number;
+  atMs: number;
+}
+
+/** Ranges fetched at a time, and those that wait. */
+const maxFetching = 2;
+const maxWaiting = 100;
+/** States kept for requests that come again. */
+const maxKept = 64;
+const maxKeptBytes = 8 * 1024 * 1024;
+const keptForMs = 60_000;
+
+type Past = Pick<AdapterHost, 'readPast'>;
+
+/** Gets the past for an application: single states for its historical endpoints, and ranges. */
+export class PastFetcher {
+  readonly #host: () => Past | undefined;
+  readonly #nowMs: () => number;
+  readonly #kept = new Map<number, Kept>();
+  readonly #waiting: {
+    readonly wanted: WantedRange;
+    readonly done: (found: FetchedRange) => void;
+  }[] = [];
+  #fetching = 0;
+
+  /**
+   * @param host undefined until the adapter is started
+   * @param nowMs monotonic milliseconds
+   */
+  constructor(host: () => Past | undefined, nowMs: () => number) {
+    this.#host = host;
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * The state a committed transaction left, whatever its view.
+   * @throws ApiError TRANSACTION_PENDING, and what else the manager refuses with
+   */
+  state(seqno: number): Promise<PastState> {
+    this.#forget();
+    const known = this.#kept.get(seqno);
+    if (known !== undefined) return known.state;
+    const state = this.#read(seqno, seqno).then(([first]) => stateOf(first as PastTransactionView));
+    const kept: Kept = { state, bytes: 0, atMs: this.#nowMs() };
+    this.#kept.set(seqno, kept);
+    state.then(
+      (found) => {
+        kept.bytes = bytesOfState(found);
+      },
+      () => this.#kept.delete(seqno),
+    );
+    return state;
+  }
+
+  /** Gets a range; the callback comes once, later. */
+  range(wanted: WantedRange, done: (found: FetchedRange) => void): void {
+    if (this.#waiting.length >= maxWaiting) {
+      done({ wanted, code: 'OVERLOADED', states: [] });
+      return;
+    }
+    this.#waiting.push({ wanted, done });
+    this.#next();
+  }
+
+  /** Nobody waits for ranges any more. */
+  forget(): void {
+    this.#waiting.length = 0;
+  }
+
+  #next(): void {
+    if (this.#fetching >= maxFetching) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#fetching += 1;
+    void this.#fetch(next.wanted).then((found) => {
+      this.#fetching -= 1;
+      next.done(found);
+      this.#next();
+    });
+  }
+
+  async #fetch(wanted: WantedRange): Promise<FetchedRange> {
+    const { start, end } = wanted;
+    const states: PastState[] = [];
+    let bytes = 0;
+    try {
+      while (states.length <= end - start) {
+        const from = start + states.length;
+        const part = await this.#read(from, end);
+        for (const transaction of part) {
+          const state = stateOf(transaction);
+          bytes += bytesOfState(state);
+          states.push(state);
+        }
+        if (bytes > maxRangeBytes) return { wanted, code: 'PAYLOAD_TOO_LARGE', states: [] };
+      }
+      return { wanted, code: '', states };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { wanted, code: error.code, states: [] };
+    }
+  }
+
+  #read(from: number, to: number): Promise<readonly PastTransactionView[]> {
+    const read = this.#host()?.readPast({ from, to, receipts: true });
+    return read ?? Promise.reject(new ApiError('OVERLOADED', 'the node is not started yet'));
+  }
+
+  /** Makes room: the oldest go first. */
+  #forget(): void {
+    let bytes = 0;
+    for (const kept of this.#kept.values()) bytes += kept.bytes;
+    const beforeMs = this.#nowMs() - keptForMs;
+    for (const [seqno, kept] of this.#kept) {
+      const isOld = kept.atMs < beforeMs;
+      if (!isOld && this.#kept.size < maxKept && bytes <= maxKeptBytes) return;
+      this.#kept.delete(seqno);
+      bytes -= kept.bytes;
+    }
+  }
+}
+
+const stateOf = ({ view, seqno, writes, receipt }: PastTransactionView): PastState => ({
+  view,
+  seqno,
+  receipt,
+  writes: writes.filter(({ table }) => table === privateTable || table === publicTable),
+});
