@@ -43,7 +43,7 @@ const pageUrl = /https:\/\/127\.0\.0\.1:71\d\d/g;
  */
 export async function followPage(page: string): Promise<void> {
   const repository = resolve(import.meta.dirname, '../..');
-  const blocks = blocksOf(readFileSync(join(repository, page), 'utf8'));
+  const blocks = blocksOf(readFileSync(resolve(repository, page), 'utf8'));
   if (!blocks.some(({ language }) => language === 'sh')) throw wrong(page, 1, 'has no commands');
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'concordat-page-')));
   const follower = new PageFollower(page, { home, repository });
