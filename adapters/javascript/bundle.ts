@@ -1,13 +1,8 @@
 import { fromUtf8 } from '@concordat/std';
-import {
-  type Policy,
-  type PolicyName,
-  policyNames,
-  unsupportedPolicies,
-} from './authentication.ts';
 import { type BundleError, type BundleErrorCode, bundleError } from './errors.ts';
 import { checkModules } from './module-graph.ts';
 import { type PathTemplate, parseTemplate, shapeOf } from './path-template.ts';
+import { type Policy, type PolicyName, policyNames } from './policies.ts';
 
 /** One ES module; the name is its path under `src/`, without a leading slash. */
 export interface BundleModule {
@@ -25,6 +20,10 @@ export interface BundleEndpoint {
   readonly functionName: string;
   readonly mode: 'readwrite' | 'readonly';
   readonly policies: readonly Policy[];
+  /** Operation object of OpenAPI 3.0, as `app.json` has it. */
+  readonly openapi?: Readonly<Record<string, unknown>>;
+  /** Left out of the OpenAPI document. */
+  readonly openapiHidden?: true;
   /** Requests of endpoints with the same key share the module instances; absent: fresh ones each. */
   readonly reuseKey?: string;
 }
@@ -151,10 +150,25 @@ function readEndpoint(
   const reuseKey = readReuse(declared.interpreter_reuse, where);
   return {
     module: js_module.replace(/^\//, ''),
+    ...readOpenapi(declared, where),
     functionName: js_function,
     mode,
     policies: readPolicies(declared.authn_policies, where),
     ...(reuseKey !== undefined && { reuseKey }),
+function readOpenapi(
+  { openapi, openapi_hidden }: Json,
+  where: string,
+): Pick<BundleEndpoint, 'openapi' | 'openapiHidden'> {
+  if (openapi_hidden !== undefined && typeof openapi_hidden !== 'boolean') {
+    throw at(where, 'BUNDLE_MALFORMED', 'openapi_hidden is true or false');
+  }
+  const shown = openapi === undefined || openapi === null ? undefined : openapi;
+  return {
+    ...(shown !== undefined && { openapi: object(shown, `openapi of ${where}`) }),
+    ...(openapi_hidden === true && { openapiHidden: true }),
+  };
+}
+
   };
 }
 
@@ -179,31 +193,24 @@ function readReuse(value: unknown, where: string): string | undefined {
   return key;
 }
 
-/** What CCF has and this adapter has not yet stands for no caller: another policy must do. */
 function readPolicies(value: unknown, where: string): Policy[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw at(where, 'BUNDLE_MALFORMED', 'authn_policies is a list');
-  const known = value.map((policy: unknown) => readAlternative(policy, where));
-  const policies = known.filter((policy) => policy !== undefined);
-  if (policies.length > 0 || value.length === 0) return policies;
-  throw at(where, 'UNSUPPORTED', `none of the policies is supported yet: ${JSON.stringify(value)}`);
+  return value.map((policy: unknown) => readAlternative(policy, where));
 }
 
-function readAlternative(policy: unknown, where: string): Policy | undefined {
+function readAlternative(policy: unknown, where: string): Policy {
   if (typeof policy === 'string') return readPolicy(policy, where);
   const { all_of, ...rest } = object(policy, `authn_policies of ${where}`);
   onlyKnown(rest, [], `authn_policies of ${where}`);
   if (!Array.isArray(all_of) || all_of.length === 0) {
     throw at(where, 'BUNDLE_MALFORMED', 'all_of is a list of policies');
   }
-  const names = all_of.map((name: unknown) => readPolicy(name, where));
-  const supported = names.filter((name) => name !== undefined);
-  return supported.length === names.length ? { all_of: supported } : undefined;
+  return { all_of: all_of.map((name: unknown) => readPolicy(name, where)) };
 }
 
-function readPolicy(name: unknown, where: string): PolicyName | undefined {
+function readPolicy(name: unknown, where: string): PolicyName {
   if (policyNames.includes(name as PolicyName)) return name as PolicyName;
-  if (unsupportedPolicies.includes(name as string)) return undefined;
   throw at(where, 'UNKNOWN_POLICY', `there is no policy ${JSON.stringify(name)?.slice(0, 80)}`);
 }
 

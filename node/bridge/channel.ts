@@ -117,7 +117,7 @@ export type ChannelToWorker =
       readonly height: number;
       readonly reply: Uint8Array;
     }
-  /** JSON `{adapters: {id: config}, policies, networkId, nodeId}`. */
+  /** JSON `{adapters: {id: config}, policies, networkId, nodeId, trust: {actors, tokenIssuers}}`. */
   | { readonly kind: 'configure'; readonly json: Uint8Array }
   | {
       readonly kind: 'genesis';

@@ -78,7 +78,8 @@ export class WorkerDesk {
     const { adapters, policies } = constitution;
     const { network, identity, feed } = this.#context;
     const { nodeId } = identity;
-    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId });
+    const trust = trustUnder(constitution);
+    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId, trust });
     if (text === this.#configuration) return;
     this.#configuration = text;
     for (const link of feed.links) link.send({ kind: 'configure', json: utf8(text) });
@@ -168,3 +169,11 @@ const recordOf = ({
     : { publicWrites, privateWrites };
 
 const textOf = (line: Uint8Array): string => Buffer.from(line).toString('utf8', 0, maxLogLine);
+
+/** Whom workers may know callers by: actors by their certificates, tokens by issuers' keys. */
+const trustUnder = ({ actors, jwtIssuers = [] }: Constitution) => ({
+  actors: actors.map(({ actorId, name, kind, roles, certificate }) => {
+    return { actorId, name, kinds: kind, roles, certificate };
+  }),
+  tokenIssuers: jwtIssuers,
+});

@@ -4,6 +4,29 @@ import { type ActorId, CodedError, type Digest } from '@concordat/std';
 import type { PastRange, PastTransactionView } from './past-reader.ts';
 
 /** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
+/** An actor of the membership list; `certificate` is the one it is listed with, PEM. */
+export interface TrustedActor extends Actor {
+  readonly certificate: string;
+}
+
+/** An issuer of tokens (JWT) that the network trusts by vote, and its keys. */
+export interface TokenIssuer {
+  readonly issuer: string;
+  readonly keys: readonly {
+    readonly kid: string;
+    /** Hex DER SPKI: P-256 or RSA. */
+    readonly key: string;
+    /** What `iss` of its tokens must be; `{tenantid}` stands for their `tid`. */
+    readonly constraint: string;
+  }[];
+}
+
+/** Whom the constitution in force trusts. */
+export interface NetworkTrust {
+  readonly actors: readonly TrustedActor[];
+  readonly tokenIssuers: readonly TokenIssuer[];
+}
+
 export type AdapterErrorCode =
   | 'INVALID_CONFIGURATION'
   | 'INVALID_GENESIS'
@@ -23,6 +46,8 @@ export interface Actor {
   readonly roles: readonly string[];
 }
 
+  /** PEM of the certificate that was presented; absent where nobody presented one. */
+  readonly certificate?: string;
 /**
  * The writable state of one batch: the speculative head below it, this batch's writes above. Tables
  * got from it stay valid until the hook that received the set returns.
@@ -335,6 +360,11 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   configure(config: unknown): void;
   /** Called once the state is complete, before the first request. */
   start?(host: AdapterHost<Result>): void;
+  /**
+   * Whom the network trusts, now or since a vote changed it: for adapters that know callers by more
+   * than their connection. Called after `configure`.
+   */
+  trustChanged?(trust: NetworkTrust): void;
   /**
    * Writes the initial state of a new network, on its first node only. Each `yield` ends one
    * transaction (one leaf); call `open()` again after it, since the runtime may have cut a block.

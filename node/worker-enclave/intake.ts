@@ -163,6 +163,6 @@ export class Intake {
 
 /** The actor an identity record names. @throws DecodeError */
 export function actorOf(identity: Uint8Array): Actor {
-  const { actorId, name, kinds, roles } = decodeIdentity(identity);
-  return { actorId: actorId as Actor['actorId'], name, kinds, roles };
+  const { actorId, name, kinds, roles, certificate } = decodeIdentity(identity);
+  return { actorId: actorId as Actor['actorId'], name, kinds, roles, certificate };
 }

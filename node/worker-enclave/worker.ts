@@ -412,10 +412,13 @@ export class Worker {
   }
 
   #configure(json: Uint8Array): void {
-    const { adapters, policies, nodeId } = parseConfiguration(json);
+    const { adapters, policies, nodeId, trust } = parseConfiguration(json);
     this.#policy = overlayNumbers(this.#policy, policies);
     if (typeof nodeId === 'string') this.#nodeId = nodeId;
-    for (const { adapter } of this.#lanes) adapter.configure(adapters[adapter.id]);
+    for (const { adapter } of this.#lanes) {
+      adapter.configure(adapters[adapter.id]);
+      adapter.trustChanged?.(trust);
+    }
     this.#ready();
   }
 
