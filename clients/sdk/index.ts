@@ -3,6 +3,7 @@ export { type EncryptionKey, importEncryptionKey } from '@concordat/crypto';
 export { type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '@concordat/ledger';
 export { type HostAndPort, parseAddress } from './address.ts';
 export { AdminClient, type Submission } from './admin-client.ts';
+export { collectBody } from './answer-body.ts';
 export {
   type ApplicationAnswer,
   ApplicationClient,
@@ -13,7 +14,7 @@ export {
   type Answer,
   Connection,
   type ConnectionOptions,
-  collectBody,
+  type NodeGate,
   type RequestOptionsWithBody,
   type RequestStart,
 } from './connection.ts';
@@ -49,4 +50,12 @@ export {
   type ReadCallback,
   type WriteCallback,
 } from './keyvalue-client.ts';
+export { type GateOptions, gateTo } from './node-gate.ts';
+export {
+  type EvidenceSource,
+  NodeVerifier,
+  type NodeVerifierOptions,
+  type VerifiedNode,
+} from './node-verifier.ts';
+export { checkPinnedCode, type PinnedCode, parsePinnedCode } from './pinned-code.ts';
 export type { Patience, RetryPolicy } from './retrying.ts';

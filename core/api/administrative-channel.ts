@@ -12,6 +12,8 @@ export const adminPaths = {
   health: '/node/health',
   /** GET 200 {@link Health} while the node serves; 503 NODE_NOT_READY otherwise */
   ready: '/node/ready',
+  /** GET ?nonce=64 hex digits {@link EvidenceAnswer}; to anybody, actor or not */
+  evidence: '/node/evidence',
   /** GET ?transaction_id=view.seqno {@link TransactionState} */
   transaction: '/node/tx',
   /** GET ?transaction_id=view.seqno&format=json|cose: a receipt; 202 TRANSACTION_PENDING before */

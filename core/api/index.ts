@@ -44,6 +44,7 @@ export {
   isErrorCode,
 } from './error-catalogue.ts';
 export { idempotencyKeyHeader, idempotencyWindowMs, isIdempotencyKey } from './idempotency.ts';
+export type { AttestedWorker, EvidenceAnswer, EvidenceStatement } from './node-evidence.ts';
 export { type ReceiptForm, receiptFormOf } from './receipt-form.ts';
 export {
   type FormerLedgerEnd,
@@ -54,6 +55,18 @@ export {
   type RecoveryStatement,
   recoveryGiftInfo,
 } from './recovery.ts';
+export {
+  decodeAnswer,
+  decodeQuestion,
+  encodeAnswer,
+  encodeQuestion,
+  frameOf,
+  maxReexecutionFrame,
+  type RecordedTransaction,
+  type ReexecutionAnswer,
+  ReexecutionFrames,
+  type ReexecutionQuestion,
+} from './reexecution.ts';
 export type {
   KeyExportAnswer,
   SharedKeyState,

@@ -6,6 +6,9 @@ import {
   ApiError,
   adminPaths,
   coseMediaType,
+  type Deployment,
+  decodeDeployment,
+  deploymentMediaType,
   errorAnswer,
   isErrorCode,
   linesMediaType,
@@ -13,13 +16,14 @@ import {
   type RecoveryState,
   receiptFormOf,
 } from '@concordat/api';
-import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
+import { eventsOfWrites, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
 import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
+import type { EvidenceDesk } from './evidence-desk.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
 import { KeyExportDesk } from './key-export-desk.ts';
 import { renderMetrics } from './metrics.ts';
@@ -37,6 +41,7 @@ const maxUnreadBytes = 1024 * 1024;
 export interface AdminDesks {
   readonly governance: GovernanceDesk;
   readonly receipts: ReceiptDesk;
+  readonly evidence: EvidenceDesk;
   /** Client connections open now. */
   readonly connections: () => number;
 }
@@ -122,11 +127,21 @@ export class AdminServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const actor = this.#actorOf(request);
     const { pathname: path, searchParams } = urlOf(request);
+    if (path === adminPaths.evidence) {
+      requireMethod(request, 'GET');
+      request.resume();
+      return send(response, 200, await this.#desks.evidence.give(nonceOf(searchParams)));
+    }
+    const actor = this.#actorOf(request);
     if (path === adminPaths.messages) {
       requireMethod(request, 'POST');
       return send(response, 200, await this.#desks.governance.submit(await readMessage(request)));
+    }
+    if (path === adminPaths.deployments) {
+      requireMethod(request, 'POST');
+      const deployment = await readDeployment(request);
+      return send(response, 200, await this.#desks.governance.deploy(deployment));
     }
     if (path === adminPaths.keyExports) {
       requireMethod(request, 'POST');
@@ -143,9 +158,7 @@ export class AdminServer {
     requireMethod(request, 'GET');
     request.resume();
     if (path === adminPaths.recoveryOffer) {
-      const nonce = searchParams.get('nonce');
-      if (!isHex64(nonce)) throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
-      return send(response, 200, await this.#recovery.offer(nonce));
+      return send(response, 200, await this.#recovery.offer(nonceOf(searchParams)));
     }
     if (path === adminPaths.events) return this.#watch(response, actor);
     if (path === adminPaths.metrics) {
@@ -168,6 +181,10 @@ export class AdminServer {
     if (path.startsWith(`${adminPaths.proposals}/`)) {
       const id = path.slice(adminPaths.proposals.length + 1);
       return send(response, 200, this.#answers.proposal(id));
+    }
+    if (path.startsWith(`${adminPaths.programs}/`)) {
+      const program = this.#answers.program(path.slice(adminPaths.programs.length + 1));
+      return sendBytes(response, program);
     }
     const plain = this.#answers.plain[path];
     if (!plain) throw new ApiError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`);
@@ -233,6 +250,13 @@ function urlOf(request: IncomingMessage): URL {
   throw new ApiError('MALFORMED_REQUEST', 'the request target is not a path');
 }
 
+/** @throws ApiError INVALID_PARAMETER */
+function nonceOf(parameters: URLSearchParams): string {
+  const nonce = parameters.get('nonce');
+  if (isHex64(nonce)) return nonce;
+  throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
+}
+
 function requireMethod(request: IncomingMessage, method: string): void {
   if (request.method === method) return;
   throw new ApiError('METHOD_NOT_ALLOWED', `use ${method} here`, { allowed: method });
@@ -250,6 +274,23 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 function sendCose(response: ServerResponse, bytes: Uint8Array): void {
   response.writeHead(200, { 'content-type': coseMediaType, 'content-length': bytes.length });
   response.end(bytes);
+}
+
+function sendBytes(response: ServerResponse, bytes: Uint8Array): void {
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'content-length': bytes.length,
+  });
+  response.end(bytes);
+}
+
+/** A signed proposal and its program. @throws ApiError as {@link readMessage}, MALFORMED_REQUEST */
+async function readDeployment(request: IncomingMessage): Promise<Deployment> {
+  const expected = deploymentMediaType;
+  if (request.headers['content-type'] !== expected) {
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
+  }
+  return decodeDeployment(await readBody(request, 4 + maxMessageBytes + maxProgramBytes));
 }
 
 /** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */

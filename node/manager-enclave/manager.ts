@@ -17,6 +17,7 @@ import { pause } from './enclave-sources.ts';
 import type { EpochDesk } from './epoch-desk.ts';
 import { createEpochParts } from './epoch-parts.ts';
 import { ManagerError } from './errors.ts';
+import { EvidenceDesk } from './evidence-desk.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
@@ -56,6 +57,7 @@ import type { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
+import { WorkerPrograms } from './worker-programs.ts';
 import { WorkerStates } from './worker-states.ts';
 import { WorkerWatch, workerCheckMs } from './worker-watch.ts';
 
@@ -98,6 +100,7 @@ export class Manager implements StandingNode {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
+  readonly programs: WorkerPrograms;
   readonly sessionKeys: SessionKeys;
   readonly networkKey: NetworkKey;
   readonly networkKeyDesk: NetworkKeyDesk;
@@ -149,6 +152,7 @@ export class Manager implements StandingNode {
     this.vault = parts.vault;
     this.keeper = new RecordKeeper(parts.records);
     this.start = parts.start;
+    this.programs = new WorkerPrograms(this.feed, parts.start.workers);
     this.identity = identity;
     this.verdict = parts.verdict;
     this.ways = parts.ways;
@@ -233,6 +237,8 @@ export class Manager implements StandingNode {
       join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
+      deploy: (body) => this.governance.deployForPeer(body),
+      prepare: (body) => this.governance.prepareForPeer(body),
       readIndex: () => this.readBarriers.answerPeer(),
       logPosition: () => encodePosition(this.#logPosition),
       shares: async (peer, body) => {
@@ -424,10 +430,10 @@ export class Manager implements StandingNode {
 
   /** Opens the application and administrative ports: this node serves. */
   async serve(): Promise<void> {
-    const receipts = new ReceiptDesk(this);
     await this.doors.open(this.#bridge, this.credentials, {
       governance: this.governance,
-      receipts,
+      receipts: new ReceiptDesk(this),
+      evidence: new EvidenceDesk(this, () => this.workers.verdicts),
     });
     this.nowServes();
     this.backfill.start();
