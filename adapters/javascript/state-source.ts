@@ -2,10 +2,10 @@ import { decodeWriteSet, type ReadView, Store, type WriteSet, withVersion } from
 import { emptyBytes } from '@concordat/std';
 import type { StateChange } from '@concordat/worker-enclave';
 import type { ToProcess } from './frames.ts';
-import { privateTable, publicTable, tables } from './tables.ts';
+import { privateTable, publicTable } from './tables.ts';
 
 const names = [privateTable, publicTable] as const;
-const owned = new Set(tables.map(({ name }) => name));
+const owned = new Set<string>(names);
 /** Bytes of values after which a part of the state is sent. */
 const partBytes = 256 * 1024;
 const partEntries = 2_000;
@@ -39,15 +39,25 @@ export class StateSource {
     this.#layers.length = 0;
   }
 
-  /** Takes note of a change; what a process that has everything before it is to be told. */
-  changed(change: StateChange): ToProcess | undefined {
+  /**
+   * Takes note of a change. What a process that has everything before it is to be told, unless it
+   * executed the batch itself; and what one that has no layers yet.
+   */
+  changed(change: StateChange): Told {
+    // While the state is being given, what is committed now may lie behind the reader.
+    const late = change.kind === 'committed' ? this.upTo(change.layer) : undefined;
+    const whole = this.#changed(change);
+    return { whole, feeding: late ?? (whole.kind === 'replayed' ? [whole] : []) };
+  }
+
+  #changed(change: StateChange): ToProcess {
     switch (change.kind) {
       case 'executed': {
         const { layer } = change;
         const writeSets = this.#executed?.layer === layer ? this.#executed.writeSets : [];
         this.#executed = undefined;
         this.#put({ layer, firstSeqno: 0, writeSets });
-        return undefined;
+        return { kind: 'applied', layer, firstSeqno: 0, writeSets };
       }
       case 'numbered': {
         const found = this.#layers.find(({ layer }) => layer === change.layer);
@@ -86,6 +96,14 @@ export class StateSource {
     const kept = this.#layers.filter(({ layer }) => !goes(layer));
     this.#layers.splice(0, this.#layers.length, ...kept);
   }
+}
+
+/** A change of the state, in what is said to a process. */
+export interface Told {
+  /** To one that has all layers. */
+  readonly whole: ToProcess;
+  /** To one that is being given the committed state. */
+  readonly feeding: readonly ToProcess[];
 }
 
 /** A layer above the committed state. */

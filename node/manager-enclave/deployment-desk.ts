@@ -5,7 +5,8 @@ import {
   proposedApplications,
   submitMessage,
 } from '@concordat/governance';
-import { toHeight } from '@concordat/std';
+import { emptyBytes, isHex64, toHeight, utf8 } from '@concordat/std';
+import { isText, readForeignObject, requireField } from './foreign.ts';
 import type { NodeContext } from './node-context.ts';
 
 /** A worker that parses a bundle of 8 MiB takes seconds. */
@@ -69,8 +70,34 @@ export class DeploymentDesk {
     });
   }
 
-  /** A program that cannot be made ready is put in force all the same: that was decided. */
-  async #prepare(adapterId: string, digest: string): Promise<void> {
+  /**
+   * Has a program made ready here and on every node that is connected. One that cannot be is put in
+   * force all the same: that was decided.
+   */
+  async #prepare(adapter: string, digest: string): Promise<void> {
+    const { channel, identity, administration } = this.#context;
+    const peers = administration.constitution.nodes.filter(
+      ({ nodeId, status }) =>
+        status === 'trusted' && nodeId !== identity.nodeId && channel.connected(nodeId),
+    );
+    const body = utf8(JSON.stringify({ adapter, digest }));
+    await Promise.all([
+      this.#prepareHere(adapter, digest),
+      ...peers.map(({ nodeId }) =>
+        channel.request(nodeId, 'prepare', body, prepareTimeoutMs).catch(() => undefined),
+      ),
+    ]);
+  }
+
+  /** The leader is about to put a program in force that is in the ledger. @throws ManagerError */
+  async prepareForPeer(body: Uint8Array): Promise<Uint8Array> {
+    const { adapter, digest } = readForeignObject(body, 'a program to prepare');
+    requireField(isText(adapter, 32) && isHex64(digest), 'a program to prepare');
+    await this.#prepareHere(adapter, digest);
+    return emptyBytes;
+  }
+
+  async #prepareHere(adapterId: string, digest: string): Promise<void> {
     const { programs, control, administration } = this.#context;
     const bytes = programOf(administration.head, digest);
     if (!bytes) return;

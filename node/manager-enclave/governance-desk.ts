@@ -1,10 +1,19 @@
 import {
+  ApiError,
   type Deployment,
   decodeDeployment,
   encodeDeployment,
   type SubmissionAnswer,
 } from '@concordat/api';
-import { type GovernanceEffect, strandedKeys, submitMessage } from '@concordat/governance';
+import {
+  type EpochReason,
+  type GovernanceEffect,
+  recordEpochOwed,
+  strandedKeys,
+  submitMessage,
+  waitsForFreshKey,
+} from '@concordat/governance';
+import type { TransactionSet } from '@concordat/kv';
 import { CodedError, utf8 } from '@concordat/std';
 import { epochFor } from './administrative-queue.ts';
 import { DeploymentDesk } from './deployment-desk.ts';
@@ -50,6 +59,11 @@ export class GovernanceDesk {
     return this.#deliver(deployment);
   }
 
+  /** A peer leads, and is about to put a program in force. @throws ManagerError CHANNEL_FAILED */
+  prepareForPeer(body: Uint8Array): Promise<Uint8Array> {
+    return this.#deployments.prepareForPeer(body);
+  }
+
   async #deliver(delivered: Delivered): Promise<SubmissionAnswer<GovernanceEffect>> {
     const { leader, identity, channel } = this.#context;
     if (leader === identity.nodeId) return this.#execute(delivered);
@@ -64,7 +78,9 @@ export class GovernanceDesk {
             deployTimeoutMs,
           )
         : await channel.request(leader, 'administer', message, forwardTimeoutMs);
-      return readForeignObject(reply, 'answer') as unknown as SubmissionAnswer<GovernanceEffect>;
+      const { refused, details, ...answer } = readForeignObject(reply, 'answer');
+      if (refused === undefined) return answer as unknown as SubmissionAnswer<GovernanceEffect>;
+      throw new ApiError('PROGRAM_REFUSED', String(refused), { ...(details as object) });
     } catch (error) {
       throw asAnswer(error);
     }
@@ -77,11 +93,17 @@ export class GovernanceDesk {
 
   /** Executes a proposal with its program, both passed on by another node. */
   async deployForPeer(body: Uint8Array): Promise<Uint8Array> {
-    return utf8(JSON.stringify(await this.#execute(decodeDeployment(body))));
+    try {
+      return utf8(JSON.stringify(await this.#execute(decodeDeployment(body))));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'PROGRAM_REFUSED') throw error;
+      // The channel tells code and message of a refusal; file and line are among the details.
+      return utf8(JSON.stringify({ refused: error.message, details: error.details }));
+    }
   }
 
   async #execute(delivered: Delivered): Promise<SubmissionAnswer<GovernanceEffect>> {
-    const { queue, sessionKeys, control } = this.#context;
+    const { queue, control } = this.#context;
     const { message, program } = delivered;
     try {
       await this.#deployments.before(delivered);
@@ -92,7 +114,7 @@ export class GovernanceDesk {
         const submission = submitMessage(set, message, { nowSeconds, ...(program && { program }) });
         const stranded = strandedKeys(set).filter((key) => !strandedBefore.has(key));
         const reason = epochFor(submission.effects);
-        if (reason) sessionKeys.begin(set, { reason, nowMs: Date.now(), entropy });
+        if (reason) this.#beginEpoch(set, reason);
         return { ...submission, stranded };
       });
       const { proposalId, state, effects, stranded } = result;
@@ -109,6 +131,15 @@ export class GovernanceDesk {
       if (error instanceof CodedError) control.log('governance.refused', { code: error.code });
       throw error;
     }
+  }
+
+  /** One that nobody who is left could open any more waits for the fresh key that is due. */
+  #beginEpoch(set: TransactionSet, reason: EpochReason): void {
+    const { sessionKeys, log } = this.#context;
+    const nowMs = Date.now();
+    if (reason === 'actors' && waitsForFreshKey(set)) {
+      recordEpochOwed(set, { height: log.lastHeight + 1, timeMs: nowMs });
+    } else sessionKeys.begin(set, { reason, nowMs, entropy });
   }
 }
 

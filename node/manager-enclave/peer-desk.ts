@@ -21,6 +21,8 @@ export interface PeerRequests {
   administer(body: Buffer): Promise<Uint8Array>;
   /** A signed proposal with the program it names. */
   deploy(body: Buffer): Promise<Uint8Array>;
+  /** The sender, who leads, is about to put a program in force. */
+  prepare(body: Buffer): Promise<Uint8Array>;
   /** The height of a linearizable read: u64. */
   readIndex(): Promise<Uint8Array>;
   /** Where the log of this node ends. */
@@ -162,6 +164,7 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
     if (kind === 'deploy') return this.#requests.deploy(body);
+    if (kind === 'prepare') return this.#requests.prepare(body);
     if (kind === 'blocks') return this.#requests.archive.blocks(peer.nodeId, body);
     if (kind === 'page') return this.#requests.archive.page(peer.nodeId, body);
     if (kind === 'read-index') return this.#requests.readIndex();

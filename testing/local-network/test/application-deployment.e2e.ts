@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BundleJson, deployApplication, programOfBundle } from '@concordat/cli';
+import { type AdminClient, type ApplicationClient, SdkError } from '@concordat/sdk';
+import { ApplicationLoad } from '../application-load.ts';
+import { LocalNetwork, waitUntil } from '../index.ts';
+
+const source = (version: string) => `
+const text = (value) => ccf.bufToStr(value);
+const entries = ccf.kv.entries;
+export function add(request) {
+  const { id } = request.body.json();
+  const key = ccf.strToBuf(id);
+  if (entries.has(key)) return { statusCode: 409, body: { version: text(entries.get(key)) } };
+  entries.set(key, ccf.strToBuf('${version}'));
+  return { body: { version: '${version}' } };
+}
+export function get(request) {
+  const found = entries.get(ccf.strToBuf(request.params.id));
+  if (found === undefined) return { statusCode: 404, body: { error: 'none' } };
+  return { body: { version: text(found) } };
+}
+export const version = () => ({ body: { version: '${version}', entries: entries.size } });
+`;
+
+const endpoint = (js_function: string, mode: string) => ({
+  js_module: 'entries.js',
+  js_function,
+  mode,
+  authn_policies: ['user_cert'],
+});
+
+const bundleOf = (version: string): BundleJson => ({
+  metadata: {
+    endpoints: {
+      '/entries': { post: endpoint('add', 'readwrite') },
+      '/entries/{id}': { get: endpoint('get', 'readonly') },
+      '/version': { get: endpoint('version', 'readonly') },
+      ...(version === 'v1' && { '/only-first': { get: endpoint('version', 'readonly') } }),
+    },
+  },
+  modules: [{ name: 'entries.js', module: source(version) }],
+});
+
+/** An application is voted in, changed and ended in a network that was founded without one. */
+suite('an application deployed by vote', { concurrency: false }, () => {
+  let network: LocalNetwork;
+  const clients: ApplicationClient[] = [];
+  const admins: AdminClient[] = [];
+
+  before(async () => {
+    network = await LocalNetwork.start({
+      workerImage: 'application',
+      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+    });
+    for (const node of network.nodes) {
+      clients.push(await network.application(node));
+      admins.push(await network.admin(node));
+    }
+  });
+
+  after(async () => {
+    for (const one of clients) one.connection.close();
+    for (const one of admins) one.close();
+    await network?.end();
+  });
+
+  const vote = async (proposalId: string): Promise<void> => {
+    for (const admin of admins) {
+      if ((await admin.proposal(proposalId)).state !== 'open') return;
+      await admin.vote(proposalId, true);
+    }
+  };
+  const inForce = async (): Promise<string | undefined> =>
+    (await (admins[0] as AdminClient).constitution()).constitution.applications?.[0]?.digest;
+  const running = async (admin: AdminClient) =>
+    (await admin.state()).workers.flatMap(({ applications }) => applications)[0];
+  const deploy = async (version: string): Promise<string> => {
+    const { proposalId, digest } = await deployApplication(admins[1] as AdminClient, {
+      bundle: bundleOf(version),
+    });
+    await vote(proposalId);
+    await waitUntil(async () => (await inForce()) === digest, { what: `${version} in force` });
+    return digest;
+  };
+
+  test('a network without an application answers that there is none', async () => {
+    for (const client of clients) {
+      await assert.rejects(client.request('/version'), { code: 'NOT_FOUND' });
+    }
+    assert.equal((await running(admins[0] as AdminClient))?.state, 'none');
+  });
+
+  test('the first one is proposed with its digest, voted in, and answers on every node', async () => {
+    const digest = await deploy('v1');
+    const program = await (admins[2] as AdminClient).program(digest);
+    assert.deepEqual(program, Buffer.from(programOfBundle(bundleOf('v1'))));
+    for (const client of clients) {
+      await waitUntil(
+        () =>
+          client.request('/version').then(
+            ({ json }) => (json as { version: string }).version === 'v1',
+            () => false,
+          ),
+        { what: 'v1 on every node' },
+      );
+    }
+    for (const admin of admins) {
+      const state = await waitUntil(
+        async () => {
+          const found = await running(admin);
+          return found?.state === 'running' && found;
+        },
+        { what: 'a process of v1' },
+      );
+      assert.equal(state.digest, digest);
+    }
+  });
+
+  test('another one takes its place under load: nothing fails, is lost or runs under both', async (t) => {
+    const load = new ApplicationLoad(clients, 8);
+    await waitUntil(() => load.written.length > 300, { what: 'writes under v1' });
+    load.forgetGaps();
+    const begun = load.written.length;
+    await deploy('v2');
+    await waitUntil(() => load.readVersions.slice(-200).every((version) => version === 'v2'), {
+      what: 'reads under v2 alone',
+    });
+    await waitUntil(() => load.written.length > begun + 300, { what: 'writes under v2' });
+    await load.end();
+    const { write, read } = load.longestGapMs;
+    t.diagnostic(`longest gap: writes ${write.toFixed(0)} ms, reads ${read.toFixed(0)} ms`);
+    t.diagnostic(`${load.written.length} writes, ${load.readVersions.length} reads`);
+    assert.deepEqual(load.failures, []);
+    // One order, one change in it.
+    const seqno = (id: string): number => Number(id.split('.')[1]);
+    const ordered = [...load.written].sort(
+      (a, b) => seqno(a.transactionId) - seqno(b.transactionId),
+    );
+    const firstOfSecond = ordered.findIndex(({ version }) => version === 'v2');
+    assert.ok(firstOfSecond > 0);
+    assert.deepEqual(
+      ordered.slice(firstOfSecond).filter(({ version }) => version !== 'v2'),
+      [],
+    );
+    const { json } = await (clients[0] as ApplicationClient).request('/version', {
+      consistency: 'linearizable',
+    });
+    assert.equal((json as { entries: number }).entries, load.written.length);
+    for (const { id, version } of [...ordered.slice(0, 20), ...ordered.slice(-20)]) {
+      const found = await (clients[2] as ApplicationClient).request(`/entries/${id}`, {
+        consistency: 'linearizable',
+      });
+      assert.deepEqual(found.json, { version });
+    }
+    for (const client of clients) {
+      await assert.rejects(client.request('/only-first'), { code: 'NOT_FOUND' });
+    }
+  });
+
+  test('a bundle that cannot be run is refused before anything is recorded, with file and line', async () => {
+    const before = (await (admins[0] as AdminClient).proposals()).length;
+    const good = bundleOf('v3');
+    const module = `${source('v3')}\nexport const wrong = ;\n`;
+    const bad: readonly [string, BundleJson][] = [
+      ['SYNTAX_ERROR', { ...good, modules: [{ name: 'entries.js', module }] }],
+      ['MODULE_MISSING', { ...good, modules: [] }],
+      ['FUNCTION_MISSING', { ...good, modules: [{ name: 'entries.js', module: '' }] }],
+    ];
+    for (const admin of admins) {
+      for (const [reason, bundle] of bad) {
+        await assert.rejects(deployApplication(admin, { bundle }), (error) => {
+          assert.ok(error instanceof SdkError, String(error));
+          assert.equal(error.code, 'PROGRAM_REFUSED');
+          assert.equal(error.details.reason, reason, error.message);
+          if (reason === 'SYNTAX_ERROR') {
+            assert.equal(error.details.file, 'entries.js');
+            assert.equal(error.details.line, module.split('\n').length - 1);
+            assert.match(error.message, /entries\.js:\d+: /);
+          }
+          return true;
+        });
+      }
+      await assert.rejects(deployApplication(admin, { bundle: good, adapter: 'elsewhere' }), {
+        code: 'PROGRAM_REFUSED',
+      });
+    }
+    assert.equal((await (admins[0] as AdminClient).proposals()).length, before);
+  });
+
+  test('a node that begins anew has the application with the state', async () => {
+    const [first, client] = [network.nodes[0], clients[0]];
+    const { nodeId = '' } = (await first?.running()) ?? {};
+    await first?.kill();
+    first?.start();
+    await first?.rejoined(nodeId);
+    await waitUntil(
+      () =>
+        (client as ApplicationClient).request('/version').then(
+          ({ json }) => (json as { version: string }).version === 'v2',
+          () => false,
+        ),
+      { what: 'v2 on the node that began anew' },
+    );
+  });
+
+  test('an application that is ended by vote answers no more; its records stay', async () => {
+    const admin = admins[1] as AdminClient;
+    const args = { adapter: 'javascript' };
+    const { proposalId } = await admin.propose([{ name: 'remove_application', args }]);
+    await vote(proposalId);
+    for (const client of clients) {
+      await waitUntil(
+        () =>
+          client.request('/version').then(
+            () => false,
+            (error: SdkError) => error.code === 'NOT_FOUND',
+          ),
+        { what: 'the end of v2' },
+      );
+    }
+    assert.equal(await inForce(), undefined);
+    await sleep(100);
+    await deploy('v3');
+    const counted = await waitUntil(
+      () =>
+        (clients[1] as ApplicationClient).request('/version').then(
+          ({ json }) => json as { version: string; entries: number },
+          () => undefined,
+        ),
+      { what: 'v3' },
+    );
+    assert.equal(counted.version, 'v3');
+    assert.ok(counted.entries > 600);
+  });
+});
