@@ -8,6 +8,10 @@ const policies: Readonly<Record<Group, string>> = {
   members: 'member_cert',
 };
 
+/** Whether there is such a group. */
+export const isGroup = (name: unknown): boolean =>
+  typeof name === 'string' && Object.hasOwn(policies, name);
+
 /** `authn_policies` of an endpoint. */
 export const policiesOf = (access: Access): readonly string[] =>
   groupsOf(access).map((group) => policies[group]);
@@ -16,7 +20,7 @@ export const policiesOf = (access: Access): readonly string[] =>
 export function groupsOf(access: Access): readonly Group[] {
   if (typeof access === 'string') return [access];
   if (isList(access)) return access;
-  const { group = 'anyone' } = access;
+  const { group = 'anyone' } = access ?? { group: [] };
   return typeof group === 'string' ? [group] : group;
 }
 

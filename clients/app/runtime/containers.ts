@@ -38,6 +38,10 @@ const isPlainObject = (value: unknown): value is Record<string, unknown> =>
 
 /** Sets a property whatever its name is: assigning to `__proto__` would do something else. */
 export function setOwn(target: object, name: string, value: unknown): void {
+  if (name !== '__proto__') {
+    (target as Record<string, unknown>)[name] = value;
+    return;
+  }
   const own = { configurable: true, enumerable: true, writable: true, value };
   Object.defineProperty(target, name, own);
 }
@@ -174,23 +178,24 @@ export class ListSchema<T, W> extends Schema<T[], W[]> {
   }
 
   read(json: unknown): T[] {
-    return this.#checked(json).map((one, at) => within(at, () => this.item.read(one)));
+    return this.#each(json, (one) => this.item.read(one));
   }
 
   write(value: readonly T[]): W[] {
-    return this.#checked(value).map((one, at) => within(at, () => this.item.write(one as T)));
+    return this.#each(value, (one) => this.item.write(one as T));
   }
 
   jsonSchema(): JsonSchema {
     return { type: 'array', items: this.item.jsonSchema(), ...this.#options };
   }
 
-  #checked(value: unknown): readonly unknown[] {
+  #each<Y>(value: unknown, step: (value: unknown) => Y): Y[] {
     if (!Array.isArray(value)) throw new InvalidValue(`a list, not ${kindOf(value)}`);
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY } = this.#options;
     if (value.length < minItems) throw new InvalidValue(`at least ${minItems} items`);
     if (value.length > maxItems) throw new InvalidValue(`at most ${maxItems} items`);
-    return value as readonly unknown[];
+    // Not `map`, which passes over holes.
+    return Array.from(value as unknown[], (one, at) => within(at, () => step(one)));
   }
 }
 

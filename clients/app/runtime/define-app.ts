@@ -1,6 +1,8 @@
+import { groupsOf, isGroup } from './access.ts';
 import { ObjectSchema } from './containers.ts';
 import { type AnyEndpoint, type Endpoints, methods } from './endpoint.ts';
 import { DefinitionError } from './failure.ts';
+import { canStandInQuery } from './query.ts';
 import type { Tables } from './table.ts';
 
 /** An application: what {@link defineApp} returns. */
@@ -90,7 +92,8 @@ function checkEndpoint(name: string, endpoint: AnyEndpoint): void {
     throw new DefinitionError(code, `the endpoint ${name} (${endpoint.route}): ${why}`);
   };
   if (!nameForm.test(name)) refuse('its name is no plain word');
-  const { method, path, mode, status, body, query, params } = endpoint;
+  const { method, path, mode, status, schemas } = endpoint;
+  const { body, query, params } = schemas;
   if (!methods.includes(method)) refuse(`the method is one of ${methods.join(', ')}`);
   const fault = faultOfPath(path);
   if (fault !== undefined) refuse(fault, 'PATH_INVALID');
@@ -100,14 +103,17 @@ function checkEndpoint(name: string, endpoint: AnyEndpoint): void {
   if (mode !== 'read' && mode !== 'write') refuse('the mode is read or write');
   if (method === 'GET' && body !== undefined) refuse('GET has no body');
   const inPath = paramNames(path);
-  for (const [param, schema] of Object.entries(
-    (params ?? {}) as Record<string, { hasText: boolean }>,
-  )) {
+  for (const [param, schema] of Object.entries(params)) {
     if (!inPath.includes(param)) refuse(`the path has no parameter ${param}`);
     if (!schema.hasText) refuse(`${param} is of a kind that no path can hold`);
   }
   // Properties are checked once, not with each request.
-  new ObjectSchema(query ?? {});
+  for (const [name, schema] of Object.entries(new ObjectSchema(query).fields)) {
+    if (!canStandInQuery(schema)) refuse(`${name} is of a kind that no query can hold`);
+  }
+  const groups = groupsOf(endpoint.access);
+  if (groups.length === 0 || !groups.every(isGroup)) refuse('access names no group that there is');
+  if (typeof endpoint.handler !== 'function') refuse('it has no handler');
 }
 
 /** Names of the parameters of a path. */

@@ -120,33 +120,50 @@ export interface EndpointOptions<T extends Tables, R, P, Q extends Fields, B, O,
   ) => Result<O> | Promise<Result<O>>;
 }
 
-/** An endpoint of an application. */
-export interface Endpoint<
-  R = Route,
-  P = object,
-  Q extends Fields = Fields,
-  B = unknown,
-  O = unknown,
-> {
-  readonly route: R;
+/** What an endpoint reads and answers. */
+export interface EndpointSchemas {
+  /** Of parameters that are no texts. */
+  readonly params: Readonly<Record<string, AnySchema>>;
+  readonly query: Fields;
+  readonly body: AnySchema | undefined;
+  readonly response: AnySchema | undefined;
+}
+
+/** Any endpoint. */
+export interface AnyEndpoint {
+  readonly route: string;
   readonly method: Method;
   readonly path: string;
   readonly mode: Mode;
   readonly status: number;
-  readonly params: P;
-  readonly query: Q;
-  readonly body: B;
-  readonly response: O;
   readonly access: Access;
+  readonly schemas: EndpointSchemas;
   readonly summary: string | undefined;
   readonly description: string | undefined;
   /** Typed where the endpoint is made; here it is one of many. */
   readonly handler: (request: never, context: never) => unknown;
 }
 
-/** Any endpoint. */
-// biome-ignore lint/suspicious/noExplicitAny: the one type that every endpoint is assignable to
-export type AnyEndpoint = Endpoint<any, any, any, any, any>;
+/** An endpoint with the types of what it reads and answers. */
+export interface Endpoint<
+  R = Route,
+  P = object,
+  Q extends Fields = Fields,
+  B = unknown,
+  O = unknown,
+> extends AnyEndpoint {
+  readonly route: R & string;
+  /**
+   * Phantom. Apart from `schemas`, so that an endpoint's types come from its definition alone and
+   * not from where it is put.
+   */
+  readonly types?: {
+    readonly params: P;
+    readonly query: Q;
+    readonly body: B;
+    readonly response: O;
+  };
+}
 
 /** Endpoints by their names. */
 export type Endpoints = Readonly<Record<string, AnyEndpoint>>;
@@ -172,17 +189,14 @@ export function endpointsOf<T extends Tables>(_tables: T): EndpointMaker<T> {
   return (route, options) => {
     const space = route.indexOf(' ');
     const method = route.slice(0, space) as Method;
-    const { mode, params, query, body, response } = options;
+    const { mode, params = {}, query = {}, body, response } = options;
     return {
       route,
       method,
       path: route.slice(space + 1),
       mode: mode ?? (method === 'GET' ? 'read' : 'write'),
       status: options.status ?? (response === undefined ? 204 : 200),
-      params: params as never,
-      query: query as never,
-      body: body as never,
-      response: response as never,
+      schemas: { params: params as EndpointSchemas['params'], query, body, response },
       access: options.access,
       summary: options.summary,
       description: options.description,

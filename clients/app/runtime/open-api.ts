@@ -1,5 +1,4 @@
 import { groupsOf } from './access.ts';
-import type { Fields } from './containers.ts';
 import { type AnyApp, paramNames } from './define-app.ts';
 import type { Access, AnyEndpoint } from './endpoint.ts';
 import type { AnySchema, JsonSchema } from './schema.ts';
@@ -46,11 +45,12 @@ export function openApiOf({ title, version, description, endpoints }: AnyApp): O
 
 /** The operation object of an endpoint, without references: what `openapi` of `app.json` holds. */
 export function operationOf(name: string, endpoint: AnyEndpoint): object {
-  const { summary, description, body, response, status, access } = endpoint;
+  const { summary, description, status, access, schemas } = endpoint;
+  const { body, response } = schemas;
   const parameters = [...pathParameters(endpoint), ...queryParameters(endpoint)];
   const answer = {
     description: summary ?? 'The answer.',
-    ...(response !== undefined && { content: jsonContent(response as AnySchema) }),
+    ...(response !== undefined && { content: jsonContent(response) }),
   };
   return {
     operationId: name,
@@ -58,7 +58,7 @@ export function operationOf(name: string, endpoint: AnyEndpoint): object {
     ...(description !== undefined && { description }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
-      requestBody: { required: true, content: jsonContent(body as AnySchema) },
+      requestBody: { required: true, content: jsonContent(body) },
     }),
     responses: {
       [String(status)]: answer,
@@ -75,18 +75,17 @@ const jsonContent = (schema: AnySchema): object => ({
   'application/json': { schema: schema.jsonSchema() },
 });
 
-function pathParameters({ path, params }: AnyEndpoint): object[] {
-  const schemas = (params ?? {}) as Readonly<Record<string, AnySchema>>;
+function pathParameters({ path, schemas: { params } }: AnyEndpoint): object[] {
   return paramNames(path).map((name) => ({
     name,
     in: 'path',
     required: true,
-    schema: Object.hasOwn(schemas, name) ? schemas[name]?.jsonSchema() : { type: 'string' },
+    schema: Object.hasOwn(params, name) ? params[name]?.jsonSchema() : { type: 'string' },
   }));
 }
 
-function queryParameters({ query }: AnyEndpoint): object[] {
-  return Object.entries((query ?? {}) as Fields).map(([name, schema]) => ({
+function queryParameters({ schemas: { query } }: AnyEndpoint): object[] {
+  return Object.entries(query).map(([name, schema]) => ({
     name,
     in: 'query',
     required: !schema.isOptional,

@@ -1,6 +1,12 @@
 import { type Fields, ListSchema, type ObjectOf, OptionalSchema, setOwn } from './containers.ts';
 import { type AnySchema, InvalidValue, within } from './schema.ts';
 
+/** Whether a query has a form for values of a schema: alone, or one after another as a list. */
+export function canStandInQuery(schema: AnySchema): boolean {
+  const inner = schema instanceof OptionalSchema ? (schema.inner as AnySchema) : schema;
+  return inner instanceof ListSchema ? (inner.item as AnySchema).hasText : inner.hasText;
+}
+
 const maxParts = 1_000;
 
 /**

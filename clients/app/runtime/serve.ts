@@ -52,17 +52,17 @@ function answer(
 }
 
 function readRequest(endpoint: AnyEndpoint, raw: RawRequest): object {
-  const { params, query, body } = endpoint;
+  const { params, query, body } = endpoint.schemas;
   return {
     params: refusing('params', () => readParams(endpoint.path, params, raw.params)),
-    query: refusing('query', () => readQuery(query ?? {}, raw.query)),
-    body: body === undefined ? undefined : readBody(body as AnySchema, raw),
+    query: refusing('query', () => readQuery(query, raw.query)),
+    body: body === undefined ? undefined : readBody(body, raw),
   };
 }
 
 function readParams(
   path: string,
-  schemas: Readonly<Record<string, AnySchema>> = {},
+  schemas: Readonly<Record<string, AnySchema>>,
   given: Readonly<Record<string, string>> = {},
 ): object {
   const read = {};
@@ -107,10 +107,11 @@ function refusing<T>(place: string, step: () => T): T {
   }
 }
 
-function success({ response, status, route }: AnyEndpoint, result: unknown): RawResponse {
+function success({ schemas, status, route }: AnyEndpoint, result: unknown): RawResponse {
+  const { response } = schemas;
   if (response === undefined) return { statusCode: status };
   try {
-    return { statusCode: status, body: (response as AnySchema).write(result) as unknown };
+    return { statusCode: status, body: response.write(result) as unknown };
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
     // What an application says of itself is not true: that is its mistake, and nothing is written.
