@@ -18,7 +18,7 @@ export interface BundleEndpoint {
   readonly template: PathTemplate;
   readonly module: string;
   readonly functionName: string;
-  readonly mode: 'readwrite' | 'readonly';
+  readonly mode: 'readwrite' | 'readonly' | 'historical';
   readonly policies: readonly Policy[];
   /** Operation object of OpenAPI 3.0, as `app.json` has it. */
   readonly openapi?: Readonly<Record<string, unknown>>;
@@ -139,10 +139,7 @@ function readEndpoint(
   if (typeof js_module !== 'string' || typeof js_function !== 'string') {
     throw at(where, 'BUNDLE_MALFORMED', 'js_module and js_function are texts');
   }
-  if (mode === 'historical') {
-    throw at(where, 'UNSUPPORTED', 'historical endpoints are not supported yet');
-  }
-  if (mode !== 'readwrite' && mode !== 'readonly') {
+  if (mode !== 'readwrite' && mode !== 'readonly' && mode !== 'historical') {
     throw at(where, 'BUNDLE_MALFORMED', 'mode is readwrite, readonly or historical');
   }
   checkChoice(declared, 'forwarding_required', ['sometimes', 'always', 'never'], where);
@@ -150,11 +147,14 @@ function readEndpoint(
   const reuseKey = readReuse(declared.interpreter_reuse, where);
   return {
     module: js_module.replace(/^\//, ''),
-    ...readOpenapi(declared, where),
     functionName: js_function,
     mode,
     policies: readPolicies(declared.authn_policies, where),
+    ...readOpenapi(declared, where),
     ...(reuseKey !== undefined && { reuseKey }),
+  };
+}
+
 function readOpenapi(
   { openapi, openapi_hidden }: Json,
   where: string,
@@ -166,9 +166,6 @@ function readOpenapi(
   return {
     ...(shown !== undefined && { openapi: object(shown, `openapi of ${where}`) }),
     ...(openapi_hidden === true && { openapiHidden: true }),
-  };
-}
-
   };
 }
 
