@@ -1,5 +1,5 @@
 import type { PlatformVerifier } from '@concordat/attestation';
-import { newestEpoch, readConstitution, recoveryStage } from '@concordat/governance';
+import { recoveryStage } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
 import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
@@ -87,7 +87,7 @@ export class BlockAudit {
     this.#tolerant(() => {
       const { state } = this.#replay;
       this.#isClosed = recoveryStage(state)?.stage === 'restored';
-      this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
+      this.#epochs.newest(state, header);
       for (const writes of publicWrites) {
         this.keys.block(header.height, new RecordedWrites(writes));
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {

@@ -50,8 +50,9 @@ export interface Defect {
  * - `WRONG_CEREMONY`: the steps of a key ceremony come to something else than was recorded.
  * - `DEADLINE_TOO_EARLY`: a phase of a key ceremony was ended before the silent had their time.
  * - `EPOCH_MISSING`: actors or nodes left or came, a key is new, or a vote asked for it, and no new
- *   epoch began.
- * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it.
+ *   epoch began, nor is one on record that waits for a fresh shared key.
+ * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it, or the one that
+ *   waited for a fresh shared key should have begun.
  * - `EPOCH_WITHOUT_REASON`: the reason an epoch names for its beginning is not there.
  * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not begun, or over.
  * - `INVALID_EPOCH_KEY`: a session key not encrypted to the shared key of the time for its epoch.
@@ -112,6 +113,7 @@ export type ObservationKind =
   | 'network-resumed'
   | 'ceremony-deadline'
   | 'earlier-epoch'
+  | 'epoch-waits'
   | 'snapshot-recorded'
   | 'recovered-from'
   | 'contents-closed'

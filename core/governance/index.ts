@@ -8,6 +8,7 @@ export {
 export {
   type ApplicationChange,
   applicationChanges,
+  hasApplications,
   maxProgramBytes,
   programDigest,
   programOf,
@@ -35,18 +36,21 @@ export {
   type TeeEntry,
 } from './constitution.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
-export { epochDue, sessionKeyTtlMs } from './epoch-due.ts';
+export { epochDue, owedPatienceMs, sessionKeyTtlMs, waitsForFreshKey } from './epoch-due.ts';
 export {
   beginsEpoch,
   currentEpoch,
   type EpochBegun,
   type EpochKeyRow,
+  type EpochOwed,
   type EpochReason,
   epochKeyRow,
   epochKeyRows,
+  epochOwed,
   epochTables,
   newestEpoch,
   recordEpoch,
+  recordEpochOwed,
 } from './epoch-rows.ts';
 export { GovernanceError, type GovernanceErrorCode, governanceErrorCodes } from './errors.ts';
 export {

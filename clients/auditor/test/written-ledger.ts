@@ -14,10 +14,12 @@ import {
   nodeJoins,
   nodeTrusted,
   type ProposedAction,
+  recordEpochOwed,
   recordKeyGrant,
   type Submission,
   signNodeTuple,
   submitMessage,
+  waitsForFreshKey,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import {
@@ -266,9 +268,15 @@ export class WrittenLedger {
       const nowSeconds = forgery.nowSeconds ?? Math.floor(this.timeMs / 1000);
       submission = submitMessage(set, message, { nowSeconds });
       const reason = epochFor(submission.effects);
-      if (reason) this.beginEpoch(set, reason);
+      if (reason === 'actors' && waitsForFreshKey(set)) this.oweEpoch(set);
+      else if (reason) this.beginEpoch(set, reason);
     }, forgery);
     return submission as Submission;
+  }
+
+  /** Writes that an epoch is owed. */
+  oweEpoch(set: TransactionSet): void {
+    recordEpochOwed(set, { height: this.blocks.length + 1, timeMs: this.timeMs });
   }
 
   /** Begins an epoch. */
