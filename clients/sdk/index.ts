@@ -3,6 +3,7 @@ export { type EncryptionKey, importEncryptionKey } from '@concordat/crypto';
 export { type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '@concordat/ledger';
 export { type HostAndPort, parseAddress } from './address.ts';
 export { AdminClient, type Submission } from './admin-client.ts';
+export { AdminReader } from './admin-reader.ts';
 export { collectBody } from './answer-body.ts';
 export {
   type ApplicationAnswer,
