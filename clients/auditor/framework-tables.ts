@@ -7,6 +7,7 @@ export const frameworkPrefix = 'public:concordat.';
 /** Public tables an auditor looks into (docs/format/governance.md). */
 export const tableNames = {
   messages: messagesTable,
+  programs: 'public:concordat.programs',
   nodes: 'public:concordat.nodes',
   proposals: 'public:concordat.gov.proposals',
   configuration: 'public:concordat.configuration',

@@ -78,6 +78,10 @@ export function readInForce(view: ReadView): ApplicationEntry[] {
   return rows.filter((row): row is ApplicationEntry => row.digest !== undefined);
 }
 
+/** Whether votes ever put an application in force, or ended one. */
+export const hasApplications = (view: ReadView): boolean =>
+  [...view.table(tables.applications.table).range({ limit: 1 })].length > 0;
+
 /** A program that is in force or proposed; undefined when none of them has this digest. */
 export const programOf = (view: ReadView, digest: string): Uint8Array | undefined =>
   view.table(programsTable).get(digest);

@@ -14,6 +14,7 @@ import {
   nodeJoins,
   nodeTrusted,
   type ProposedAction,
+  programDigest,
   recordEpochOwed,
   recordKeyGrant,
   type Submission,
@@ -261,12 +262,13 @@ export class WrittenLedger {
   /** One block with one signed message, executed as a leader does. */
   submit(
     message: Uint8Array,
-    forgery: Forgery & { readonly nowSeconds?: number } = {},
+    forgery: Forgery & { readonly nowSeconds?: number; readonly program?: Uint8Array } = {},
   ): Submission {
     let submission: Submission | undefined;
     this.administer((set) => {
       const nowSeconds = forgery.nowSeconds ?? Math.floor(this.timeMs / 1000);
-      submission = submitMessage(set, message, { nowSeconds });
+      const { program } = forgery;
+      submission = submitMessage(set, message, { nowSeconds, ...(program && { program }) });
       const reason = epochFor(submission.effects);
       if (reason === 'actors' && waitsForFreshKey(set)) this.oweEpoch(set);
       else if (reason) this.beginEpoch(set, reason);
@@ -292,6 +294,13 @@ export class WrittenLedger {
   /** A member's proposal, in a block of its own. */
   propose(member: Identity, ...actions: ProposedAction[]): Submission {
     return this.submit(buildProposal({ ...this.signer(member), actions }));
+  }
+
+  /** A proposal that an adapter run a program, which comes with it. */
+  deploy(member: Identity, adapter: string, program: Uint8Array): Submission {
+    const args = { adapter, digest: programDigest(program), bytes: program.length };
+    const actions = [{ name: 'set_application', args }] as const;
+    return this.submit(buildProposal({ ...this.signer(member), actions }), { program });
   }
 
   /** A member's vote, in a block of its own. */
