@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { utf8 } from '@concordat/std';
 import { type BuildFailure, build, type Message, type Plugin } from 'esbuild';
@@ -7,6 +7,7 @@ import { BuildError, type SourcePlace, sourceError } from './build-error.ts';
 import { evaluateDefinition } from './evaluate-definition.ts';
 import { type Description, moduleName } from './runtime/describe.ts';
 import type { OpenApiDocument } from './runtime/open-api.ts';
+import { placesIn, wrapperName } from './source-places.ts';
 
 /** An application as it is deployed. */
 export interface BuiltBundle {
@@ -86,7 +87,7 @@ async function bundled(entry: string, contents: string): Promise<BundledModule> 
   const directory = dirname(entry);
   try {
     const result = await build({
-      stdin: { contents, resolveDir: directory, sourcefile: 'concordat-entry.js', loader: 'js' },
+      stdin: { contents, resolveDir: directory, sourcefile: wrapperName, loader: 'js' },
       absWorkingDir: directory,
       outfile: join(directory, moduleName),
       bundle: true,
@@ -103,19 +104,43 @@ async function bundled(entry: string, contents: string): Promise<BundledModule> 
       logLevel: 'silent',
       // What a directory above the sources holds is no part of them.
       tsconfigRaw: '{}',
-      supported: { 'top-level-await': false },
+      supported: { 'top-level-await': false, 'dynamic-import': false },
       plugins: [ownRuntime],
     });
     const textOf = (ending: string): string =>
       result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
     const inputs = Object.keys(result.metafile.inputs).filter((name) => !/^[\w-]{2,}:/.test(name));
     const sources = inputs.map((name) => resolve(directory, name)).filter(existsSync);
-    return { code: textOf('.js'), map: textOf('.map'), sources: sources.sort() };
+    const [code, map] = [textOf('.js'), textOf('.map')];
+    checkImports(code, map);
+    return { code, map, sources: sources.sort() };
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>;
     if (!Array.isArray(errors)) throw error;
-    throw sourceError('SOURCE_INVALID', errors.map(placeOf));
+    throw sourceError(
+      'SOURCE_INVALID',
+      errors.map((message) => placeOf(message, basename(entry))),
+    );
   }
+}
+
+/** Where the bundler leaves an import to be done when it runs, it writes a call of this. */
+const lateImport = /__require\(/g;
+
+/**
+ * An application has all its modules in its bundle: none can be named only when it runs.
+ * @throws BuildError SOURCE_INVALID
+ */
+function checkImports(code: string, map: string): void {
+  if (!code.includes('var __require = ')) return;
+  const why = 'a module that is named only when it runs is not available';
+  const found = code
+    .split('\n')
+    .flatMap((text, at) =>
+      [...text.matchAll(lateImport)].map(({ index }) => ({ line: at + 1, column: index + 1, why })),
+    );
+  const places = placesIn(map, found);
+  if (places.length > 0) throw sourceError('SOURCE_INVALID', places);
 }
 
 /** `@concordat/app` is this room's runtime, wherever the application lies. */
@@ -143,12 +168,12 @@ const ownRuntime: Plugin = {
   },
 };
 
-function placeOf({ text, location }: Message): SourcePlace {
-  const hint = text.includes(`"${packageName}"`) ? ' (not among what an application may use)' : '';
-  return {
-    file: location?.file ?? 'the bundle',
-    line: location?.line ?? 1,
-    column: (location?.column ?? 0) + 1,
-    why: text + hint,
-  };
+function placeOf({ text, location }: Message, entry: string): SourcePlace {
+  if (location?.file === wrapperName) {
+    const why = 'it has no default export: export default defineApp({ ... })';
+    return { file: entry, line: 1, column: 1, why };
+  }
+  const why = text.replace('"concordat:author.ts"', `what an application has of ${packageName}`);
+  const { file = entry, line = 1, column = 0 } = location ?? {};
+  return { file, line, column: column + 1, why };
 }

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { SourceMap, type SourceMapPayload } from 'node:module';
 import { BuildError, sourceError } from './build-error.ts';
 import type { Description } from './runtime/describe.ts';
 import type { OpenApiDocument } from './runtime/open-api.ts';
+import { placesIn } from './source-places.ts';
 
 /** What a definition says of itself. */
 export interface Evaluated {
@@ -35,7 +35,12 @@ export async function evaluateDefinition(program: {
   readonly code: string;
   readonly map: string;
 }): Promise<Evaluated> {
-  const child = spawn(process.execPath, flags, { env: {}, cwd: '/', timeout: timeoutMs });
+  const child = spawn(process.execPath, flags, {
+    env: {},
+    cwd: '/',
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
   const [printed, said] = [
     collect(child.stdout, maxOutputBytes),
     collect(child.stderr, maxErrorBytes),
@@ -43,8 +48,8 @@ export async function evaluateDefinition(program: {
   // A program that ends before it has read all of itself is told by its exit.
   child.stdin.on('error', () => {});
   child.stdin.end(program.code);
-  const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
-  if (signal !== null) {
+  const [status] = (await once(child, 'close')) as [number | null];
+  if (child.killed) {
     const why = `evaluating the definition took more than ${timeoutMs / 1_000} s`;
     throw new BuildError('DEFINITION_ENDLESS', why);
   }
@@ -76,16 +81,12 @@ function failure(text: string, map: string): BuildError {
   const why =
     lines.find((line) => /^\s*(?:\w*Error|Uncaught)\b.*: /.test(line))?.trim() ??
     'evaluating the definition ended its process';
-  const sources = new SourceMap(JSON.parse(map) as SourceMapPayload);
-  for (const [, line, column] of text.matchAll(frameForm)) {
-    const found = sources.findEntry(Number(line) - 1, Number(column) - 1);
-    if (!('originalSource' in found) || !isOwn(found.originalSource)) continue;
-    const { originalSource: file, originalLine, originalColumn } = found;
-    const place = { file, line: originalLine + 1, column: originalColumn + 1, why };
-    return sourceError('DEFINITION_INVALID', [place]);
-  }
+  const frames = [...text.matchAll(frameForm)].map(([, line, column]) => ({
+    line: Number(line),
+    column: Number(column),
+    why,
+  }));
+  const [place] = placesIn(map, frames);
+  if (place !== undefined) return sourceError('DEFINITION_INVALID', [place]);
   return new BuildError('DEFINITION_INVALID', why);
 }
-
-const isOwn = (source: string): boolean =>
-  !source.startsWith('concordat:') && source !== 'concordat-entry.js';
