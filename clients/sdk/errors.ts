@@ -62,6 +62,15 @@ const transient: ReadonlySet<string> = new Set(['UNREACHABLE', 'CONNECTION_LOST'
 const isRetryable = (code: ErrorCode): boolean =>
   code !== 'TRANSACTION_PENDING' && 'retryable' in errorCatalogue[code];
 
+/**
+ * Whether a failed request may be sent again that the network executes once: with an idempotency key,
+ * or because it changes nothing.
+ */
+export const mayRepeat = (error: unknown): boolean =>
+  isTransient(error) || (error instanceof SdkError && outcomeUnknown.has(error.code));
+
+const outcomeUnknown: ReadonlySet<string> = new Set(['TIMEOUT', 'TRANSACTION_UNKNOWN']);
+
 /** Whether the failed request certainly had and will have no effect. */
 export const isUntouched = (error: unknown): boolean =>
   error instanceof SdkError && untouched.has(error.code);

@@ -10,6 +10,7 @@ export {
   ApplicationClient,
   type ApplicationClientOptions,
   type ApplicationRequest,
+  newIdempotencyKey,
 } from './application-client.ts';
 export {
   type Answer,
@@ -20,7 +21,7 @@ export {
   type RequestStart,
 } from './connection.ts';
 export { explainFailure } from './connection-failure.ts';
-export { type ClientErrorCode, isTransient, isUntouched, SdkError } from './errors.ts';
+export { type ClientErrorCode, isTransient, isUntouched, mayRepeat, SdkError } from './errors.ts';
 export {
   type FrameCallback,
   FrameClient,
@@ -51,6 +52,8 @@ export {
   type ReadCallback,
   type WriteCallback,
 } from './keyvalue-client.ts';
+export { NetworkClient, type NetworkOptions, type NetworkRequest } from './network-client.ts';
+export type { NodeAddresses } from './network-nodes.ts';
 export { type GateOptions, gateTo } from './node-gate.ts';
 export {
   type EvidenceSource,

@@ -9,20 +9,24 @@ export interface RetryPolicy {
   readonly firstDelayMs?: number;
 }
 
-/** Runs a safe read until it succeeds, fails for good, or its attempts are used up. */
+/** Runs what may be repeated until it succeeds, fails for good, or its attempts are used up. */
 export async function retrying<Result>(
   read: () => Promise<Result>,
   { attempts = 4, firstDelayMs = 100 }: RetryPolicy = {},
+  isWorthIt: (error: unknown) => boolean = isTransient,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await read();
     } catch (error) {
-      if (attempt >= attempts || !isTransient(error)) throw error;
-      await sleep(firstDelayMs * 2 ** (attempt - 1));
+      if (attempt >= attempts || !isWorthIt(error)) throw error;
+      await sleep(jittered(firstDelayMs * 2 ** (attempt - 1)));
     }
   }
 }
+
+/** A delay of a half to the whole of it, so that those who failed together do not return together. */
+export const jittered = (delayMs: number): number => delayMs * (0.5 + Math.random() / 2);
 
 /** How long to ask for something that is yet to happen. */
 export interface Patience {
