@@ -283,7 +283,7 @@ describe('a client of a network', () => {
     await assert.rejects(nobody.request('/r'), { code: 'NO_NODE' });
     await assert.rejects(
       nobody.read((admin) => admin.state()),
-      { code: 'UNREACHABLE' },
+      { code: 'NO_NODE' },
     );
     nobody.close();
     await assert.rejects(nobody.request('/r'), { code: 'CLOSED' });
