@@ -1,9 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { ReadView } from '@concordat/kv';
 import type { ProgramState } from '@concordat/worker-enclave';
 import { ApplicationProcess } from './application-process.ts';
+import { parseBundle } from './bundle.ts';
 import { ProcessError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult, Place } from './frames.ts';
+import { IndexFollower } from './index-follower.ts';
 import type { PastFetcher } from './past-fetcher.ts';
 import type { ApplicationProgram } from './program.ts';
 import { committedParts, type StateSource, type Told } from './state-source.ts';
@@ -22,7 +24,7 @@ export interface ApplicationHostOptions {
   readonly history: TransactionHistory;
   readonly log: (event: string, fields?: Readonly<Record<string, unknown>>) => void;
   /** Gets the past for the application. */
-  readonly past: Pick<PastFetcher, 'range'>;
+  readonly past: Pick<PastFetcher, 'range' | 'writes'>;
   /** The state of the worker, which other processes are given as well. */
   readonly source: StateSource;
   /** {@link ApplicationHost.state} has changed. */
@@ -74,6 +76,7 @@ export class ApplicationHost {
   #startedMs = 0;
   #lastHeardMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #follower: IndexFollower | undefined;
   #waits: NodeJS.Timeout | undefined;
   #isReady = false;
   #isRetiring = false;
@@ -152,6 +155,10 @@ export class ApplicationHost {
 
   /** Tells the process of a change of the state. */
   tell({ whole, feeding }: Told): void {
+    for (const message of feeding) {
+      if (message.kind !== 'replayed') continue;
+      this.#follower?.committed(message.firstSeqno, message.writeSets);
+    }
     if (this.#stage === 'up') this.#process?.send(whole);
     else if (this.#stage === 'feeding') for (const message of feeding) this.#process?.send(message);
   }
@@ -263,11 +270,30 @@ export class ApplicationHost {
     }
     for (const layer of this.#source.layers()) process.send(layer);
     this.#stage = 'up';
+    this.#follow(process, bundle);
     // Answered once the process has taken all of it.
     const sinceMs = performance.now();
     this.#send({ ...readiness, sinceMs, done: (results) => this.#becameReady(results) });
     for (const job of this.#waiting.splice(0)) this.#send(job);
     this.#watch(process, limits);
+  }
+
+  /** Fills the indexes of a new process, while it answers. */
+  #follow(process: ApplicationProcess, bundle: Uint8Array): void {
+    const { indexes } = parseBundle(bundle);
+    this.#follower = undefined;
+    if (indexes.length === 0) return;
+    const { past } = this.#options;
+    this.#follower = new IndexFollower(indexes, {
+      read: (from, to) => past.writes(from, to),
+      send: (upTo, entries) => process.send({ kind: 'indexed', upTo, entries }),
+      pause: async (ms) => {
+        do await sleep(ms, undefined, { ref: false });
+        while (this.#process === process && process.waitingBytes > maxUntakenBytes);
+        return this.#process === process;
+      },
+    });
+    void this.#follower.run();
   }
 
   #becameReady(results: readonly CallResult[] | ProcessError): void {

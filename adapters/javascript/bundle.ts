@@ -1,5 +1,6 @@
 import { fromUtf8 } from '@concordat/std';
 import { type BundleError, type BundleErrorCode, bundleError } from './errors.ts';
+import { type IndexDeclaration, readIndexes } from './index-declarations.ts';
 import { checkModules } from './module-graph.ts';
 import { type PathTemplate, parseTemplate, shapeOf } from './path-template.ts';
 import { type Policy, type PolicyName, policyNames } from './policies.ts';
@@ -32,6 +33,8 @@ export interface BundleEndpoint {
 export interface Bundle {
   readonly endpoints: readonly BundleEndpoint[];
   readonly modules: readonly BundleModule[];
+  /** What is followed for the application in the committed ledger. */
+  readonly indexes: readonly IndexDeclaration[];
 }
 
 /** Bytes of a whole bundle. */
@@ -58,9 +61,11 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   const bundle = object(parsed(bytes), 'the bundle');
   onlyKnown(bundle, ['metadata', 'modules'], 'the bundle');
   const modules = readModules(bundle.modules);
-  const endpoints = readEndpoints(object(bundle.metadata, 'metadata'));
+  const metadata = object(bundle.metadata, 'metadata');
+  const endpoints = readEndpoints(metadata);
+  const indexes = readIndexes(metadata.concordat);
   checkModules(modules, endpoints);
-  return { endpoints, modules };
+  return { endpoints, modules, indexes };
 }
 
 function readModules(value: unknown): BundleModule[] {
@@ -85,7 +90,7 @@ function readModules(value: unknown): BundleModule[] {
 }
 
 function readEndpoints(metadata: Json): BundleEndpoint[] {
-  onlyKnown(metadata, ['endpoints'], manifest);
+  onlyKnown(metadata, ['endpoints', 'concordat'], manifest);
   const endpoints: BundleEndpoint[] = [];
   const shapes = new Map<string, string>();
   for (const [path, byMethod] of Object.entries(object(metadata.endpoints, 'endpoints'))) {

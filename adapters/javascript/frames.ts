@@ -1,5 +1,6 @@
 import type { WriteSet } from '@concordat/kv';
 import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
+import type { IndexEntry } from './index-declarations.ts';
 import {
   type FetchedRange,
   isRange,
@@ -62,6 +63,8 @@ export type ToProcess =
       readonly writeSets: readonly WriteSet[];
     }
   | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
+  /** What the transactions up to a seqno add to the indexes. */
+  | { readonly kind: 'indexed'; readonly upTo: number; readonly entries: readonly IndexEntry[] }
   /** What became of a range of the past that was wanted: its states, or a code. */
   | ({ readonly kind: 'past' } & FetchedRange)
   | { readonly kind: 'committed'; readonly layer: number }
@@ -119,6 +122,7 @@ const toProcess = [
   'part',
   'numbered',
   'past',
+  'indexed',
 ] as const;
 
 /** u8 kind | fields in the order of the type; u32 counts. */
@@ -137,6 +141,10 @@ export function encodeToProcess(message: ToProcess): Buffer {
       break;
     case 'numbered':
       writer.u64(message.layer).u64(message.firstSeqno);
+      break;
+    case 'indexed':
+      writer.u64(message.upTo).u32(message.entries.length);
+      for (const { index, key, seqno } of message.entries) writer.u16(index).latin1(key).u64(seqno);
       break;
     case 'past': {
       const { handle, start, end } = message.wanted;
@@ -190,6 +198,14 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
     }
     case 'numbered':
       return { kind, layer: reader.u64(), firstSeqno: reader.u64() };
+    case 'indexed': {
+      const [upTo, count] = [reader.u64(), reader.u32()];
+      const entries: IndexEntry[] = [];
+      for (let at = 0; at < count; at++) {
+        entries.push({ index: reader.u16(), key: reader.latin1(), seqno: reader.u64() });
+      }
+      return { kind, upTo, entries };
+    }
     case 'past': {
       const wanted = readWanted(reader);
       const [code, count] = [reader.text(100), reader.u32()];

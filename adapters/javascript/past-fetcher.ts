@@ -1,5 +1,5 @@
 import { ApiError } from '@concordat/api';
-import type { AdapterHost, PastTransactionView } from '@concordat/worker-enclave';
+import type { AdapterHost, PastRange, PastTransactionView } from '@concordat/worker-enclave';
 import {
   bytesOfState,
   type FetchedRange,
@@ -53,7 +53,9 @@ export class PastFetcher {
     this.#forget();
     const known = this.#kept.get(seqno);
     if (known !== undefined) return known.state;
-    const state = this.#read(seqno, seqno).then(([first]) => stateOf(first as PastTransactionView));
+    const state = this.#read({ from: seqno, to: seqno, receipts: true }).then(([first]) =>
+      stateOf(first as PastTransactionView),
+    );
     const kept: Kept = { state, bytes: 0, atMs: this.#nowMs() };
     this.#kept.set(seqno, kept);
     state.then(
@@ -63,6 +65,14 @@ export class PastFetcher {
       () => this.#kept.delete(seqno),
     );
     return state;
+  }
+
+  /**
+   * What consecutive committed transactions wrote to the application's maps, from the first on.
+   * @throws ApiError as {@link state}
+   */
+  async writes(from: number, to: number): Promise<readonly PastState[]> {
+    return (await this.#read({ from, to, receipts: false })).map(stateOf);
   }
 
   /** Gets a range; the callback comes once, later. */
@@ -99,7 +109,7 @@ export class PastFetcher {
     try {
       while (states.length <= end - start) {
         const from = start + states.length;
-        const part = await this.#read(from, end);
+        const part = await this.#read({ from, to: end, receipts: true });
         for (const transaction of part) {
           const state = stateOf(transaction);
           bytes += bytesOfState(state);
@@ -114,8 +124,8 @@ export class PastFetcher {
     }
   }
 
-  #read(from: number, to: number): Promise<readonly PastTransactionView[]> {
-    const read = this.#host()?.readPast({ from, to, receipts: true });
+  #read(range: PastRange): Promise<readonly PastTransactionView[]> {
+    const read = this.#host()?.readPast(range);
     return read ?? Promise.reject(new ApiError('OVERLOADED', 'the node is not started yet'));
   }
 

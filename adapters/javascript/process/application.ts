@@ -9,6 +9,7 @@ import { linkModules } from './module-linking.ts';
 import type { PastRanges } from './past-ranges.ts';
 import { createRealm, type Realm } from './realm.ts';
 import { RequestState } from './request-state.ts';
+import { SeqnoIndexes } from './seqno-indexes.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** What a run of calls works on: committed state, or the open set of a batch. */
@@ -26,6 +27,7 @@ interface Run {
 /** The application of this process: its realm, its modules, one request at a time. */
 export class Application {
   readonly #bundle: Bundle;
+  readonly indexes: SeqnoIndexes;
   readonly #limits: ApplicationLimits;
   readonly #state: RequestState;
   readonly #realm: Realm;
@@ -42,7 +44,12 @@ export class Application {
   ) {
     this.#bundle = parseBundle(bundle);
     this.#limits = limits;
-    this.#state = new RequestState(limits, history, { random: createPool(), ranges });
+    this.indexes = new SeqnoIndexes(this.#bundle.indexes);
+    this.#state = new RequestState(limits, history, {
+      random: createPool(),
+      ranges,
+      indexes: this.indexes,
+    });
     this.#realm = createRealm(this.#state);
     this.#state.allocateWith(this.#realm.calls.allocate);
     this.#instances = new ModuleInstances(this.#realm, linkModules(this.#bundle));

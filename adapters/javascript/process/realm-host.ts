@@ -24,6 +24,17 @@ export interface RealmPast {
   each(state: number, map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
 }
 
+/** The indexes of the application, told apart by numbers. */
+export interface RealmIndexes {
+  readonly upTo: number;
+  find(name: string): number | undefined;
+  seqnosOf(
+    index: number,
+    key: unknown,
+    bounds: { readonly from: number; readonly to: number; readonly limit: number },
+  ): readonly number[];
+}
+
 /** What the process offers to this code: primitives and the realm's own buffers in and out. */
 export interface RealmHost {
   get(map: string, key: unknown): ArrayBuffer | undefined;
@@ -69,6 +80,7 @@ export interface RealmHost {
   answer(status: number, headers: string, type: string, body: unknown): void;
   failed(message: string, trace: string): void;
   readonly past: RealmPast;
+  readonly indexes: RealmIndexes;
 }
 
 /** How the process calls into the realm. */

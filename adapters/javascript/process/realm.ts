@@ -3,6 +3,7 @@ import { createCalls, createDeliver, createFailed, createRequests } from './real
 import { createCcf, createCrypto, createGuard, createMaps } from './realm-globals.ts';
 import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
+import { createIndexes } from './realm-indexes.ts';
 import { createModules } from './realm-modules.ts';
 import { createConcordat } from './realm-ordered.ts';
 import { createPast } from './realm-past.ts';
@@ -13,6 +14,7 @@ const parts = {
   createCrypto,
   createCcf,
   createPast,
+  createIndexes,
   createConcordat,
   createFailed,
   createDeliver,
@@ -55,6 +57,7 @@ function openRealm(
     readonly createCrypto: typeof createCrypto;
     readonly createCcf: typeof createCcf;
     readonly createPast: typeof createPast;
+    readonly createIndexes: typeof createIndexes;
     readonly createConcordat: typeof createConcordat;
     readonly createFailed: typeof createFailed;
     readonly createDeliver: typeof createDeliver;
@@ -71,6 +74,7 @@ function openRealm(
   const past = make.createPast(host, guard);
   global.ccf = make.createCcf(host, guard, { kv, crypto, ...past });
   const concordat = make.createConcordat(host, guard);
+  concordat.index = make.createIndexes(host, guard);
   global.concordat = concordat;
   const silent = (): void => {};
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };

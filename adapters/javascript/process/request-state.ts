@@ -11,6 +11,7 @@ import { RequestWrites } from './own-writes.ts';
 import type { PastRanges } from './past-ranges.ts';
 import { PastView } from './past-view.ts';
 import type { RealmBounds, RealmHost } from './realm-host.ts';
+import type { SeqnoIndexes } from './seqno-indexes.ts';
 
 /** What a request wrote, by table. */
 export type Writes = ReadonlyMap<string, OwnWrites>;
@@ -33,6 +34,13 @@ interface MapPlace {
 
 /** Bytes of values that a scan fetches at a time. */
 const scanChunkBytes = 64 * 1024;
+
+/** What a request has beside the state. */
+export interface RequestSources {
+  readonly random: (bytes: number) => Uint8Array;
+  readonly ranges: PastRanges;
+  readonly indexes: SeqnoIndexes;
+}
 
 type Outcome = Exclude<CallResult, { kind: 'unfinished' | 'unplaced' }>;
 
@@ -59,18 +67,17 @@ export class RequestState implements RealmHost {
   readonly #places = new Map<string, MapPlace>();
 
   readonly past: PastView;
+  readonly indexes: SeqnoIndexes;
 
   constructor(
     limits: ApplicationLimits,
     history: TransactionHistory,
-    {
-      random,
-      ranges,
-    }: { readonly random: (bytes: number) => Uint8Array; readonly ranges: PastRanges },
+    { random, ranges, indexes }: RequestSources,
   ) {
     this.#limits = limits;
     this.#history = history;
     this.#random = random;
+    this.indexes = indexes;
     this.past = new PastView(ranges, (bytes) => this.#give(bytes));
   }
 

@@ -103,6 +103,9 @@ class ServedApplication {
       case 'past':
         this.#ranges.found(message);
         return;
+      case 'indexed':
+        this.#running.indexes.add(message.upTo, message.entries);
+        return;
       case 'numbered':
         this.#store.number(message.layer, message.firstSeqno);
         return;

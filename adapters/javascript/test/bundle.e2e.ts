@@ -109,7 +109,6 @@ test('unknown policies, properties, modes and paths that collide are refused by 
   refusedWith(withEndpoint(both), 'UNSUPPORTED', /jwt/);
   const alternative = parseBundle(withEndpoint({ authn_policies: ['jwt', 'user_cert'] }));
   assert.deepEqual(alternative.endpoints[0]?.policies, ['user_cert']);
-  refusedWith(withEndpoint({ mode: 'historical' }), 'UNSUPPORTED', /historical/);
   refusedWith(withEndpoint({ mode: 'rw' }), 'BUNDLE_MALFORMED', /mode/);
   refusedWith(withEndpoint({ colour: 1 }), 'UNKNOWN_PROPERTY', /colour/);
   const twice = { '/a/{x}': { get: endpoint }, '/a/{y}': { get: endpoint } };
