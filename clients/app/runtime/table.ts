@@ -37,30 +37,30 @@ export function table<K, V, P = never>(options: {
 /** Which entries, by keys in their order; the bounds combine. */
 export interface Range<K, P = never> {
   /** Keys that begin so: a text, or the leading parts of a tuple. */
-  readonly prefix?: P;
+  readonly prefix?: P | undefined;
   /** The first key, included. */
-  readonly from?: K;
+  readonly from?: K | undefined;
   /** The end, excluded. */
-  readonly to?: K;
+  readonly to?: K | undefined;
   /** From the last key down. */
-  readonly reverse?: boolean;
+  readonly reverse?: boolean | undefined;
 }
 
 /** A range, and where in it to begin and end. */
 export interface Scan<K, P = never> extends Range<K, P> {
   /** Only what comes after this key. */
-  readonly after?: K;
-  readonly limit?: number;
+  readonly after?: K | undefined;
+  readonly limit?: number | undefined;
 }
 
 /** A range in pages. */
 export interface PageQuery<K, P = never> extends Range<K, P> {
   /** Entries of a page: 1 to 1,000; default 100. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** What the page before gave as `next`; absent for the first page. */
   readonly token?: string | undefined;
   /** What else the pages depend on (a filter, say): a token of another is refused. */
-  readonly binding?: string;
+  readonly binding?: string | undefined;
 }
 
 /** One page. */

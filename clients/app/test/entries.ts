@@ -1,0 +1,66 @@
+import { defineApp, endpointsOf, fail, key, s, table } from '@concordat/app';
+
+const tables = {
+  /** Entries by their topic, then by their number. */
+  entries: table({
+    key: key.tuple(key.string(), key.integer()),
+    value: s.object({ text: s.string(), by: s.string() }),
+    public: true,
+  }),
+};
+const endpoint = endpointsOf(tables);
+const entry = s.object({ number: s.integer(), text: s.string() });
+
+export default defineApp({
+  title: 'Entries',
+  tables,
+  endpoints: {
+    add: endpoint('PUT /topics/{topic}/{number}', {
+      access: 'participants',
+      params: { number: s.integer() },
+      body: s.object({ text: s.string({ maxLength: 1_000 }) }),
+      handler({ params: { topic, number }, body }, { tables, caller, setClaims, digest }) {
+        if (tables.entries.has([topic, number])) fail('EntryExists', 409, 'the number is taken');
+        tables.entries.put([topic, number], { text: body.text, by: caller.id });
+        setClaims(digest(body.text));
+      },
+    }),
+    remove: endpoint('DELETE /topics/{topic}/{number}', {
+      access: 'participants',
+      params: { number: s.integer() },
+      handler: ({ params: { topic, number } }, { tables }) => {
+        tables.entries.delete([topic, number]);
+      },
+    }),
+    read: endpoint('GET /topics/{topic}', {
+      access: 'anyone',
+      query: { token: s.optional(s.string()), limit: s.optional(s.integer({ min: 1 })) },
+      response: s.page(entry),
+      handler({ params, query }, { tables }) {
+        const { items, next } = tables.entries.page({ prefix: [params.topic], ...query });
+        return { items: items.map(([[, number], { text }]) => ({ number, text })), next };
+      },
+    }),
+    count: endpoint('GET /topics/{topic}/count', {
+      access: 'anyone',
+      response: s.object({ count: s.integer() }),
+      handler: ({ params }, { tables }) => ({
+        count: tables.entries.count({ prefix: [params.topic] }),
+      }),
+    }),
+    moveAll: endpoint('POST /topics/{topic}/moves/{to}', {
+      access: 'members',
+      response: s.object({ moved: s.integer() }),
+      handler({ params: { topic, to } }, { tables: { entries } }) {
+        let moved = 0;
+        // Writes while it scans, ahead of the scan as well, when `to` comes after.
+        for (const [[, number], value] of entries.scan({ prefix: [topic] })) {
+          entries.delete([topic, number]);
+          entries.put([to, number], value);
+          moved += 1;
+        }
+        return { moved };
+      },
+    }),
+  },
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { AnswerError, type AppClient, buildBundle, createClient, openApiOf } from '@concordat/app';
+import { type BundleJson, deployApplication } from '@concordat/cli';
+import { LocalNetwork, waitUntil } from '@concordat/local-network';
+import type { AdminClient, ApplicationClient } from '@concordat/sdk';
+import entries from './entries.ts';
+
+type Client = AppClient<typeof entries>;
+
+/** An application with types on three real nodes, deployed by vote. */
+suite('an application with types on three nodes', { concurrency: false }, () => {
+  let network: LocalNetwork;
+  let members: AppClient<typeof entries>;
+  const connections: ApplicationClient[] = [];
+  const admins: AdminClient[] = [];
+  const clients: Client[] = [];
+  const client = (at: number): Client => clients[at % clients.length] as Client;
+
+  before(async () => {
+    network = await LocalNetwork.start({
+      workerImage: 'application',
+      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+    });
+    for (const node of network.nodes) {
+      connections.push(await network.application(node));
+      admins.push(await network.admin(node));
+    }
+    clients.push(...connections.map((connection) => createClient<typeof entries>(connection)));
+    const [first] = network.nodes;
+    assert.ok(first);
+    const asMember = await network.application(first, first.organisation);
+    connections.push(asMember);
+    members = createClient<typeof entries>(asMember);
+  });
+  after(async () => {
+    for (const connection of connections) connection.connection.close();
+    for (const admin of admins) admin.close();
+    await network?.end();
+  });
+
+  test('is built, voted in, and answers everywhere', async () => {
+    const { bytes } = await buildBundle(fileURLToPath(new URL('entries.ts', import.meta.url)));
+    const bundle = JSON.parse(Buffer.from(bytes).toString('utf8')) as BundleJson;
+    const { proposalId } = await deployApplication(admins[0] as AdminClient, { bundle });
+    for (const admin of admins) {
+      if ((await admin.vote(proposalId, true)).state !== 'open') break;
+    }
+    for (const [at] of network.nodes.entries()) {
+      const answers = () =>
+        client(at)
+          .call('GET /topics/{topic}/count', { params: { topic: 'none' } })
+          .then(
+            ({ body }) => body.count === 0,
+            () => false,
+          );
+      await waitUntil(answers, { what: 'the application on every node' });
+    }
+    const { json } = await (connections[1] as ApplicationClient).request('/app/api');
+    const told = Object.keys((json as { paths: object }).paths).sort();
+    assert.deepEqual(
+      Object.keys(openApiOf(entries).paths).filter(
+        (path) => !told.includes(path) && !told.includes(`/app${path}`),
+      ),
+      [],
+    );
+  });
+
+  test('gives pages on every node while others write, delete and are refused', async () => {
+    const topic = 'a/ topic';
+    const put = (at: number, number: number, text = `${number}`) =>
+      client(at).call('PUT /topics/{topic}/{number}', {
+        params: { topic, number },
+        body: { text },
+      });
+    const steady = Array.from({ length: 60 }, (_, at) => (at - 30) * 10);
+    await Promise.all(steady.map((number, at) => put(at, number)));
+    await assert.rejects(
+      put(1, 0),
+      (error) => error instanceof AnswerError && error.status === 409,
+    );
+    let isOver = false;
+    let writes = 0;
+    const writing = (async () => {
+      for (; !isOver; writes++) {
+        const number = ((writes * 7) % 590) - 299;
+        if (number % 10 === 0) continue;
+        await put(writes, number).catch((error) => assert.equal(error.code, 'EntryExists'));
+        if (writes % 2 === 0) {
+          await client(writes + 1).call('DELETE /topics/{topic}/{number}', {
+            params: { topic, number },
+          });
+        }
+      }
+    })();
+    for (let round = 0; round < 6; round++) {
+      const seen: number[] = [];
+      let token: string | undefined;
+      do {
+        // Each page from another node: a token is good for all of them.
+        const { body } = await client(seen.length + round).call('GET /topics/{topic}', {
+          params: { topic },
+          query: { token, limit: 7 },
+        });
+        seen.push(...body.items.map(({ number }) => number));
+        token = body.next;
+      } while (token !== undefined);
+      assert.deepEqual(
+        seen.filter((number) => number % 10 === 0),
+        steady,
+      );
+      assert.deepEqual(
+        seen,
+        [...new Set(seen)].sort((a, b) => a - b),
+      );
+    }
+    isOver = true;
+    await writing;
+    assert.ok(writes > 10, `${writes} writes`);
+  });
+
+  test('moves what it scans in one transaction, and makes receipts of claims', async () => {
+    const params = { topic: 'a/ topic', to: 'b' };
+    const before = await client(0).call(
+      'GET /topics/{topic}/count',
+      { params },
+      { consistency: 'linearizable' },
+    );
+    const { body, transactionId } = await members.call('POST /topics/{topic}/moves/{to}', {
+      params,
+    });
+    assert.equal(body.moved, before.body.count);
+    for (const [at] of network.nodes.entries()) {
+      const count = async (topic: string) =>
+        (
+          await client(at).call(
+            'GET /topics/{topic}/count',
+            { params: { topic } },
+            { consistency: 'linearizable' },
+          )
+        ).body.count;
+      assert.deepEqual([await count('a/ topic'), await count('b')], [0, body.moved]);
+    }
+    assert.match(String(transactionId), /^\d+\.\d+$/);
+    await assert.rejects(client(0).call('POST /topics/{topic}/moves/{to}', { params }), {
+      code: 'POLICY_NOT_MET',
+    });
+  });
+});
