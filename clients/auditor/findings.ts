@@ -8,6 +8,7 @@ export const auditClasses = [
   'keys',
   'clocks',
   'receipts',
+  'execution',
 ] as const;
 
 /** One kind of thing that an audit looks at. */
@@ -64,6 +65,7 @@ export interface Defect {
  * - `RECEIPT_REFUSED`: a receipt proves nothing (`cause`).
  * - `RECEIPT_OF_ANOTHER_HISTORY`: it proves a transaction that is not in this ledger.
  * - `RECEIPT_BEYOND_END`: it proves a transaction after the end of this ledger.
+ * - `WRONG_EXECUTION`: executing a transaction anew comes to something else than was recorded.
  */
 export type DefectCode =
   | 'MESSAGE_REFUSED'
@@ -98,7 +100,8 @@ export type DefectCode =
   | 'TIME_FELL'
   | 'RECEIPT_REFUSED'
   | 'RECEIPT_OF_ANOTHER_HISTORY'
-  | 'RECEIPT_BEYOND_END';
+  | 'RECEIPT_BEYOND_END'
+  | 'WRONG_EXECUTION';
 
 /** Something unusual that a sound ledger may hold. */
 export type ObservationKind =
@@ -117,6 +120,7 @@ export type ObservationKind =
   | 'snapshot-recorded'
   | 'recovered-from'
   | 'contents-closed'
+  | 'image-unlisted'
   | 'torn-end';
 
 /** One observation. */

@@ -1,9 +1,9 @@
+import type { RecordedTransaction } from '@concordat/api';
 import type { QuestionSubject } from '@concordat/bridge';
 import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
 import type { PastRange, PastTransactionView } from './past-reader.ts';
 
-/** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
 /** An actor of the membership list; `certificate` is the one it is listed with, PEM. */
 export interface TrustedActor extends Actor {
   readonly certificate: string;
@@ -27,10 +27,12 @@ export interface NetworkTrust {
   readonly tokenIssuers: readonly TokenIssuer[];
 }
 
+/** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
 export type AdapterErrorCode =
   | 'INVALID_CONFIGURATION'
   | 'INVALID_GENESIS'
   | 'INVALID_MEMORY'
+  | 'NOT_EXECUTABLE'
   | 'CONTRACT_BROKEN';
 
 /** An adapter that cannot be configured or started, or that broke a rule of the contract. */
@@ -44,10 +46,10 @@ export interface Actor {
   /** `member`, `participant`, or both. */
   readonly kinds: readonly string[];
   readonly roles: readonly string[];
-}
-
   /** PEM of the certificate that was presented; absent where nobody presented one. */
   readonly certificate?: string;
+}
+
 /**
  * The writable state of one batch: the speculative head below it, this batch's writes above. Tables
  * got from it stay valid until the hook that received the set returns.
@@ -358,13 +360,13 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
    * @throws AdapterError INVALID_CONFIGURATION
    */
   configure(config: unknown): void;
-  /** Called once the state is complete, before the first request. */
-  start?(host: AdapterHost<Result>): void;
   /**
    * Whom the network trusts, now or since a vote changed it: for adapters that know callers by more
    * than their connection. Called after `configure`.
    */
   trustChanged?(trust: NetworkTrust): void;
+  /** Called once the state is complete, before the first request. */
+  start?(host: AdapterHost<Result>): void;
   /**
    * Writes the initial state of a new network, on its first node only. Each `yield` ends one
    * transaction (one leaf); call `open()` again after it, since the runtime may have cut a block.
@@ -397,6 +399,22 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   ): readonly Outcome<Result>[] | Promise<readonly Outcome<Result>[]>;
   /** The protocol's own block over the batch; its writes become the closing leaf. Synchronous. */
   seal?(set: BatchSet, outcomes: readonly Outcome<Result>[], env: BatchEnvironment): void;
+  /**
+   * Executes the first batch of these recorded transactions anew, for an audit: on the state before
+   * it, with what was given to it (requests, times, random values) taken from what it wrote, and
+   * nothing else from there. It ends each transaction and seals as `execute` and `seal` do; whatever
+   * differs from the recorded is for the caller to find. Only for adapters whose execution follows
+   * from that. They may be more than one batch, and end within one: a recovered network keeps the
+   * transactions of the former one in blocks of its own.
+   * @returns transactions of the batch; 0 when no request made the first: a part of the initial
+   *   state, to be taken as it stands; undefined while the batch does not end with these
+   * @throws AdapterError NOT_EXECUTABLE with details.transaction: what was recorded cannot be the
+   *   result of any execution
+   */
+  reexecute?(
+    set: BatchSet,
+    recorded: readonly RecordedTransaction[],
+  ): number | undefined | Promise<number | undefined>;
   /**
    * On every node, once for each committed block of this worker, in order, whichever adapter of
    * the worker it is of; those that were replayed come before `start`, those a snapshot stands for
