@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { BuildError, type BuiltBundle, buildBundle } from '@concordat/app';
 import type { BundleJson } from './bundle-files.ts';
 import type { Project } from './project.ts';
@@ -17,6 +18,8 @@ export interface BuiltApplication {
   /** Of the bundle as it was built: tells versions apart. */
   readonly version: string;
   readonly endpoints: readonly ServedEndpoint[];
+  /** What is wrong with files beside it, such as tests. */
+  readonly beside: readonly SourceFault[];
 }
 
 /** What is wrong with an application. */
@@ -24,7 +27,10 @@ export interface FaultyApplication {
   readonly faults: readonly SourceFault[];
 }
 
-/** Checks the types of an application and bundles it. */
+/**
+ * Checks the types of an application and bundles it. Types that do not hold in what is bundled are
+ * faults; elsewhere they are told and keep nothing from running.
+ */
 export async function buildApplication(
   project: Project,
   signal?: AbortSignal,
@@ -35,16 +41,25 @@ export async function buildApplication(
   ]);
   // What cannot be read at all has no types: the same fault is told once.
   if ('faults' in built) return built;
-  if (types.length > 0) return { faults: types };
+  const sources = new Set(built.sources);
+  const isOwn = ({ file = '' }: SourceFault): boolean => sources.has(join(project.directory, file));
+  const faults = types.filter(isOwn);
+  if (faults.length > 0) return { faults };
   const bundle = JSON.parse(Buffer.from(built.bytes).toString('utf8')) as BundleJson;
   return {
     bundle,
     version: createHash('sha256').update(built.bytes).digest('hex'),
     endpoints: endpointsIn(bundle),
+    beside: types,
   };
 }
 
 async function bundled({ entry, directory }: Project): Promise<BuiltBundle | FaultyApplication> {
+  if (!existsSync(entry)) {
+    return {
+      faults: [{ message: `${relative(directory, entry)} is gone, which package.json names` }],
+    };
+  }
   try {
     return await buildBundle(entry);
   } catch (error) {

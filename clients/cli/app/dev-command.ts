@@ -39,8 +39,8 @@ export const devCommand: Command = {
     const steps = new Steps(terminal);
     const startedMs = performance.now();
     steps.heading(`A development network for ${project.name}`);
-    const sandbox = await openNetwork(invocation, project, steps);
     const signal = abortOnInterrupt(terminal);
+    const sandbox = await openNetwork(invocation, project, steps);
     const session = new DevSession(project, sandbox, terminal);
     try {
       await bringUp({ sandbox, session, project, steps, signal });
@@ -118,6 +118,7 @@ async function bringUp(given: {
   if (session.deployed) steps.done('application deployed by vote');
   else steps.failed();
   if (faults.length > 0) session.tell(faults);
+  session.tellBeside();
 }
 
 /** @throws CliError NODE_FAILED when a node's host ends by itself */

@@ -1,10 +1,10 @@
-import type { ProposedAction } from '@concordat/governance';
+import { type ProposedAction, programDigest } from '@concordat/governance';
 import { type AdminClient, SdkError, type Submission } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
 import type { SandboxNode } from '../sandbox/layout.ts';
 import { sleep } from '../sandbox/node-process.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { BundleJson } from './bundle-files.ts';
+import { type BundleJson, programOfBundle } from './bundle-files.ts';
 import { deployApplication } from './deploy.ts';
 import type { SourceFault } from './type-check.ts';
 
@@ -29,11 +29,14 @@ export async function deployToDevNetwork(
   bundle: BundleJson,
 ): Promise<SourceFault | undefined> {
   try {
-    const deployed = await asMember(sandbox, sandbox.first, (admin) =>
-      deployApplication(admin, { bundle }),
-    );
-    await decide(sandbox, deployed);
-    await Promise.all(sandbox.serving.map((node) => untilRunning(sandbox, node, deployed.digest)));
+    const digest = programDigest(programOfBundle(bundle));
+    await asMember(sandbox, sandbox.serving[0] ?? sandbox.first, async (admin) => {
+      const { applications = [] } = (await admin.constitution()).constitution;
+      // A network that was stopped and started again has it in force.
+      if (applications.some((one) => one.digest === digest)) return;
+      await decide(sandbox, await deployApplication(admin, { bundle }));
+    });
+    await Promise.all(sandbox.serving.map((node) => untilRunning(sandbox, node, digest)));
     return undefined;
   } catch (error) {
     if (error instanceof SdkError && error.code === 'PROGRAM_REFUSED') return faultOf(error);

@@ -17,6 +17,7 @@ export class DevSession {
   readonly #terminal: Terminal;
   #project: Project;
   #deployed: BuiltApplication | undefined;
+  #beside: readonly SourceFault[] = [];
 
   constructor(project: Project, sandbox: Sandbox, terminal: Terminal) {
     this.#project = project;
@@ -34,6 +35,7 @@ export class DevSession {
     const built = await buildApplication(this.#project, signal);
     if (signal.aborted) return [];
     if ('faults' in built) return built.faults;
+    this.#beside = built.beside;
     if (built.version === this.#deployed?.version) return [];
     const refused = await deployToDevNetwork(this.#sandbox, built.bundle);
     if (refused) return [refused];
@@ -64,6 +66,7 @@ export class DevSession {
       const what = changed.length === 1 ? changed[0] : `${changed.length} files`;
       const mark = paint(this.#terminal, 'green', '✓');
       this.#say(`${mark} ${what}: ${same ? 'nothing to deploy' : 'reloaded'} in ${took}`);
+      this.tellBeside();
     }
   }
 
@@ -77,12 +80,20 @@ export class DevSession {
 
   /** Says what is wrong, as `file:line:column`, and what runs meanwhile. */
   tell(faults: readonly SourceFault[]): void {
-    const shown = faults.slice(0, maxFaults).map(describeFault);
-    if (faults.length > maxFaults) shown.push(`… and ${faults.length - maxFaults} more`);
-    const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
     const rest = this.#deployed ? 'the version before goes on' : 'nothing is deployed yet';
-    const mark = paint(this.#terminal, 'red', '✗');
-    this.#say([`${mark} ${count}; ${rest}`, ...shown.map((line) => `    ${line}`)].join('\n'));
+    this.#list(`${paint(this.#terminal, 'red', '✗')} ${countOf(faults)}; ${rest}`, faults);
+  }
+
+  /** Says what is wrong with files that are no part of the application. */
+  tellBeside(): void {
+    if (this.#beside.length === 0) return;
+    this.#list(`  ${countOf(this.#beside)} in files beside the application`, this.#beside);
+  }
+
+  #list(heading: string, faults: readonly SourceFault[]): void {
+    const shown = faults.slice(0, maxFaults).map((fault) => `    ${describeFault(fault)}`);
+    if (faults.length > maxFaults) shown.push(`    … and ${faults.length - maxFaults} more`);
+    this.#say([heading, ...shown].join('\n'));
   }
 
   #say(text: string): void {
@@ -90,3 +101,6 @@ export class DevSession {
     this.#terminal.write(`  ${time} ${text}\n`);
   }
 }
+
+const countOf = ({ length }: readonly SourceFault[]): string =>
+  length === 1 ? 'one fault' : `${length} faults`;

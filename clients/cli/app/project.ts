@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { CliError } from '../errors.ts';
 
@@ -27,7 +27,9 @@ const maxActors = 50;
  * @throws CliError NOT_AN_APPLICATION when there is none, or its description is wrong
  */
 export async function readProject(directory: string): Promise<Project> {
-  const root = resolve(directory);
+  const given = resolve(directory);
+  // Tools name files by their real paths, and these are compared with theirs.
+  const root = await realpath(given).catch(() => given);
   const manifest = await readManifest(root);
   const section = manifest.concordat;
   if (!isRecord(section)) {

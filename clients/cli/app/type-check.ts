@@ -26,7 +26,9 @@ export async function typeFaults(
   signal?: AbortSignal,
 ): Promise<readonly SourceFault[]> {
   if (!existsSync(join(directory, 'tsconfig.json'))) return [];
-  const child = spawn(process.execPath, [compiler, '--noEmit', '--pretty', 'false', '-p', '.'], {
+  const known = ['--incremental', '--tsBuildInfoFile', '.concordat/types.tsbuildinfo'];
+  const flags = ['--noEmit', '--pretty', 'false', '-p', '.', ...known];
+  const child = spawn(process.execPath, [compiler, ...flags], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
