@@ -7,7 +7,7 @@ import {
 } from '@concordat/governance';
 import type { ReadView } from '@concordat/kv';
 import { decodeHeader, openPublicPart } from '@concordat/ledger';
-import { CodedError, type Epoch, emptyBytes, toHeight } from '@concordat/std';
+import { CodedError, type Epoch, emptyBytes, type NodeId, toHeight } from '@concordat/std';
 import { Administration } from './administration.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
@@ -15,12 +15,23 @@ import type { KeyCollector } from './key-collector.ts';
 import { KeySending } from './key-sending.ts';
 import type { CollectionSource, ShareGiver } from './key-sources.ts';
 import type { NodeContext } from './node-context.ts';
-import { decodeSentKey } from './share-messages.ts';
+import { ciphertextDigest } from './session-keys.ts';
+import { requireReader } from './share-desk.ts';
+import {
+  decodeKeyRequest,
+  decodeSentKey,
+  encodeKeyRequest,
+  encodeSentKey,
+} from './share-messages.ts';
 
 /** Between two attempts to get a key that this node cannot go on without. */
 const retryMs = 500;
 /** An operator sees so soon what is waited for. */
 const toldAfterMs = 2_000;
+/** Whoever is asked for a key may have to gather it. */
+const askTimeoutMs = 12_000;
+/** Keys one node is asked for at a time. */
+const maxAskedFor = 8;
 /** After an epoch could not begin. */
 const beginAgainMs = 1_000;
 
@@ -45,6 +56,8 @@ export class EpochDesk {
   readonly #wanted = new Set<Epoch>();
   readonly #listeners: (() => void)[] = [];
   #isBeginning = false;
+  /** Counts whom this node asked for keys. */
+  #turn = 0;
   #notBeforeMs = 0;
   #stopped = false;
 
@@ -114,6 +127,34 @@ export class EpochDesk {
     this.stateChanged();
     this.#keyCame();
     return emptyBytes;
+  }
+
+  /**
+   * A node that the ledger grants an epoch to could not gather its key: who holds shares now it may
+   * not have read yet, or the key it was sent came too early. What this enclave was only told it does not pass on.
+   * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED, EPOCH_NOT_COMMITTED, SESSION_KEY_MISSING,
+   *   KEY_SHARES_MISSING, CHANNEL_FAILED
+   */
+  async give(peer: NodeId, body: Uint8Array): Promise<Uint8Array> {
+    const epoch = decodeKeyRequest(body);
+    this.#requireReader(peer, epoch);
+    const { sessionKeys, administration, control } = this.#node;
+    if (!sessionKeys.get(epoch)) await this.acquire(epoch);
+    this.#requireReader(peer, epoch);
+    const known = sessionKeys.known(epoch);
+    const rows = epochKeyRows(administration.committedState, epoch);
+    const isNamed = rows.some(({ ciphertext }) => ciphertextDigest(ciphertext) === known?.digest);
+    if (!known || known.origin === 'sent' || !isNamed) {
+      throw new ManagerError('SESSION_KEY_MISSING', `no proved key of epoch ${epoch}`, { epoch });
+    }
+    control.log('keys.given', { peer, epoch });
+    return encodeSentKey(known);
+  }
+
+  #requireReader(peer: NodeId, epoch: Epoch): void {
+    const { takesPart, administration } = this.#node;
+    const isReady = takesPart && administration.isCommitted && !this.#stopped;
+    requireReader(isReady ? administration.committedState : undefined, peer, epoch);
   }
 
   /** Blocks up to a height are final: the key in force is needed, and another epoch may be due. */
@@ -250,10 +291,45 @@ export class EpochDesk {
         wasMissing = true;
         this.#asked.onMissing(error);
       }
+      await this.#askFor(epochs, view());
       await pause(retryMs);
     }
     if (wasMissing) this.#asked.onMissing(undefined);
     this.#keyCame();
+  }
+
+  /**
+   * Asks one node, another one each time, for keys that could not be gathered. A node that resumes does
+   * not: it reads nothing before as many members consent as it takes.
+   */
+  async #askFor(epochs: readonly Epoch[], view: ReadView): Promise<void> {
+    const { takesPart, channel, sessionKeys, control, leader } = this.#node;
+    if (!takesPart) return;
+    const givers = this.#givers().map(({ nodeId }) => nodeId);
+    const others = givers.filter((nodeId) => nodeId !== leader);
+    const inTurn = givers.length > others.length && leader ? [leader, ...others] : others;
+    const peer = inTurn[this.#turn++ % Math.max(1, inTurn.length)];
+    const lacking = epochs.filter((epoch) => !sessionKeys.get(epoch)).slice(0, maxAskedFor);
+    if (!peer) return;
+    for (const epoch of lacking) {
+      try {
+        const reply = await channel.request(
+          peer,
+          'granted-key',
+          encodeKeyRequest(epoch),
+          askTimeoutMs,
+        );
+        const sent = decodeSentKey(reply);
+        reply.fill(0);
+        if (sent.epoch !== epoch) continue;
+        sessionKeys.hold({ ...sent, origin: 'sent', nowMs: Date.now() });
+        sent.key.fill(0);
+        sessionKeys.recognize(view);
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        control.log('keys.not-given', { peer, epoch, code: error.code });
+      }
+    }
   }
 
   /** The state at hand, or what the public part of a first block makes of none. */

@@ -246,6 +246,7 @@ export class Manager implements StandingNode {
         return this.shareDesk.give(peer, body);
       },
       sessionKey: (body) => this.epochs.received(body),
+      grantedKey: (peer, body) => this.epochs.give(peer, body),
       networkKey: () => this.networkKeyDesk.give(),
       keyCeremony: (body) => this.keyDesk.contribute(body),
       holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),

@@ -31,6 +31,8 @@ export interface PeerRequests {
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
   sessionKey(body: Buffer): Uint8Array;
+  /** The session key of an epoch that the peer is granted and cannot gather. */
+  grantedKey(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The network's private key. */
   networkKey(): Uint8Array;
   /** An actor's contribution to a key ceremony, for the leader. */
@@ -156,6 +158,9 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     }
     if (kind === 'log-position' && session.role !== 'joiner') return this.#requests.logPosition();
     if (kind === 'decryption-share') return this.#shares(session, body);
+    if (kind === 'granted-key' && session.role === 'peer') {
+      return this.#requests.grantedKey(peer.nodeId, body);
+    }
     this.#requireTrusted(session);
     if (kind === 'session-key') return this.#requests.sessionKey(body);
     if (kind === 'network-key') return this.#requests.networkKey();

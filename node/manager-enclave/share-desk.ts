@@ -76,8 +76,9 @@ export class ShareDesk implements ShareGiving {
   }
 
   /**
-   * Answers a request of a peer that this channel has attested: shares of everything it names, or a
-   * refusal.
+   * Answers a request of a peer that this channel has attested: shares of what it names and what can be
+   * given, since members may each hold some of several keys, and know more or less of a ledger that is
+   * resumed; a refusal when that is nothing.
    * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED, EPOCH_NOT_COMMITTED,
    *   SHARE_NOT_HELD, OVERLOADED, CHANNEL_FAILED
    */
@@ -87,13 +88,20 @@ export class ShareDesk implements ShareGiving {
       this.#spend(peer, asked.length);
       const shares: GivenShare[] = [];
       const forms = new Map<string, GivenForm>();
+      let refused: CodedError | undefined;
       for (const each of asked) {
-        // Asked anew each time: between two turns the ledger may have removed the node.
-        const { share, form } = this.#shareOf(peer, each);
-        shares.push(share);
-        forms.set(`${form.key}/${form.sharing}`, form);
+        try {
+          // Asked anew each time: between two turns the ledger may have removed the node.
+          const { share, form } = this.#shareOf(peer, each);
+          shares.push(share);
+          forms.set(`${form.key}/${form.sharing}`, form);
+        } catch (error) {
+          if (!(error instanceof CodedError) || !isOfOne(error)) throw error;
+          refused ??= error;
+        }
         await nextTurn();
       }
+      if (refused && shares.length === 0) throw refused;
       this.#given += shares.length;
       return encodeGivenShares({ shares, forms: [...forms.values()] });
     } catch (error) {
@@ -147,6 +155,15 @@ export class ShareDesk implements ShareGiving {
   }
 }
 
+/**
+ * Whether a node may have the session key of an epoch, by the committed ledger.
+ * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED
+ */
+export function requireReader(committed: ReadView | undefined, peer: NodeId, epoch: Epoch): void {
+  requireListed(committed, peer);
+  requireGranted(committed, peer, epoch);
+}
+
 /** @throws ManagerError NODE_NOT_ADMITTED */
 function requireListed(
   committed: ReadView | undefined,
@@ -156,6 +173,10 @@ function requireListed(
   if (node?.status === 'learning' || node?.status === 'trusted') return;
   throw refusal('NODE_NOT_ADMITTED', 'shares are for learning and trusted nodes of the list');
 }
+
+/** What stands in the way of one key, and of no other that was asked for with it. */
+const isOfOne = ({ code }: CodedError): boolean =>
+  code === 'EPOCH_NOT_COMMITTED' || code === 'EPOCH_NOT_GRANTED' || code === 'SHARE_NOT_HELD';
 
 const rowOf = (committed: ReadView, { epoch, key }: AskedKey) => {
   if (epoch !== networkKeyPlace) return epochKeyRow(committed, { epoch, keyNumber: key });

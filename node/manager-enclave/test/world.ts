@@ -364,6 +364,7 @@ export class World {
         }
         const isCut = this.cut.has(to) || this.cut.has(node.id);
         if (isCut && isOfKeys(kind)) throw new ManagerError('PEER_TIMEOUT', kind);
+        if (kind === 'granted-key') return Buffer.from(await other.epochs.give(node.id, body));
         if (kind === 'network-key') return Buffer.from(other.networkKeyDesk.give());
         if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
         if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));

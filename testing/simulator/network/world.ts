@@ -364,7 +364,8 @@ export class World {
 
 /** Chunks of snapshots travel opened within the attested TLS that this network stands in for. */
 /** Requests that hand over keys. */
-const isOfKeys = (kind: string): boolean => kind === 'session-key' || kind === 'network-key';
+const isOfKeys = (kind: string): boolean =>
+  kind === 'session-key' || kind === 'granted-key' || kind === 'network-key';
 
 const isOpenByDesign = (message: Buffer): boolean => decodeMessage(message).type === 'install';
 
