@@ -19,7 +19,13 @@ import {
   type Proposal,
   programDigest,
 } from '@concordat/governance';
-import { type ReceiptJson, verifyReceipt } from '@concordat/ledger';
+import {
+  type CoseReceiptVerdict,
+  type ReceiptJson,
+  type ReceiptVerdict,
+  verifyCoseReceipt,
+  verifyReceipt,
+} from '@concordat/ledger';
 import { equalBytes } from '@concordat/std';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { errorOfAnswer, parseJson, SdkError } from './errors.ts';
@@ -119,12 +125,32 @@ export class AdminReader {
       }
     };
     const receipt = await polling(ask, `the receipt of ${transactionId}`, patience);
-    const verdict = verifyReceipt(receipt, this.connection.networkCertificate);
-    if (verdict.ok && verdict.transactionId === transactionId) return receipt;
-    const why = verdict.ok ? `it is the receipt of ${verdict.transactionId}` : verdict.why;
-    throw new SdkError('RECEIPT_INVALID', `receipt of ${transactionId}: ${why}`, {
-      reason: verdict.ok ? 'OTHER_TRANSACTION' : verdict.code,
-    });
+    requireProof(transactionId, verifyReceipt(receipt, this.connection.networkCertificate));
+    return receipt;
+  }
+
+  /**
+   * The same as COSE (RFC 9942), the bytes of which were verified as well.
+   * @throws SdkError TRANSACTION_NOT_FOUND, RECEIPT_INVALID, TIMEOUT
+   */
+  async coseReceipt(transactionId: string, patience?: Patience): Promise<Uint8Array> {
+    const path = `${withId(adminPaths.receipt, transactionId)}&format=cose`;
+    const once = async (): Promise<Uint8Array> => {
+      const { status, body } = await this.connection.request({ path });
+      if (status === 200) return body;
+      throw errorOfAnswer(status, body);
+    };
+    const ask = async (): Promise<Uint8Array | undefined> => {
+      try {
+        return await retrying(once, this.retry);
+      } catch (error) {
+        if (error instanceof SdkError && error.code === 'TRANSACTION_PENDING') return undefined;
+        throw error;
+      }
+    };
+    const receipt = await polling(ask, `the receipt of ${transactionId}`, patience);
+    requireProof(transactionId, verifyCoseReceipt(receipt, this.connection.networkCertificate));
+    return receipt;
   }
 
   /** The constitution in force. @throws SdkError */
@@ -200,6 +226,15 @@ export class AdminReader {
   close(): void {
     this.connection.close();
   }
+}
+
+/** @throws SdkError RECEIPT_INVALID unless a receipt proves this very transaction */
+function requireProof(transactionId: string, verdict: ReceiptVerdict | CoseReceiptVerdict): void {
+  if (verdict.ok && verdict.transactionId === transactionId) return;
+  const why = verdict.ok ? `it is the receipt of ${verdict.transactionId}` : verdict.why;
+  throw new SdkError('RECEIPT_INVALID', `receipt of ${transactionId}: ${why}`, {
+    reason: verdict.ok ? 'OTHER_TRANSACTION' : verdict.code,
+  });
 }
 
 /** DER of the first certificate of a PEM text that a node sent; undefined when it is none. */

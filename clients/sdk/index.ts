@@ -1,6 +1,12 @@
 export type { Consistency } from '@concordat/api';
 export { type EncryptionKey, importEncryptionKey } from '@concordat/crypto';
-export { type ReceiptJson, type ReceiptVerdict, verifyReceipt } from '@concordat/ledger';
+export {
+  type CoseReceiptVerdict,
+  type ReceiptJson,
+  type ReceiptVerdict,
+  verifyCoseReceipt,
+  verifyReceipt,
+} from '@concordat/ledger';
 export { type HostAndPort, parseAddress } from './address.ts';
 export { AdminClient, type Submission } from './admin-client.ts';
 export { AdminReader } from './admin-reader.ts';
@@ -62,4 +68,5 @@ export {
   type VerifiedNode,
 } from './node-verifier.ts';
 export { checkPinnedCode, type PinnedCode, parsePinnedCode } from './pinned-code.ts';
+export { type ExaminedReceipt, examineReceipt } from './receipts.ts';
 export type { Patience, RetryPolicy } from './retrying.ts';
