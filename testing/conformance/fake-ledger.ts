@@ -161,6 +161,22 @@ export class FakeLedger {
     this.#deliver({ kind: 'applied', blocks: [{ ...block, speculative: true }] });
   }
 
+  /** Makes a block beside the worker, as the manager does of a program that was voted in. */
+  deploy(transaction: FakeBlock['transactions'][number]): void {
+    this.settle();
+    const height = this.blocks.length + 1;
+    const block = {
+      view: this.#view,
+      height,
+      firstSeqno: this.#nextSeqno,
+      timeMs: this.#nowMs(),
+      transactions: [transaction],
+    };
+    this.applySpeculatively(block);
+    this.deliverAndAwait({ kind: 'rollback', height });
+    if (this.#atOnce) this.commit();
+  }
+
   /** Has the worker freeze its committed state and gathers what it sends. */
   takeSnapshot(): Promise<FakeSnapshot> {
     const request = this.#nextSnapshot++;

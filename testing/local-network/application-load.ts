@@ -1,5 +1,4 @@
-import type { ApplicationClient } from '@concordat/sdk';
-import { explainFailure } from '@concordat/sdk';
+import { type ApplicationClient, explainFailure } from '@concordat/sdk';
 
 /** A write that was answered. */
 export interface AnsweredWrite {
@@ -41,6 +40,7 @@ export class ApplicationLoad {
   /** Measures gaps anew from here. */
   forgetGaps(): void {
     this.#gapMs = { write: 0, read: 0 };
+    this.#lastMs = { write: performance.now(), read: performance.now() };
   }
 
   /** Sends no more, and waits for what is on its way. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { auditLedger } from '@concordat/auditor';
 import { type BundleJson, deployApplication, programOfBundle } from '@concordat/cli';
 import { type AdminClient, type ApplicationClient, SdkError } from '@concordat/sdk';
 import { ApplicationLoad } from '../application-load.ts';
@@ -43,6 +44,9 @@ const bundleOf = (version: string): BundleJson => ({
   modules: [{ name: 'entries.js', module: source(version) }],
 });
 
+const toldGaps = ({ longestGapMs: { write, read } }: ApplicationLoad): string =>
+  `writes ${write.toFixed(0)} ms, reads ${read.toFixed(0)} ms`;
+
 /** An application is voted in, changed and ended in a network that was founded without one. */
 suite('an application deployed by vote', { concurrency: false }, () => {
   let network: LocalNetwork;
@@ -68,8 +72,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
 
   const vote = async (proposalId: string): Promise<void> => {
     for (const admin of admins) {
-      if ((await admin.proposal(proposalId)).state !== 'open') return;
-      await admin.vote(proposalId, true);
+      if ((await admin.vote(proposalId, true)).state !== 'open') return;
     }
   };
   const inForce = async (): Promise<string | undefined> =>
@@ -120,7 +123,10 @@ suite('an application deployed by vote', { concurrency: false }, () => {
 
   test('another one takes its place under load: nothing fails, is lost or runs under both', async (t) => {
     const load = new ApplicationLoad(clients, 8);
-    await waitUntil(() => load.written.length > 300, { what: 'writes under v1' });
+    await waitUntil(() => load.written.length > 100, { what: 'writes under v1' });
+    load.forgetGaps();
+    await waitUntil(() => load.written.length > 400, { what: 'more of them' });
+    t.diagnostic(`longest gap before: ${toldGaps(load)}`);
     load.forgetGaps();
     const begun = load.written.length;
     await deploy('v2');
@@ -129,8 +135,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     });
     await waitUntil(() => load.written.length > begun + 300, { what: 'writes under v2' });
     await load.end();
-    const { write, read } = load.longestGapMs;
-    t.diagnostic(`longest gap: writes ${write.toFixed(0)} ms, reads ${read.toFixed(0)} ms`);
+    t.diagnostic(`longest gap with the change: ${toldGaps(load)}`);
     t.diagnostic(`${load.written.length} writes, ${load.readVersions.length} reads`);
     assert.deepEqual(load.failures, []);
     // One order, one change in it.
@@ -233,5 +238,42 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     );
     assert.equal(counted.version, 'v3');
     assert.ok(counted.entries > 600);
+  });
+
+  test('a program of nearly 8 MiB goes the same way, from a node that does not lead', async () => {
+    const follower = (await network.followers())[0];
+    const admin = await network.admin(follower as (typeof network.nodes)[number]);
+    const module = `${source('large')}\n// ${'x'.repeat(7.9 * 1024 * 1024)}\n`;
+    const bundle = { ...bundleOf('large'), modules: [{ name: 'entries.js', module }] };
+    try {
+      const { proposalId, digest } = await deployApplication(admin, { bundle });
+      await vote(proposalId);
+      await waitUntil(async () => (await inForce()) === digest, { what: 'the large one in force' });
+      for (const client of clients) {
+        await waitUntil(
+          () =>
+            client.request('/version').then(
+              ({ json }) => (json as { version: string }).version === 'large',
+              () => false,
+            ),
+          { what: 'the large one on every node' },
+        );
+      }
+    } finally {
+      admin.close();
+    }
+  });
+
+  test('the ledger of it all is executed anew by an auditor without a defect', async () => {
+    const [node] = network.nodes;
+    await network.stop();
+    const report = await auditLedger({
+      directory: node?.ledgerDirectory ?? '',
+      networkCertificate: network.certificate,
+    });
+    assert.deepEqual(
+      report.classes.filter(({ first }) => first),
+      [],
+    );
   });
 });
