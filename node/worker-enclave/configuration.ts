@@ -7,6 +7,7 @@ export interface Configuration {
   readonly adapters: Readonly<Record<string, unknown>>;
   readonly policies: unknown;
   readonly nodeId: unknown;
+  readonly networkId: unknown;
   readonly trust: NetworkTrust;
 }
 
@@ -21,5 +22,6 @@ export function parseConfiguration(json: Uint8Array): Configuration {
   }
   const adapters = (value.adapters ?? {}) as Record<string, unknown>;
   const trust = (value.trust ?? { actors: [], tokenIssuers: [] }) as NetworkTrust;
-  return { adapters, policies: value.policies, nodeId: value.nodeId, trust };
+  const { policies, nodeId, networkId } = value;
+  return { adapters, policies, nodeId, networkId, trust };
 }

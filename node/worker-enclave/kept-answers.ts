@@ -1,5 +1,5 @@
 import type { Key, ReadTable, TableDeclaration, WriteTable } from '@concordat/kv';
-import { BinaryReader, BinaryWriter, fromHex, toLatin1 } from '@concordat/std';
+import { BinaryReader, BinaryWriter, fromHex, toHex, toLatin1 } from '@concordat/std';
 
 // The answers of keyed requests, in a private table beside those of their adapter: what one leader
 // executed, the next one knows. Bytes: docs/format/kept-answers.md.
@@ -29,11 +29,22 @@ export interface NewAnswer {
   readonly result: Uint8Array;
 }
 
+/** What is the same for all answers of a batch. */
+export interface KeepOptions {
+  /** Of the batch, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** The network it is executed in, 64 hex digits. */
+  readonly network: string;
+  readonly bounds: AnswerBounds;
+}
+
 /** A kept answer. */
 export interface KeptAnswer {
   /** Answers are numbered in the order of the ledger, from 0. */
   readonly number: number;
+  /** Place in its block: in the network that the batch was executed in, not in one recovered from it. */
   readonly leaf: number;
+  readonly network: string;
   readonly fingerprint: Uint8Array;
   /** Undefined when it was too long. */
   readonly result: Uint8Array | undefined;
@@ -82,9 +93,11 @@ export function findAnswer(
   const row = table.get(answerKey(actorOf(actorId), toLatin1(id)));
   if (row === undefined) return undefined;
   const reader = new BinaryReader(row, 1);
-  const [number, leaf, fingerprint] = [reader.u64(), reader.u32(), reader.raw(32)];
+  const [number, leaf, network] = [reader.u64(), reader.u32(), toHex(reader.raw(32))];
+  const fingerprint = reader.raw(32);
   const isKept = reader.u8() === 1;
-  return { number, leaf, fingerprint, result: isKept ? reader.raw(reader.remaining) : undefined };
+  const result = isKept ? reader.raw(reader.remaining) : undefined;
+  return { number, leaf, network, fingerprint, result };
 }
 
 /**
@@ -106,7 +119,7 @@ export function hasRoom(
 export function keepAnswers(
   table: WriteTable,
   answers: readonly NewAnswer[],
-  { timeMs, bounds }: { readonly timeMs: number; readonly bounds: AnswerBounds },
+  { timeMs, network, bounds }: KeepOptions,
 ): void {
   let { first, next, bytes } = readState(table);
   const mostDropped = answers.length * droppedForOne;
@@ -124,7 +137,8 @@ export function keepAnswers(
     const size = rowBytes + (isKept ? answer.result.length : 0);
     const actor = actorOf(answer.actorId);
     const id = toLatin1(answer.id);
-    const row = new BinaryWriter().u8(version).u64(next).u32(answer.leaf).raw(answer.fingerprint);
+    const row = new BinaryWriter().u8(version).u64(next).u32(answer.leaf);
+    row.raw(fromHex(network) as Uint8Array).raw(answer.fingerprint);
     row.u8(isKept ? 1 : 0);
     if (isKept) row.raw(answer.result);
     table.set(answerKey(actor, id), row.take());

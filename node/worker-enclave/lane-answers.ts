@@ -38,6 +38,8 @@ const isKeyed = <Kind extends Submission>(submission: Kind): submission is Kind 
 /** The answers to keyed requests that one adapter executed: each of them runs once. */
 export class LaneAnswers {
   readonly table: TableDeclaration;
+  /** Of this worker, 64 hex digits. */
+  network = '0'.repeat(64);
   readonly #adapter: LedgerAdapter;
   readonly #bounds: AnswerBounds;
   readonly #places = new AnswerPlaces();
@@ -69,9 +71,12 @@ export class LaneAnswers {
       return { isCommitted, answer: refusal('IDEMPOTENCY_KEY_REUSED', why) };
     }
     if (!isCommitted) return { isCommitted, answer: this.#answer(kept.result, { height: 0 }) };
-    const transactionId = formatTransactionId(place.view, place.firstSeqno + kept.leaf);
-    const answer = this.#answer(kept.result, { transactionId, height: place.height });
-    return { isCommitted, answer };
+    const { height, view, firstSeqno } = place;
+    // A recovered network has the transactions of the former one, but in other blocks.
+    const isOwn = kept.network === this.network;
+    const transactionId = isOwn && formatTransactionId(view, firstSeqno + kept.leaf);
+    const at = { height, ...(transactionId && { transactionId }) };
+    return { isCommitted, answer: this.#answer(kept.result, at) };
   }
 
   #answer(
@@ -120,8 +125,9 @@ export class LaneAnswers {
       leaf += 1;
     }
     if (answers.length === 0) return;
+    const table = set.frameworkTable(this.table.name);
     const { timeMs } = env;
-    keepAnswers(set.frameworkTable(this.table.name), answers, { timeMs, bounds: this.#bounds });
+    keepAnswers(table, answers, { timeMs, network: this.network, bounds: this.#bounds });
   }
 
   /** A block of the worker is committed; the committed state is of exactly that block. */

@@ -1,6 +1,6 @@
 import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
-import { concatBytes } from '@concordat/std';
+import { concatBytes, isHex64 } from '@concordat/std';
 import { Accounts } from './accounts.ts';
 import type { Actor, AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
 import { parseConfiguration } from './configuration.ts';
@@ -412,10 +412,11 @@ export class Worker {
   }
 
   #configure(json: Uint8Array): void {
-    const { adapters, policies, nodeId, trust } = parseConfiguration(json);
+    const { adapters, policies, nodeId, networkId, trust } = parseConfiguration(json);
     this.#policy = overlayNumbers(this.#policy, policies);
     if (typeof nodeId === 'string') this.#nodeId = nodeId;
-    for (const { adapter } of this.#lanes) {
+    for (const { adapter, answers } of this.#lanes) {
+      if (isHex64(networkId)) answers.network = networkId;
       adapter.configure(adapters[adapter.id]);
       adapter.trustChanged?.(trust);
     }

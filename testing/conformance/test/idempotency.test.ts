@@ -106,6 +106,21 @@ describe('requests with an idempotency key', () => {
     }
   });
 
+  it('are answered without a transaction in a network recovered from theirs', async (t) => {
+    const { node } = await start(t);
+    await ask(node, 'set other 1');
+    await ask(node, 'set a 1', 'key');
+    const { node: next, executed } = await start(t, { networkId: 'e'.repeat(64) });
+    // As recovery does it: the transactions in their order, in blocks that are cut anew.
+    const transactions = node.ledger.committedBlocks.flatMap((block) => block.transactions);
+    const [first] = node.ledger.committedBlocks;
+    next.ledger.applySpeculatively({ ...(first as NonNullable<typeof first>), transactions });
+    next.ledger.commit();
+    next.ledger.role(true);
+    assert.deepEqual(await ask(next, 'set a 1', 'key'), { ok: true, result: 'a=1', height: 1 });
+    assert.equal(executed(), 0);
+  });
+
   it('are known to a node that leads with the block uncommitted', async (t) => {
     const { node } = await start(t);
     const first = await ask(node, 'set a 1', 'key');
