@@ -27,6 +27,10 @@ const shown = ({ transactionId, receipt, kv }) => {
   return { transactionId, receipt, records };
 };
 export const past = () => ({ body: shown(ccf.historicalState) });
+export function written(request) {
+  const { upTo, seqnosOf } = concordat.index('byKey');
+  return { body: { upTo, seqnos: seqnosOf(buf(options(request).key)) } };
+}
 export function range(request) {
   const { from, to } = options(request);
   const states = ccf.historical.getStateRange(Number(from) % 4294967296, Number(from), Number(to), 60);
@@ -47,9 +51,11 @@ const bundle = {
     endpoints: {
       '/records': { post: endpoint('put', 'readwrite') },
       '/version': { get: endpoint('version', 'readonly') },
+      '/written': { get: endpoint('written', 'readonly') },
       '/past': { get: endpoint('past', 'historical') },
       '/range': { get: endpoint('range', 'readonly') },
     },
+    concordat: { indexes: { byKey: { map: 'records' } } },
   },
   modules: [{ name: 'main.js', module: source }],
 };
@@ -70,6 +76,8 @@ suite('the past of an application', { concurrency: false }, () => {
   const clients = new Map<string, ApplicationClient>();
   /** What was written first, before any snapshot. */
   const first: { id: string; key: string; value: string }[] = [];
+  /** Transactions that wrote `early1`. */
+  const written: string[] = [];
 
   const client = async (node: LocalNode): Promise<ApplicationClient> => {
     let found = clients.get(node.name);
@@ -143,6 +151,7 @@ suite('the past of an application', { concurrency: false }, () => {
     });
     const [vn1] = network.nodes as [LocalNode];
     for (let at = 0; at < 3; at++) first.push(await put(vn1, `early${at}`, `value ${at}`));
+    written.push(first[1]?.id as string);
   });
 
   after(async () => {
@@ -179,6 +188,29 @@ suite('the past of an application', { concurrency: false }, () => {
     }
     assert.deepEqual(answers[1], answers[0]);
     assert.deepEqual(answers[2], answers[0]);
+  });
+
+  /** On every node the index leads to all that was written to a key, from the first block on. */
+  async function indexesAreWhole(): Promise<void> {
+    const [vn1] = network.nodes as [LocalNode];
+    written.push((await put(vn1, 'early1', 'again')).id);
+    const expected = written.map(seqnoOf);
+    for (const node of everyNode()) {
+      const ask = async (): Promise<boolean> => {
+        const found = (await get(node, '/written?key=early1')) as {
+          upTo: number;
+          seqnos: number[];
+        };
+        if (found.upTo < (expected.at(-1) as number)) return false;
+        assert.deepEqual(found.seqnos, expected, node.name);
+        return true;
+      };
+      await waitUntil(ask, { what: `the index of ${node.name}` });
+    }
+  }
+
+  test('an index knows on every node who wrote a key', async () => {
+    await indexesAreWhole();
   });
 
   test('ids that are none, of the future and of lost views, and ranges too long', async () => {
@@ -231,13 +263,14 @@ suite('the past of an application', { concurrency: false }, () => {
     guest = joiner;
     await knowsTheFirst(joiner);
     await sameVersions();
+    await indexesAreWhole();
   });
 
   /** Versions of keys written before and after snapshots are the same everywhere, and right. */
   async function sameVersions(): Promise<void> {
     const [vn1] = network.nodes as [LocalNode];
     const last = await put(vn1, 'newest', 'x');
-    const expected = [...first, last];
+    const expected = [...first.filter(({ key }) => key !== 'early1'), last];
     for (const node of everyNode()) {
       for (const { key, id } of expected) {
         const ask = async (): Promise<boolean> => {
@@ -289,5 +322,6 @@ suite('the past of an application', { concurrency: false }, () => {
     assert.ok(gaps <= writers.length, `${gaps} gaps in ${bySeqno.length} writes`);
     await sameVersions();
     await knowsTheFirst(leader);
+    await indexesAreWhole();
   });
 });
