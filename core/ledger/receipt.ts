@@ -148,7 +148,7 @@ function parseReceipt(value: unknown): ParsedReceipt | string {
   if (!Array.isArray(endorsed) || endorsed.length > maxEndorsements) {
     return 'service_endorsements is not a short list';
   }
-  const [certificate, ...endorsements] = [cert, ...endorsed].map(onePem);
+  const [certificate, ...endorsements] = [cert, ...endorsed].map(barePem);
   if (certificate === undefined || !endorsements.every((der) => der !== undefined)) {
     return 'a certificate is not PEM';
   }
@@ -176,6 +176,12 @@ function isStep(value: unknown): value is ProofStep {
   return (
     keys.length === 1 && (keys[0] === 'left' || keys[0] === 'right') && isHex64(value[keys[0]])
   );
+}
+
+/** As {@link onePem}, of a text with nothing before or after the certificate: a receipt has one form. */
+function barePem(pem: unknown): Uint8Array | undefined {
+  if (typeof pem !== 'string') return undefined;
+  return pem.startsWith('-----BEGIN ') && pem.trimEnd().endsWith('-----') ? onePem(pem) : undefined;
 }
 
 /** The DER of a PEM text with exactly one certificate; undefined for anything else. */

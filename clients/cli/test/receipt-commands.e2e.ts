@@ -92,7 +92,7 @@ test('--json says the same for programs, and ends with 1 for a defect', async ()
 test('a file with any byte changed fails, with a code', async () => {
   const codes = /^(MALFORMED|WRONG_KEY|WRONG_NODE_ID|BAD_SIGNATURE|UNTRUSTED_CERTIFICATE): /;
   const text = Buffer.from(JSON.stringify(json));
-  // White space around values, and the case of hex of a PEM's end, say nothing: they are not there.
+  // What reads as the same value, as white space after a certificate, is no change.
   for (const whole of [Buffer.from(cose), text]) {
     for (let at = 0; at < whole.length; at++) {
       const changed = Buffer.from(whole);
