@@ -20,6 +20,12 @@ export interface BuiltBundle {
   readonly sources: readonly string[];
 }
 
+/** How a bundle is built. */
+export interface BuildOptions {
+  /** How long evaluating the definition may take, milliseconds; default 10,000. */
+  readonly definitionTimeoutMs?: number;
+}
+
 /** Files an application's directory may begin with, the first that is there. */
 export const entryNames = ['app.ts', 'src/app.ts', 'index.ts', 'src/index.ts', 'app.js'] as const;
 
@@ -30,15 +36,18 @@ const runtimeDirectory = fileURLToPath(new URL('runtime/', import.meta.url));
 
 /**
  * Bundles an application: its entry's default export is what `defineApp` returned. The definition
- * is evaluated in a process of its own, which has no files, no environment and 10 seconds. The same
+ * is evaluated in a process of its own, which has no files, no environment and limited time. The same
  * sources give the same bytes, wherever they lie.
  * @param from a directory with one of {@link entryNames}, or the entry itself
  * @throws BuildError
  */
-export async function buildBundle(from: string): Promise<BuiltBundle> {
+export async function buildBundle(
+  from: string,
+  { definitionTimeoutMs = 10_000 }: BuildOptions = {},
+): Promise<BuiltBundle> {
   const entry = entryOf(resolve(from));
-  const program = await bundled(entry, programText(entry));
-  const { description, openApi } = await evaluateDefinition(program);
+  const program = await bundled(entry, programText(entry), asScript);
+  const { description, openApi } = await evaluateDefinition(program, definitionTimeoutMs);
   const { code, sources } = await bundled(entry, moduleText(entry, description.names));
   const { metadata } = description;
   const modules = [{ name: moduleName, module: code }];
@@ -61,11 +70,10 @@ function entryOf(path: string): string {
 const importOf = (entry: string): string =>
   `import app from ${JSON.stringify(`./${relative(dirname(entry), entry)}`)};\n`;
 
-/** Prints what a definition says of itself. */
+/** What a definition says of itself. */
 const programText = (entry: string): string =>
   `${importOf(entry)}import { describeApp, openApiOf } from '${entrySpecifier}';
-const description = describeApp(app);
-process.stdout.write('\\0' + JSON.stringify({ description, openApi: openApiOf(app) }));
+export default JSON.stringify({ description: describeApp(app), openApi: openApiOf(app) });
 `;
 
 /** Exports each endpoint under its name. */
@@ -83,7 +91,19 @@ export interface BundledModule {
   readonly sources: readonly string[];
 }
 
-async function bundled(entry: string, contents: string): Promise<BundledModule> {
+const asModule = { format: 'esm' } as const;
+/** A script whose value is the default export. */
+const asScript = {
+  format: 'iife',
+  globalName: 'described',
+  footer: { js: 'described.default' },
+} as const;
+
+async function bundled(
+  entry: string,
+  contents: string,
+  form: typeof asModule | typeof asScript = asModule,
+): Promise<BundledModule> {
   const directory = dirname(entry);
   try {
     const result = await build({
@@ -93,7 +113,7 @@ async function bundled(entry: string, contents: string): Promise<BundledModule> 
       bundle: true,
       write: false,
       metafile: true,
-      format: 'esm',
+      ...form,
       platform: 'neutral',
       mainFields: ['module', 'main'],
       target: 'es2024',

@@ -18,7 +18,7 @@ import { AnswerError } from './test-app.ts';
 /** How a call is sent; see the client of the sdk. */
 export type CallOptions = Pick<
   ApplicationRequest,
-  'consistency' | 'timeoutMs' | 'signal' | 'headers' | 'safe'
+  'consistency' | 'idempotencyKey' | 'timeoutMs' | 'signal' | 'headers' | 'safe'
 >;
 
 /** What a call answered. */

@@ -11,11 +11,20 @@ export interface Evaluated {
   readonly openApi: OpenApiDocument;
 }
 
-const timeoutMs = 10_000;
 const maxOutputBytes = 16 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
-/** No file, no process, no thread, no code from text; the program comes by the standard input. */
+/** Evaluates what comes by the standard input in a realm that has ECMAScript and nothing else. */
+const bootstrap = `
+const { readFileSync } = require('node:fs');
+const { constants, createContext, Script } = require('node:vm');
+const codeGeneration = { strings: false, wasm: false };
+const context = createContext(constants.DONT_CONTEXTIFY, { codeGeneration });
+const script = new Script(readFileSync(0, 'utf8'), { filename: 'definition' });
+process.stdout.write(String(script.runInContext(context)));
+`;
+
+/** No file, no process, no thread, no code from text. */
 const flags = [
   '--permission',
   '--frozen-intrinsics',
@@ -23,18 +32,19 @@ const flags = [
   '--disable-proto=delete',
   '--no-warnings',
   '--max-old-space-size=512',
-  '--input-type=module',
-  '-',
+  '--input-type=commonjs',
+  '--eval',
+  bootstrap,
 ];
 
 /**
- * Evaluates a program that prints what a definition says of itself.
+ * Evaluates a program whose value is the JSON of what a definition says of itself.
  * @throws BuildError DEFINITION_INVALID with the place in the sources, DEFINITION_ENDLESS
  */
-export async function evaluateDefinition(program: {
-  readonly code: string;
-  readonly map: string;
-}): Promise<Evaluated> {
+export async function evaluateDefinition(
+  program: { readonly code: string; readonly map: string },
+  timeoutMs: number,
+): Promise<Evaluated> {
   const child = spawn(process.execPath, flags, {
     env: {},
     cwd: '/',
@@ -50,16 +60,14 @@ export async function evaluateDefinition(program: {
   child.stdin.end(program.code);
   const [status] = (await once(child, 'close')) as [number | null];
   if (child.killed) {
-    const why = `evaluating the definition took more than ${timeoutMs / 1_000} s`;
+    const why = `evaluating the definition took more than ${timeoutMs} ms`;
     throw new BuildError('DEFINITION_ENDLESS', why);
   }
   if (status !== 0) throw failure(said(), program.map);
   try {
-    // Before the mark stands whatever the sources print while they are evaluated.
-    const text = printed();
-    return JSON.parse(text.slice(text.lastIndexOf('\0') + 1)) as Evaluated;
+    return JSON.parse(printed()) as Evaluated;
   } catch {
-    throw new BuildError('DEFINITION_INVALID', 'the definition ended before it was described');
+    throw new BuildError('DEFINITION_INVALID', 'the definition does not describe itself');
   }
 }
 
@@ -73,7 +81,7 @@ function collect(stream: NodeJS.ReadableStream, maxBytes: number): () => string 
   return () => Buffer.concat(parts).toString('utf8');
 }
 
-const frameForm = /\[eval1\]:(\d+):(\d+)/g;
+const frameForm = /\bdefinition:(\d+):(\d+)/g;
 
 /** The first frame that lies in the application's own sources is what is wrong. */
 function failure(text: string, map: string): BuildError {

@@ -1,4 +1,4 @@
-export { type BuiltBundle, buildBundle, entryNames } from './build-bundle.ts';
+export { type BuildOptions, type BuiltBundle, buildBundle, entryNames } from './build-bundle.ts';
 export { BuildError, type BuildErrorCode, type SourcePlace } from './build-error.ts';
 export type { CallAnswer, CallInput, RouteOf } from './calls.ts';
 export { type AppClient, type CallOptions, type CallResult, createClient } from './client.ts';
