@@ -56,14 +56,21 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function help(args: readonly string[]): number {
-  const asked = args.length === 0 || args[0] === 'help' || args[0] === '--help';
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  const heading = asked
-    ? 'concordat <command> [--help]'
-    : `there is no command "${args.join(' ')}"`;
+  const [first = ''] = args;
+  const asked = ['', 'help', '--help'].includes(first);
+  // Half of a name is a question about what begins so.
+  const begun = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const isHalf = args.length === 1 && begun.length > 0;
+  const shown = isHalf ? begun : commands;
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  const lines = shown.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const heading = isHalf
+    ? `concordat ${first} <command> [--help]`
+    : asked
+      ? 'concordat <command> [--help]'
+      : `there is no command "${args.join(' ')}"`;
   processTerminal.write(`${heading}\n\n${lines.join('\n')}\n`);
-  return asked ? 0 : 2;
+  return asked || isHalf ? 0 : 2;
 }
 
 // A reader that has seen enough, such as head, is no failure.

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { BuildError, type BuiltBundle, buildBundle } from '@concordat/app';
-import type { BundleJson } from './bundle-files.ts';
-import type { Project } from './project.ts';
-import { type SourceFault, typeFaults } from './type-check.ts';
+import { CliError } from '../errors.ts';
+import { type BundleJson, readBundle } from './bundle-files.ts';
+import { type Project, readProject } from './project.ts';
+import { describeFault, type SourceFault, typeFaults } from './type-check.ts';
 
 /** A method and path that an application answers. */
 export interface ServedEndpoint {
@@ -52,6 +53,19 @@ export async function buildApplication(
     endpoints: endpointsIn(bundle),
     beside: types,
   };
+}
+
+/**
+ * The bundle at a path: of an application's directory, built anew, or what {@link readBundle} reads.
+ * @throws CliError NOT_AN_APPLICATION, APPLICATION_FAULTY with each fault as `file:line:column`
+ */
+export async function bundleAt(path: string): Promise<BundleJson> {
+  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isDirectory || existsSync(join(path, 'app.json'))) return readBundle(path);
+  const built = await buildApplication(await readProject(path));
+  if (!('faults' in built)) return built.bundle;
+  const faults = built.faults.map((fault) => `  ${describeFault(fault)}`);
+  throw new CliError('APPLICATION_FAULTY', `${path} cannot be deployed\n${faults.join('\n')}`);
 }
 
 async function bundled({ entry, directory }: Project): Promise<BuiltBundle | FaultyApplication> {

@@ -5,13 +5,14 @@ import { connect, connectionOptions, connectionUsage } from '../connection-optio
 import { CliError } from '../errors.ts';
 import { short } from '../sandbox/node-tuple.ts';
 import { renderTable } from '../terminal.ts';
-import { type BundleJson, bundleTables, readBundle } from './bundle-files.ts';
+import { bundleAt } from './build.ts';
+import { type BundleJson, bundleTables } from './bundle-files.ts';
 import { deployApplication } from './deploy.ts';
 
 const deploy: Command = {
   name: 'app deploy',
   summary: 'propose that the network run an application, signed with the organisation’s key',
-  usage: `<bundle directory | bundle.json> [--wait seconds] [--adapter javascript] ${connectionUsage}`,
+  usage: `<application directory | bundle directory | bundle.json> [--wait seconds] [--adapter javascript] ${connectionUsage}`,
   positionals: 1,
   options: {
     ...connectionOptions,
@@ -23,7 +24,7 @@ const deploy: Command = {
     if (path === undefined) throw new CliError('USAGE', 'name the bundle to deploy');
     const waitMs =
       wholeNumber(invocation, 'wait', { least: 1, most: 86_400, otherwise: 0 }) * 1_000;
-    const bundle = await readBundle(path);
+    const bundle = await bundleAt(path);
     const { admin } = await connect(invocation);
     try {
       const adapter = String(invocation.options.adapter);

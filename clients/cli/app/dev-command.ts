@@ -35,12 +35,13 @@ export const devCommand: Command = {
   run: async (invocation) => {
     const { terminal, options, positionals } = invocation;
     const project = await readProject(positionals[0] ?? '.');
+    const network = networkOptions(invocation);
     await linkFramework(project.directory);
     const steps = new Steps(terminal);
     const startedMs = performance.now();
     steps.heading(`A development network for ${project.name}`);
     const signal = abortOnInterrupt(terminal);
-    const sandbox = await openNetwork(invocation, project, steps);
+    const sandbox = await openNetwork(project, network, steps);
     const session = new DevSession(project, sandbox, terminal);
     try {
       await bringUp({ sandbox, session, project, steps, signal });
@@ -62,24 +63,28 @@ export const devCommand: Command = {
   },
 };
 
-/** @throws CliError SANDBOX_RUNNING, SANDBOX_DAMAGED, NOT_WRITABLE, USAGE */
+/** @throws CliError USAGE */
+function networkOptions(invocation: Invocation) {
+  const bounds = { least: 1, most: 9, otherwise: 1 };
+  const ports = { least: 1_024, most: 64_000, otherwise: 7_100 };
+  const asked = invocation.options.nodes !== undefined;
+  const nodes = wholeNumber(invocation, 'nodes', bounds);
+  const basePort = wholeNumber(invocation, 'port', ports);
+  return { asked, nodes, basePort, fresh: invocation.options.fresh === true };
+}
+
+/** @throws CliError SANDBOX_RUNNING, SANDBOX_DAMAGED, NOT_WRITABLE */
 async function openNetwork(
-  invocation: Invocation,
   project: Project,
+  { asked, ...network }: ReturnType<typeof networkOptions>,
   steps: Steps,
 ): Promise<Sandbox> {
-  const bounds = { least: 1, most: 9, otherwise: 1 };
-  const nodes = wholeNumber(invocation, 'nodes', bounds);
-  const ports = { least: 1_024, most: 64_000, otherwise: 7_100 };
-  const fresh = invocation.options.fresh === true;
   const options = {
-    nodes,
-    fresh,
+    ...network,
     name: 'Development network',
     workerImage: 'application',
     gateway: 'none',
     adapters: { javascript: {} },
-    basePort: wholeNumber(invocation, 'port', ports),
   } as const;
   const sandbox = await Sandbox.open(devDirectory(project), options, steps).catch(
     (error: unknown) => {
@@ -92,8 +97,10 @@ async function openNetwork(
     },
   );
   const count = sandbox.record.nodes.length;
-  if (invocation.options.nodes !== undefined && count !== nodes) {
-    steps.note(`this network was begun with ${count} nodes: --nodes ${nodes} takes --fresh`);
+  if (asked && count !== network.nodes) {
+    steps.note(
+      `this network was begun with ${count} nodes: --nodes ${network.nodes} takes --fresh`,
+    );
   }
   return sandbox;
 }
