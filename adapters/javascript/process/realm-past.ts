@@ -1,11 +1,10 @@
 import type { AnyRecord, Guarded, RealmHost } from './realm-host.ts';
 
-/** `ccf.historical` and `ccf.historicalState`. See `realm-globals.ts` for what this code may use. */
-export function createPast(
-  host: RealmHost,
+/** Makes maps of states of the past. See `realm-globals.ts` for what this code may use. */
+export function createPastMaps(
+  { past }: RealmHost,
   guard: Guarded,
-): { readonly historical: AnyRecord; readonly own: () => unknown; readonly sample: unknown } {
-  const { past } = host;
+): (state: number, name: string) => unknown {
   const readOnly = (): never => {
     throw new TypeError('the past is read-only');
   };
@@ -48,13 +47,22 @@ export function createPast(
       for (const [key, value] of entries) callback(value, key, this);
     }
   }
+  return (state, name) => Object.freeze(new PastMap(state, name));
+}
+
+/** `ccf.historical` and `ccf.historicalState`, over the maps of {@link createPastMaps}. */
+export function createPast(
+  { past }: RealmHost,
+  guard: Guarded,
+  mapOf: (state: number, name: string) => unknown,
+): { readonly historical: AnyRecord; readonly own: () => unknown } {
   const stateOf = (state: number): unknown => {
     const transactionId = guard(() => past.id(state));
     const receipt = JSON.parse(guard(() => past.receipt(state))) as unknown;
     const kv = new Proxy(Object.freeze(Object.create(null)), {
       get(_target, name) {
         if (typeof name !== 'string') return undefined;
-        return Object.freeze(new PastMap(state, name));
+        return mapOf(state, name);
       },
     });
     return { transactionId, receipt, kv };
@@ -78,5 +86,5 @@ export function createPast(
     },
     dropCachedStates: (handle: unknown): boolean => guard(() => past.drop(Number(handle))),
   };
-  return { historical, own, sample: new PastMap(0, 'a') };
+  return { historical, own };
 }

@@ -6,7 +6,7 @@ import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
 import { createIndexes } from './realm-indexes.ts';
 import { createModules } from './realm-modules.ts';
 import { createConcordat } from './realm-ordered.ts';
-import { createPast } from './realm-past.ts';
+import { createPast, createPastMaps } from './realm-past.ts';
 
 const parts = {
   createGuard,
@@ -14,6 +14,7 @@ const parts = {
   createCrypto,
   createCcf,
   createPast,
+  createPastMaps,
   createIndexes,
   createConcordat,
   createFailed,
@@ -57,6 +58,7 @@ function openRealm(
     readonly createCrypto: typeof createCrypto;
     readonly createCcf: typeof createCcf;
     readonly createPast: typeof createPast;
+    readonly createPastMaps: typeof createPastMaps;
     readonly createIndexes: typeof createIndexes;
     readonly createConcordat: typeof createConcordat;
     readonly createFailed: typeof createFailed;
@@ -71,7 +73,8 @@ function openRealm(
   const kv = make.createMaps(host, guard);
   const crypto = make.createCrypto(host, guard);
   const global = globalThis as unknown as AnyRecord;
-  const past = make.createPast(host, guard);
+  const pastMapOf = make.createPastMaps(host, guard);
+  const past = make.createPast(host, guard, pastMapOf);
   global.ccf = make.createCcf(host, guard, { kv, crypto, ...past });
   const concordat = make.createConcordat(host, guard);
   concordat.index = make.createIndexes(host, guard);
@@ -87,6 +90,6 @@ function openRealm(
   });
   const mapOf = concordat.kv as (name: string) => unknown;
   // Maps are made when asked for: what they share is reached by one of each kind.
-  make.hardenRealm([(kv as AnyRecord).a, mapOf('a'), past.sample]);
+  make.hardenRealm([(kv as AnyRecord).a, mapOf('a'), pastMapOf(0, 'a')]);
   return calls;
 }
