@@ -164,7 +164,8 @@ export class FormerLedger {
   }
 
   async #read(from: number): Promise<Uint8Array[]> {
-    let why = 'the host does not have it';
+    let why =
+      'the host does not have it; bring it back, from an archive or the ledger of another node: every block from the first on is needed, and no snapshot stands for them';
     try {
       const blocks = await this.#control.readFormer(from, this.#lastHeight, readBytes);
       if (blocks.length > 0) return blocks;
