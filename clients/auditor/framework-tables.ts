@@ -17,6 +17,7 @@ export const tableNames = {
   networkKey: networkKeyTable.name,
   keyGrants: 'public:concordat.key-grants',
   keyExports: 'public:concordat.key-exports',
+  rotations: 'public:concordat.keys.rotations',
   auditGrants: 'public:concordat.keys.grants',
   holders: 'public:concordat.keys.holders',
   ceremonies: 'public:concordat.keys.ceremonies',

@@ -76,6 +76,25 @@ const keyExport: Command = {
   },
 };
 
+const keyRotate: Command = {
+  name: 'key rotate',
+  summary: 'have one’s own nodes replace the holder key, and the shares dealt anew to another',
+  usage: connectionUsage,
+  options: connectionOptions,
+  run: async (invocation) => {
+    const { terminal, options } = invocation;
+    const { admin } = await connect(invocation);
+    const { transactionId } = await admin.rotateHolder().finally(() => admin.close());
+    if (options.json === true) terminal.write(`${JSON.stringify({ transactionId })}\n`);
+    else {
+      terminal.write(
+        `Ordered in transaction ${transactionId}. "key status" shows the ceremonies that follow; export new copies after them.\n`,
+      );
+    }
+    return 0;
+  },
+};
+
 /** How copies are to be kept: what the enclave seals them to, and what is made of them here. */
 interface Keeping {
   /** 65 bytes. */
@@ -207,4 +226,4 @@ function exportText(
 }
 
 /** Commands about the shared keys of a network. */
-export const keyCommands: readonly Command[] = [keyStatus, keyExport];
+export const keyCommands: readonly Command[] = [keyStatus, keyExport, keyRotate];

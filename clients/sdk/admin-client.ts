@@ -12,6 +12,7 @@ import {
 import {
   type AuditGrant,
   buildGiving,
+  buildHolderRotation,
   buildKeyExport,
   buildProposal,
   buildVote,
@@ -100,6 +101,15 @@ export class AdminClient extends AdminReader {
       return readAnswer<KeyExportAnswer>(answer.status, answer.body, 'copies');
     };
     return retrying(once, this.retry);
+  }
+
+  /**
+   * Signs and submits the order to replace one's own holder key: one's nodes draw another, and what was
+   * dealt to the old one is dealt anew.
+   * @throws SdkError HOLDER_NEEDED, NOT_A_HOLDER, …
+   */
+  async rotateHolder(): Promise<Submission> {
+    return this.submit(buildHolderRotation(await this.#signing()));
   }
 
   /**

@@ -199,6 +199,13 @@ export const governanceErrors = {
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
   },
+  HOLDER_NEEDED: {
+    status: 409,
+    meaning:
+      'The holder key cannot be replaced now: a shared key could not be dealt anew without the share it opens.',
+    remedy:
+      'Wait until other members hold shares and have dealt; with as many holders as the threshold it cannot be done.',
+  },
   KEY_EXPORTED: {
     status: 409,
     meaning: 'The member was given copies of all the shares it holds before.',

@@ -52,7 +52,10 @@ export type GovernanceEffect =
   | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
   | { readonly kind: 'application-removed'; readonly adapter: string }
   | JwtIssuerEffect
-  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId }
+  | {
+      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
+      readonly actorId: ActorId;
+    }
   | {
       readonly kind: 'key-exported';
       readonly actorId: ActorId;

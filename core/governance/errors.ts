@@ -48,6 +48,7 @@ export const governanceErrorCodes = [
   'AUDIT_NOT_GRANTED',
   'NOT_A_HOLDER',
   'KEY_EXPORTED',
+  'HOLDER_NEEDED',
   'PROGRAM_MISSING',
   'PROGRAM_MISMATCH',
   'APPLICATION_NOT_FOUND',

@@ -116,6 +116,7 @@ export {
   signHolderRegistration,
 } from './key-holders.ts';
 export { strandedKeys } from './key-reach.ts';
+export { type HolderRotation, rotationAsked } from './key-rotation.ts';
 export {
   type CeremonyEvent,
   type CeremonyReason,
@@ -134,6 +135,7 @@ export {
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
   buildGiving,
+  buildHolderRotation,
   buildKeyExport,
   buildProposal,
   buildRecoveryConsent,

@@ -8,6 +8,7 @@ import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { recordKeyExport } from './key-exports.ts';
+import { recordHolderRotation } from './key-rotation.ts';
 import { decodeMessage, type GovernanceMessage } from './message.ts';
 import { judgeProposal, type Proposal, type ProposalState, type Requirement } from './proposal.ts';
 import { recordConsent } from './recovery.ts';
@@ -135,6 +136,12 @@ function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Su
         proposalId: message.messageId,
         state: 'accepted',
         effects: recordKeyExport(set, message, turn.nowSeconds),
+      };
+    case 'holder-rotation':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordHolderRotation(set, message, turn.nowSeconds),
       };
   }
 }

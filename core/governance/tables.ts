@@ -12,6 +12,7 @@ import type {
 } from './constitution.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
+import type { HolderRotation } from './key-rotation.ts';
 import type {
   CeremonyEvent,
   CeremonyRow,
@@ -97,6 +98,8 @@ export const tables = {
   keyGrants: rows<KeyGrant>('key-grants'),
   /** {@link sequenceKey} of the sharing's ceremony, `:`, actor id */
   keyExports: rows<KeyExport>('key-exports'),
+  /** actor id */
+  rotations: rows<HolderRotation>('keys.rotations'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */

@@ -8,6 +8,7 @@ import {
   newestCeremony,
   openCeremonyOf,
   resumeCeremony,
+  rotationAsked,
   sharedKeys,
 } from '@concordat/governance';
 import {
@@ -105,6 +106,10 @@ export class HolderPart {
     const registered = holderRegistrationOf(view, holder.actorId);
     if (!registered) {
       await this.#register(holder, 1);
+      return true;
+    }
+    if (rotationAsked(view, holder.actorId) !== undefined) {
+      await this.#register(holder, registered.number + 1);
       return true;
     }
     if (!vault.holderOf(registered.encryptionKey)) {

@@ -64,14 +64,14 @@ export class WrittenCeremonies {
   }
 
   /** A node registers its actor's holder key. */
-  register(member: Identity, node: NodeIdentity): void {
+  register(member: Identity, node: NodeIdentity, number = 1): void {
     const { holderKey } = this.keep(member.actorId, createHolderKey(entropy(64)));
     const registration = holderRegistration({
       networkId: this.#ledger.networkId,
       actorId: member.actorId,
       identity: node,
       holderKey,
-      number: 1,
+      number,
       entropy,
     });
     this.#ledger.administer((set) => registerHolder(set, registration));

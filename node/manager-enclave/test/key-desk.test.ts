@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, mock, test } from 'node:test';
 import {
+  buildHolderRotation,
   type CeremonyRow,
   ceremonyDue,
   ceremonyOf,
@@ -345,6 +346,35 @@ test('when all nodes of an actor lost its holder key, one registers another and 
   await work(world, () => isSettled(world)() && both.every(hasAll), 1_500);
   const { number } = holderRegistrationOf(stateOf(first), sibling.owner.actorId) ?? assert.fail();
   assert.equal(number, 2);
+});
+
+test('a member’s order replaces its holder key: all its nodes get the new one, and what the old one opened is dealt anew', async () => {
+  const { world, first } = await network();
+  const second = await grow(world, members, members[1] as never);
+  const both = [world.nodes[1] as TestNode, second];
+  await work(world, () => isSettled(world)() && hasAll(second));
+  const { key: sharedKey } = currentSharedKey(stateOf(first)) ?? assert.fail();
+  const before = both.map(({ vault }) => toHex(vault.newestHolder?.encryptionKey ?? assert.fail()));
+  assert.equal(before[0], before[1]);
+  const { key, der } = members[1] as (typeof members)[number];
+  const order = buildHolderRotation({
+    networkId: first.network.id,
+    createdAtSeconds: Math.floor(Date.now() / 1000),
+    key,
+    certificateDer: der,
+  });
+  await world.until(first.governance.submit(order));
+  await work(world, () => holderRegistrationOf(stateOf(first), second.owner.actorId)?.number === 2);
+  await work(world, () => isSettled(world)() && both.every(hasAll), 1_500);
+  const { encryptionKey } = holderRegistrationOf(stateOf(first), second.owner.actorId) as never;
+  assert.notEqual(encryptionKey, before[0]);
+  for (const { vault } of both) {
+    assert.ok(vault.holderOf(encryptionKey));
+    assert.equal(vault.holderOf(before[0] as string), undefined, 'the old one was erased');
+  }
+  const { key: after } = currentSharedKey(stateOf(first)) ?? assert.fail();
+  assert.deepEqual(after.id, sharedKey.id, 'the shared key is the same, dealt anew');
+  assert.equal(summary(first).at(-1)?.endsWith('holders-changed, done'), true);
 });
 
 test('a removed member’s share is of no use for what is sealed afterwards', async () => {
