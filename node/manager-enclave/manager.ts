@@ -100,7 +100,7 @@ export class Manager implements StandingNode {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
-  readonly programs: WorkerPrograms;
+  readonly programs = new WorkerPrograms(this.feed, () => this.start.workers);
   readonly sessionKeys: SessionKeys;
   readonly networkKey: NetworkKey;
   readonly networkKeyDesk: NetworkKeyDesk;
@@ -152,7 +152,6 @@ export class Manager implements StandingNode {
     this.vault = parts.vault;
     this.keeper = new RecordKeeper(parts.records);
     this.start = parts.start;
-    this.programs = new WorkerPrograms(this.feed, parts.start.workers);
     this.identity = identity;
     this.verdict = parts.verdict;
     this.ways = parts.ways;

@@ -19,12 +19,12 @@ const states = ['none', 'starting', 'running', 'failing'] as const;
 /** Where workers are asked about programs, and say what they run. */
 export class WorkerPrograms {
   readonly #workers: WorkerLinks;
-  readonly #adapters: WorkerAdapters;
+  readonly #adapters: () => WorkerAdapters;
   readonly #open = new Map<number, (verdict: ProgramVerdict) => void>();
   readonly #running = new Map<number, Map<string, ApplicationState>>();
   #nextRequest = 1;
 
-  constructor(workers: WorkerLinks, adapters: WorkerAdapters) {
+  constructor(workers: WorkerLinks, adapters: () => WorkerAdapters) {
     this.#workers = workers;
     this.#adapters = adapters;
   }
@@ -43,7 +43,7 @@ export class WorkerPrograms {
     timeoutMs: number,
   ): Promise<ProgramVerdict | undefined> {
     const { adapterId } = question;
-    const index = this.#adapters.find(({ adapters }) => adapters.includes(adapterId))?.index;
+    const index = this.#adapters().find(({ adapters }) => adapters.includes(adapterId))?.index;
     const link = index === undefined ? undefined : this.#workers.link(index);
     if (link === undefined) {
       const message = `no worker of the leader has an adapter ${adapterId}`;

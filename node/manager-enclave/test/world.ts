@@ -67,7 +67,7 @@ export class TestNode implements NodeContext {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
-  readonly programs = new WorkerPrograms(this.feed, [{ index: 1, adapters: ['keyvalue'] }]);
+  readonly programs = new WorkerPrograms(this.feed, () => [{ index: 1, adapters: ['keyvalue'] }]);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
   readonly networkKey: NetworkKey;
