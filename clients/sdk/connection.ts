@@ -182,7 +182,11 @@ export class Connection {
         request.on('response', resolve);
         request.end(options.body);
       });
-      if (response.statusCode === 200) return response;
+      if (response.statusCode === 200) {
+        // A peer that is gone without a word would never be noticed: nothing is owed on a stream.
+        response.socket.setKeepAlive(true, streamSilenceMs);
+        return response;
+      }
       throw errorOfAnswer(statusOf(response), await collectBody(response, this.#maxAnswerBytes));
     } catch (error) {
       throw this.#explain(error as Error);
@@ -278,6 +282,9 @@ export class Connection {
     this.#agent.destroy();
   }
 }
+
+/** Silence of a stream after which the other end is asked whether it is there, milliseconds. */
+const streamSilenceMs = 15_000;
 
 /** Node names pools by every TLS option, keys included, at each request; here there is one pool. */
 class OnePlaceAgent extends Agent {

@@ -10,6 +10,7 @@ import {
 } from './application-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { isTransient, isUntouched, mayRepeat, SdkError } from './errors.ts';
+import { followEvents, type NetworkEvent } from './network-events.ts';
 import { type KnownNode, NetworkNodes, type NodeAddresses, type Wanted } from './network-nodes.ts';
 import { NodeVerifier, type NodeVerifierOptions } from './node-verifier.ts';
 import { jittered, type Patience } from './retrying.ts';
@@ -144,6 +145,20 @@ export class NetworkClient {
     const attempt = ({ admin }: KnownNode, timeoutMs: number): Promise<ReceiptJson> =>
       within(timeoutMs, admin.receipt(transactionId, { ...patience, timeoutMs }));
     return this.#patiently(attempt, patience);
+  }
+
+  /**
+   * What committed transactions change in governance, from now on, until the signal or the end of the
+   * loop: at another node when one goes away, which is told, and no event twice.
+   * @throws SdkError when no node is left within the time for a call
+   */
+  events(signal?: AbortSignal): AsyncGenerator<NetworkEvent> {
+    const reach = (): Promise<AdminClient> =>
+      this.read(async (admin) => {
+        await admin.ready();
+        return admin;
+      });
+    return followEvents(reach, signal);
   }
 
   #patiently<Result>(attempt: Task<Result>['attempt'], patience: Patience): Promise<Result> {

@@ -39,6 +39,8 @@ class Cluster {
   };
   /** What node `at` says of the network; default the truth. */
   tell: (at: number) => unknown = () => this.state();
+  /** What streams of events carry. */
+  watch: (response: ServerResponse) => void = () => {};
   /** How node `at` lies in its evidence. */
   lies: (at: number) => Lies = () => ({});
   readonly nodes: {
@@ -75,6 +77,11 @@ class Cluster {
     return (request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'https://node');
       const nonce = searchParams.get('nonce') as string;
+      if (pathname === '/gov/events') {
+        response.flushHeaders();
+        this.watch(response);
+        return;
+      }
       const answer =
         pathname === '/node/evidence' ? evidenceAnswer(key, nonce, this.lies(at)) : this.tell(at);
       response.end(JSON.stringify(answer));
@@ -83,6 +90,7 @@ class Cluster {
 
   state() {
     return {
+      status: 'ok',
       networkId: 'f'.repeat(64),
       networkCertificate: network.certificate,
       leader: this.id(this.leader),
@@ -320,5 +328,43 @@ describe('a client of a network', () => {
     const signal = AbortSignal.timeout(100);
     const client = cluster.client({ attemptTimeoutMs: 5_000 });
     await assert.rejects(client.request('/w', { ...write, signal }), { code: 'CLOSED' });
+  });
+});
+
+describe('the events of a network', () => {
+  const line = (seqno: number, what: number): string =>
+    `${JSON.stringify({ transactionId: `2.${seqno}`, timeMs: 0, event: { what } })}\n`;
+
+  it('go on at another node, which is told, and none comes twice', async (t) => {
+    const cluster = await start(t);
+    let streams = 0;
+    cluster.watch = (response) => {
+      streams += 1;
+      response.write(
+        streams === 1
+          ? line(5, 0) + line(7, 1) + line(7, 2)
+          : // This node is behind: it tells the last transaction again, and one more.
+            line(7, 1) + line(7, 2) + line(7, 3) + line(8, 4),
+      );
+      if (streams < 3) setTimeout(() => response.destroy(), 20);
+    };
+    const abort = new AbortController();
+    const told: unknown[] = [];
+    const began = performance.now();
+    for await (const event of cluster.client().events(abort.signal)) {
+      told.push('resumed' in event ? 'resumed' : (event.event as unknown as { what: number }).what);
+      if (told.length === 7) abort.abort();
+    }
+    assert.deepEqual(told, [0, 1, 2, 'resumed', 3, 4, 'resumed']);
+    assert.ok(performance.now() - began < 10_000);
+  });
+
+  it('end with an error when no node is left, and at once when the caller is done', async (t) => {
+    const cluster = await start(t, 1);
+    cluster.watch = (response) => response.end('nonsense\n');
+    const client = cluster.client({ timeoutMs: 300 });
+    const all = client.events();
+    cluster.tell = () => ({ error: { code: 'NODE_STOPPING', message: 'stops' } });
+    await assert.rejects(all.next(), SdkError);
   });
 });
