@@ -10,6 +10,9 @@ import { decodeRow, programsTable, readRow, readRows, tables, writeRow } from '.
 /** Bytes of one program at most: what travels beside a proposal to put it in force. */
 export const maxProgramBytes = 8 * 1024 * 1024;
 
+/** Open proposals with programs that one member may have: every node holds the programs. */
+export const maxOpenPrograms = 4;
+
 /** Digest of a program: hex SHA-256 of its bytes. */
 export const programDigest = (program: Uint8Array): string => toHex(sha256(program));
 
@@ -85,6 +88,28 @@ export const hasApplications = (view: ReadView): boolean =>
 /** A program that is in force or proposed; undefined when none of them has this digest. */
 export const programOf = (view: ReadView, digest: string): Uint8Array | undefined =>
   view.table(programsTable).get(digest);
+
+/**
+ * Refuses a member's proposal that puts a program in force beside too many of its kind.
+ * @throws GovernanceError TOO_MANY_OPEN_PROPOSALS
+ */
+export function requireFewPrograms(
+  view: ReadView,
+  proposer: string,
+  actions: readonly ProposedAction[],
+): void {
+  const mine = actions.filter((action) => digestIn(action) !== undefined).length;
+  if (mine === 0) return;
+  let open = mine;
+  for (const [, id] of readRows(view, tables.open)) {
+    const proposal = readRow(view, tables.proposals, id);
+    if (proposal?.proposer !== proposer) continue;
+    open += proposal.actions.filter((action) => digestIn(action) !== undefined).length;
+  }
+  if (open <= maxOpenPrograms) return;
+  const why = `a member has at most ${maxOpenPrograms} programs in open proposals: withdraw one first`;
+  throw new GovernanceError('TOO_MANY_OPEN_PROPOSALS', why);
+}
 
 /**
  * Keeps the program that came with a proposal, for as long as something names it.

@@ -3,7 +3,7 @@ import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import { applyActions, type GovernanceEffect, readActions } from './actions.ts';
 import { actorPublicKey } from './actor.ts';
-import { dropUnusedPrograms, keepProgram } from './applications.ts';
+import { dropUnusedPrograms, keepProgram, requireFewPrograms } from './applications.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
@@ -158,6 +158,7 @@ function openProposal(set: TransactionSet, message: GovernanceMessage, turn: Tur
       `a member has at most ${maxOpenProposals} open proposals: withdraw one first`,
     );
   }
+  requireFewPrograms(set, message.signer, actions);
   if (turn.program !== undefined) keepProgram(set, turn.program, actions);
   // What could not take effect now is refused now, not after everyone has voted.
   const mark = set.checkpoint();

@@ -16,7 +16,7 @@ import {
   type RecoveryState,
   receiptFormOf,
 } from '@concordat/api';
-import { eventsOfWrites, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
+import { eventsOfWrites, isMember, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
@@ -36,6 +36,8 @@ const maxWatchers = 256;
 /** Event streams of one actor. */
 const maxWatchersOfOneActor = 16;
 const maxUnreadBytes = 1024 * 1024;
+/** Programs on their way at a time. */
+const maxDeployments = 4;
 
 /** What answers on the administrative channel beside the node's own state. */
 export interface AdminDesks {
@@ -61,6 +63,7 @@ export class AdminServer {
   readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #watchers = new Map<ServerResponse, ActorId>();
+  #deployments = 0;
 
   constructor(options: {
     readonly path: string;
@@ -140,8 +143,7 @@ export class AdminServer {
     }
     if (path === adminPaths.deployments) {
       requireMethod(request, 'POST');
-      const deployment = await readDeployment(request);
-      return send(response, 200, await this.#desks.governance.deploy(deployment));
+      return send(response, 200, await this.#deploy(request, actor));
     }
     if (path === adminPaths.keyExports) {
       requireMethod(request, 'POST');
@@ -201,6 +203,23 @@ export class AdminServer {
   async #giveShares(request: IncomingMessage, actor: ActorId): Promise<RecoveryState> {
     const desk = this.#recovery;
     return desk.give(actor, await readBody(request, maxRecoveryGiftBytes));
+  }
+
+  /** A program is large: only members may bring one, and few at a time. */
+  async #deploy(request: IncomingMessage, actor: ActorId) {
+    const { actors } = this.#node.administration.committedConstitution;
+    if (!actors.some((one) => one.actorId === actor && isMember(one))) {
+      throw new ApiError('NOT_A_MEMBER', 'only members propose');
+    }
+    if (this.#deployments >= maxDeployments) {
+      throw new ApiError('OVERLOADED', 'too many programs are being proposed');
+    }
+    this.#deployments += 1;
+    try {
+      return await this.#desks.governance.deploy(await readDeployment(request));
+    } finally {
+      this.#deployments -= 1;
+    }
   }
 
   #watch(response: ServerResponse, actor: ActorId): void {

@@ -11,8 +11,8 @@ export interface ProgramVerdict {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Programs that workers are looking at. */
-const maxOpen = 8;
+/** Programs that are checked at a time: each takes a process of its own. */
+const maxChecks = 2;
 const maxReasonLength = 1_024;
 const states = ['none', 'starting', 'running', 'failing'] as const;
 
@@ -22,6 +22,7 @@ export class WorkerPrograms {
   readonly #adapters: () => WorkerAdapters;
   readonly #open = new Map<number, (verdict: ProgramVerdict) => void>();
   readonly #running = new Map<number, Map<string, ApplicationState>>();
+  #checks = 0;
   #nextRequest = 1;
 
   constructor(workers: WorkerLinks, adapters: () => WorkerAdapters) {
@@ -49,12 +50,15 @@ export class WorkerPrograms {
       const message = `no worker of the leader has an adapter ${adapterId}`;
       return Promise.resolve({ code: 'ADAPTER_MISSING', message, details: {} });
     }
-    if (this.#open.size >= maxOpen) return Promise.resolve(undefined);
+    const isCheck = question.purpose === 'check';
+    if (isCheck && this.#checks >= maxChecks) return Promise.resolve(undefined);
+    if (isCheck) this.#checks += 1;
     const request = this.#nextRequest;
     this.#nextRequest = (request % 0xffff_fffe) + 1;
     return new Promise((resolve) => {
       const settle = (verdict?: ProgramVerdict): void => {
         clearTimeout(timer);
+        if (isCheck) this.#checks -= 1;
         this.#open.delete(request);
         resolve(verdict);
       };
@@ -67,9 +71,11 @@ export class WorkerPrograms {
   /** What a worker says. */
   received(index: number, message: ProgramToManager): void {
     if (message.kind === 'programState') {
-      this.#running.set(index, this.#running.get(index) ?? new Map());
       const state = stateIn(message.json);
-      if (state) this.#running.get(index)?.set(state.adapter, state);
+      const worker = this.#adapters().find((one) => one.index === index);
+      if (!state || !worker?.adapters.includes(state.adapter)) return;
+      this.#running.set(index, this.#running.get(index) ?? new Map());
+      this.#running.get(index)?.set(state.adapter, state);
       return;
     }
     const { request, code, json } = message;

@@ -164,3 +164,36 @@ test('the program of a rejected proposal goes with it', () => {
   for (const name of ['bob', 'cyd']) network.vote(name, proposalId, false);
   assert.equal(programOf(network.set, programDigest(other)), undefined);
 });
+
+test('a member has few programs in open proposals, whoever else has some', () => {
+  const network = new Network(['ada', 'bob']);
+  const propose = (name: string, text: string) => () =>
+    network.proposeProgram(name, 'javascript', { of: utf8(text) });
+  const [first] = ['1', '2', '3', '4'].map((text) => propose('ada', text)());
+  network.refuses('TOO_MANY_OPEN_PROPOSALS', propose('ada', '5'));
+  propose('bob', '5')();
+  network.propose('ada', action('begin_epoch', {}));
+  network.withdraw('ada', first?.proposalId ?? '');
+  propose('ada', '6')();
+  const many = Array.from({ length: 5 }, (_, at) => ({
+    ...action('set_application', { ...args, adapter: `a${at}` }),
+  }));
+  network.refuses('TOO_MANY_OPEN_PROPOSALS', () => network.propose('bob', ...many));
+});
+
+test('whatever bytes come beside a proposal, they are refused with a code or kept as they are', () => {
+  const network = new Network(['ada']);
+  const random = (seed: number) =>
+    Uint8Array.from({ length: (seed * 37) % 200 }, (_, at) => (at * seed * 131 + at) & 0xff);
+  for (let seed = 0; seed < 60; seed++) {
+    const attached = random(seed);
+    network.refuses('PROGRAM_MISMATCH', () =>
+      network.proposeProgram('ada', 'javascript', { attached }),
+    );
+    const { proposalId } = network.proposeProgram('ada', 'javascript', {
+      of: Uint8Array.of(...attached, 1),
+    });
+    network.withdraw('ada', proposalId);
+  }
+  assert.equal([...network.set.table('public:concordat.programs').entries()].length, 0);
+});
