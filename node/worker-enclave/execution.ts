@@ -1,4 +1,4 @@
-import { AdapterError, type BatchEnvironment, type Outcome } from './adapter.ts';
+import { AdapterError, type BatchEnvironment, deferred, type Outcome } from './adapter.ts';
 import type { OpenBatch } from './scoped-state.ts';
 import type { Lane, Submission } from './submission.ts';
 
@@ -22,6 +22,23 @@ export function runAdapter(execution: Execution): Outcomes | Promise<Outcomes> {
     (submission) => submission.admitted as { ok: true; transaction: unknown },
   );
   return lane.adapter.execute(set, batch, env);
+}
+
+/**
+ * Takes what the adapter deferred out of an execution.
+ * @returns what was put off, and the outcomes of the others
+ */
+export function withoutDeferred(
+  execution: Execution,
+  outcomes: Outcomes,
+): { readonly put: readonly Submission[]; readonly left: Outcomes } {
+  const { submissions } = execution;
+  if (!outcomes.includes(deferred) || outcomes.length !== submissions.length) {
+    return { put: [], left: outcomes };
+  }
+  execution.submissions = submissions.filter((_, at) => outcomes[at] !== deferred);
+  const put = submissions.filter((_, at) => outcomes[at] === deferred);
+  return { put, left: outcomes.filter((outcome) => outcome !== deferred) };
 }
 
 /**

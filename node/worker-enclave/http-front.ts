@@ -21,10 +21,10 @@ import {
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
 import type { Actor, HttpResponse } from './adapter.ts';
+import { nameOf } from './errors.ts';
 import { SocketFrameStream } from './frame-stream.ts';
 import type { WorkerLimits } from './limits.ts';
 import { isRepeated, readTarget, type Target } from './path-guard.ts';
-import { nameOf } from './pipeline.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { hostForRequest } from './request-key.ts';
 import type { Route, Router } from './router.ts';

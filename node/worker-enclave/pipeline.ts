@@ -1,15 +1,17 @@
 import { toLatin1 } from '@concordat/std';
-import {
-  type Admitted,
-  type BatchEnvironment,
-  deferred,
-  type Outcome,
-  type Refused,
-  type Submitted,
-} from './adapter.ts';
-import { BatchQueue } from './batch-queue.ts';
-import { closeBatch, type Execution, runAdapter } from './execution.ts';
+import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
+import type { BatchQueue } from './batch-queue.ts';
+import { BatchQueues } from './batch-queues.ts';
+import { nameOf } from './errors.ts';
+import { closeBatch, type Execution, runAdapter, withoutDeferred } from './execution.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
+import {
+  failureAnswer,
+  notOrdered,
+  tooManyAnswers,
+  unknown,
+  waitedTooLong,
+} from './pipeline-answers.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
@@ -36,15 +38,6 @@ export interface PipelineOptions {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
-const notOrdered = refusal('TRANSACTION_LOST', 'the transaction was not ordered; send it again');
-const waitedTooLong = refusal('OVERLOADED', 'the request waited too long to be ordered');
-/** For what a former leader may have executed. */
-const unknown = refusal(
-  'TRANSACTION_UNKNOWN',
-  'no leader took it in time; the outcome is not known',
-);
-const tooManyAnswers = 'too many keyed requests were executed of late';
-
 /** Pause after a batch was refused, milliseconds. */
 const refusedPauseMs = 5;
 
@@ -55,8 +48,7 @@ const refusedPauseMs = 5;
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #queues: readonly BatchQueue[];
-  readonly #queueOf = new Map<Lane, BatchQueue>();
+  readonly #queues: BatchQueues;
   /** Rolled back before the manager numbered them: it will refuse them by their number. */
   readonly #orphans = new Map<number, readonly Submission[]>();
   #execution: Execution | undefined;
@@ -68,28 +60,22 @@ export class Pipeline {
   /** Something waits until every block on the chain has its seqnos. */
   #awaitsNumbers = false;
   #nextBatch = 1;
-  #nextQueue = 0;
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#queues = options.lanes.map((lane) => new BatchQueue(lane));
-    for (const queue of this.#queues) this.#queueOf.set(queue.lane, queue);
+    this.#queues = new BatchQueues(options.lanes);
   }
 
   /** Transactions waiting, those still being admitted or executed included. */
   get queued(): number {
-    let queued = this.#admitting + (this.#execution?.submissions.length ?? 0);
-    for (const queue of this.#queues) queued += queue.length;
-    return queued;
+    return this.#admitting + (this.#execution?.submissions.length ?? 0) + this.#queues.length;
   }
 
   /** Request bytes of the transactions in the queues. */
   get queuedBytes(): number {
-    let bytes = 0;
-    for (const queue of this.#queues) bytes += queue.bytes;
-    return bytes;
+    return this.#queues.bytes;
   }
 
   /** A number for a batch that did not come through the queues (genesis). */
@@ -190,7 +176,7 @@ export class Pipeline {
       else this.#options.reroute(submission);
     }
     if (again.length === 0) return;
-    this.#queueOf.get((again[0] as Submission).lane)?.putBack(again);
+    this.#queues.of((again[0] as Submission).lane).putBack(again);
     this.#schedule();
   }
 
@@ -221,7 +207,7 @@ export class Pipeline {
       return;
     }
     submission.admitted = verdict;
-    const queue = this.#queueOf.get(submission.lane) as BatchQueue;
+    const queue = this.#queues.of(submission.lane);
     queue.push(submission);
     const policy = this.#options.policy();
     const due = queue.length >= policy.maxBatchTransactions || this.#idle;
@@ -265,11 +251,12 @@ export class Pipeline {
         return;
       }
     }
+    const policy = this.#options.policy();
     while (this.#leading && this.#execution === undefined) {
       if (this.#awaitsNumbers && chain.hasUnsealed) break;
       this.#awaitsNumbers = false;
       if (chain.length >= limits.maxBatchesInFlight) return;
-      const queue = this.#dueQueue();
+      const queue = this.#queues.due(policy, nowMs() - policy.maxBatchDelayMs, this.#idle);
       if (queue === undefined) break;
       this.#execute(queue);
     }
@@ -277,24 +264,6 @@ export class Pipeline {
       this.#arm(this.#options.policy().maxBatchDelayMs);
     }
   };
-
-  /** The next adapter, in turn, that has a full batch, an old transaction, or an idle pipeline. */
-  #dueQueue(): BatchQueue | undefined {
-    const { maxBatchTransactions, maxBatchDelayMs, maxBlockBytes } = this.#options.policy();
-    const oldestAllowed = this.#options.nowMs() - maxBatchDelayMs;
-    const idle = this.#idle;
-    for (let tried = 0; tried < this.#queues.length; tried++) {
-      const at = (this.#nextQueue + tried) % this.#queues.length;
-      const queue = this.#queues[at] as BatchQueue;
-      const { oldest } = queue;
-      if (oldest === undefined) continue;
-      const full = queue.length >= maxBatchTransactions || queue.bytes >= maxBlockBytes;
-      if (!full && !idle && oldest.receivedMs > oldestAllowed) continue;
-      this.#nextQueue = at + 1;
-      return queue;
-    }
-    return undefined;
-  }
 
   #execute(queue: BatchQueue): void {
     const { chain, limits, environment } = this.#options;
@@ -387,11 +356,6 @@ export class Pipeline {
     if (this.#execution !== execution) return;
     const { set } = execution;
     const outcomes = this.#putOff(execution, settled);
-    if (outcomes.length === 0 && settled.length > 0) {
-      this.#release(execution);
-      set.abort();
-      return;
-    }
     try {
       closeBatch(execution, outcomes);
     } catch (error) {
@@ -435,13 +399,11 @@ export class Pipeline {
     execution: Execution,
     outcomes: readonly Outcome<unknown>[],
   ): readonly Outcome<unknown>[] {
-    const { submissions } = execution;
-    const isDeferred = (at: number): boolean => outcomes[at] === deferred;
-    if (!outcomes.includes(deferred) || outcomes.length !== submissions.length) return outcomes;
-    execution.submissions = submissions.filter((_, at) => !isDeferred(at));
+    const { put, left } = withoutDeferred(execution, outcomes);
+    if (put.length === 0) return outcomes;
     this.#awaitsNumbers = true;
-    this.requeue(submissions.filter((_, at) => isDeferred(at)));
-    return outcomes.filter((_, at) => !isDeferred(at));
+    this.requeue(put);
+    return left;
   }
 
   /** A block of the chain has its seqnos. */
@@ -531,19 +493,4 @@ export class Pipeline {
     this.#options.stats.lost += 1;
     this.#options.answer(submission, submission.mayBeExecuted ? unknown : notOrdered);
   }
-}
-
-function failureAnswer(why: string): Refused {
-  if (why === 'EXECUTION_TIMEOUT') return refusal(why, 'the execution took too long');
-  if (why === 'BLOCK_TOO_LARGE') {
-    return refusal('PAYLOAD_TOO_LARGE', 'the writes of the transaction do not fit in a block');
-  }
-  return refusal('INTERNAL_ERROR', 'the transaction could not be executed');
-}
-
-/** Name or code of a thrown value; never its message, which may quote plaintext. */
-export function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
 }

@@ -5,7 +5,7 @@ import {
 } from '@concordat/bridge';
 import { CodedError, emptyBytes, utf8 } from '@concordat/std';
 import type { ProgramHolder } from './adapter.ts';
-import { nameOf } from './pipeline.ts';
+import { nameOf } from './errors.ts';
 import type { Lane } from './submission.ts';
 
 /** Of a reason and its place, in characters. */

@@ -8,10 +8,9 @@ import {
 import { CodedError } from '@concordat/std';
 import type { LedgerAdapter } from './adapter.ts';
 import { ControlLink } from './control-link.ts';
-import { WorkerError } from './errors.ts';
+import { nameOf, WorkerError } from './errors.ts';
 import { defaultLimits, type WorkerLimits } from './limits.ts';
 import { createLinkIdentity, dialManager, ManagerLink } from './manager-link.ts';
-import { nameOf } from './pipeline.ts';
 import { reexecutionArgument, runReexecution } from './reexecution-program.ts';
 import { Worker } from './worker.ts';
 

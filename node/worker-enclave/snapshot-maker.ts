@@ -5,8 +5,7 @@ import {
 } from '@concordat/bridge';
 import type { FrozenState, Store } from '@concordat/kv';
 import type { AdapterMemory } from './adapter.ts';
-import { WorkerError } from './errors.ts';
-import { nameOf } from './pipeline.ts';
+import { nameOf, WorkerError } from './errors.ts';
 import { answersMemory, cutParts, encodeStateHead } from './state-form.ts';
 import type { Lane } from './submission.ts';
 

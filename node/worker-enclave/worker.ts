@@ -146,19 +146,7 @@ export class Worker {
       committedHeight: () => this.#settlement.committedHeight,
     });
     this.#intake.connect(this.#pipeline, this.#forwarding);
-    this.#settlement = new Settlement({
-      lanes,
-      chain: this.#chain,
-      pipeline: this.#pipeline,
-      intake: this.#intake,
-      forwarding: this.#forwarding,
-      stats,
-      nowMs,
-      isServing: () => this.#started,
-      sawTime: (timeMs) => {
-        this.#timeMs = Math.max(this.#timeMs, timeMs);
-      },
-    });
+    this.#settlement = this.#createSettlement();
     const ask = (id: number) => send({ kind: 'readBarrier', id });
     this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
     this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
@@ -170,6 +158,22 @@ export class Worker {
     this.#restorer = this.#createRestorer();
     this.#programs = new ProgramDesk(lanes, send);
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
+  }
+
+  #createSettlement(): Settlement {
+    return new Settlement({
+      lanes: this.#lanes,
+      chain: this.#chain,
+      pipeline: this.#pipeline,
+      intake: this.#intake,
+      forwarding: this.#forwarding,
+      stats: this.stats,
+      nowMs: this.#options.nowMs,
+      isServing: () => this.#started,
+      sawTime: (timeMs) => {
+        this.#timeMs = Math.max(this.#timeMs, timeMs);
+      },
+    });
   }
 
   #createFront(accounts: Accounts): Front {
