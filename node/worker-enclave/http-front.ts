@@ -14,6 +14,7 @@ import {
   type ErrorCode,
   errorAnswer,
   errorBody,
+  idempotencyKeyHeader,
   isErrorCode,
   parseConsistency,
   transactionIdHeader,
@@ -187,7 +188,9 @@ export class HttpFront {
     const protocol = request.headers.upgrade?.toLowerCase();
     const consistency = consistencyOf(request);
     const { router, isReady } = this.#options;
-    if (target === undefined || consistency === undefined) {
+    // Frames and messages have no place for a key: who sends one expects what is not kept.
+    const isKeyed = request.headers[idempotencyKeyHeader] !== undefined;
+    if (target === undefined || consistency === undefined || isKeyed) {
       refuseUpgrade(socket, 'MALFORMED_REQUEST');
     } else if (!isReady()) {
       refuseUpgrade(socket, 'NODE_NOT_READY');

@@ -12,6 +12,8 @@ export interface AnswerBounds {
   readonly maxBytesPerActor: number;
   /** Bytes of the answers of all. */
   readonly maxBytes: number;
+  /** Bytes that an actor has whatever the others take, so that nobody locks anybody out. */
+  readonly assuredBytesPerActor: number;
   /** A longer result is not kept: only that, and as which transaction, the request was executed. */
   readonly maxResultBytes: number;
 }
@@ -111,6 +113,7 @@ export function hasRoom(
 ): boolean {
   const state = readState(table);
   const own = readBytes(table, actorKey(actorOf(actorId)));
+  if (own < bounds.assuredBytesPerActor) return true;
   if (own < bounds.maxBytesPerActor && state.bytes < bounds.maxBytes) return true;
   return readOrder(table, state.first).timeMs + bounds.windowMs <= timeMs;
 }

@@ -80,6 +80,7 @@ export const defaultAnswerBounds: AnswerBounds = {
   windowMs: idempotencyWindowMs,
   maxBytesPerActor: 64 * 1024 * 1024,
   maxBytes: 256 * 1024 * 1024,
+  assuredBytesPerActor: 1024 * 1024,
   maxResultBytes: 4_096,
 };
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import type { Submitted } from '@concordat/worker-enclave';
 import { createFakeActor, createFakeNode, type FakeNode, type FakeNodeOptions } from '../index.ts';
@@ -217,7 +219,7 @@ describe('the answers kept for idempotency keys', () => {
 
   it('are bounded: who has too many is refused until the oldest may go, others are not', async (t) => {
     let nowMs = 1_000_000;
-    const answers = { windowMs: 1_000, maxBytesPerActor: 2_000 };
+    const answers = { windowMs: 1_000, maxBytesPerActor: 2_000, assuredBytesPerActor: 0 };
     const { node, executed } = await start(t, { answers, timeMs: () => nowMs });
     const port = await node.listen(createFakeActor('bob'));
     const other = { url: `http://127.0.0.1:${port}` } as FakeNode;
@@ -232,11 +234,29 @@ describe('the answers kept for idempotency keys', () => {
     assert.equal(executed(), 7);
   });
 
-  it('are as bounded for all actors together', async (t) => {
-    const answers = { maxBytes: 2_000 };
+  it("are as bounded for all actors together, but for a share that is each one's own", async (t) => {
+    const answers = { maxBytes: 2_000, assuredBytesPerActor: 1_000 };
     const { node } = await start(t, { answers });
     const codes: (string | undefined)[] = [];
     for (let at = 0; at < 5; at++) codes.push(codeOf(await ask(node, `set k${at} 0`, `key-${at}`)));
     assert.equal(codes.at(-1), 'OVERLOADED');
+    const port = await node.listen(createFakeActor('bob'));
+    const other = { url: `http://127.0.0.1:${port}` } as FakeNode;
+    assert.equal(codeOf(await ask(other, 'set k 0', 'key')), undefined);
+    assert.equal(codeOf(await ask(other, 'set l 0', 'key-2')), undefined);
+    assert.equal(codeOf(await ask(other, 'set m 0', 'key-3')), 'OVERLOADED');
+  });
+
+  it('are not for streams, which are refused with a key', async (t) => {
+    const { node } = await start(t);
+    for (const upgrade of ['websocket', 'concordat-stream/1']) {
+      const request = httpRequest(`${node.url}/socket`, {
+        headers: { connection: 'Upgrade', upgrade, 'concordat-idempotency-key': 'key' },
+      });
+      request.end();
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      assert.equal(response.statusCode, 400);
+      response.resume();
+    }
   });
 });
