@@ -72,14 +72,21 @@ export async function connect(invocation: Invocation): Promise<AdminConnection> 
 }
 
 /** Who one is, by certificate and a key in a file or in a token. @throws CliError USAGE; SdkError; Pkcs11Error */
-export async function identityOf(invocation: Invocation): Promise<Identity> {
+export async function identityOf(
+  invocation: Invocation,
+  named: { readonly certificate: string; readonly key: string } = {
+    certificate: 'certificate',
+    key: 'key',
+  },
+): Promise<Identity> {
   const { options } = invocation;
-  const certificateFile = required(invocation, 'certificate');
+  const certificateFile = required(invocation, named.certificate);
   if (options['pkcs11-key'] === undefined) {
-    return readIdentity({ certificateFile, keyFile: required(invocation, 'key') });
+    return readIdentity({ certificateFile, keyFile: required(invocation, named.key) });
   }
-  if (options.key !== undefined)
-    throw new CliError('USAGE', 'give --key or --pkcs11-key, not both');
+  if (options[named.key] !== undefined) {
+    throw new CliError('USAGE', `give --${named.key} or --pkcs11-key, not both`);
+  }
   const certificatePem = await readFile(certificateFile, 'utf8');
   return createIdentityElsewhere(certificatePem, await tokenKeyOf(invocation, 'pkcs11-key'));
 }

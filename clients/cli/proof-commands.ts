@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type LedgerReport, verifyLedger } from '@concordat/auditor';
-import { createOrganisation, issueStaffIdentity, readIdentity, saveIdentity } from '@concordat/sdk';
+import { createOrganisation, issueStaffIdentity, saveIdentity } from '@concordat/sdk';
 import { type Command, type Invocation, required } from './command.ts';
 import { identityOf, identityOptions, identityUsage } from './connection-options.ts';
 import { CliError } from './errors.ts';
@@ -9,6 +9,7 @@ import { receiptCommands } from './receipt-commands.ts';
 import type { NodeStatus } from './sandbox/node-process.ts';
 import { nodeTuple } from './sandbox/node-tuple.ts';
 import { formatCount, paint, renderTable } from './terminal.ts';
+import { tokenOptions, tokenUsage } from './token-options.ts';
 
 const ledgerVerify: Command = {
   name: 'ledger verify',
@@ -92,20 +93,20 @@ const keysOrganisation: Command = {
 const keysStaff: Command = {
   name: 'keys staff',
   summary: 'issue a certificate to a person or service of an organisation',
-  usage: '--name name --issuer-certificate file --issuer-key file --certificate file --key file',
+  usage: `--name name --issuer-certificate file (--issuer-key file | --pkcs11-key key ${tokenUsage}) --certificate file --key file`,
   options: {
     name: { type: 'string' },
     'issuer-certificate': { type: 'string' },
     'issuer-key': { type: 'string' },
+    ...tokenOptions,
+    'pkcs11-key': { type: 'string' },
     certificate: { type: 'string' },
     key: { type: 'string' },
   },
   run: async (invocation) => {
     const files = filesOf(invocation);
-    const organisation = await readIdentity({
-      certificateFile: required(invocation, 'issuer-certificate'),
-      keyFile: required(invocation, 'issuer-key'),
-    });
+    const issuer = { certificate: 'issuer-certificate', key: 'issuer-key' };
+    const organisation = await identityOf(invocation, issuer);
     const staff = issueStaffIdentity(organisation, { name: required(invocation, 'name') });
     await saveIdentity(staff, files);
     invocation.terminal.write(

@@ -13,7 +13,7 @@ import {
   toPem,
 } from '@concordat/crypto';
 import type { MessageSigner } from '@concordat/governance';
-import type { ActorId } from '@concordat/std';
+import { type ActorId, equalBytes } from '@concordat/std';
 import { SdkError } from './errors.ts';
 import { writePrivateFile, writePublicFile } from './file-writing.ts';
 
@@ -165,7 +165,11 @@ export function issueStaffIdentity(organisation: Identity, options: StaffOptions
       isCa: false,
       usages: ['clientAuth'],
     });
-    return createIdentity(toPem(der) + organisation.certificatePem, key.toPkcs8Pem());
+    const chain = readCertificates(organisation.certificatePem);
+    // What TLS presents may begin with a certificate of the day (see `createIdentityElsewhere`).
+    const own = chain.findIndex((one) => equalBytes(one, certificateDer));
+    const pem = [der, ...chain.slice(own)].map(toPem).join('');
+    return createIdentity(pem, key.toPkcs8Pem());
   } catch (error) {
     if (error instanceof CryptoError) throw invalid(error.message);
     throw error;

@@ -172,6 +172,12 @@ describe('a member whose keys are in a token', { skip }, () => {
     const status = join(vn1.dataDirectory, 'status.json');
     const tuple = JSON.parse(runs('node', 'tuple', status, '--certificate', certificate, ...own));
     assert.ok(nemesis && isSignedByOwner(nemesis, tuple[0].args));
+    const staff = ['--certificate', place('staff.pem'), '--key', place('staff-key.pem')];
+    runs('keys', 'staff', '--name', 'Bo', '--issuer-certificate', certificate, ...own, ...staff);
+    assert.equal(readFileSync(place('staff.pem'), 'utf8').split('BEGIN').length, 3);
+    const address = ['--address', `127.0.0.1:${vn1.ports.admin}`];
+    const pinned = ['--network-certificate', network.sandbox.layout.networkCertificate];
+    assert.match(runs('network', ...address, ...pinned, ...staff), /Nemesis/);
     const other = [...token(), '--pkcs11-key', 'copies'];
     fails('INVALID_IDENTITY', 'proposals', ...there, ...other);
     fails('USAGE', 'proposals', ...there, ...own, '--key', place('pin'));
