@@ -1,5 +1,5 @@
 import { programDigest } from '@concordat/governance';
-import type { AdminClient, Submission } from '@concordat/sdk';
+import { type AdminClient, isTransient, isUntouched, type Submission } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
 import { sleep } from '../sandbox/node-process.ts';
 import { type BundleJson, programOfBundle } from './bundle-files.ts';
@@ -36,7 +36,8 @@ export async function deployApplication(
 ): Promise<DeployedApplication> {
   const program = programOfBundle(bundle);
   const digest = programDigest(program);
-  const { proposalId, state, transactionId } = await admin.deploy({ program, adapter });
+  const proposing = () => admin.deploy({ program, adapter });
+  const { proposalId, state, transactionId } = await withPatience(proposing, signal);
   const deadline = performance.now() + waitMs;
   let now = state;
   while (now === 'open' && waitMs > 0) {
@@ -47,4 +48,22 @@ export async function deployApplication(
     now = (await admin.proposal(proposalId)).state;
   }
   return { proposalId, state: now, digest, transactionId };
+}
+
+const [attempts, pauseMs] = [5, 500];
+
+/** A change of leaders takes a proposal with it now and then, a large one sooner: it is signed anew. */
+async function withPatience(
+  propose: () => Promise<Submission>,
+  signal: AbortSignal | undefined,
+): Promise<Submission> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await propose();
+    } catch (error) {
+      const isWorthIt = isTransient(error) && isUntouched(error);
+      if (!isWorthIt || attempt === attempts || signal?.aborted) throw error;
+      await sleep(pauseMs * attempt);
+    }
+  }
 }

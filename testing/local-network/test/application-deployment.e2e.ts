@@ -79,6 +79,10 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     (await (admins[0] as AdminClient).constitution()).constitution.applications?.[0]?.digest;
   const running = async (admin: AdminClient) =>
     (await admin.state()).workers.flatMap(({ applications }) => applications)[0];
+  const runningOn = async (node: (typeof network.nodes)[number]) => {
+    const admin = await network.admin(node);
+    return running(admin).finally(() => admin.close());
+  };
   const deploy = async (version: string): Promise<string> => {
     const { proposalId, digest } = await deployApplication(admins[1] as AdminClient, {
       bundle: bundleOf(version),
@@ -238,6 +242,53 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     );
     assert.equal(counted.version, 'v3');
     assert.ok(counted.entries > 600);
+  });
+
+  test('leaders that are killed while the change is on its way leave every node with the same one', async () => {
+    const load = new ApplicationLoad(clients, 2);
+    let digest = '';
+    for (const delayMs of [0, 30, 200]) {
+      const leader = await network.leader();
+      const { nodeId = '' } = leader.status ?? {};
+      const others = network.nodes.filter(({ name }) => name !== leader.name);
+      const admin = await network.admin(others[0] as (typeof others)[number]);
+      const bundle = bundleOf(`killed-${delayMs}`);
+      const deployed = await deployApplication(admin, { bundle });
+      const { proposalId } = deployed;
+      // One vote is missing; whether it comes to count is open.
+      await admin.vote(proposalId, true);
+      const own = admins[network.nodes.indexOf(leader)] as AdminClient;
+      const deciding = own.vote(proposalId, true).catch(() => undefined);
+      await sleep(delayMs);
+      await leader.kill();
+      await deciding;
+      const state = await waitUntil(
+        () =>
+          admin.proposal(proposalId).then(
+            ({ state }) => state,
+            () => undefined,
+          ),
+        { what: 'what became of the vote' },
+      );
+      if (state === 'accepted') digest = deployed.digest;
+      leader.start();
+      await leader.rejoined(nodeId);
+      admin.close();
+      const versions = async () => {
+        const states = await Promise.all(network.nodes.map((node) => runningOn(node)));
+        return states.map((found) => `${found?.state} ${found?.digest}`);
+      };
+      await waitUntil(async () => new Set(await versions()).size === 1, {
+        what: 'the same application on every node',
+      });
+      const [one] = await versions();
+      if (digest !== '') assert.equal(one, `running ${digest}`);
+    }
+    await load.end();
+    const { json } = await (clients[0] as ApplicationClient).request('/version', {
+      consistency: 'linearizable',
+    });
+    assert.ok((json as { entries: number }).entries >= load.written.length);
   });
 
   test('a program of nearly 8 MiB goes the same way, from a node that does not lead', async () => {
