@@ -125,7 +125,7 @@ export function createCrypto(host: RealmHost, guard: Guarded) {
     generateEddsaKeyPair: (curve: unknown): Pair => parsed('generateEddsaKeyPair', { curve }),
     wrapKey: (key: unknown, wrapping: unknown, algorithm: unknown): ArrayBuffer =>
       ask('wrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
-    unwrapKey: (key: unknown, wrapping: unknown, algorithm: unknown) =>
+    unwrapKey: (key: unknown, wrapping: unknown, algorithm: unknown): ArrayBuffer =>
       ask('unwrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
     digest: (algorithm: unknown, data: unknown): ArrayBuffer => ask('digest', { algorithm }, data),
     isValidX509CertBundle: (pem: unknown): boolean => ask('isValidX509CertBundle', {}, pem),
