@@ -5,7 +5,7 @@ import { aborted, abortOnInterrupt } from '../interrupt.ts';
 import { isRunning, sleep } from '../sandbox/node-process.ts';
 import { Sandbox } from '../sandbox/sandbox.ts';
 import { formatMs, paint, renderTable, Steps, type Terminal } from '../terminal.ts';
-import type { BuiltApplication } from './build.ts';
+import type { BuiltApplication, ServedEndpoint } from './build.ts';
 import {
   callersOf,
   curlFile,
@@ -49,7 +49,7 @@ export const devCommand: Command = {
       const readyMs = performance.now() - startedMs;
       terminal.write(summary(terminal, { project, sandbox, readyMs, built: session.deployed }));
       if (options.once === true) return session.deployed ? 0 : 1;
-      await Promise.race([session.follow(signal), hostEnds(sandbox, signal)]);
+      await follow(session, sandbox, signal);
     } catch (error) {
       if (signal.aborted) return 130;
       steps.failed();
@@ -128,6 +128,17 @@ async function bringUp(given: {
   session.tellBeside();
 }
 
+/** Follows the edits until the signal. @throws CliError NODE_FAILED when a node's host ends */
+async function follow(session: DevSession, sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+  const either = new AbortController();
+  const end = AbortSignal.any([signal, either.signal]);
+  try {
+    await Promise.race([session.follow(end), hostEnds(sandbox, end)]);
+  } finally {
+    either.abort();
+  }
+}
+
 /** @throws CliError NODE_FAILED when a node's host ends by itself */
 async function hostEnds(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
   const end = aborted(signal);
@@ -162,9 +173,9 @@ function summary(
     const roles = project.actors.find((actor) => actor.name === name)?.roles ?? [];
     return [name, roles.join(', '), short(certificateFile), short(curlFile(project, name))];
   });
-  const readable = built?.endpoints.find(({ path }) => !path.includes('{'));
-  const path = readable?.path ?? '/app/commit';
-  const method = readable && readable.method !== 'GET' ? `-X ${readable.method} ` : '';
+  const isReadable = ({ method, path }: ServedEndpoint): boolean =>
+    method === 'GET' && !path.includes('{');
+  const path = built?.endpoints.find(isReadable)?.path ?? '/app/commit';
   const urls = sandbox.nodes.map((node) => urlOf(node));
   return [
     '',
@@ -177,7 +188,7 @@ function summary(
     ),
     '',
     renderTable(['caller', 'roles', 'certificate (key.pem beside it)', 'for curl -K'], rows),
-    `  ${paint(terminal, 'cyan', `curl -K ${short(curlFile(project, caller))} ${method}${url}${path}`)}`,
+    `  ${paint(terminal, 'cyan', `curl -K ${short(curlFile(project, caller))} ${url}${path}`)}`,
     '',
     paint(terminal, 'dim', '  Follows your edits. Ctrl-C stops it; its data stays.'),
     '',

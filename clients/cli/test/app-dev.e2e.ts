@@ -185,6 +185,16 @@ suite('an application under development', { concurrency: false }, () => {
     server.close();
   });
 
+  test('a node that ends by itself ends the command, with its log named and nothing left', async () => {
+    const hit = start();
+    await hit.says(/Follows your edits/);
+    const processes = await layout.readProcesses();
+    process.kill(processes.find(({ name }) => name === 'vn1')?.pid as number, 'SIGKILL');
+    await hit.says(/NODE_FAILED: vn1 has ended; its log: .*vn1\.log/);
+    assert.equal(await stopped(hit), 1);
+    assert.deepEqual(await layout.readProcesses(), []);
+  });
+
   test('a network that is interrupted while it comes up stops in good order', async () => {
     const early = start('--fresh');
     await early.says(/enclave images built/);
