@@ -13,7 +13,7 @@ import { isTransient, isUntouched, mayRepeat, SdkError } from './errors.ts';
 import { followEvents, type NetworkEvent } from './network-events.ts';
 import { type KnownNode, NetworkNodes, type NodeAddresses, type Wanted } from './network-nodes.ts';
 import { NodeVerifier, type NodeVerifierOptions } from './node-verifier.ts';
-import { jittered, type Patience } from './retrying.ts';
+import { jittered, type Patience, within } from './retrying.ts';
 
 /** How to reach a network. */
 export interface NetworkOptions
@@ -294,17 +294,3 @@ const nodesFault: ReadonlySet<string> = new Set([
   'NODE_NOT_VERIFIED',
   'INVALID_ADDRESS',
 ]);
-
-/** @throws SdkError TIMEOUT */
-async function within<Result>(timeoutMs: number, result: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new SdkError('TIMEOUT', `no answer within ${Math.ceil(timeoutMs)} ms`);
-    timer = setTimeout(reject, timeoutMs, error);
-  });
-  try {
-    return await Promise.race([result, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
