@@ -147,7 +147,7 @@ suite('the past of an application', { concurrency: false }, () => {
       workerImage: 'application',
       adapters: { javascript: {} },
       genesisData: { javascript: file },
-      policies: { snapshotBlocks: 30 },
+      policies: { snapshotBlocks: 30, sessionKeyTtl: 0 },
     });
     const [vn1] = network.nodes as [LocalNode];
     for (let at = 0; at < 3; at++) first.push(await put(vn1, `early${at}`, `value ${at}`));
@@ -236,6 +236,32 @@ suite('the past of an application', { concurrency: false }, () => {
       assert.equal(await refusal(node, '/range?from=5&to=4'), 'APPLICATION_FAILED');
       const future = await (await client(node)).request(`/range?from=${2 ** 40}&to=${2 ** 40 + 1}`);
       assert.equal(future.status, 202);
+    }
+  });
+
+  test('the past of an epoch whose key is gone is opened by shares', async () => {
+    const [vn1, vn2] = network.nodes as [LocalNode, LocalNode];
+    const admin = await network.admin(vn1);
+    const isShared = async (): Promise<boolean> => {
+      const sharing = (await admin.sharedKeys()).keys[0]?.sharings.at(-1);
+      return sharing?.threshold === 2 && sharing.holders.length === 3;
+    };
+    await waitUntil(isShared, { what: 'a shared key of two of three', timeoutMs: 60_000 });
+    const { proposalId } = await admin.propose([{ name: 'begin_epoch', args: {} }]);
+    await admin.vote(proposalId, true).finally(() => admin.close());
+    const voter = await network.admin(vn1, vn2.organisation);
+    const { state } = await voter.vote(proposalId, true).finally(() => voter.close());
+    assert.equal(state, 'accepted');
+    // However short the policy, a key is kept for five seconds.
+    await pause(8_000);
+    // Another range than before: those asked for lately are kept in plaintext.
+    const [from, to] = [first[0], first[1]].map((one) => seqnoOf(one?.id as string));
+    for (const node of network.nodes) {
+      const before = node.log('keys.collected').length;
+      const states = (await get(node, `/range?from=${from}&to=${to}`)) as State[];
+      assert.deepEqual(states[0]?.records, { early0: 'value 0' });
+      for (const one of states) proves(one);
+      assert.ok(node.log('keys.collected').length > before, `${node.name} gathered shares`);
     }
   });
 
