@@ -11,27 +11,17 @@ import { CodedError, type Epoch, emptyBytes, type NodeId, toHeight } from '@conc
 import { Administration } from './administration.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
+import { GrantedKeys } from './granted-keys.ts';
 import type { KeyCollector } from './key-collector.ts';
 import { KeySending } from './key-sending.ts';
 import type { CollectionSource, ShareGiver } from './key-sources.ts';
 import type { NodeContext } from './node-context.ts';
-import { ciphertextDigest } from './session-keys.ts';
-import { requireReader } from './share-desk.ts';
-import {
-  decodeKeyRequest,
-  decodeSentKey,
-  encodeKeyRequest,
-  encodeSentKey,
-} from './share-messages.ts';
+import { decodeSentKey } from './share-messages.ts';
 
 /** Between two attempts to get a key that this node cannot go on without. */
 const retryMs = 500;
 /** An operator sees so soon what is waited for. */
 const toldAfterMs = 2_000;
-/** Whoever is asked for a key may have to gather it. */
-const askTimeoutMs = 12_000;
-/** Keys one node is asked for at a time. */
-const maxAskedFor = 8;
 /** After an epoch could not begin. */
 const beginAgainMs = 1_000;
 
@@ -52,12 +42,11 @@ export class EpochDesk {
   readonly #collector: KeyCollector;
   readonly #asked: EpochQuestions;
   readonly #sending: KeySending;
+  readonly #granted: GrantedKeys;
   /** Keys that are being gathered because this node cannot go on without them. */
   readonly #wanted = new Set<Epoch>();
   readonly #listeners: (() => void)[] = [];
   #isBeginning = false;
-  /** Counts whom this node asked for keys. */
-  #turn = 0;
   #notBeforeMs = 0;
   #stopped = false;
 
@@ -66,6 +55,7 @@ export class EpochDesk {
     this.#collector = collector;
     this.#asked = asked;
     this.#sending = new KeySending(node);
+    this.#granted = new GrantedKeys(node, (epoch) => this.acquire(epoch));
   }
 
   /** Session keys put together from shares since this node started. */
@@ -130,31 +120,11 @@ export class EpochDesk {
   }
 
   /**
-   * A node that the ledger grants an epoch to could not gather its key: who holds shares now it may
-   * not have read yet, or the key it was sent came too early. What this enclave was only told it does not pass on.
-   * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED, EPOCH_NOT_COMMITTED, SESSION_KEY_MISSING,
-   *   KEY_SHARES_MISSING, CHANNEL_FAILED
+   * A node that the ledger grants an epoch to could not gather its key.
+   * @throws ManagerError as {@link GrantedKeys.give}
    */
-  async give(peer: NodeId, body: Uint8Array): Promise<Uint8Array> {
-    const epoch = decodeKeyRequest(body);
-    this.#requireReader(peer, epoch);
-    const { sessionKeys, administration, control } = this.#node;
-    if (!sessionKeys.get(epoch)) await this.acquire(epoch);
-    this.#requireReader(peer, epoch);
-    const known = sessionKeys.known(epoch);
-    const rows = epochKeyRows(administration.committedState, epoch);
-    const isNamed = rows.some(({ ciphertext }) => ciphertextDigest(ciphertext) === known?.digest);
-    if (!known || known.origin === 'sent' || !isNamed) {
-      throw new ManagerError('SESSION_KEY_MISSING', `no proved key of epoch ${epoch}`, { epoch });
-    }
-    control.log('keys.given', { peer, epoch });
-    return encodeSentKey(known);
-  }
-
-  #requireReader(peer: NodeId, epoch: Epoch): void {
-    const { takesPart, administration } = this.#node;
-    const isReady = takesPart && administration.isCommitted && !this.#stopped;
-    requireReader(isReady ? administration.committedState : undefined, peer, epoch);
+  give(peer: NodeId, body: Uint8Array): Promise<Uint8Array> {
+    return this.#granted.give(peer, body);
   }
 
   /** Blocks up to a height are final: the key in force is needed, and another epoch may be due. */
@@ -291,45 +261,11 @@ export class EpochDesk {
         wasMissing = true;
         this.#asked.onMissing(error);
       }
-      await this.#askFor(epochs, view());
+      await this.#granted.askFor(epochs, view(), this.#givers());
       await pause(retryMs);
     }
     if (wasMissing) this.#asked.onMissing(undefined);
     this.#keyCame();
-  }
-
-  /**
-   * Asks one node, another one each time, for keys that could not be gathered. A node that resumes does
-   * not: it reads nothing before as many members consent as it takes.
-   */
-  async #askFor(epochs: readonly Epoch[], view: ReadView): Promise<void> {
-    const { takesPart, channel, sessionKeys, control, leader } = this.#node;
-    if (!takesPart) return;
-    const givers = this.#givers().map(({ nodeId }) => nodeId);
-    const others = givers.filter((nodeId) => nodeId !== leader);
-    const inTurn = givers.length > others.length && leader ? [leader, ...others] : others;
-    const peer = inTurn[this.#turn++ % Math.max(1, inTurn.length)];
-    const lacking = epochs.filter((epoch) => !sessionKeys.get(epoch)).slice(0, maxAskedFor);
-    if (!peer) return;
-    for (const epoch of lacking) {
-      try {
-        const reply = await channel.request(
-          peer,
-          'granted-key',
-          encodeKeyRequest(epoch),
-          askTimeoutMs,
-        );
-        const sent = decodeSentKey(reply);
-        reply.fill(0);
-        if (sent.epoch !== epoch) continue;
-        sessionKeys.hold({ ...sent, origin: 'sent', nowMs: Date.now() });
-        sent.key.fill(0);
-        sessionKeys.recognize(view);
-      } catch (error) {
-        if (!(error instanceof CodedError)) throw error;
-        control.log('keys.not-given', { peer, epoch, code: error.code });
-      }
-    }
   }
 
   /** The state at hand, or what the public part of a first block makes of none. */
