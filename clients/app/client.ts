@@ -1,9 +1,11 @@
+import { parseErrorBody, transactionIdHeader } from '@concordat/api';
 import {
   type ApplicationAnswer,
   type ApplicationClient,
   type ApplicationRequest,
   SdkError,
 } from '@concordat/sdk';
+import { AnswerError } from './answer-error.ts';
 import {
   type AppType,
   type CallAnswer,
@@ -13,13 +15,15 @@ import {
   type RouteOf,
   targetOf,
 } from './calls.ts';
-import { AnswerError } from './test-app.ts';
 
 /** How a call is sent; see the client of the sdk. */
 export type CallOptions = Pick<
   ApplicationRequest,
   'consistency' | 'idempotencyKey' | 'timeoutMs' | 'signal' | 'headers' | 'safe'
->;
+> & {
+  /** The transaction that a historical endpoint is asked about: `view.seqno`. */
+  readonly transactionId?: string | undefined;
+};
 
 /** What a call answered. */
 export interface CallResult<Body> {
@@ -48,10 +52,15 @@ export function createClient<A extends AppType>(
   const call = async (
     route: string,
     input: PlainCall = {},
-    options: CallOptions = {},
+    { transactionId: about, headers, ...options }: CallOptions = {},
   ): Promise<CallResult<unknown>> => {
     const { method, path } = targetOf(route, input);
-    const request = { method, ...(input.body !== undefined && { json: input.body }), ...options };
+    const request = {
+      method,
+      ...(input.body !== undefined && { json: input.body }),
+      headers: { ...(about !== undefined && { [transactionIdHeader]: about }), ...headers },
+      ...options,
+    };
     const { status, json, transactionId } = await sent(client, path, request);
     return { status, body: json, transactionId };
   };
@@ -64,7 +73,12 @@ async function sent(
   request: ApplicationRequest,
 ): Promise<ApplicationAnswer> {
   try {
-    return await client.request(path, request);
+    const answer = await client.request(path, request);
+    // What is not ready yet is an error of the application like any other.
+    const early = answer.status === 202 ? parseErrorBody(answer.json) : undefined;
+    if (early === undefined) return answer;
+    const { code, message, details } = early.error;
+    throw new AnswerError(answer.status, code, message, details);
   } catch (error) {
     throw applicationError(error) ?? error;
   }

@@ -1,3 +1,4 @@
+export { AnswerError } from './answer-error.ts';
 export { type BuildOptions, type BuiltBundle, buildBundle, entryNames } from './build-bundle.ts';
 export { BuildError, type BuildErrorCode, type SourcePlace } from './build-error.ts';
 export type { CallAnswer, CallInput, RouteOf } from './calls.ts';
@@ -14,6 +15,7 @@ export {
   endpointsOf,
   type Group,
   type Mode,
+  type PastRange,
   type Random,
   type Route,
 } from './runtime/endpoint.ts';
@@ -26,6 +28,7 @@ export {
 } from './runtime/failure.ts';
 export { type KeyCodec, type KeyOf, key } from './runtime/key-codec.ts';
 export { type OpenApiDocument, openApiOf } from './runtime/open-api.ts';
+export type { PastState, PastTable } from './runtime/past.ts';
 export {
   type Infer,
   type InferWire,
@@ -47,9 +50,9 @@ export {
   table,
 } from './runtime/table.ts';
 export {
-  AnswerError,
   type TestAnswer,
   type TestCaller,
+  type TestCallOptions,
   type TestedApp,
   type TestOptions,
   testApp,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CodedError } from '@concordat/std';
+import { AnswerError } from './answer-error.ts';
 import {
   type CallAnswer,
   type CallArguments,
@@ -14,7 +14,13 @@ import { type AnyApp, type App, paramNames } from './runtime/define-app.ts';
 import type { AnyEndpoint, Endpoints } from './runtime/endpoint.ts';
 import type { RawRequest, RawResponse } from './runtime/platform.ts';
 import { serveApp } from './runtime/serve.ts';
-import { bindTables, type Tables, type TablesOf } from './runtime/table.ts';
+import {
+  type AnyTable,
+  bindTables,
+  mapOfTable,
+  type Tables,
+  type TablesOf,
+} from './runtime/table.ts';
 
 /** Who calls in a test. */
 export interface TestCaller {
@@ -36,17 +42,6 @@ export interface TestOptions {
   readonly random?: () => number;
 }
 
-/** An answer other than a success, as a client would get it. */
-export class AnswerError extends CodedError<string> {
-  /** HTTP status. */
-  readonly status: number;
-
-  constructor(status: number, code: string, message: string, details = {}) {
-    super(code, message, details);
-    this.status = status;
-  }
-}
-
 /** What a call in a test answers. */
 export interface TestAnswer<Body> {
   readonly status: number;
@@ -55,6 +50,15 @@ export interface TestAnswer<Body> {
   readonly wrote: boolean;
   /** What it bound into its receipt. */
   readonly claims: Uint8Array | undefined;
+  /** `view.seqno` of the transaction it made; for calls of historical endpoints. */
+  readonly transactionId: string | undefined;
+}
+
+/** How a call in a test is made. */
+export interface TestCallOptions {
+  readonly caller?: TestCaller;
+  /** The transaction that a historical endpoint is asked about. */
+  readonly transactionId?: string | undefined;
 }
 
 /** An application in the process of its test. */
@@ -65,7 +69,7 @@ export interface TestedApp<A extends App> {
    */
   call<R extends RouteOf<A>>(
     route: R,
-    ...given: CallArguments<CallInput<A, R>, { readonly caller?: TestCaller }>
+    ...given: CallArguments<CallInput<A, R>, TestCallOptions>
   ): Promise<TestAnswer<CallAnswer<A, R>>>;
   /** Looks at the tables, outside of any request. */
   readonly tables: A extends App<infer T extends Tables, infer _> ? TablesOf<T, 'read'> : never;
@@ -83,23 +87,25 @@ export function testApp<T extends Tables, E extends Endpoints>(
   options: TestOptions = {},
 ): TestedApp<App<T, E>> {
   const { now = Date.now, random = drawn } = options;
-  const store = new MemoryStore({ nowMs: now, random });
+  const store = new MemoryStore({ nowMs: now, random }, (name) =>
+    mapOfTable(name, app.tables[name] as AnyTable),
+  );
   const served = serveApp(app as AnyApp, store.platform);
   const tables = bindTables(app.tables, store.platform);
   const run = async (
     route: string,
     call: PlainCall = {},
-    { caller = options.caller ?? {} }: { readonly caller?: TestCaller } = {},
+    { caller = options.caller ?? {}, transactionId }: TestCallOptions = {},
   ): Promise<TestAnswer<unknown>> => {
     const [name, endpoint] = found(app as AnyApp, route);
     const request = requestOf(endpoint, call, caller);
-    store.begin(endpoint.mode === 'write');
+    checkAbout(endpoint, store, transactionId);
+    store.begin(endpoint.mode === 'write', transactionId);
     let kept = false;
     try {
       const response = await (served[name] as (request: RawRequest) => RawResponse)(request);
       kept = response.statusCode < 300;
-      const { wrote, claims } = store.end(kept);
-      return { ...answered(response), wrote, claims };
+      return { ...answered(response), ...store.end(kept) };
     } finally {
       if (!kept) store.end(false);
     }
@@ -119,6 +125,15 @@ export function testApp<T extends Tables, E extends Endpoints>(
       store.end(true);
     },
   };
+}
+
+/** As a node does, a historical endpoint asks for a transaction that there is. */
+function checkAbout(endpoint: AnyEndpoint, store: MemoryStore, id: string | undefined): void {
+  if (endpoint.mode !== 'historical') return;
+  if (id === undefined) {
+    throw new AnswerError(400, 'INVALID_PARAMETER', 'the call names no transaction');
+  }
+  if (!store.has(id)) throw new AnswerError(404, 'TRANSACTION_NOT_FOUND', `there is no ${id}`);
 }
 
 const drawn = (): number => Number(randomBytes(8).readBigUInt64BE() >> 11n) / 2 ** 53;
@@ -158,9 +173,10 @@ function admitted(endpoint: AnyEndpoint, caller: TestCaller): object {
 function answered({ statusCode, body }: RawResponse): { status: number; body: unknown } {
   // What JSON does not carry does not arrive.
   const json = body === undefined ? undefined : (JSON.parse(JSON.stringify(body)) as unknown);
-  if (statusCode < 300) return { status: statusCode, body: json };
-  const { error } = json as {
-    readonly error: { code: string; message: string; details?: Record<string, unknown> };
+  const { error } = (statusCode < 300 && statusCode !== 202 ? {} : (json ?? {})) as {
+    readonly error?: { code: string; message: string; details?: Record<string, unknown> };
   };
+  // 202 is either: what is not ready yet is an error.
+  if (error === undefined) return { status: statusCode, body: json };
   throw new AnswerError(statusCode, error.code, error.message, error.details);
 }

@@ -14,11 +14,13 @@ export {
   endpointsOf,
   type Group,
   type Mode,
+  type PastRange,
   type Random,
   type Route,
 } from './endpoint.ts';
 export { AppFailure, DefinitionError, fail } from './failure.ts';
 export { type KeyCodec, type KeyOf, key } from './key-codec.ts';
+export type { PastState, PastTable } from './past.ts';
 export { type Infer, type InferWire, InvalidValue, Schema } from './schema.ts';
 export { s } from './schemas.ts';
 export {

@@ -100,7 +100,9 @@ function checkEndpoint(name: string, endpoint: AnyEndpoint): void {
   if (!Number.isInteger(status) || status < 200 || status > 299) {
     refuse('the status is from 200 to 299');
   }
-  if (mode !== 'read' && mode !== 'write') refuse('the mode is read or write');
+  if (!['read', 'write', 'historical'].includes(mode)) {
+    refuse('the mode is read, write or historical');
+  }
   if (method === 'GET' && body !== undefined) refuse('GET has no body');
   const inPath = paramNames(path);
   for (const [param, schema] of Object.entries(params)) {

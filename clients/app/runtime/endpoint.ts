@@ -1,4 +1,5 @@
 import type { Fields, ObjectOf, WireObjectOf } from './containers.ts';
+import type { PastState } from './past.ts';
 import type { AnySchema, Infer, InferWire } from './schema.ts';
 import type { Tables, TablesOf } from './table.ts';
 
@@ -11,8 +12,11 @@ export type Method = (typeof methods)[number];
 /** Method and path of an endpoint: `POST /accounts/{id}/deposit`. */
 export type Route = `${Method} /${string}`;
 
-/** `read` writes nothing and is answered by any node from committed state. */
-export type Mode = 'read' | 'write';
+/**
+ * `read` writes nothing and is answered by any node from committed state, as is `historical`, which
+ * is about one committed transaction that the client names.
+ */
+export type Mode = 'read' | 'write' | 'historical';
 
 /** The mode of a route whose endpoint says nothing of it. */
 export type UsualMode<R> = R extends `GET ${string}` ? 'read' : 'write';
@@ -58,8 +62,28 @@ export interface Random {
   uuid(): string;
 }
 
+/** What a handler sees of the past. */
+export type Past<T extends Tables, M> = M extends 'historical'
+  ? {
+      /** The transaction that the request is about. */
+      readonly past: PastState<T>;
+      readonly pastRange: PastRange<T>;
+    }
+  : M extends 'read'
+    ? { readonly pastRange: PastRange<T> }
+    : object;
+
+/**
+ * Committed transactions from one seqno to another, both included, at most 1,000. While they are being
+ * read, the request is answered `PastNotReady` (202): the same request succeeds later.
+ */
+export type PastRange<T extends Tables> = (from: number, to: number) => readonly PastState<T>[];
+
 /** What a handler has beside the request. */
-export interface Context<T extends Tables, M> {
+export type Context<T extends Tables, M> = CommonContext<T, M> & Past<T, M>;
+
+/** What every handler has beside the request. */
+export interface CommonContext<T extends Tables, M> {
   readonly tables: TablesOf<T, M>;
   readonly caller: Caller;
   readonly random: Random;

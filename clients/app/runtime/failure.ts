@@ -23,7 +23,8 @@ export type FrameworkCode =
   | 'InvalidInput'
   | 'InvalidPageToken'
   | 'UnsupportedContentType'
-  | 'AuthorizationFailed';
+  | 'AuthorizationFailed'
+  | 'PastNotReady';
 
 /**
  * Ends the request: it is answered with this code and writes nothing.

@@ -11,10 +11,16 @@ const maxParts = 1_000;
 
 /**
  * Reads a query: each property once, except that a list is a property that stands several times.
+ * @param ignored names that are somebody else's, unless they are among the fields
  * @throws InvalidValue
  */
-export function readQuery<Q extends Fields>(fields: Q, text: string): ObjectOf<Q> {
+export function readQuery<Q extends Fields>(
+  fields: Q,
+  text: string,
+  ignored: readonly string[] = [],
+): ObjectOf<Q> {
   const given = partsOf(text);
+  for (const name of ignored) if (!Object.hasOwn(fields, name)) given.delete(name);
   const made = {};
   for (const [name, schema] of Object.entries(fields)) {
     const texts = given.get(name);

@@ -1,5 +1,5 @@
 import type { AnyApp } from './define-app.ts';
-import type { Platform, RawMap, RawRange } from './platform.ts';
+import type { Platform, RawIndex, RawMap, RawPast, RawRange, SeqnoBounds } from './platform.ts';
 import type { ServedEndpoint } from './serve.ts';
 import { serveApp } from './serve.ts';
 
@@ -19,10 +19,33 @@ interface RealmGlobals {
     readonly kv: Readonly<Record<string, RealmMap>>;
     readonly crypto: { digest(algorithm: string, data: ArrayBuffer): ArrayBuffer };
     readonly rpc: { setClaimsDigest(digest: ArrayBuffer): void };
+    readonly historicalState?: RealmPast;
+    readonly historical: {
+      getStateRange(handle: number, from: number, to: number, seconds: number): RealmPast[] | null;
+    };
     strToBuf(text: string): ArrayBuffer;
     bufToStr(bytes: ArrayBuffer): string;
   };
-  readonly concordat: { kv(map: string): RealmOrderedMap };
+  readonly concordat: {
+    kv(map: string): RealmOrderedMap;
+    index(name: string): RealmIndex;
+  };
+}
+
+interface RealmPast {
+  readonly transactionId: string;
+  readonly receipt: unknown;
+  readonly kv: Readonly<Record<string, RealmPastMap>>;
+}
+
+interface RealmPastMap {
+  get(key: ArrayBuffer): ArrayBuffer | undefined;
+  forEach(visit: (value: ArrayBuffer, key: ArrayBuffer) => void): void;
+}
+
+interface RealmIndex {
+  readonly upTo: number;
+  seqnosOf(key: ArrayBuffer, bounds: SeqnoBounds): number[];
 }
 
 interface RealmMap {
@@ -30,6 +53,7 @@ interface RealmMap {
   has(key: ArrayBuffer): boolean;
   set(key: ArrayBuffer, value: ArrayBuffer): void;
   delete(key: ArrayBuffer): void;
+  getVersionOfPreviousWrite(key: ArrayBuffer): number | undefined;
 }
 
 interface RealmOrderedMap {
@@ -44,6 +68,14 @@ export const serveInRealm = (app: AnyApp): Readonly<Record<string, ServedEndpoin
 function createRealmPlatform({ ccf, concordat }: RealmGlobals): Platform {
   return {
     map: (name) => createMap(ccf.kv[name] as RealmMap, concordat.kv(name)),
+    index: (name) => createIndex(concordat.index(name)),
+    past: () => (ccf.historicalState === undefined ? undefined : pastOf(ccf.historicalState)),
+    pastRange(from, to) {
+      // Ranges that begin alike share what was read for them, as long as they are asked for.
+      const handle = from % 2 ** 32;
+      const states = ccf.historical.getStateRange(handle, from, to, keptSeconds);
+      return states === null ? undefined : states.map(pastOf);
+    },
     encode: (text) => new Uint8Array(ccf.strToBuf(text)),
     decode: (bytes) => ccf.bufToStr(whole(bytes)),
     digest: (bytes) => new Uint8Array(ccf.crypto.digest('SHA-256', whole(bytes))),
@@ -52,6 +84,37 @@ function createRealmPlatform({ ccf, concordat }: RealmGlobals): Platform {
     random: () => Math.random(),
   };
 }
+
+/** How long what was read of the past is kept for the next request. */
+const keptSeconds = 60;
+
+const createIndex = (index: RealmIndex): RawIndex => ({
+  get upTo() {
+    return index.upTo;
+  },
+  seqnosOf: (key, bounds) => index.seqnosOf(whole(key), bounds),
+});
+
+const pastOf = ({ transactionId, receipt, kv }: RealmPast): RawPast => ({
+  transactionId,
+  receipt,
+  map(name) {
+    const map = kv[name] as RealmPastMap;
+    return {
+      get(key) {
+        const value = map.get(whole(key));
+        return value === undefined ? undefined : new Uint8Array(value);
+      },
+      entries() {
+        const found: [Uint8Array, Uint8Array][] = [];
+        map.forEach((value, key) => {
+          found.push([new Uint8Array(key), new Uint8Array(value)]);
+        });
+        return found;
+      },
+    };
+  },
+});
 
 function createMap(map: RealmMap, ordered: RealmOrderedMap): RawMap {
   return {
@@ -70,6 +133,7 @@ function createMap(map: RealmMap, ordered: RealmOrderedMap): RawMap {
       }
     },
     count: (range) => ordered.count(realmRange(range)),
+    versionOf: (key) => map.getVersionOfPreviousWrite(whole(key)),
   };
 }
 

@@ -2,8 +2,9 @@ import { checkAccess } from './access.ts';
 import { setOwn } from './containers.ts';
 import type { AnyApp } from './define-app.ts';
 import { paramNames } from './define-app.ts';
-import type { AnyEndpoint } from './endpoint.ts';
+import type { AnyEndpoint, Mode } from './endpoint.ts';
 import { AppFailure, fail, invalidInput } from './failure.ts';
+import { pastState, pastStates } from './past.ts';
 import type { Platform, RawRequest, RawResponse } from './platform.ts';
 import { readQuery } from './query.ts';
 import { createRandom } from './random.ts';
@@ -27,9 +28,18 @@ export function serveApp(
       platform.digest(typeof data === 'string' ? platform.encode(data) : data),
     fail,
   };
+  const reading = {
+    ...shared,
+    pastRange: (from: number, to: number) => pastStates({ from, to }, app.tables, platform),
+  };
+  const contexts: Readonly<Record<Mode, () => object>> = {
+    write: () => shared,
+    read: () => reading,
+    historical: () => ({ ...reading, past: pastState(app.tables, platform) }),
+  };
   const served = Object.entries(app.endpoints).map(([name, endpoint]) => [
     name,
-    (request: RawRequest) => answer(endpoint, request, shared),
+    (request: RawRequest) => answer(endpoint, request, contexts[endpoint.mode]),
   ]);
   return Object.fromEntries(served) as Record<string, ServedEndpoint>;
 }
@@ -37,13 +47,13 @@ export function serveApp(
 function answer(
   endpoint: AnyEndpoint,
   raw: RawRequest,
-  shared: object,
+  context: () => object,
 ): RawResponse | Promise<RawResponse> {
   try {
     const caller = checkAccess(endpoint.access, raw.caller);
     const request = readRequest(endpoint, raw);
     const handler = endpoint.handler as (request: unknown, context: unknown) => unknown;
-    const result = handler(request, { ...shared, caller });
+    const result = handler(request, { ...context(), caller });
     if (!(result instanceof Promise)) return success(endpoint, result);
     return result.then((value) => success(endpoint, value)).catch(failure);
   } catch (error) {
@@ -55,10 +65,17 @@ function readRequest(endpoint: AnyEndpoint, raw: RawRequest): object {
   const { params, query, body } = endpoint.schemas;
   return {
     params: refusing('params', () => readParams(endpoint.path, params, raw.params)),
-    query: refusing('query', () => readQuery(query, raw.query)),
+    query: refusing('query', () => readQuery(query, raw.query, ignoredIn[endpoint.mode])),
     body: body === undefined ? undefined : readBody(body, raw),
   };
 }
+
+/** Parameters of the query that are the node's: a historical endpoint is told of its transaction. */
+const ignoredIn: Readonly<Record<Mode, readonly string[]>> = {
+  read: [],
+  write: [],
+  historical: ['transaction_id'],
+};
 
 function readParams(
   path: string,
@@ -123,5 +140,8 @@ function failure(error: unknown): RawResponse {
   if (!(error instanceof AppFailure)) throw error;
   const { code, status, message, details } = error;
   const told = details === undefined ? {} : { details };
-  return { statusCode: status, body: { error: { code, message, ...told } } };
+  const body = { error: { code, message, ...told } };
+  // Not an error of anybody: it is only too early.
+  if (status === 202) return { statusCode: status, headers: { 'retry-after': '1' }, body };
+  return { statusCode: status, body };
 }

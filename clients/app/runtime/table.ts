@@ -1,7 +1,7 @@
 import { AppFailure, DefinitionError } from './failure.ts';
 import type { AnyKeyCodec, KeyCodec } from './key-codec.ts';
 import { createPageToken, readPageToken } from './page-token.ts';
-import type { Platform, RawMap, RawRange } from './platform.ts';
+import type { Platform, RawIndex, RawMap, RawRange, SeqnoBounds } from './platform.ts';
 import { type AnySchema, InvalidValue, type Schema } from './schema.ts';
 
 /** What a table is. */
@@ -9,6 +9,8 @@ export interface TableDefinition<K, V, P = never> {
   readonly key: KeyCodec<K, P>;
   readonly value: Schema<V, unknown>;
   readonly isPublic: boolean;
+  /** Whether the transactions that wrote each key are kept track of. */
+  readonly isIndexed: boolean;
 }
 
 /** Any table's definition. */
@@ -21,17 +23,19 @@ export type Tables = Readonly<Record<string, AnyTable>>;
 /**
  * Declares a table.
  * @param options.public whether its entries can be read in the ledger by anyone; default: no
+ * @param options.indexed whether `seqnosOf` tells which transactions wrote a key; default: no
  */
 export function table<K, V, P = never>(options: {
   readonly key: KeyCodec<K, P>;
   readonly value: Schema<V, unknown>;
   readonly public?: boolean;
+  readonly indexed?: boolean;
 }): TableDefinition<K, V, P> {
-  const { value, key, public: isPublic = false } = options;
+  const { value, key, public: isPublic = false, indexed: isIndexed = false } = options;
   if ((value as AnySchema).isOptional) {
     throw new DefinitionError('TABLE_INVALID', 'the values of a table are not optional');
   }
-  return { key, value, isPublic };
+  return { key, value, isPublic, isIndexed };
 }
 
 /** Which entries, by keys in their order; the bounds combine. */
@@ -84,6 +88,18 @@ export interface ReadTable<K, V, P = never> {
   page(query?: PageQuery<K, P>): Page<K, V>;
   /** Number of entries; costs as many. */
   count(range?: Range<K, P>): number;
+  /**
+   * Seqno of the committed transaction that gave the key its value; the request's own writes do
+   * not count.
+   */
+  versionOf(key: K): number | undefined;
+  /**
+   * Seqnos of the committed transactions that wrote or deleted the key, in order, at most 10,000;
+   * for tables that are `indexed`.
+   */
+  seqnosOf(key: K, bounds?: SeqnoBounds): number[];
+  /** Every committed transaction up to this seqno is known to `seqnosOf`. */
+  readonly indexedUpTo: number;
 }
 
 /** A table as a request that writes sees it: its own writes included. */
@@ -95,9 +111,9 @@ export interface Table<K, V, P = never> extends ReadTable<K, V, P> {
 /** The tables of a definition, as requests of a mode see them. */
 export type TablesOf<T extends Tables, M> = {
   readonly [N in keyof T]: T[N] extends TableDefinition<infer K, infer V, infer P>
-    ? M extends 'read'
-      ? ReadTable<K, V, P>
-      : Table<K, V, P>
+    ? M extends 'write'
+      ? Table<K, V, P>
+      : ReadTable<K, V, P>
     : never;
 };
 
@@ -124,12 +140,14 @@ export class BoundTable implements Table<unknown, unknown, unknown> {
   readonly #value: AnySchema;
   readonly #platform: Platform;
   readonly #map: RawMap;
+  readonly #isIndexed: boolean;
 
   constructor(name: string, definition: AnyTable, platform: Platform) {
     this.#name = name;
     this.#key = definition.key;
     this.#value = definition.value as AnySchema;
     this.#platform = platform;
+    this.#isIndexed = definition.isIndexed;
     this.#map = platform.map(mapOfTable(name, definition));
   }
 
@@ -143,7 +161,8 @@ export class BoundTable implements Table<unknown, unknown, unknown> {
   }
 
   put(key: unknown, value: unknown): void {
-    const json = this.#fitting('is not to hold', () => this.#value.write(value) as unknown);
+    const what = `the table ${this.#name} is not to hold`;
+    const json = fitting(what, () => this.#value.write(value) as unknown);
     this.#map.set(this.#key.encode(key), this.#platform.encode(JSON.stringify(json)));
   }
 
@@ -182,6 +201,23 @@ export class BoundTable implements Table<unknown, unknown, unknown> {
     return this.#map.count(this.#range(range));
   }
 
+  versionOf(key: unknown): number | undefined {
+    return this.#map.versionOf(this.#key.encode(key));
+  }
+
+  seqnosOf(key: unknown, bounds: SeqnoBounds = {}): number[] {
+    return this.#index.seqnosOf(this.#key.encode(key), bounds);
+  }
+
+  get indexedUpTo(): number {
+    return this.#index.upTo;
+  }
+
+  get #index(): RawIndex {
+    if (this.#isIndexed) return this.#platform.index(this.#name);
+    throw new TypeError(`the table ${this.#name} is not declared indexed`);
+  }
+
   #range({ prefix, from, to, after, reverse, limit }: Scan<unknown, unknown>): RawRange {
     return {
       ...(prefix !== undefined && { prefix: this.#key.encodePrefix(prefix) }),
@@ -194,20 +230,21 @@ export class BoundTable implements Table<unknown, unknown, unknown> {
   }
 
   #read(bytes: Uint8Array): unknown {
-    return this.#fitting('holds', () =>
-      this.#value.read(JSON.parse(this.#platform.decode(bytes)) as unknown),
-    );
+    const { decode } = this.#platform;
+    return fitting(`the table ${this.#name} holds`, () => valueIn(this.#value, decode(bytes)));
   }
+}
 
-  /** What does not fit is a mistake of the application, not of its client. */
-  #fitting<T>(verb: string, step: () => T): T {
-    try {
-      return step();
-    } catch (error) {
-      if (!(error instanceof InvalidValue)) throw error;
-      throw new TypeError(
-        `the table ${this.#name} ${verb} a value of another kind: ${error.message}`,
-      );
-    }
+/** A value of a table, from its JSON. @throws InvalidValue */
+export const valueIn = (schema: AnySchema, json: string): unknown =>
+  schema.read(JSON.parse(json) as unknown);
+
+/** What does not fit is a mistake of the application, not of its client. @throws TypeError */
+export function fitting<T>(what: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new TypeError(`${what} a value of another kind: ${error.message}`);
   }
 }

@@ -15,6 +15,7 @@ import {
   testApp,
 } from '@concordat/app';
 import bank from './bank.ts';
+import entries from './entries.ts';
 
 const tables = { notes: table({ key: key.string(), value: s.string() }) };
 const endpoint = endpointsOf(tables);
@@ -108,6 +109,35 @@ suite('an application in the process of its test', () => {
     const tested = testApp(app);
     await assert.rejects(tested.call('POST /reads'), /read-only/);
     assert.equal(tested.tables.notes.count(), 0);
+  });
+
+  test('knows the transactions before, by their seqnos and what they wrote', async () => {
+    const tested = testApp(entries);
+    const at = { topic: 'a', number: 1 };
+    const add = 'PUT /topics/{topic}/{number}';
+    const first = await tested.call(add, { params: at, body: { text: 'one' } });
+    const other = { topic: 'a', number: 2 };
+    await tested.call(add, { params: other, body: { text: 'two' } });
+    await assert.rejects(tested.call(add, { params: at, body: { text: 'no' } }));
+    await tested.call('DELETE /topics/{topic}/{number}', { params: at });
+    const written = async (params: typeof at) =>
+      (await tested.call('GET /topics/{topic}/{number}/written', { params })).body;
+    assert.deepEqual(await written(at), { version: null, seqnos: [1, 3], upTo: 3 });
+    assert.deepEqual(await written(other), { version: 2, seqnos: [2], upTo: 3 });
+    const { transactionId } = first;
+    const past = await tested.call('GET /past', {}, { transactionId });
+    assert.deepEqual(past.body.entries, [{ number: 1, text: 'one' }]);
+    const { body } = await tested.call('GET /range', { query: { from: 1, to: 3 } });
+    assert.deepEqual(body, [
+      { id: '2.1', texts: ['one'] },
+      { id: '2.2', texts: ['two'] },
+      { id: '2.3', texts: [] },
+    ]);
+    const late = tested.call('GET /range', { query: { from: 1, to: 4 } });
+    await assert.rejects(late, { code: 'PastNotReady', status: 202 });
+    await assert.rejects(tested.call('GET /past'), { code: 'INVALID_PARAMETER' });
+    const gone = tested.call('GET /past', {}, { transactionId: '2.9' });
+    await assert.rejects(gone, { code: 'TRANSACTION_NOT_FOUND' });
   });
 
   test('takes clock and entropy from its test', async () => {
@@ -248,6 +278,24 @@ export const names = endpoint('GET /a/{b}/{c}', {
     query.x;
     const none: undefined = body;
     void [parts, none];
+  },
+});
+export const past = endpoint('GET /past', {
+  access: 'anyone',
+  mode: 'historical',
+  handler(_, { past, tables }) {
+    const text: string | undefined = past.tables.notes.get('a');
+    // @ts-expect-error: the past is not written
+    past.tables.notes.put('a', 'b');
+    // @ts-expect-error: nor is the present, from here
+    tables.notes.put('a', text ?? '');
+  },
+});
+export const present = endpoint('PUT /past', {
+  access: 'anyone',
+  // @ts-expect-error: what writes does not see the past
+  handler(_, { pastRange }) {
+    pastRange(1, 2);
   },
 });
 // @ts-expect-error: there is no such method

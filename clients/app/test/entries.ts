@@ -6,6 +6,7 @@ const tables = {
     key: key.tuple(key.string(), key.integer()),
     value: s.object({ text: s.string(), by: s.string() }),
     public: true,
+    indexed: true,
   }),
 };
 const endpoint = endpointsOf(tables);
@@ -47,6 +48,40 @@ export default defineApp({
       handler: ({ params }, { tables }) => ({
         count: tables.entries.count({ prefix: [params.topic] }),
       }),
+    }),
+    written: endpoint('GET /topics/{topic}/{number}/written', {
+      access: 'anyone',
+      params: { number: s.integer() },
+      response: s.object({
+        version: s.nullable(s.integer()),
+        seqnos: s.array(s.integer()),
+        upTo: s.integer(),
+      }),
+      handler: ({ params: { topic, number } }, { tables: { entries } }) => ({
+        version: entries.versionOf([topic, number]) ?? null,
+        seqnos: entries.seqnosOf([topic, number]),
+        upTo: entries.indexedUpTo,
+      }),
+    }),
+    past: endpoint('GET /past', {
+      access: 'anyone',
+      mode: 'historical',
+      response: s.object({ id: s.string(), entries: s.array(entry), receipt: s.json() }),
+      handler: (_, { past }) => ({
+        id: past.transactionId,
+        entries: past.tables.entries.entries().map(([[, number], { text }]) => ({ number, text })),
+        receipt: past.receipt,
+      }),
+    }),
+    range: endpoint('GET /range', {
+      access: 'anyone',
+      query: { from: s.integer({ min: 1 }), to: s.integer({ min: 1 }) },
+      response: s.array(s.object({ id: s.string(), texts: s.array(s.string()) })),
+      handler: ({ query: { from, to } }, { pastRange }) =>
+        pastRange(from, to).map(({ transactionId, tables: { entries } }) => ({
+          id: transactionId,
+          texts: entries.entries().map(([, { text }]) => text),
+        })),
     }),
     moveAll: endpoint('POST /topics/{topic}/moves/{to}', {
       access: 'members',

@@ -4,10 +4,26 @@ import { fileURLToPath } from 'node:url';
 import { AnswerError, type AppClient, buildBundle, createClient, openApiOf } from '@concordat/app';
 import { type BundleJson, deployApplication } from '@concordat/cli';
 import { LocalNetwork, waitUntil } from '@concordat/local-network';
-import type { AdminClient, ApplicationClient } from '@concordat/sdk';
+import {
+  type AdminClient,
+  type ApplicationClient,
+  type ReceiptJson,
+  verifyReceipt,
+} from '@concordat/sdk';
 import entries from './entries.ts';
 
 type Client = AppClient<typeof entries>;
+
+/** Asks again while the past is being read. */
+const patiently = <T>(ask: () => Promise<T>): Promise<T> =>
+  waitUntil<T>(
+    () =>
+      ask().catch((error) => {
+        assert.ok(['PastNotReady', 'PAST_NOT_READY'].includes(error.code), String(error));
+        return undefined as never;
+      }),
+    { what: 'the past' },
+  );
 
 /** An application with types on three real nodes, deployed by vote. */
 suite('an application with types on three nodes', { concurrency: false }, () => {
@@ -118,6 +134,45 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
     isOver = true;
     await writing;
     assert.ok(writes > 10, `${writes} writes`);
+  });
+
+  test('shows its past: versions, the transactions of a key, one of them, a range, with receipts', async () => {
+    const params = { topic: 'past', number: 1 };
+    const add = (number: number, text: string) =>
+      client(number).call('PUT /topics/{topic}/{number}', {
+        params: { topic: 'past', number },
+        body: { text },
+      });
+    const { transactionId } = await add(1, 'first');
+    const seqno = Number(transactionId?.split('.')[1]);
+    await client(1).call('DELETE /topics/{topic}/{number}', { params });
+    await add(1, 'second');
+    for (const [at] of network.nodes.entries()) {
+      const written = await waitUntil(
+        async () => {
+          const { body } = await client(at).call('GET /topics/{topic}/{number}/written', {
+            params,
+          });
+          return body.seqnos.length === 3 && body;
+        },
+        { what: 'the index of every node' },
+      );
+      assert.equal(written.seqnos[0], seqno);
+      assert.equal(written.version, written.seqnos[2]);
+      const asked = () => client(at).call('GET /past', {}, { transactionId });
+      const { body } = await patiently(asked);
+      assert.deepEqual([body.id, body.entries], [transactionId, [{ number: 1, text: 'first' }]]);
+      const { networkCertificate } = network.sandbox;
+      const verdict = verifyReceipt(body.receipt as ReceiptJson, networkCertificate);
+      assert.ok(verdict.ok && verdict.transactionId === transactionId, JSON.stringify(verdict));
+      const query = { from: seqno, to: written.seqnos[2] as number };
+      const range = await patiently(() => client(at).call('GET /range', { query }));
+      const texts = range.body.filter(({ texts: { length } }) => length > 0);
+      assert.deepEqual(
+        texts.map(({ texts: [text] }) => text),
+        ['first', 'second'],
+      );
+    }
   });
 
   test('moves what it scans in one transaction, and makes receipts of claims', async () => {
