@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { BuildError, type BuiltBundle, buildBundle } from '@concordat/app';
 import { CliError } from '../errors.ts';
 import { type BundleJson, readBundle } from './bundle-files.ts';
+import { linkFramework } from './framework-links.ts';
 import { type Project, readProject } from './project.ts';
 import { describeFault, type SourceFault, typeFaults } from './type-check.ts';
 
@@ -62,7 +63,9 @@ export async function buildApplication(
 export async function bundleAt(path: string): Promise<BundleJson> {
   const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   if (!isDirectory || existsSync(join(path, 'app.json'))) return readBundle(path);
-  const built = await buildApplication(await readProject(path));
+  const project = await readProject(path);
+  await linkFramework(project.directory);
+  const built = await buildApplication(project);
   if (!('faults' in built)) return built.bundle;
   const faults = built.faults.map((fault) => `  ${describeFault(fault)}`);
   throw new CliError('APPLICATION_FAULTY', `${path} cannot be deployed\n${faults.join('\n')}`);
