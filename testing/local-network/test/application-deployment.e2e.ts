@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { auditLedger } from '@concordat/auditor';
 import { type BundleJson, deployApplication, programOfBundle } from '@concordat/cli';
 import { type AdminClient, type ApplicationClient, SdkError } from '@concordat/sdk';
@@ -44,6 +48,10 @@ const bundleOf = (version: string): BundleJson => ({
   modules: [{ name: 'entries.js', module: source(version) }],
 });
 
+const cliMain = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
+const run = (...words: string[]): string =>
+  execFileSync(process.execPath, [cliMain, ...words], { encoding: 'utf8' });
+
 const toldGaps = ({ longestGapMs: { write, read } }: ApplicationLoad): string =>
   `writes ${write.toFixed(0)} ms, reads ${read.toFixed(0)} ms`;
 
@@ -56,6 +64,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
   before(async () => {
     network = await LocalNetwork.start({
       workerImage: 'application',
+      policies: { snapshotBlocks: 20 },
       adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
     });
     for (const node of network.nodes) {
@@ -123,6 +132,46 @@ suite('an application deployed by vote', { concurrency: false }, () => {
       );
       assert.equal(state.digest, digest);
     }
+  });
+
+  test('a member sees at the command line what it votes on', async () => {
+    const file = join(network.directory, 'proposal.json');
+    const bundle = bundleOf('by-hand');
+    writeFileSync(file, JSON.stringify({ actions: [{ name: 'set_js_app', args: { bundle } }] }));
+    const { directory } = network.sandbox.layout;
+    const cli = (...words: string[]) =>
+      JSON.parse(run(...words, '--directory', directory, '--json')) as Record<string, unknown>;
+    const { proposalId, digest, state } = cli('app', 'deploy', file);
+    assert.equal(state, 'open');
+    const { applications, node } = cli('app', 'show') as {
+      applications: { digest: string; standing: string }[];
+      node: { running: { state: string }[] };
+    };
+    assert.deepEqual(
+      applications.map(({ standing }) => standing.split(' ')[0]),
+      ['in', 'proposed'],
+    );
+    assert.equal(applications[1]?.digest, digest);
+    assert.equal(node.running[0]?.state, 'running');
+    const shown = run(
+      'app',
+      'show',
+      String(digest).slice(0, 8),
+      '--source',
+      '--directory',
+      directory,
+    );
+    for (const text of [
+      '/entries/{id}',
+      'readonly',
+      'user_cert',
+      'entries.js',
+      "version: 'by-hand'",
+    ]) {
+      assert.ok(shown.includes(text), text);
+    }
+    cli('withdraw', String(proposalId));
+    assert.equal((cli('app', 'show').applications as unknown[]).length, 1);
   });
 
   test('another one takes its place under load: nothing fails, is lost or runs under both', async (t) => {
@@ -204,6 +253,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     await first?.kill();
     first?.start();
     await first?.rejoined(nodeId);
+    assert.ok((first?.log('snapshot.installed').length ?? 0) > 0, 'it began from a snapshot');
     await waitUntil(
       () =>
         (client as ApplicationClient).request('/version').then(
