@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   chmod,
+  cp,
   mkdir,
   mkdtemp,
+  readFile,
   readlink,
   realpath,
   rename,
@@ -13,8 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { bundleAt } from '../app/build.ts';
+import { programOfBundle } from '../app/bundle-files.ts';
 import { linkFramework, repository } from '../app/framework-links.ts';
-import { newProject } from '../app/new-project.ts';
+import { newProject, templates } from '../app/new-project.ts';
 import { readProject } from '../app/project.ts';
 import { changesIn } from '../app/source-watch.ts';
 import { describeFault, readFaults, typeFaults } from '../app/type-check.ts';
@@ -130,6 +134,42 @@ test('types are checked by the application’s own configuration, or not at all'
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(configuration));
   const [fault] = await typeFaults(directory);
   assert.match(describeFault(fault ?? { message: '' }), /^app\.ts:1:14 {2}.*TS2322/);
+});
+
+test('a bundle is built of an application’s directory, or read where there is one', async () => {
+  const directory = join(root, 'deployed');
+  await newProject(directory, 'counter');
+  const bundle = await bundleAt(directory);
+  assert.deepEqual(Object.keys(bundle.metadata.endpoints), ['/counters', '/counters/{name}']);
+  const moved = join(root, 'elsewhere');
+  await cp(directory, moved, { recursive: true });
+  assert.deepEqual(programOfBundle(await bundleAt(moved)), programOfBundle(bundle));
+  const text = await readFile(join(directory, 'app.ts'), 'utf8');
+  await writeFile(join(directory, 'app.ts'), text.replace('body.by;', 'body.bi;'));
+  await assert.rejects(
+    bundleAt(directory),
+    hasCode('APPLICATION_FAULTY', /\n {2}app\.ts:\d+:\d+ {2}Property 'bi' does not exist/),
+  );
+  await assert.rejects(bundleAt(root), hasCode('NOT_AN_APPLICATION', /app new/));
+  await assert.rejects(bundleAt(join(root, 'nowhere')), hasCode('NOT_AN_APPLICATION'));
+  const ccf = await directoryWith({
+    'package.json': '{}',
+    'app.json': '{"endpoints":{}}',
+    'src/a.js': 'export {};',
+  });
+  assert.deepEqual((await bundleAt(ccf)).modules, [{ name: 'a.js', module: 'export {};' }]);
+});
+
+test('every template is a whole application that its own tests and types find right', async () => {
+  for (const template of templates) {
+    const directory = join(root, `of ${template}`);
+    const files = await newProject(directory, template);
+    assert.ok(files.includes('app.ts') && files.includes('.gitignore'), files.join());
+    assert.ok(!files.some((file) => file.endsWith('.e2e.ts')), files.join());
+    assert.deepEqual(await typeFaults(directory), []);
+    const { name, actors } = await readProject(directory);
+    assert.deepEqual([name, actors.length >= 2], [`of-${template}`, true]);
+  }
 });
 
 test('saves are noticed, however an editor writes', async () => {
