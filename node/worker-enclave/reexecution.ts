@@ -105,9 +105,14 @@ export class Reexecution {
 
   async #work(counts: { executed: number; given: number }): Promise<void> {
     while (this.#items.length > 0) {
-      const [first] = this.#items as [Item];
-      const { owner, writes } = first;
-      const taken = owner?.reexecute && writes.length > 0 ? await this.#batch(owner) : 0;
+      const [{ owner }] = this.#items as [Item];
+      const others = this.#items.findIndex((item) => isExecutable(item));
+      if (others !== 0) {
+        const given = this.#items.splice(0, others < 0 ? this.#items.length : others);
+        counts.given += given.length;
+        continue;
+      }
+      const taken = await this.#batch(owner as LedgerAdapter);
       if (taken === undefined) return;
       if (taken > 0) counts.executed += taken;
       else counts.given += 1;
@@ -152,6 +157,10 @@ export class Reexecution {
     }
   }
 }
+
+/** What the framework alone wrote, and what other adapters did, is taken as it stands. */
+const isExecutable = ({ owner, writes }: Item): boolean =>
+  owner?.reexecute !== undefined && writes.length > 0;
 
 const divergedAt = (
   { height, transaction }: Pick<Item, 'height' | 'transaction'>,
