@@ -1,5 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { AdminClient, createIdentityElsewhere, type Identity, readIdentity } from '@concordat/sdk';
+import {
+  AdminClient,
+  createIdentityElsewhere,
+  gateTo,
+  type Identity,
+  type NodeGate,
+  NodeVerifier,
+  parsePinnedCode,
+  readIdentity,
+} from '@concordat/sdk';
 import { type Invocation, required } from './command.ts';
 import { CliError } from './errors.ts';
 import { defaultSandboxDirectory, SandboxLayout, type SandboxNode } from './sandbox/layout.ts';
@@ -24,12 +33,13 @@ export const connectionOptions = {
   node: { type: 'string' },
   address: { type: 'string' },
   'network-certificate': { type: 'string' },
+  'pinned-code': { type: 'string' },
   ...identityOptions,
   json: { type: 'boolean', default: false },
 } as const;
 
 /** How the usage line shows them. */
-export const connectionUsage = `[--as organisation] [--node vn1] | --address host:port --network-certificate file ${identityUsage}`;
+export const connectionUsage = `[--as organisation] [--node vn1] | --address host:port --network-certificate file [--pinned-code file] ${identityUsage}`;
 
 /** A connection to the administrative channel, and who uses it. */
 export interface AdminConnection {
@@ -48,7 +58,9 @@ export async function connect(invocation: Invocation): Promise<AdminConnection> 
     const identity = await identityOf(invocation);
     const networkCertificate = await readFile(required(invocation, 'network-certificate'), 'utf8');
     const address = required(invocation, 'address');
-    return { identity, admin: new AdminClient({ address, networkCertificate, identity }) };
+    const options = { address, networkCertificate, identity };
+    const gate = await gateOf(invocation, { adminAddress: address, networkCertificate });
+    return { identity, admin: new AdminClient({ ...options, ...gate }) };
   }
   const { layout, node } = await sandboxNode(invocation);
   const record = await layout.read();
@@ -69,6 +81,17 @@ export async function connect(invocation: Invocation): Promise<AdminConnection> 
       identity,
     }),
   };
+}
+
+/** Lets only a node through that proves to run code of a file, when one is given. @throws SdkError */
+async function gateOf(
+  { options }: Invocation,
+  node: { readonly adminAddress: string; readonly networkCertificate: string },
+): Promise<{ readonly gate?: NodeGate }> {
+  const file = options['pinned-code'];
+  if (typeof file !== 'string') return {};
+  const pinned = parsePinnedCode(await readFile(file, 'utf8'));
+  return { gate: gateTo({ ...node, verifier: new NodeVerifier({ pinned }) }) };
 }
 
 /** Who one is, by certificate and a key in a file or in a token. @throws CliError USAGE; SdkError; Pkcs11Error */

@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { frontOffice } from '@concordat/cli';
 import { type ApplicationAnswer, NetworkClient, newIdempotencyKey, SdkError } from '@concordat/sdk';
+import { run } from '../commands.ts';
 import { LocalNetwork, measurementOfImage, waitUntil } from '../index.ts';
 
 const source = `
@@ -139,6 +140,29 @@ suite('writes of a network client while leaders are killed', { concurrency: fals
       return true;
     });
     other.close();
+  });
+
+  test('a command with a file of pinned code asks only a node that runs it', async () => {
+    const [node] = network.nodes;
+    const { manager, worker } = network.images;
+    const codeOf = async (image: string, role: string) => ({
+      measurement: await measurementOfImage(image),
+      role,
+    });
+    const code = [await codeOf(manager, 'manager'), await codeOf(worker, 'worker')];
+    const ask = (platforms: readonly string[]): string => {
+      const file = join(directory, 'pinned.json');
+      writeFileSync(file, JSON.stringify({ code, platforms }));
+      const { layout } = network.sandbox;
+      const { certificateFile, keyFile } = layout.identity(frontOffice);
+      const main = join(import.meta.dirname, '../../../clients/cli/concordat.mjs');
+      const address = `${node?.host}:${node?.ports.admin}`;
+      const who = ['--certificate', certificateFile, '--key', keyFile];
+      const where = ['--address', address, '--network-certificate', layout.networkCertificate];
+      return run(process.execPath, main, 'network', ...where, ...who, '--pinned-code', file);
+    };
+    assert.match(ask(['virtual']), /vn1/);
+    assert.throws(() => ask(['sev-snp']), /EVIDENCE_REFUSED|not trusted/);
   });
 
   test('each takes effect once, and one that is sent again is answered as at first', async (t) => {
