@@ -240,6 +240,8 @@ export class RecordSchema<T, W> extends Schema<Record<string, T>, Record<string,
   }
 }
 
+const wayOf = ({ path, isTag }: InvalidValue): number => (isTag ? 0.5 : path.length);
+
 /** A value of any of several kinds; the first that takes it counts. */
 export class UnionSchema<S extends readonly AnySchema[]> extends Schema<
   Infer<S[number]>,
@@ -267,17 +269,29 @@ export class UnionSchema<S extends readonly AnySchema[]> extends Schema<
     return { anyOf: this.#options.map((option) => option.jsonSchema()) };
   }
 
-  /** What the option that came furthest found wrong is what is told. */
+  /**
+   * What the option that came furthest found wrong is what is told; one whose tag is another did not
+   * come far.
+   */
   #first(step: (option: AnySchema) => unknown): unknown {
-    let furthest: InvalidValue | undefined;
+    const found: InvalidValue[] = [];
     for (const option of this.#options) {
       try {
         return step(option);
       } catch (error) {
         if (!(error instanceof InvalidValue)) throw error;
-        if (error.path.length > (furthest?.path.length ?? 0)) furthest = error;
+        found.push(error);
       }
     }
-    throw furthest ?? new InvalidValue('it is none of the kinds that may stand here');
+    const furthest = found.reduce((best, one) => (wayOf(one) > wayOf(best) ? one : best));
+    if (furthest.isTag) {
+      const tags = found.filter(({ isTag, path }) => isTag && isSamePath(path, furthest.path));
+      throw new InvalidValue(tags.map(({ why }) => why).join(' or '), furthest.path, true);
+    }
+    if (furthest.path.length > 0) throw furthest;
+    throw new InvalidValue('it is none of the kinds that may stand here');
   }
 }
+
+const isSamePath = (a: InvalidValue['path'], b: InvalidValue['path']): boolean =>
+  a.length === b.length && a.every((part, at) => part === b[at]);

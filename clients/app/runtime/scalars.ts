@@ -9,12 +9,18 @@ export interface Described {
 
 /** Bounds of a text. */
 export interface TextOptions extends Described {
-  /** UTF-16 code units. */
+  /** Unicode code points. */
   readonly minLength?: number;
-  /** UTF-16 code units. */
+  /** Unicode code points. */
   readonly maxLength?: number;
-  /** Must match; not anchored, as in JSON Schema. */
+  /** Must match; not anchored, as in JSON Schema; no flag but `u`. */
   readonly pattern?: RegExp;
+}
+
+function pointsOf(text: string): number {
+  let points = 0;
+  for (const _ of text) points += 1;
+  return points;
 }
 
 const described = ({ description }: Described): JsonSchema =>
@@ -29,9 +35,9 @@ export class TextSchema extends Schema<string> {
 
   constructor(options: TextOptions) {
     super();
-    // A sticky or global expression would remember where it was.
-    if (options.pattern !== undefined && /[gy]/.test(options.pattern.flags)) {
-      throw new DefinitionError('SCHEMA_INVALID', 'a pattern has neither the flag g nor y');
+    // Others are not what JSON Schema has, or remember where they were.
+    if (options.pattern !== undefined && !/^u?$/.test(options.pattern.flags)) {
+      throw new DefinitionError('SCHEMA_INVALID', 'a pattern has no flag but u');
     }
     this.#options = options;
   }
@@ -39,8 +45,13 @@ export class TextSchema extends Schema<string> {
   read(json: unknown): string {
     if (typeof json !== 'string') throw new InvalidValue(`a text, not ${kindOf(json)}`);
     const { minLength = 0, maxLength = Number.POSITIVE_INFINITY, pattern } = this.#options;
-    if (json.length < minLength) throw new InvalidValue(`at least ${minLength} characters`);
-    if (json.length > maxLength) throw new InvalidValue(`at most ${maxLength} characters`);
+    // No text has more code points than code units.
+    if (json.length < minLength || (minLength > 0 && pointsOf(json) < minLength)) {
+      throw new InvalidValue(`at least ${minLength} characters`);
+    }
+    if (json.length > maxLength && pointsOf(json) > maxLength) {
+      throw new InvalidValue(`at most ${maxLength} characters`);
+    }
     if (!json.isWellFormed()) throw new InvalidValue('half a surrogate pair is no character');
     if (pattern?.test(json) === false) throw new InvalidValue(`a text like ${pattern.source}`);
     return json;
@@ -269,7 +280,7 @@ export class ChoiceSchema<const L extends Literal> extends Schema<L> {
 
   read(json: unknown): L {
     if (this.#choices.includes(json as L)) return json as L;
-    throw new InvalidValue(this.#text());
+    throw new InvalidValue(this.#text(), [], this.#choices.length === 1);
   }
 
   write(value: L): L {

@@ -6,11 +6,14 @@ export class InvalidValue extends Error {
   readonly why: string;
   /** Where it stands: names of properties, positions in lists. */
   readonly path: readonly (string | number)[];
+  /** Whether it is a fixed value that is another: in a union, the tag of another kind. */
+  readonly isTag: boolean;
 
-  constructor(why: string, path: readonly (string | number)[] = []) {
+  constructor(why: string, path: readonly (string | number)[] = [], isTag = false) {
     super(path.length === 0 ? why : `${pathText(path)}: ${why}`);
     this.why = why;
     this.path = path;
+    this.isTag = isTag;
   }
 }
 
@@ -34,8 +37,8 @@ export function within<T>(part: string | number, step: () => T): T {
   try {
     return step();
   } catch (error) {
-    if (error instanceof InvalidValue) throw new InvalidValue(error.why, [part, ...error.path]);
-    throw error;
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new InvalidValue(error.why, [part, ...error.path], error.isTag);
   }
 }
 

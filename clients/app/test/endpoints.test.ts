@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import {
   type AnswerError,
   type AppClient,
+  createClient,
   defineApp,
   type Endpoint,
   endpointsOf,
@@ -14,6 +15,7 @@ import {
   table,
   testApp,
 } from '@concordat/app';
+import type { NetworkClient } from '@concordat/sdk';
 import bank from './bank.ts';
 import entries from './entries.ts';
 
@@ -261,6 +263,7 @@ export async function typed(one: AppClient<typeof bank>, tested: TestedApp<typeo
     void (wrote satisfies boolean);
   }
 }
+export const overNetwork = (client: NetworkClient): AppClient<typeof bank> => createClient(client);
 export const returns = endpoint('GET /returns', {
   access: 'anyone',
   response: s.object({ text: s.string() }),
