@@ -243,6 +243,7 @@ export class FakeNode {
     if (message.kind === 'forward') this.#forward(message);
     else if (message.kind === 'readBarrier') this.#barrier(message.id);
     else if (message.kind === 'past') this.#past(message);
+    else if (message.kind === 'question') this.#noManager(message.id);
     else if (message.kind === 'programState') {
       this.programStates.push(JSON.parse(Buffer.from(message.json).toString()));
     } else if (message.kind === 'programReply') {
@@ -256,6 +257,12 @@ export class FakeNode {
   #past(request: Extract<FromWorker, { kind: 'past' }>): void {
     const reply = this.ledger.past(request);
     setImmediate(() => this.worker.receive({ kind: 'pastReply', id: request.id, ...reply }));
+  }
+
+  /** A ledger without keys and signatures has no receipts. */
+  #noManager(id: number): void {
+    const reason = { code: 'TRANSACTION_NOT_FOUND', bytes: Buffer.from('no receipts here') };
+    setImmediate(() => this.worker.receive({ kind: 'answer', id, ...reason }));
   }
 
   #barrier(id: number): void {

@@ -15,7 +15,13 @@ import {
   signCose,
 } from '@concordat/crypto';
 import { verifyCoseReceipt } from '@concordat/ledger';
-import { type ApplicationClient, type Identity, SdkError, verifyReceipt } from '@concordat/sdk';
+import {
+  type ApplicationClient,
+  examineReceipt,
+  type Identity,
+  SdkError,
+  verifyReceipt,
+} from '@concordat/sdk';
 import { utf8 } from '@concordat/std';
 import { LocalNetwork, waitUntil } from '../index.ts';
 
@@ -197,6 +203,14 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
         assert.deepEqual([signed.transactionId, signed.root], [id, verdict.root]);
       }
     }
+    const { name: leader } = await network.sandbox.leader();
+    const admin = await network.sandbox.admin(leader, frontOffice);
+    const proof = await admin.coseReceipt(id).finally(() => admin.close());
+    assert.deepEqual(examineReceipt(proof, networkCertificate).form, 'cose');
+    const many = Array.from({ length: 40 }, () => member.request(`${path}&format=cose`));
+    for (const { body } of await Promise.all(many)) {
+      assert.ok(verifyCoseReceipt(body, networkCertificate).ok);
+    }
     const [view, seqno] = id.split('.').map(Number) as [number, number];
     const early = await office.connection.request({
       path: `/app/receipt?transaction_id=${view}.${seqno + 1_000_000}`,
@@ -228,6 +242,22 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
     for (const bad of ['view_history=yes', 'view_history_since=0', 'view_history_since=x']) {
       const error = await refused(office.request(`/app/commit?${bad}`));
       assert.equal(error.code, 'INVALID_PARAMETER', bad);
+    }
+  });
+
+  test('an issuer that is trusted no more ends its tokens on every node', async () => {
+    await pass('remove_jwt_issuer', { issuer });
+    for (const { name } of network.nodes) {
+      const client = await network.sandbox.application(name, frontOffice);
+      const request = () => client.request('/app/rooms/blue/notes/1', bearer());
+      await waitUntil(
+        () =>
+          request().then(
+            () => false,
+            (error: unknown) => error instanceof SdkError && error.code === 'POLICY_NOT_MET',
+          ),
+        { what: `${name} to refuse the token` },
+      ).finally(() => client.connection.close());
     }
   });
 });
