@@ -108,3 +108,19 @@ test('a block the host changed is taken from another node, or nothing of it is s
   assert.equal(refused.code, 'LEDGER_CORRUPT');
   assert.deepEqual(refused.transactions, []);
 });
+
+test('whatever is asked of the past, the present has half of the time', async () => {
+  const { first, placed } = await filled();
+  const blockMs = 20;
+  const { log, pages, held, archive, control } = first;
+  const proven = (height: number) => {
+    for (const untilMs = performance.now() + blockMs; performance.now() < untilMs; );
+    return first.stored.proven(height);
+  };
+  const stored = { proven } as typeof first.stored;
+  const desk = new PastDesk({ log, pages, stored, held, archive, control });
+  const own = placed.filter(({ text }) => text.startsWith('a')).map(({ seqno }) => seqno);
+  const sinceMs = performance.now();
+  await Promise.all(own.slice(0, 4).map((seqno) => desk.answer(1, ask(seqno, seqno))));
+  assert.ok(performance.now() - sinceMs >= 7 * blockMs, 'four blocks and three rests');
+});
