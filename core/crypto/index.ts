@@ -58,7 +58,9 @@ export { fromPem, toPem } from './pem.ts';
 export { type CertificateSigner, signerBy } from './signer-elsewhere.ts';
 export {
   createSigningKey,
+  exportSigningScalar,
   importSigningKey,
+  importSigningScalar,
   isSigningPublicKey,
   type SigningKey,
   verifySignature,
