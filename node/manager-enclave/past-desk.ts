@@ -7,7 +7,6 @@ import {
 } from '@concordat/bridge';
 import type { ProvenBlock } from '@concordat/ledger';
 import { CodedError, emptyBytes, toSeqno, utf8 } from '@concordat/std';
-import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import { provenBlock } from './proven-block.ts';
@@ -19,7 +18,7 @@ const maxReplyBytes = 4 * 1024 * 1024;
 
 /** Making receipts keeps others waiting about a millisecond at a time. */
 const shownPerTurn = 32;
-/** Most of the time a block takes beyond this is waiting for others, milliseconds. */
+/** What a block takes beyond this is waiting, milliseconds. */
 const longestRestMs = 50;
 const expected = new Set(['TRANSACTION_PENDING', 'TRANSACTION_NOT_FOUND']);
 
@@ -32,7 +31,8 @@ type Node = Pick<NodeContext, 'log' | 'pages' | 'stored' | 'held' | 'archive' | 
 export class PastDesk {
   readonly #node: Node;
   readonly #open = new Map<number, number>();
-  #restUntilMs = 0;
+  /** Resolves when the next block may be opened. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(node: Node) {
     this.#node = node;
@@ -89,22 +89,23 @@ export class PastDesk {
   }
 
   /**
-   * A block, once the past has rested as long as the last one took: whatever is asked, the present has
-   * half of this enclave's time.
+   * A block, in its turn, once the past has rested as long as the one before took: whatever is asked,
+   * the present has half of this enclave's time.
    */
   async #block(height: number): Promise<ProvenBlock> {
-    for (let ms = this.#restMs(); ms > 0; ms = this.#restMs()) await pause(ms);
+    const { promise, resolve: next } = Promise.withResolvers<void>();
+    const before = this.#turn;
+    this.#turn = promise;
+    await before;
     const sinceMs = performance.now();
+    // Nobody waits for what waits for the host, for other nodes or for shares.
+    const patience = setTimeout(next, longestRestMs);
     try {
       return await provenBlock(this.#node, height);
     } finally {
-      const nowMs = performance.now();
-      this.#restUntilMs = nowMs + Math.min(nowMs - sinceMs, longestRestMs);
+      clearTimeout(patience);
+      setTimeout(next, Math.min(performance.now() - sinceMs, longestRestMs));
     }
-  }
-
-  #restMs(): number {
-    return this.#restUntilMs - performance.now();
   }
 }
 
