@@ -85,11 +85,6 @@ export class PastFetcher {
     this.#next();
   }
 
-  /** Nobody waits for ranges any more. */
-  forget(): void {
-    this.#waiting.length = 0;
-  }
-
   #next(): void {
     if (this.#fetching >= maxFetching) return;
     const next = this.#waiting.shift();
