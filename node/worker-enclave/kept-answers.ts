@@ -61,8 +61,23 @@ const version = 1;
 const stateKey = '\0';
 const actorKey = (actor: string): Key => `\x01${actor}`;
 const answerKey = (actor: string, id: string): Key => `\x03${actor}${id}`;
-const orderKey = (number: number): Key => `\x02${toLatin1(new BinaryWriter(8).u64(number).take())}`;
-const actorOf = (actorId: string): string => toLatin1(fromHex(actorId) as Uint8Array);
+const orderKey = (number: number): Key => `\x02${toLatin1(writer.u64(number).take())}`;
+
+/** One for all: `take` copies. */
+const writer = new BinaryWriter(8_192);
+const names = new Map<string, string>();
+const maxNames = 10_000;
+
+/** An actor's id as a binary string, from a bounded memory. */
+function actorOf(actorId: string): string {
+  let name = names.get(actorId);
+  if (name === undefined) {
+    name = toLatin1(fromHex(actorId) as Uint8Array);
+    if (names.size >= maxNames) names.clear();
+    names.set(actorId, name);
+  }
+  return name;
+}
 
 /** The table of an adapter's answers; no adapter can name it. */
 export const answersTable = (adapterId: string): TableDeclaration => ({
@@ -125,14 +140,19 @@ export function keepAnswers(
   { timeMs, network, bounds }: KeepOptions,
 ): void {
   let { first, next, bytes } = readState(table);
+  const networkBytes = fromHex(network) as Uint8Array;
   const mostDropped = answers.length * droppedForOne;
+  const grown = new Map<string, number>();
+  const grow = (actor: string, by: number): void => {
+    grown.set(actor, (grown.get(actor) ?? 0) + by);
+    bytes += by;
+  };
   for (let dropped = 0; dropped < mostDropped && first < next; dropped++) {
     const oldest = readOrder(table, first);
     if (oldest.timeMs + bounds.windowMs > timeMs) break;
     table.delete(orderKey(first));
     table.delete(answerKey(oldest.actor, oldest.id));
-    addBytes(table, oldest.actor, -oldest.bytes);
-    bytes -= oldest.bytes;
+    grow(oldest.actor, -oldest.bytes);
     first += 1;
   }
   for (const answer of answers) {
@@ -140,21 +160,21 @@ export function keepAnswers(
     const size = rowBytes + (isKept ? answer.result.length : 0);
     const actor = actorOf(answer.actorId);
     const id = toLatin1(answer.id);
-    const row = new BinaryWriter().u8(version).u64(next).u32(answer.leaf);
-    row.raw(fromHex(network) as Uint8Array).raw(answer.fingerprint);
-    row.u8(isKept ? 1 : 0);
-    if (isKept) row.raw(answer.result);
-    table.set(answerKey(actor, id), row.take());
-    const order = new BinaryWriter()
+    writer.u8(version).u64(next).u32(answer.leaf).raw(networkBytes).raw(answer.fingerprint);
+    writer.u8(isKept ? 1 : 0);
+    if (isKept) writer.raw(answer.result);
+    table.set(answerKey(actor, id), writer.take());
+    const place = orderKey(next);
+    writer
       .latin1(actor + id)
       .u64(timeMs)
       .u32(size);
-    table.set(orderKey(next), order.take());
-    addBytes(table, actor, size);
-    bytes += size;
+    table.set(place, writer.take());
+    grow(actor, size);
     next += 1;
   }
-  table.set(stateKey, new BinaryWriter(24).u64(first).u64(next).u64(bytes).take());
+  for (const [actor, by] of grown) addBytes(table, actor, by);
+  table.set(stateKey, writer.u64(first).u64(next).u64(bytes).take());
 }
 
 function readState(table: ReadTable): State {
@@ -184,5 +204,5 @@ function addBytes(table: WriteTable, actor: string, bytes: number): void {
   const key = actorKey(actor);
   const sum = readBytes(table, key) + bytes;
   if (sum === 0) table.delete(key);
-  else table.set(key, new BinaryWriter(8).u64(sum).take());
+  else table.set(key, writer.u64(sum).take());
 }
