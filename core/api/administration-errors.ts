@@ -123,7 +123,7 @@ export const administrationErrors = {
   NETWORK_KEY_MISSING: {
     status: 503,
     meaning:
-      "The leader does not have the network's private key at hand, which endorses a node that joins.",
+      "The node does not have the network's private key at hand, which endorses nodes that join and signs COSE receipts.",
     remedy:
       'It gets the key from another node, or gathers it once nodes of enough members are up: try again.',
     retryable: true,
