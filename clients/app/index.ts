@@ -8,6 +8,7 @@ export { type AnyApp, type App, type AppOptions, defineApp } from './runtime/def
 export {
   type Access,
   type Caller,
+  type CallerToken,
   type Context,
   type Endpoint,
   type EndpointMaker,

@@ -9,9 +9,9 @@ import {
   targetOf,
 } from './calls.ts';
 import { MemoryStore } from './memory-store.ts';
-import { groupsOf } from './runtime/access.ts';
+import { asksForToken, groupsOf } from './runtime/access.ts';
 import { type AnyApp, type App, paramNames } from './runtime/define-app.ts';
-import type { AnyEndpoint, Endpoints } from './runtime/endpoint.ts';
+import type { AnyEndpoint, CallerToken, Endpoints } from './runtime/endpoint.ts';
 import type { RawRequest, RawResponse } from './runtime/platform.ts';
 import { serveApp } from './runtime/serve.ts';
 import {
@@ -30,6 +30,8 @@ export interface TestCaller {
   /** Default: a participant. */
   readonly kinds?: readonly ('participant' | 'member')[];
   readonly roles?: readonly string[];
+  /** What it presents beside its certificate. */
+  readonly token?: CallerToken;
 }
 
 /** What a test is run with. */
@@ -160,12 +162,18 @@ function requestOf(endpoint: AnyEndpoint, call: PlainCall, caller: TestCaller): 
 
 /** The caller as a node would show it, if one of its policies takes it. */
 function admitted(endpoint: AnyEndpoint, caller: TestCaller): object {
-  const { name = 'alice', kinds = ['participant'], roles = [] } = caller;
+  const { name = 'alice', kinds = ['participant'], roles = [], token } = caller;
   const id = caller.id ?? Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64);
   const fits = groupsOf(endpoint.access).some(
     (group) => group === 'anyone' || kinds.includes(group === 'members' ? 'member' : 'participant'),
   );
-  if (fits) return { policy: 'any_cert', id, data: { name, kinds, roles } };
+  const certified = { policy: 'any_cert', id, data: { name, kinds, roles } };
+  const wantsToken = asksForToken(endpoint.access);
+  if (fits && !wantsToken) return certified;
+  if (fits && token !== undefined) {
+    const jwt = { policy: 'jwt', jwt: token };
+    return { policy: ['any_cert', 'jwt'], any_cert: certified, jwt };
+  }
   const why = 'no authentication policy of this endpoint accepts the actor';
   throw new AnswerError(401, 'POLICY_NOT_MET', why);
 }

@@ -1,4 +1,4 @@
-import type { Access, Caller, Group } from './endpoint.ts';
+import type { Access, Caller, CallerToken, Group } from './endpoint.ts';
 import { AppFailure } from './failure.ts';
 
 /** CCF's policies that stand for a group. */
@@ -13,8 +13,16 @@ export const isGroup = (name: unknown): boolean =>
   typeof name === 'string' && Object.hasOwn(policies, name);
 
 /** `authn_policies` of an endpoint. */
-export const policiesOf = (access: Access): readonly string[] =>
-  groupsOf(access).map((group) => policies[group]);
+export const policiesOf = (access: Access): readonly (string | { all_of: string[] })[] =>
+  groupsOf(access).map((group) =>
+    asksForToken(access) ? { all_of: [policies[group], tokenPolicy] } : policies[group],
+  );
+
+const tokenPolicy = 'jwt';
+
+/** Whether callers have to present a token. */
+export const asksForToken = (access: Access): boolean =>
+  typeof access !== 'string' && !isList(access) && access.token === true;
 
 /** The groups of which one is enough. */
 export function groupsOf(access: Access): readonly Group[] {
@@ -41,15 +49,33 @@ export function checkAccess(access: Access, given: unknown): Caller {
   throw new AppFailure('AuthorizationFailed', 403, why, hasRole ? undefined : { roles });
 }
 
+/** @throws TypeError when there is none: an empty name could be somebody's */
 function callerOf(given: unknown): Caller {
-  const { id, data } = (given ?? {}) as { readonly id?: unknown; readonly data?: unknown };
+  const identity = (given ?? {}) as Readonly<Record<string, unknown>>;
+  const { policy } = identity;
+  // Of several policies that all hold, each stands under its name.
+  const names = Array.isArray(policy) ? (policy as string[]) : [];
+  const certified = names.find((name) => name !== tokenPolicy);
+  const part = certified === undefined ? identity : identity[certified];
+  const { id, data } = (part ?? {}) as { readonly id?: unknown; readonly data?: unknown };
   const { name, kinds, roles } = (data ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof id !== 'string' || id === '') throw new TypeError('the node names no caller');
+  const token = names.includes(tokenPolicy) ? tokenOf(identity[tokenPolicy]) : undefined;
   return {
-    id: typeof id === 'string' ? id : '',
+    id,
     name: typeof name === 'string' ? name : '',
     kinds: textsOf(kinds),
     roles: textsOf(roles),
+    ...(token && { token }),
   };
+}
+
+/** @throws TypeError for a part of an identity that is no token */
+function tokenOf(part: unknown): CallerToken {
+  const { jwt } = (part ?? {}) as { readonly jwt?: CallerToken };
+  if (typeof jwt?.keyIssuer !== 'string') throw new TypeError('the node shows no token');
+  const { keyIssuer, header, payload } = jwt;
+  return { keyIssuer, header, payload };
 }
 
 const textsOf = (value: unknown): readonly string[] =>

@@ -7,6 +7,7 @@ export { type App, type AppOptions, defineApp } from './define-app.ts';
 export {
   type Access,
   type Caller,
+  type CallerToken,
   type Context,
   type Endpoint,
   type EndpointMaker,

@@ -26,6 +26,13 @@ export type ParamNames<P> = P extends `${string}{${infer N}}${infer More}`
   ? N | ParamNames<More>
   : never;
 
+/** A token (JWT, RFC 7519) by a key of an issuer that the network trusts. */
+export interface CallerToken {
+  readonly keyIssuer: string;
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
 /** Who called. */
 export interface Caller {
   /** The actor's id: 64 hex digits. */
@@ -33,6 +40,8 @@ export interface Caller {
   readonly name: string;
   readonly kinds: readonly string[];
   readonly roles: readonly string[];
+  /** Of endpoints that ask for one. */
+  readonly token?: CallerToken;
 }
 
 /** Which actors: `anyone` is every actor of the network. */
@@ -45,6 +54,8 @@ export type Access =
   | {
       /** Default: `anyone`. */
       readonly group?: Group | readonly Group[];
+      /** Whether the caller presents a token as well (`authorization: Bearer`); default: no. */
+      readonly token?: boolean;
       /** One of these roles is enough. */
       readonly roles?: readonly string[];
       /** What else must hold. */

@@ -1,4 +1,4 @@
-import { groupsOf } from './access.ts';
+import { asksForToken, groupsOf } from './access.ts';
 import { type AnyApp, paramNames } from './define-app.ts';
 import type { Access, AnyEndpoint } from './endpoint.ts';
 import type { AnySchema, JsonSchema } from './schema.ts';
@@ -95,8 +95,14 @@ function queryParameters({ schemas: { query } }: AnyEndpoint): object[] {
 
 /** Who may call, in words: groups, and roles of which one is needed. */
 function accessText(access: Access): object {
-  const groups = groupsOf(access);
-  if (typeof access === 'string' || !('when' in access || 'roles' in access)) return { groups };
-  const { roles, when } = access;
-  return { groups, ...(roles && { roles }), ...(when && { condition: true }) };
+  const { roles, when } = (typeof access === 'string' ? {} : access) as {
+    readonly roles?: readonly string[];
+    readonly when?: unknown;
+  };
+  return {
+    groups: groupsOf(access),
+    ...(asksForToken(access) && { token: true }),
+    ...(roles && { roles }),
+    ...(when !== undefined && { condition: true }),
+  };
 }

@@ -16,6 +16,7 @@ import {
   testApp,
 } from '@concordat/app';
 import type { NetworkClient } from '@concordat/sdk';
+import { describeApp } from '../runtime/describe.ts';
 import bank from './bank.ts';
 import entries from './entries.ts';
 
@@ -46,6 +47,15 @@ const app = defineApp({
       },
       response: s.array(s.string()),
       handler: (_, { caller }) => [caller.name, ...caller.roles],
+    }),
+    tokens: endpoint('POST /tokens', {
+      access: {
+        group: ['members', 'participants'],
+        token: true,
+        when: ({ token }) => token?.payload.aud === 'here',
+      },
+      response: s.string(),
+      handler: (_, { caller }) => `${caller.name} ${caller.token?.keyIssuer}`,
     }),
     wait: endpoint('GET /forever', { access: 'anyone', handler: () => {} }),
     writes: endpoint('POST /reads', {
@@ -105,6 +115,24 @@ suite('an application in the process of its test', () => {
     await assert.rejects(call(mallory), { code: 'AuthorizationFailed' });
     const { body } = await call({ ...member, roles: ['x', 'b'], name: 'bob' });
     assert.deepEqual(body, ['bob', 'x', 'b']);
+  });
+
+  test('asks for a token beside the certificate', async () => {
+    const tested = testApp(app);
+    const token = (aud: string) => ({ keyIssuer: 'https://i', header: {}, payload: { aud } });
+    const call = (caller: object) => tested.call('POST /tokens', {}, { caller });
+    assert.equal((await call({ name: 'bob', token: token('here') })).body, 'bob https://i');
+    await assert.rejects(call({ token: token('there') }), { code: 'AuthorizationFailed' });
+    await assert.rejects(call({}), { code: 'POLICY_NOT_MET', status: 401 });
+    await assert.rejects(call({ kinds: [], token: token('here') }), { code: 'POLICY_NOT_MET' });
+    const policies = describeApp(app).metadata.endpoints['/tokens']?.post as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual(policies.authn_policies, [
+      { all_of: ['member_cert', 'jwt'] },
+      { all_of: ['user_cert', 'jwt'] },
+    ]);
   });
 
   test('cannot write where it said that it reads', async () => {
