@@ -51,6 +51,13 @@ function faultOf({ message, details = {} }: SdkError): SourceFault {
   return { file: `(bundle) ${file}`, ...(typeof line === 'number' && { line }), message };
 }
 
+/** Whether an application was deployed before: a network that is started again goes on with it. */
+export const hasApplication = (sandbox: Sandbox): Promise<boolean> =>
+  asMember(sandbox, sandbox.serving[0] ?? sandbox.first, async (admin) => {
+    const { applications = [] } = (await admin.constitution()).constitution;
+    return applications.length > 0;
+  });
+
 /** What one does as the organisation of a node, on that node. */
 export async function asMember<T>(
   sandbox: Sandbox,

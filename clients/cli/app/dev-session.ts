@@ -2,7 +2,7 @@ import { explain } from '../errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { formatMs, paint, type Terminal } from '../terminal.ts';
 import { type BuiltApplication, buildApplication } from './build.ts';
-import { deployToDevNetwork } from './dev-deployment.ts';
+import { deployToDevNetwork, hasApplication } from './dev-deployment.ts';
 import { ensureActors, writeCurlFiles } from './dev-network.ts';
 import { type Project, readProject } from './project.ts';
 import { changesIn } from './source-watch.ts';
@@ -17,6 +17,8 @@ export class DevSession {
   readonly #terminal: Terminal;
   #project: Project;
   #deployed: BuiltApplication | undefined;
+  /** A version of an earlier session is one, too. */
+  #hasVersion = false;
   #beside: readonly SourceFault[] = [];
 
   constructor(project: Project, sandbox: Sandbox, terminal: Terminal) {
@@ -33,6 +35,7 @@ export class DevSession {
   /** Builds what lies in the directory and deploys it; what is wrong with it, if anything is. */
   async deploy(signal: AbortSignal): Promise<readonly SourceFault[]> {
     const built = await buildApplication(this.#project, signal);
+    this.#hasVersion ||= await hasApplication(this.#sandbox);
     if (signal.aborted) return [];
     if ('faults' in built) return built.faults;
     this.#beside = built.beside;
@@ -80,7 +83,7 @@ export class DevSession {
 
   /** Says what is wrong, as `file:line:column`, and what runs meanwhile. */
   tell(faults: readonly SourceFault[]): void {
-    const rest = this.#deployed ? 'the version before goes on' : 'nothing is deployed yet';
+    const rest = this.#hasVersion ? 'the version before goes on' : 'nothing is deployed yet';
     this.#list(`${paint(this.#terminal, 'red', '✗')} ${countOf(faults)}; ${rest}`, faults);
   }
 

@@ -321,7 +321,8 @@ export class Sandbox {
     const height = Math.max(...up.map(({ committedHeight = 0 }) => committedHeight));
     this.#up = this.nodes.filter((_, at) => results[at]?.status === 'fulfilled');
     const which = failures.length > 0 ? `${up.length} of ${count}` : `${count}`;
-    this.#progress.done(`${which} nodes resumed the ledger at block ${height}`);
+    const nodes = which === '1' ? '1 node' : `${which} nodes`;
+    this.#progress.done(`${nodes} resumed the ledger at block ${height}`);
     for (const { reason } of failures) {
       for (const line of (reason as Error).message.split('\n')) this.#progress.note(line);
       this.#progress.note('  what to do: docs/operate/troubleshooting.md');
