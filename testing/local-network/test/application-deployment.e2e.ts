@@ -253,7 +253,9 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     await first?.kill();
     first?.start();
     await first?.rejoined(nodeId);
-    assert.ok((first?.log('snapshot.installed').length ?? 0) > 0, 'it began from a snapshot');
+    const events = ['snapshot.installed', 'snapshot.restoring'];
+    const restored = events.flatMap((event) => first?.log(event) ?? []);
+    assert.ok(restored.length > 0, 'it began from a snapshot');
     await waitUntil(
       () =>
         (client as ApplicationClient).request('/version').then(
