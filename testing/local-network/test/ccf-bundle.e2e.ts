@@ -260,4 +260,27 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
       ).finally(() => client.connection.close());
     }
   });
+
+  test('receipts and the history of views outlive the leader that made them', async () => {
+    const written = await office.request('/app/rooms/green/notes', { json: { text: 'kept' } });
+    const { name: leader } = await network.sandbox.leader();
+    const [survivor] = network.nodes.map(({ name }) => name).filter((name) => name !== leader);
+    await network.node(leader).kill();
+    const client = await network.sandbox.application(survivor as string, frontOffice);
+    const note = () => client.request('/app/rooms/green/notes', { json: { text: 'after' } });
+    await waitUntil(() => note().then(Boolean, () => false), { what: 'another leader' });
+    const later = await note();
+    const { networkCertificate } = network.sandbox;
+    for (const { transactionId } of [written, later]) {
+      const path = `/app/receipt?transaction_id=${transactionId}&format=cose`;
+      const verdict = verifyCoseReceipt((await client.request(path)).body, networkCertificate);
+      assert.equal(verdict.ok && verdict.transactionId, transactionId);
+    }
+    const { json } = await client.request('/app/commit?view_history=true');
+    const views = (json as { view_history: number[] }).view_history;
+    const [view, seqno] = String(later.transactionId).split('.').map(Number) as [number, number];
+    assert.equal(views.length, view);
+    assert.ok((views.at(-1) as number) <= seqno && (views.at(-1) as number) > 1);
+    client.connection.close();
+  });
 });
