@@ -49,6 +49,15 @@ export default defineApp({
         count: tables.entries.count({ prefix: [params.topic] }),
       }),
     }),
+    subject: endpoint('GET /subject', {
+      access: { group: 'participants', token: true },
+      response: s.object({ caller: s.string(), subject: s.string(), issuer: s.string() }),
+      handler: (_, { caller: { name, token } }) => ({
+        caller: name,
+        subject: String(token?.payload.sub),
+        issuer: String(token?.keyIssuer),
+      }),
+    }),
     written: endpoint('GET /topics/{topic}/{number}/written', {
       access: 'anyone',
       params: { number: s.integer() },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AnswerError, type AppClient, buildBundle, createClient, openApiOf } from '@concordat/app';
@@ -172,6 +173,41 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
         texts.map(({ texts: [text] }) => text),
         ['first', 'second'],
       );
+    }
+  });
+
+  test('knows who presents a token of an issuer that was voted in', async () => {
+    const issuer = 'https://tokens.example';
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1' }] };
+    const action = { name: 'set_jwt_issuer', args: { issuer, jwks } };
+    const { proposalId } = await (admins[0] as AdminClient).propose([action] as never);
+    for (const admin of admins) {
+      if ((await admin.vote(proposalId, true)).state !== 'open') break;
+    }
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const nbf = Math.floor(Date.now() / 1_000) - 60;
+    const exp = nbf + 660;
+    const text = `${part({ alg: 'ES256', kid: 'k1' })}.${part({ iss: issuer, sub: 'eve', nbf, exp })}`;
+    const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
+    const signature = sign('sha256', Buffer.from(text), key).toString('base64url');
+    const headers = { authorization: `Bearer ${text}.${signature}` };
+    for (const [at] of network.nodes.entries()) {
+      let seen: unknown;
+      const ask = () => client(at).call('GET /subject', {}, { headers });
+      const { body } = await waitUntil(
+        () =>
+          ask().catch((error) => {
+            seen = error.message;
+            return undefined;
+          }),
+        {
+          what: 'the issuer on every node',
+          seen: () => seen,
+        },
+      );
+      assert.deepEqual([body.subject, body.issuer], ['eve', issuer]);
+      await assert.rejects(client(at).call('GET /subject'), { code: 'POLICY_NOT_MET' });
     }
   });
 
