@@ -42,7 +42,7 @@ test('no code is in two parts of the catalogue', () => {
 test('what is worth sending again unchanged is never the fault of the request', () => {
   for (const code of codes) {
     const { status, retryable } = catalogueEntry(code);
-    if (retryable) assert.ok([202, 403, 408, 500, 502, 503, 504].includes(status), code);
+    if (retryable) assert.ok([202, 403, 404, 408, 500, 502, 503, 504].includes(status), code);
   }
   assert.ok(catalogueEntry('TRANSACTION_LOST').retryable);
   assert.ok(!catalogueEntry('TRANSACTION_UNKNOWN').retryable);
