@@ -350,7 +350,8 @@ export class World {
     const isAlarm = damageCodes.has(code) && (fails || tells);
     if (isAlarm) {
       this.alarms.set(code, (this.alarms.get(code) ?? 0) + 1);
-      if (!machine.suspect && !machine.isSpoiled) {
+      const isDoubtful = machine.suspect || machine.isSpoiled;
+      if (!isDoubtful && !this.health.hasReadFalsely(machine.name)) {
         this.violated(
           new Violation('FALSE_ALARM', `${machine.name}: ${code} on an honest disk: ${why}`),
         );
@@ -362,11 +363,11 @@ export class World {
   }
 }
 
-/** Chunks of snapshots travel opened within the attested TLS that this network stands in for. */
 /** Requests that hand over keys. */
 const isOfKeys = (kind: string): boolean =>
   kind === 'session-key' || kind === 'granted-key' || kind === 'network-key';
 
+/** Chunks of snapshots travel opened within the attested TLS that this network stands in for. */
 const isOpenByDesign = (message: Buffer): boolean => decodeMessage(message).type === 'install';
 
 /** A stream of numbers of a run for one purpose. */
