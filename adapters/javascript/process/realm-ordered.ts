@@ -37,7 +37,7 @@ export function createConcordat(host: RealmHost, guard: Guarded): AnyRecord {
           left -= 1;
           yield [key, value];
           // Whatever was written meanwhile is to be seen, and little fetched in vain.
-          if (host.writesOf(this.#name) !== fetched) {
+          if (guard(() => host.writesOf(this.#name)) !== fetched) {
             [chunk, isMore] = [1, true];
             break;
           }

@@ -81,7 +81,7 @@ function openRealm(
   global.concordat = concordat;
   const silent = (): void => {};
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
-  Math.random = () => host.random();
+  Math.random = () => guard(() => host.random());
   const calls = make.createCalls({
     failed: make.createFailed(host),
     deliver: make.createDeliver(host, guard),
