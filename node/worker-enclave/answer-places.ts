@@ -20,6 +20,8 @@ const placesPerPart = 2_000;
  */
 export class AnswerPlaces {
   #places: Place[] = [];
+  /** Where the oldest that counts lies: those before it are taken away many at a time. */
+  #oldest = 0;
   #range: AnswerRange = { first: 0, next: 0 };
 
   /** A block is committed, and with it this range of answers. */
@@ -30,16 +32,21 @@ export class AnswerPlaces {
       this.#places.push({ number: known.next, height, view, firstSeqno });
     }
     this.#range = range;
-    let over = 0;
-    while ((this.#places[over + 1]?.number ?? Number.POSITIVE_INFINITY) <= range.first) over += 1;
-    if (over > 0) this.#places = this.#places.slice(over);
+    const places = this.#places;
+    const nextOf = (at: number): number => places[at + 1]?.number ?? Number.POSITIVE_INFINITY;
+    while (nextOf(this.#oldest) <= range.first) this.#oldest += 1;
+    // Taking the front away costs a copy of the rest: only once it is the larger part.
+    if (this.#oldest * 2 > places.length) {
+      this.#places = places.slice(this.#oldest);
+      this.#oldest = 0;
+    }
   }
 
   /** The block of a committed answer; undefined when it is not committed. */
   find(number: number): Omit<Place, 'number'> | undefined {
     const { first, next } = this.#range;
     if (number < first || number >= next) return undefined;
-    let [low, high] = [0, this.#places.length - 1];
+    let [low, high] = [this.#oldest, this.#places.length - 1];
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       if ((this.#places[middle] as Place).number <= number) low = middle;
@@ -50,7 +57,7 @@ export class AnswerPlaces {
 
   /** What a snapshot keeps of it: a place is u64 number | u64 height | u64 view | u64 first seqno. */
   freeze(): AdapterMemory {
-    const places = this.#places.slice();
+    const places = this.#places.slice(this.#oldest);
     return {
       bytes: places.length * placeBytes,
       *parts() {
@@ -86,6 +93,7 @@ export class AnswerPlaces {
         : oldest.number <= range.first && newest.number < range.next;
     if (!isWhole) throw new DecodeError('INVALID', 'kept answers without their blocks');
     this.#places = places;
+    this.#oldest = 0;
     this.#range = range;
   }
 }

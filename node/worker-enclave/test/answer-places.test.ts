@@ -31,6 +31,19 @@ describe('places of kept answers', () => {
     for (const number of [0, 99, 3_000, 1e9]) assert.equal(places.find(number), undefined);
   });
 
+  it('go one by one, without a copy of all that stay', () => {
+    const places = filled(200_000);
+    const sinceMs = performance.now();
+    for (let height = 200_001; height <= 202_000; height++) {
+      places.committed(block(height), { first: (height - 200_000) * 3, next: height * 3 });
+    }
+    const tookMs = performance.now() - sinceMs;
+    assert.ok(tookMs < 500, `2,000 blocks took ${tookMs} ms`);
+    assert.equal(places.find(5_999), undefined);
+    assert.equal(places.find(6_000)?.height, 2_001);
+    assert.equal(places.freeze().bytes, 200_000 * 32);
+  });
+
   it('travel with a snapshot, as they were when it was frozen', () => {
     const places = filled(5_000, 10);
     const frozen = places.freeze();
