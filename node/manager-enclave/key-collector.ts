@@ -156,7 +156,7 @@ export class KeyCollector implements KeyAcquirer {
     const collection = new ShareCollection(wanted, own);
     const failures = new Map<string, string>();
     await this.#takeComplete(collection);
-    await this.#askAround(collection, oneOfEachActor(source.peers(), this.#asked), failures);
+    await this.#askAround(collection, inTurn(source.peers(), this.#asked), failures);
     this.#keys.recognize(source.view);
     // What is put together may have been taken back meanwhile: the next attempt says so.
     const still = epochs.filter((epoch) => !this.#keys.get(epoch));
@@ -178,7 +178,8 @@ export class KeyCollector implements KeyAcquirer {
         next += 1;
         const asking = this.#ask(giver, collection).then((code) => {
           underWay.delete(asking);
-          if (code !== undefined) failures.set(giver.actorId, code);
+          if (code === undefined) failures.delete(giver.actorId);
+          else failures.set(giver.actorId, code);
         });
         underWay.add(asking);
         continue;
@@ -219,13 +220,23 @@ export class KeyCollector implements KeyAcquirer {
   }
 }
 
-/** One node of each actor, another one each time, and not always the same actors first. */
-function oneOfEachActor(peers: readonly ShareGiver[], turn: number): ShareGiver[] {
-  const byActor = Map.groupBy(peers, ({ actorId }) => actorId);
-  const chosen = Array.from(byActor.values(), (nodes) => nodes[turn % nodes.length] as ShareGiver);
-  const at = chosen.length === 0 ? 0 : turn % chosen.length;
-  return [...chosen.slice(at), ...chosen.slice(0, at)];
+/**
+ * One node of each actor, another one each time, and not always the same actors first; then a second
+ * node of each, and so on: an actor's share may be on one of its nodes only.
+ */
+function inTurn(peers: readonly ShareGiver[], turn: number): ShareGiver[] {
+  const actors = [...Map.groupBy(peers, ({ actorId }) => actorId).values()];
+  const order = rotated(actors, turn).map((nodes) => rotated(nodes, turn));
+  const rounds = Math.max(0, ...order.map(({ length }) => length));
+  return Array.from({ length: rounds }, (_, round) =>
+    order.flatMap((nodes) => nodes.slice(round, round + 1)),
+  ).flat();
 }
+
+const rotated = <Item>(items: readonly Item[], by: number): readonly Item[] => {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+};
 
 function sharesMissing({ epochs, missing, actors }: MissingShares): ManagerError {
   const said = Object.entries(actors).map(([actor, code]) => `${actor.slice(0, 8)} (${code})`);

@@ -5,6 +5,7 @@ import { decodeDecryptionShare, encodeDecryptionShare } from '@concordat/keys';
 import { CodedError, type Epoch, toEpoch, utf8 } from '@concordat/std';
 import { machine, organisation } from '../../../core/governance/test/network.ts';
 import type { ManagerError } from '../errors.ts';
+import type { ShareGiver } from '../key-sources.ts';
 import {
   decodeGivenShares,
   encodeGivenShares,
@@ -99,6 +100,23 @@ test('it is tried again until the others are there', async () => {
   await ada.collector.acquire([one], network.sourceOf(ada));
   assert.deepEqual(ada.keys.get(one)?.key, network.key(1));
   assert.equal(ada.collector.missing, undefined);
+});
+
+test('an actor whose share is on one of its nodes only is asked there as well', async () => {
+  const names = [...members, 'dan'];
+  const { network, ada, bob, cyd } = networkWith(1, names, { keyThreshold: 3 });
+  const dan = network.nodes[3] as KeyNode;
+  dan.tamper = () => {
+    throw new CodedError('SHARE_NOT_HELD', 'lost with its record');
+  };
+  const { view, peers } = network.sourceOf(ada, [bob, cyd]);
+  const [ofBob, ofCyd] = peers() as [ShareGiver, ShareGiver];
+  const empty = (of: ShareGiver): ShareGiver => ({ ...of, nodeId: dan.nodeId });
+  // Whichever of its nodes each actor is asked by, never are both of them the right ones at once.
+  const givers = [empty(ofBob), ofBob, ofCyd, empty(ofCyd)];
+  await ada.collector.acquire([one], { view, peers: () => givers }, soon);
+  assert.deepEqual(ada.keys.get(one)?.key, network.key(1));
+  assert.equal(bob.asked + cyd.asked, 2);
 });
 
 test('a forged share is refused as INVALID_SHARE, its actor named, and another one asked', async () => {
