@@ -4,9 +4,9 @@ import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { dealersOf, sharedKeys } from './key-due.ts';
 import type { Candidate } from './key-holders.ts';
+import { holdersWithNode, memberHolders } from './key-reach.ts';
 import type { GovernanceMessage } from './message.ts';
-import { memberIds } from './state.ts';
-import { readRow, readRows, tables, writeRow } from './tables.ts';
+import { readRow, tables, writeRow } from './tables.ts';
 
 /** That a member wants its holder key replaced: its nodes register another one. */
 export interface HolderRotation {
@@ -21,7 +21,7 @@ export interface HolderRotation {
 /**
  * Records that a member's holder key is to be replaced by one that its nodes draw. What was dealt to the
  * old one is dealt anew to the other by a resharing, in which this member deals nothing: so the others
- * must suffice for every shared key.
+ * that have a node must suffice for every shared key that is not out of reach already.
  * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; HOLDER_NEEDED with the keys that would be
  *   out of reach
  */
@@ -37,9 +37,12 @@ export function recordHolderRotation(
     throw new GovernanceError('NOT_A_HOLDER', why, { actorId: signer });
   }
   const others = dealersBeside(set, signer);
-  const keys = sharedKeys(set)
-    .filter((shared) => dealersOf(shared, others).length < shared.sharing.threshold)
-    .map(({ key }) => key.number);
+  const all = memberHolders(set);
+  const keys = sharedKeys(set).filter(
+    (shared) =>
+      dealersOf(shared, all).length >= shared.sharing.threshold &&
+      dealersOf(shared, others).length < shared.sharing.threshold,
+  );
   if (keys.length > 0) {
     const why = `without its share too few members could deal key ${keys.join(', ')} anew`;
     throw new GovernanceError('HOLDER_NEEDED', why, { actorId: signer, keys });
@@ -58,12 +61,7 @@ export function rotationAsked(view: ReadView, actorId: string): number | undefin
 }
 
 /** Members that can deal with the holder key they have, beside one of them. */
-function dealersBeside(view: ReadView, actorId: string): Candidate[] {
-  const members = memberIds(view);
-  const dealers: Candidate[] = [];
-  for (const [, holder] of readRows(view, tables.holders)) {
-    if (holder.actorId === actorId || !members.has(holder.actorId)) continue;
-    if (rotationAsked(view, holder.actorId) === undefined) dealers.push(holder);
-  }
-  return dealers;
-}
+const dealersBeside = (view: ReadView, actorId: string): Candidate[] =>
+  holdersWithNode(view).filter((holder) => {
+    return holder.actorId !== actorId && rotationAsked(view, holder.actorId) === undefined;
+  });

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildHolderRotation, keyNeeds, rotationAsked, sharedKeys } from '@concordat/governance';
+import {
+  buildHolderRotation,
+  keyNeeds,
+  nodeRetired,
+  rotationAsked,
+  sharedKeys,
+} from '@concordat/governance';
 import { type Enclave, networkOf, type SharedKeyNetwork } from './shared-key-network.ts';
 
 const actorOf = (network: SharedKeyNetwork, name: string): string =>
@@ -36,6 +42,30 @@ test('a holder key is not replaced when a shared key could not be dealt anew wit
   rotate(network, 'ada');
   network.refuses('HOLDER_NEEDED', () => rotate(network, 'bob'));
   assert.equal(rotationAsked(network.set, actorOf(network, 'bob')), undefined);
+});
+
+test('a member that has no node left deals nothing, and does not count among the others', () => {
+  const network = networkOf();
+  network.ceremonyOf();
+  nodeRetired(network.set, (network.enclaves.get('cyd') as Enclave).nodeId);
+  network.refuses('HOLDER_NEEDED', () => rotate(network, 'ada'));
+});
+
+test('a key that is out of reach already keeps nobody from replacing a holder key', () => {
+  const network = networkOf();
+  network.ceremonyOf();
+  for (const name of ['ada', 'bob']) {
+    const enclave = network.enclaves.get(name) as Enclave;
+    enclave.holderKey = network.registrationKey();
+    network.register(enclave);
+  }
+  assert.deepEqual(keyNeeds(network.set).outOfReach, [1]);
+  network.ceremonyOf();
+  assert.deepEqual(
+    sharedKeys(network.set).map(({ key }) => key.number),
+    [2, 1],
+  );
+  assert.equal(rotate(network, 'cyd').state, 'accepted');
 });
 
 test('an order of who has no holder key, or that was heard before, is refused', () => {
