@@ -39,7 +39,6 @@ import { statusOf } from './node-status.ts';
 import { PeerDesk, type PeerRequests } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { PeerChannel } from './ports.ts';
-import { type PublicLedger, requireCommitted } from './public-replay.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
@@ -47,6 +46,7 @@ import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Reopening } from './reopening.ts';
 import { RequestForwarding } from './request-forwarding.ts';
+import type { ResumedLedger } from './resumed-ledger.ts';
 import { encodePosition, type LogPosition, type RollCall } from './roll-call.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
@@ -129,7 +129,7 @@ export class Manager implements StandingNode {
   /** Where members give shares for the network this node recovers. */
   recovery: RecoveryDesk | undefined;
   /** While the ledger is resumed: what it says to a node without session keys. */
-  publicLedger: PublicLedger | undefined;
+  resumed: ResumedLedger | undefined;
   /** Of a resumption. */
   rollCall: RollCall | undefined;
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
@@ -218,14 +218,14 @@ export class Manager implements StandingNode {
 
   /** @throws ManagerError NOT_LEADER while it is not known */
   get #logPosition(): LogPosition {
-    if (!this.takesPart && this.publicLedger) return this.publicLedger.end;
+    if (!this.takesPart && this.resumed) return this.resumed.own.end;
     const { status } = this.#taking.driver;
     return { view: this.log.lastView, height: status.lastHeight };
   }
 
   /** What shares are given by: the committed ledger, or what is public of it while it is resumed. */
   get #grantingState(): ReadView | undefined {
-    if (this.publicLedger) return this.publicLedger.administration.head;
+    if (this.resumed) return this.resumed.shown.administration.head;
     return this.administration.isCommitted ? this.administration.committedState : undefined;
   }
 
@@ -240,10 +240,11 @@ export class Manager implements StandingNode {
       prepare: (body) => this.governance.prepareForPeer(body),
       readIndex: () => this.readBarriers.answerPeer(),
       logPosition: () => encodePosition(this.#logPosition),
-      shares: async (peer, body) => {
-        if (this.publicLedger) requireCommitted(this.publicLedger, peer);
-        return this.shareDesk.give(peer, body);
+      shares: (peer, body) => {
+        const give = () => this.shareDesk.give(peer, body);
+        return this.resumed ? this.resumed.shares(peer, give) : give();
       },
+      publicBlocks: (peer, body) => this.resumed?.blocks(peer, body),
       sessionKey: (body) => this.epochs.received(body),
       grantedKey: (peer, body) => this.epochs.give(peer, body),
       networkKey: () => this.networkKeyDesk.give(),

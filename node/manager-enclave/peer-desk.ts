@@ -27,6 +27,8 @@ export interface PeerRequests {
   readIndex(): Promise<Uint8Array>;
   /** Where the log of this node ends. */
   logPosition(): Uint8Array;
+  /** Blocks of a ledger that is resumed, for a peer that resumes; undefined when this node does not. */
+  publicBlocks(peer: NodeId, body: Buffer): Promise<Uint8Array> | undefined;
   /** Decryption shares for the peer. */
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
@@ -157,6 +159,9 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
       return this.#requests.join(peer, admitted, body);
     }
     if (kind === 'log-position' && session.role !== 'joiner') return this.#requests.logPosition();
+    if (kind === 'public-blocks' && session.role !== 'joiner') {
+      return this.#publicBlocks(peer.nodeId, body);
+    }
     if (kind === 'decryption-share') return this.#shares(session, body);
     if (kind === 'granted-key' && session.role === 'peer') {
       return this.#requests.grantedKey(peer.nodeId, body);
@@ -174,6 +179,12 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
     if (kind === 'page') return this.#requests.archive.page(peer.nodeId, body);
     if (kind === 'read-index') return this.#requests.readIndex();
     throw new ManagerError('CHANNEL_FAILED', 'unknown request');
+  }
+
+  #publicBlocks(peer: NodeId, body: Buffer): Promise<Uint8Array> {
+    const answer = this.#requests.publicBlocks(peer, body);
+    if (answer) return answer;
+    throw new ManagerError('BLOCK_NOT_HELD', 'this node does not resume');
   }
 
   /** Learning nodes ask as well: whom shares are for, the committed ledger says. */
