@@ -236,9 +236,10 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const version = this.#versions.head;
     const calls = batch.map(({ transaction }) => this.#callNow(version, transaction));
     const runnable = calls.filter((call) => !('code' in call));
-    const ran = await (version?.host.execute(runnable as Call[]) ?? []);
+    // What cannot be run has no process to ask.
+    const ran = runnable.length === 0 ? [] : await version?.host.execute(runnable as Call[]);
     let at = 0;
-    const results = calls.map((call) => ('code' in call ? call : (ran[at++] as CallResult)));
+    const results = calls.map((call) => ('code' in call ? call : (ran?.[at++] as CallResult)));
     const written: WriteSet[] = [];
     const outcomes = results.map((result): Outcome<ApplicationAnswer> => {
       if ('code' in result && !('kind' in result)) return result;

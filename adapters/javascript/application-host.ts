@@ -149,8 +149,7 @@ export class ApplicationHost {
     clearTimeout(this.#timer);
     clearInterval(this.#waits);
     this.#process?.end('STOPPED');
-    const over = new ProcessError('ENDED', 'the application is stopped');
-    for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over);
+    for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over());
   }
 
   /** Tells the process of a change of the state. */
@@ -225,7 +224,9 @@ export class ApplicationHost {
   }
 
   #dispatch(job: Job): void {
-    if (this.#stage === 'up') this.#send(job);
+    // Whoever found the application before it was replaced may ask after: no process comes up for it.
+    if (this.#application === undefined) job.done(over());
+    else if (this.#stage === 'up') this.#send(job);
     else this.#waiting.push(job);
   }
 
@@ -366,6 +367,8 @@ export class ApplicationHost {
     this.#timer = setTimeout(() => this.#launch(), why === 'REPLACED' ? 0 : this.#pauseMs).unref();
   }
 }
+
+const over = (): ProcessError => new ProcessError('ENDED', 'the application is stopped');
 
 /** Asks nothing: the answer says that all before it was taken. */
 const readiness = { calls: [], writes: false, id: 0 } as const;
