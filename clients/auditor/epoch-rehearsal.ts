@@ -6,6 +6,7 @@ import {
   type EpochOwed,
   type EpochReason,
   epochOwed,
+  hasPassed,
   newestEpoch,
   owedPatienceMs,
   recordEpoch,
@@ -203,9 +204,9 @@ function lawfulReasons(
   if (isResumption(block)) return block.opensView ? ['resume'] : [];
   const reasons: EpochReason[] = [...deed.epochFor];
   const owed = epochOwed(set);
-  if (owed && begun.timeMs - owed.timeMs >= owedPatienceMs(set)) reasons.push('actors');
-  const lastedMs = begun.timeMs - before.timeMs;
-  if (epochDuration > 0 && lastedMs >= epochDuration * 1000) reasons.push('time');
+  if (owed && hasPassed(owed.timeMs, begun.timeMs, owedPatienceMs(set))) reasons.push('actors');
+  const isOver = epochDuration > 0 && hasPassed(before.timeMs, begun.timeMs, epochDuration * 1000);
+  if (isOver) reasons.push('time');
   if (epochBlocks > 0 && begun.height - before.height >= epochBlocks) reasons.push('blocks');
   return reasons;
 }

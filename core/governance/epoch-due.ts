@@ -21,6 +21,13 @@ export function owedPatienceMs(view: ReadView): number {
 }
 
 /**
+ * Whether so much time lies between a time that the ledger has and now. One that lies as far ahead is
+ * of a leader whose clock was wrong: nobody waits for the clock to come to it.
+ */
+export const hasPassed = (sinceMs: number, nowMs: number, durationMs: number): boolean =>
+  Math.abs(nowMs - sinceMs) >= durationMs;
+
+/**
  * Whether an epoch that a change of actors or nodes asks for waits: too few who hold the newest shared
  * key are left to read what would be encrypted to it, and a fresh one is due. The epoch in force is under the
  * stranded key as well, but every node has its session key; one that missed the message with another one could
@@ -44,11 +51,12 @@ export function epochDue(
   const begun = newestEpoch(view);
   if (!begun || currentEpoch(view) === 0) return undefined;
   const owed = epochOwed(view);
-  if (owed && at.nowMs - owed.timeMs >= owedPatienceMs(view)) return 'actors';
+  if (owed && hasPassed(owed.timeMs, at.nowMs, owedPatienceMs(view))) return 'actors';
   const blocks = policyOf(view, 'epochBlocks');
   if (blocks > 0 && at.height - begun.height >= blocks) return 'blocks';
   const seconds = policyOf(view, 'epochDuration');
-  return seconds > 0 && at.nowMs - begun.timeMs >= seconds * 1000 ? 'time' : undefined;
+  const isOver = seconds > 0 && hasPassed(begun.timeMs, at.nowMs, seconds * 1000);
+  return isOver ? 'time' : undefined;
 }
 
 /** Milliseconds for which the keys of epochs that are over are kept. */

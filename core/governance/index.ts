@@ -36,7 +36,13 @@ export {
   type TeeEntry,
 } from './constitution.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
-export { epochDue, owedPatienceMs, sessionKeyTtlMs, waitsForFreshKey } from './epoch-due.ts';
+export {
+  epochDue,
+  hasPassed,
+  owedPatienceMs,
+  sessionKeyTtlMs,
+  waitsForFreshKey,
+} from './epoch-due.ts';
 export {
   beginsEpoch,
   currentEpoch,

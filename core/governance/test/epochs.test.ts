@@ -83,6 +83,17 @@ test('an epoch that is owed is due once it has waited three times as long as a p
   assert.equal(owedPatienceMs(slow), 60_000, 'a minute at most');
 });
 
+test('a leader whose clock was ahead keeps the next ones from no epoch', () => {
+  const height = 101;
+  const set = stateWith();
+  const aheadMs = 1_000_000 + 86_400_000;
+  assert.equal(epochDue(set, { nowMs: 1_000_000 - 86_400_000, height }), 'time');
+  assert.equal(epochDue(set, { nowMs: 1_000_000 - 60_000, height }), undefined, 'clocks differ');
+  recordEpochOwed(set, { height: 100, timeMs: aheadMs });
+  assert.equal(epochDue(set, { nowMs: aheadMs - 29_999, height }), undefined);
+  assert.equal(epochDue(set, { nowMs: aheadMs - 30_000, height }), 'actors');
+});
+
 test('policies of epochs have their bounds', () => {
   assert.equal(defaultPolicy('epochDuration'), 86_400);
   assert.equal(defaultPolicy('epochBlocks'), 0);
