@@ -1,5 +1,5 @@
 import type { WriteSet } from '@concordat/kv';
-import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
+import { BinaryReader, BinaryWriter, DecodeError, fromUtf8, utf8 } from '@concordat/std';
 import type { IndexEntry } from './index-declarations.ts';
 import {
   type FetchedRange,
@@ -168,7 +168,8 @@ export function encodeToProcess(message: ToProcess): Buffer {
       if (message.kind === 'execute') writer.u64(message.layer);
       writer.u32(message.calls.length);
       for (const { endpoint, caller, params, request, state } of message.calls) {
-        writer.u16(endpoint).text(caller).text(params).bytes(request);
+        // A caller can be long: it holds a whole certificate, or the claims of a token.
+        writer.u16(endpoint).bytes(utf8(caller)).bytes(utf8(params)).bytes(request);
         writer.u8(state === undefined ? 0 : 1);
         if (state !== undefined) writeState(writer, state);
       }
@@ -329,7 +330,8 @@ function readCalls(reader: BinaryReader): Call[] {
   const count = reader.u32();
   const calls: Call[] = [];
   for (let at = 0; at < count; at++) {
-    const [endpoint, caller, params] = [reader.u16(), reader.text(), reader.text()];
+    const endpoint = reader.u16();
+    const [caller, params] = [fromUtf8(reader.bytes()), fromUtf8(reader.bytes())];
     const request = reader.bytes();
     const state = reader.u8() === 1 ? readState(reader) : undefined;
     calls.push({ endpoint, caller, params, request, ...(state !== undefined && { state }) });

@@ -110,6 +110,8 @@ test('states of the past, indexes and versions reach an application as they are'
   const writeSet = { publicWrites: Buffer.from([1]), privateWrites: Buffer.alloc(0) };
   const messages: readonly ToProcess[] = [
     { kind: 'read', id: 1, calls: [{ ...call, state }, call] },
+    // The caller's certificate alone may have 64 KiB.
+    { kind: 'execute', id: 2, layer: 3, calls: [{ ...call, caller: 'ü'.repeat(60_000) }, call] },
     { kind: 'past', wanted: { handle: 1, start: 2, end: 3 }, code: '', states: [state, state] },
     { kind: 'past', wanted: { handle: 1, start: 2, end: 3 }, code: 'OVERLOADED', states: [] },
     { kind: 'indexed', upTo: 9, entries: [{ index: 1, key: 'k\xff', seqno: 9 }] },
