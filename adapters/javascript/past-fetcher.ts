@@ -50,7 +50,7 @@ export class PastFetcher {
    * @throws ApiError TRANSACTION_PENDING, and what else the manager refuses with
    */
   state(seqno: number): Promise<PastState> {
-    this.#forget();
+    this.#forgetOld();
     const known = this.#kept.get(seqno);
     if (known !== undefined) return known.state;
     const state = this.#read({ from: seqno, to: seqno, receipts: true }).then(([first]) =>
@@ -58,11 +58,13 @@ export class PastFetcher {
     );
     const kept: Kept = { state, bytes: 0, atMs: this.#nowMs() };
     this.#kept.set(seqno, kept);
+    this.#makeRoom(kept);
     state.then(
       (found) => {
         kept.bytes = bytesOfState(found);
+        this.#makeRoom(kept);
       },
-      () => this.#kept.delete(seqno),
+      () => this.#forgetOne(seqno, kept),
     );
     return state;
   }
@@ -124,17 +126,29 @@ export class PastFetcher {
     return read ?? Promise.reject(new ApiError('OVERLOADED', 'the node is not started yet'));
   }
 
-  /** Makes room: the oldest go first. */
-  #forget(): void {
+  #forgetOld(): void {
+    const beforeMs = this.#nowMs() - keptForMs;
+    for (const [seqno, { atMs }] of this.#kept) {
+      if (atMs >= beforeMs) return;
+      this.#kept.delete(seqno);
+    }
+  }
+
+  /** Makes room beside a state that came, which somebody will ask for again: the oldest go first. */
+  #makeRoom(newest: Kept): void {
     let bytes = 0;
     for (const kept of this.#kept.values()) bytes += kept.bytes;
-    const beforeMs = this.#nowMs() - keptForMs;
     for (const [seqno, kept] of this.#kept) {
-      const isOld = kept.atMs < beforeMs;
-      if (!isOld && this.#kept.size < maxKept && bytes <= maxKeptBytes) return;
+      if (this.#kept.size <= maxKept && bytes <= maxKeptBytes) return;
+      if (kept === newest) continue;
       this.#kept.delete(seqno);
       bytes -= kept.bytes;
     }
+  }
+
+  /** Unless another one has taken its place. */
+  #forgetOne(seqno: number, kept: Kept): void {
+    if (this.#kept.get(seqno) === kept) this.#kept.delete(seqno);
   }
 }
 
