@@ -242,7 +242,7 @@ export class Manager implements StandingNode {
       logPosition: () => encodePosition(this.#logPosition),
       shares: (peer, body) => {
         const give = () => this.shareDesk.give(peer, body);
-        return this.resumed ? this.resumed.shares(peer, give) : give();
+        return this.resumed ? this.resumed.shares(peer, body, give) : give();
       },
       publicBlocks: (peer, body) => this.resumed?.blocks(peer, body),
       sessionKey: (body) => this.epochs.received(body),

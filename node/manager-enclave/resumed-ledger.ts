@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CodedError, type NodeId, toHeight } from '@concordat/std';
+import { sha256 } from '@concordat/crypto';
+import { CodedError, type NodeId, toHeight, toHex } from '@concordat/std';
 import {
   decodeBlocks,
   decodeBlocksRequest,
@@ -45,6 +46,8 @@ export class ResumedLedger {
   readonly own: PublicLedger;
   readonly #parts: ResumedLedgerParts;
   readonly #answering = new Set<NodeId>();
+  /** What each trusted node was given shares for last: a digest of its question. */
+  readonly #given = new Map<NodeId, string>();
   #shown: PublicLedger;
   #ahead: PublicReading | undefined;
   #underWay = false;
@@ -62,13 +65,23 @@ export class ResumedLedger {
   }
 
   /**
-   * Lets a trusted node be given shares; when it asks beyond the ledger at hand, reads on in its own.
+   * Lets a trusted node be given shares; when it asks beyond the ledger at hand, reads on in its own. So
+   * it does when it asks again for what it was given: part of it may be beyond, or the shares are of a
+   * sharing that another one took the place of.
    * @throws ManagerError NODE_NOT_ADMITTED, and whatever giving them throws
    */
-  async shares(peer: NodeId, give: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  async shares(
+    peer: NodeId,
+    body: Uint8Array,
+    give: () => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
     requireCommitted(this.#shown, peer);
     try {
-      return await give();
+      const answer = await give();
+      const question = toHex(sha256(body));
+      if (this.#given.get(peer) === question) void this.readOn(peer);
+      this.#given.set(peer, question);
+      return answer;
     } catch (error) {
       const isBeyond = error instanceof CodedError && error.code === 'EPOCH_NOT_COMMITTED';
       if (isBeyond) void this.readOn(peer);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { epochKeyRows, newestEpoch } from '@concordat/governance';
-import { type NodeId, toEpoch } from '@concordat/std';
+import { type Epoch, type NodeId, toEpoch } from '@concordat/std';
 import { decodeBlocks, encodeBlocks, encodeBlocksRequest } from '../archive-messages.ts';
 import { type PublicLedger, readPublic } from '../public-replay.ts';
 import { ResumedLedger } from '../resumed-ledger.ts';
@@ -69,13 +69,20 @@ async function resumed({ first, blocks, before }: Given, theirs: readonly Uint8A
   return { ledger, desk, events, learned, passes, asked: () => asked };
 }
 
-/** Shares of the newest epoch, as another node asks for them. */
-function sharesOf({ first, second, epoch }: Given, to: Awaited<ReturnType<typeof resumed>>) {
+/** Shares of epochs, the newest unless others are named, as another node asks for them. */
+function sharesOf(
+  { first, second, epoch }: Given,
+  to: Awaited<ReturnType<typeof resumed>>,
+  epochs: readonly Epoch[] = [epoch],
+) {
   const { ledger, desk } = to;
-  const [row] = epochKeyRows(first.administration.committedState, epoch);
-  assert(row);
-  const body = encodeShareRequest([{ epoch, key: row.keyNumber }]);
-  return ledger.shares(second.id, () => desk.give(second.id, body));
+  const asked = epochs.map((each) => {
+    const [row] = epochKeyRows(first.administration.committedState, each);
+    assert(row);
+    return { epoch: each, key: row.keyNumber };
+  });
+  const body = encodeShareRequest(asked);
+  return ledger.shares(second.id, body, () => desk.give(second.id, body));
 }
 
 const settled = async (): Promise<void> => {
@@ -93,6 +100,19 @@ test('a node that stopped before an epoch began reads on in the ledger of whoeve
   assert.equal(decodeGivenShares(await sharesOf(given, node)).shares.length, 1);
   // Its own ledger ends where it did: that is what it tells others, and what it goes on from.
   assert.equal(node.ledger.own.end.height, given.before);
+});
+
+test('whoever asks again for what it was given may know of more, and is read on with too', async () => {
+  const given = await stoppedEarly();
+  const node = await resumed(given, given.blocks);
+  const both = [toEpoch(1), given.epoch];
+  const ask = async () => decodeGivenShares(await sharesOf(given, node, both)).shares.length;
+  assert.equal(await ask(), 1, 'the newest epoch is beyond its ledger');
+  assert.equal(node.asked(), 0);
+  assert.equal(await ask(), 1);
+  await settled();
+  assert.deepEqual(node.events, ['resume.read-on']);
+  assert.equal(await ask(), 2);
 });
 
 test('blocks that no listed node signed are not read on with, and the next attempt begins anew', async () => {
