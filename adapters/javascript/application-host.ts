@@ -2,9 +2,9 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { ReadView } from '@concordat/kv';
 import type { ProgramState } from '@concordat/worker-enclave';
 import { ApplicationProcess } from './application-process.ts';
-import { parseBundle } from './bundle.ts';
 import { ProcessError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult, Place } from './frames.ts';
+import type { IndexDeclaration } from './index-declarations.ts';
 import { IndexFollower } from './index-follower.ts';
 import type { PastFetcher } from './past-fetcher.ts';
 import type { ApplicationProgram } from './program.ts';
@@ -14,6 +14,8 @@ import type { TransactionHistory } from './transaction-history.ts';
 /** What an application runs with. */
 export interface HostedApplication {
   readonly bundle: Uint8Array;
+  /** What the bundle declares: reading a large one takes a second, which nobody else is served in. */
+  readonly indexes: readonly IndexDeclaration[];
   readonly limits: ApplicationLimits;
   readonly committed: ReadView;
 }
@@ -271,7 +273,7 @@ export class ApplicationHost {
     }
     for (const layer of this.#source.layers()) process.send(layer);
     this.#stage = 'up';
-    this.#follow(process, bundle);
+    this.#follow(process, application);
     // Answered once the process has taken all of it.
     const sinceMs = performance.now();
     this.#send({ ...readiness, sinceMs, done: (results) => this.#becameReady(results) });
@@ -280,8 +282,7 @@ export class ApplicationHost {
   }
 
   /** Fills the indexes of a new process, while it answers. */
-  #follow(process: ApplicationProcess, bundle: Uint8Array): void {
-    const { indexes } = parseBundle(bundle);
+  #follow(process: ApplicationProcess, { indexes }: HostedApplication): void {
     this.#follower = undefined;
     if (indexes.length === 0) return;
     const { past } = this.#options;

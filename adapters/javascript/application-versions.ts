@@ -16,6 +16,8 @@ export interface Version {
   /** Absent when the program cannot be read. */
   readonly bundle?: Bundle;
   readonly routes?: Routes;
+  /** Why it cannot be read. */
+  readonly error?: BundleError;
   readonly host: ApplicationHost;
 }
 
@@ -97,8 +99,11 @@ export class ApplicationVersions {
    */
   async prepare(program: Uint8Array): Promise<void> {
     if (this.#committed === undefined) return;
-    parseBundle(program);
     const version = this.#versionOf(program);
+    if (version.error) {
+      this.#sweep();
+      throw version.error;
+    }
     this.#keep(version);
     this.#sweep();
     await version.host.ready();
@@ -194,7 +199,9 @@ export class ApplicationVersions {
     const committed = this.#committed as ReadView;
     const version = { digest, host, ...readProgram(program, host) };
     this.#versions.set(digest, version);
-    if (version.bundle) host.start({ bundle: program, limits, committed });
+    if (version.bundle) {
+      host.start({ bundle: program, indexes: version.bundle.indexes, limits, committed });
+    }
     return version;
   }
 
@@ -219,14 +226,14 @@ export class ApplicationVersions {
 function readProgram(
   program: Uint8Array,
   host: ApplicationHost,
-): { readonly bundle?: Bundle; readonly routes?: Routes } {
+): Pick<Version, 'bundle' | 'routes' | 'error'> {
   try {
     const bundle = parseBundle(program);
     return { bundle, routes: new Routes(bundle) };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     host.fail(`${error.code}: ${error.message}`);
-    return {};
+    return { error };
   }
 }
 

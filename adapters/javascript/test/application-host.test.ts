@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as after } from 'node:timers/promises';
+import { Store } from '@concordat/kv';
 import { ApplicationHost } from '../application-host.ts';
 import { ProcessError } from '../errors.ts';
+import { readLimits } from '../limits.ts';
 import { sourceProgram } from '../program.ts';
 import { StateSource } from '../state-source.ts';
+import { tables } from '../tables.ts';
 import { TransactionHistory } from '../transaction-history.ts';
 
 const call = { endpoint: 0, caller: '', params: '{}', request: new Uint8Array(0) };
 
-function createHost(): ApplicationHost {
+function createHost(changed = (): void => {}): ApplicationHost {
   return new ApplicationHost({
     program: sourceProgram(),
     history: new TransactionHistory(),
     log: () => {},
     past: { range: () => {}, writes: () => Promise.resolve([]) },
     source: new StateSource(),
-    changed: () => {},
+    changed,
   });
 }
 
@@ -43,4 +46,15 @@ test('a batch, and a wait for readiness, end where the application has ended', a
     assert.ok(result instanceof ProcessError, String(result));
     assert.equal(result.code, 'ENDED');
   }
+});
+
+test('a process that cannot load its bundle ends, and nobody beside it reads the bundle', async (t) => {
+  const changed = Promise.withResolvers<void>();
+  const host = createHost(changed.resolve);
+  t.after(() => host.stop());
+  const committed = new Store(tables).committed();
+  const bundle = new TextEncoder().encode('no bundle');
+  host.start({ bundle, indexes: [], limits: readLimits(undefined), committed });
+  await changed.promise;
+  assert.equal(host.state.state, 'failing');
 });
