@@ -3,8 +3,7 @@ import type { GovernanceEffect } from './actions.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { dealersOf, sharedKeys } from './key-due.ts';
-import type { Candidate } from './key-holders.ts';
-import { holdersWithNode, memberHolders } from './key-reach.ts';
+import { type Candidate, holdersWithNode, memberHolders } from './key-holders.ts';
 import type { GovernanceMessage } from './message.ts';
 import { readRow, tables, writeRow } from './tables.ts';
 
