@@ -8,6 +8,7 @@ import type { IndexDeclaration } from './index-declarations.ts';
 import { IndexFollower } from './index-follower.ts';
 import type { PastFetcher } from './past-fetcher.ts';
 import type { ApplicationProgram } from './program.ts';
+import { readGroups } from './read-groups.ts';
 import { committedParts, type StateSource, type Told } from './state-source.ts';
 import type { TransactionHistory } from './transaction-history.ts';
 
@@ -43,8 +44,6 @@ interface Job {
   id: number;
 }
 
-/** Reads in one frame; a read that ends the process makes the others of its frame run again. */
-const maxReadsTogether = 100;
 /** Reads and batches that wait for the process. */
 const maxWaiting = 10_000;
 const maxUntakenBytes = 4 * 1024 * 1024;
@@ -197,9 +196,7 @@ export class ApplicationHost {
   #sendReads(): void {
     const reads = this.#reads;
     this.#reads = [];
-    for (let at = 0; at < reads.length; at += maxReadsTogether) {
-      this.#dispatchReads(reads.slice(at, at + maxReadsTogether));
-    }
+    for (const group of readGroups(reads)) this.#dispatchReads(group);
   }
 
   #dispatchReads(
