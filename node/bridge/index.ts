@@ -40,7 +40,12 @@ export {
   type ProgramToManager,
   type ProgramToWorker,
 } from './program-channel.ts';
-export type { Answer, Question, QuestionSubject } from './question-channel.ts';
+export {
+  type Answer,
+  maxAnswerBytes,
+  type Question,
+  type QuestionSubject,
+} from './question-channel.ts';
 export {
   type SnapshotToManager,
   type SnapshotToWorker,

@@ -36,8 +36,8 @@ export const questionType = 70;
 /** Frame type of {@link Answer}. */
 export const answerType = 70;
 
-/** Of an answer: a receipt has some kilobytes, a long view history some hundred. */
-const maxAnswerBytes = 4 * 1024 * 1024;
+/** Bytes of an answer: a receipt has some kilobytes, a long view history some hundred. */
+export const maxAnswerBytes = 4 * 1024 * 1024;
 
 /** Writes the body of a frame that was begun with its type. */
 export const writeQuestion = (frame: FrameBuilder, question: Question): EncodedFrame =>

@@ -1,4 +1,4 @@
-import type { Answer, Question } from '@concordat/bridge';
+import { type Answer, maxAnswerBytes, type Question } from '@concordat/bridge';
 import { CodedError, type Seqno, utf8, type View } from '@concordat/std';
 import type { NodeContext } from './node-context.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
@@ -17,7 +17,11 @@ export class LedgerQuestions {
   async answer(question: Question): Promise<Answer> {
     const { id } = question;
     try {
-      return { kind: 'answer', id, bytes: await this.#find(question) };
+      const bytes = await this.#find(question);
+      if (bytes.length <= maxAnswerBytes) return { kind: 'answer', id, bytes };
+      // The worker would take the frame for a broken one, and end.
+      const why = utf8(`the answer has ${bytes.length} bytes`);
+      return { kind: 'answer', id, code: 'PAYLOAD_TOO_LARGE', bytes: why };
     } catch (error) {
       if (error instanceof CodedError) {
         return { kind: 'answer', id, code: error.code, bytes: utf8(error.message) };
