@@ -16,6 +16,7 @@ import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
 import { tokenCommands } from './token-commands.ts';
+import { takePin } from './token-options.ts';
 
 const commands: readonly Command[] = [
   startCommand,
@@ -76,6 +77,7 @@ function help(args: readonly string[]): number {
 // A reader that has seen enough, such as head, is no failure.
 process.stdout.on('error', () => {});
 
+takePin();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -16,8 +16,19 @@ export const tokenOptions = {
 export const tokenUsage =
   '--pkcs11-module library.so [--pkcs11-token label] [--pkcs11-pin-file file]';
 
-/** Where a PIN may stand instead of a file; it is taken out of the environment when it is read. */
+/** Where a PIN may stand instead of a file. */
 export const pinVariable = 'CONCORDAT_PKCS11_PIN';
+
+let pinGiven: string | undefined;
+
+/**
+ * Takes a PIN out of the environment, once: hosts and other programs that commands start live longer
+ * than the command, and inherit what is left in it.
+ */
+export function takePin(): void {
+  pinGiven = process.env[pinVariable] ?? pinGiven;
+  delete process.env[pinVariable];
+}
 
 /**
  * The token the options name, logged in to; it is closed when the command ends.
@@ -48,10 +59,11 @@ async function pinOf({ options }: Invocation, token: string): Promise<Uint8Array
     const [line = ''] = (await readFile(file, 'utf8')).split(/\r?\n/, 1);
     return Buffer.from(line);
   }
-  const given = process.env[pinVariable];
-  if (given !== undefined) {
-    delete process.env[pinVariable];
-    return Buffer.from(given);
+  takePin();
+  if (pinGiven !== undefined) {
+    const pin = Buffer.from(pinGiven);
+    pinGiven = undefined;
+    return pin;
   }
   const elsewhere = `use --pkcs11-pin-file, or ${pinVariable}`;
   return Buffer.from(await askHidden(`PIN of token "${token}":`, elsewhere));
