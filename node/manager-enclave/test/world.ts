@@ -347,6 +347,7 @@ export class World {
       },
       flush: (): void => undefined,
       connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
+      isAsking: (): boolean => false,
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
         if (!other) throw new ManagerError('CHANNEL_FAILED', 'no such node');
