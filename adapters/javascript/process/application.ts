@@ -22,6 +22,8 @@ interface Run {
   readonly target: Target;
   readonly results: CallResult[];
   readonly startedMs: number;
+  /** Of the results so far. */
+  bytes: number;
 }
 
 /** The application of this process: its realm, its modules, one request at a time. */
@@ -68,7 +70,7 @@ export class Application {
 
   /** Runs calls one after another. */
   run(calls: readonly Call[], target: Target): CallResult[] {
-    const run: Run = { calls, target, results: [], startedMs: performance.now() };
+    const run: Run = { calls, target, results: [], startedMs: performance.now(), bytes: 0 };
     this.#run = run;
     while (run.results.length < calls.length) {
       try {
@@ -108,13 +110,15 @@ export class Application {
         results.push({ kind: 'unplaced' });
         continue;
       }
-      if (results.length > 0 && now - run.startedMs > this.#limits.maxBatchMs) {
+      const isLate = now - run.startedMs > this.#limits.maxBatchMs;
+      if (results.length > 0 && (isLate || run.bytes > maxResultBytes)) {
         results.push({ kind: 'unfinished' });
         continue;
       }
       this.#watchdog.began();
       const result = this.#call(calls[results.length] as Call, target);
       if (result.kind === 'unplaced') unplaced += 1;
+      run.bytes += bytesOfResult(result);
       results.push(result);
     }
   }
@@ -168,7 +172,16 @@ export class Application {
  * unseen: where many ask for the key that all of them write, one can be answered a batch.
  */
 const maxUnplaced = 16;
+/** Bytes of results after which the rest is put off: all of them leave in one frame. */
+const maxResultBytes = 64 * 1024 * 1024;
 const poolBytes = 8_192;
+
+function bytesOfResult(result: CallResult): number {
+  if (result.kind !== 'answered') return 0;
+  const { answer, writes } = result;
+  const written = writes ? writes.publicWrites.length + writes.privateWrites.length : 0;
+  return answer.length + written;
+}
 
 /** Random bytes, drawn many at a time. */
 function createPool(): (bytes: number) => Uint8Array {
