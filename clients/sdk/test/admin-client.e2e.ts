@@ -205,7 +205,8 @@ test('a node that is out of reach is asked again, then given up', async () => {
   });
   const startMs = performance.now();
   await assert.rejects(client.state(), code('UNREACHABLE'));
-  assert.ok(performance.now() - startMs >= 14);
+  // Two waits, of a half to the whole of 5 and 10 ms; a timer may be a millisecond early.
+  assert.ok(performance.now() - startMs >= 5.5);
   await assert.rejects(client.vote('00', true), code('INVALID_IDENTITY'));
 });
 
