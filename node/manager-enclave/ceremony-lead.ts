@@ -53,6 +53,8 @@ export class CeremonyLead {
   /** The phase of the open ceremony, and since when it goes on. */
   #phase = { what: '', sinceMs: 0 };
   #failed = { number: 0, sinceMs: 0 };
+  /** Since when a ceremony could be closed. */
+  #done = { number: 0, sinceMs: 0 };
 
   constructor(context: LeadContext) {
     this.#context = context;
@@ -101,7 +103,8 @@ export class CeremonyLead {
     if (isOvertaken(view, row)) return this.#close(row);
     const seqno = toSeqno(log.lastSeqno + 1);
     const phase = resumeCeremony(view, row).phase(seqno);
-    if (phase === 'done' || phase === 'failed') return this.#close(row);
+    if (phase === 'failed') return this.#close(row);
+    if (phase === 'done') return this.#isPremature(row) ? undefined : this.#close(row);
     const what = `${row.number} ${phase} ${row.progress.atFault.length}`;
     const nowMs = performance.now();
     if (this.#phase.what !== what) this.#phase = { what, sinceMs: nowMs };
@@ -109,6 +112,17 @@ export class CeremonyLead {
     this.#phase.sinceMs = nowMs;
     const next = await this.#administer((set, at) => recordDeadline(set, { seqno: at }));
     this.#tell('key.phase-ended', row, { phase, next });
+  }
+
+  /**
+   * A fresh key is closed by a leader that has the network's private key, if one can be had in time: it
+   * is under the old key as long as nobody writes it anew, and that key may be out of reach next.
+   */
+  #isPremature({ number, purpose }: CeremonyRow): boolean {
+    if (purpose !== 'fresh' || this.#context.networkKey.isHeld) return false;
+    const nowMs = performance.now();
+    if (this.#done.number !== number) this.#done = { number, sinceMs: nowMs };
+    return nowMs - this.#done.sinceMs < this.#patienceMs;
   }
 
   get #patienceMs(): number {

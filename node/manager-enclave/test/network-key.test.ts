@@ -15,6 +15,7 @@ import type { FrozenState } from '@concordat/kv';
 import { HistoryTree, openBlock } from '@concordat/ledger';
 import { concatBytes, toDigest, toHex, utf8 } from '@concordat/std';
 import { pause } from '../enclave-sources.ts';
+import { ManagerError } from '../errors.ts';
 import { networkKeyPlace } from '../network-key.ts';
 import { encodeShareRequest } from '../share-messages.ts';
 import { decide, grow, newNetwork, organisation, type TestNode, World } from './fixture.ts';
@@ -150,6 +151,32 @@ test('a leader that lacks it when a fresh key is closed writes it as soon as ano
   ]);
   await work(world, () => isSettled(world) && !isBehind(first));
   assert.equal(first.networkKey.isHeld, true);
+});
+
+test('a fresh key is closed by a leader that has it, if it comes in time: nothing stays under the old one', async () => {
+  const { world, first, nodes } = await network();
+  first.networkKey.forget();
+  const given = nodes.slice(1).map(({ networkKeyDesk }) => networkKeyDesk.give);
+  let rounds = 0;
+  for (const [at, { networkKeyDesk }] of nodes.slice(1).entries()) {
+    networkKeyDesk.give = () => {
+      if (rounds > 60) return given[at]?.call(networkKeyDesk) ?? assert.fail();
+      throw new ManagerError('NETWORK_KEY_MISSING', 'not yet');
+    };
+  }
+  for (const { vault } of nodes.slice(1)) vault.shareOf = () => undefined;
+  const before = currentSharedKey(stateOf(first))?.number ?? assert.fail();
+  await decide(world, first, members, [
+    { name: 'set_policy', args: { name: 'keyThreshold', value: 3 } },
+  ]);
+  let wasBehind = false;
+  await work(world, () => {
+    rounds += 1;
+    wasBehind ||= isBehind(first);
+    return (currentSharedKey(stateOf(first))?.number ?? 0) > before;
+  });
+  assert(rounds > 60);
+  assert.equal(wasBehind || isBehind(first), false);
 });
 
 test('when no node has it any more the leader gathers shares of enough members, and the others ask it', async () => {
