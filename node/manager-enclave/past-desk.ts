@@ -9,7 +9,7 @@ import type { ProvenBlock } from '@concordat/ledger';
 import { CodedError, emptyBytes, toSeqno, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
-import { provenBlock } from './proven-block.ts';
+import { PastTurns } from './past-turns.ts';
 
 /** Requests of one worker that are dealt with at a time; it is told to come again with more. */
 const maxOpen = 4;
@@ -18,8 +18,6 @@ const maxReplyBytes = 4 * 1024 * 1024;
 
 /** Making receipts keeps others waiting about a millisecond at a time. */
 const shownPerTurn = 32;
-/** What a block takes beyond this is waiting, milliseconds. */
-const longestRestMs = 50;
 const expected = new Set(['TRANSACTION_PENDING', 'TRANSACTION_NOT_FOUND']);
 
 type Node = Pick<NodeContext, 'log' | 'pages' | 'stored' | 'held' | 'archive' | 'control'>;
@@ -30,12 +28,12 @@ type Node = Pick<NodeContext, 'log' | 'pages' | 'stored' | 'held' | 'archive' | 
  */
 export class PastDesk {
   readonly #node: Node;
+  readonly #turns: PastTurns;
   readonly #open = new Map<number, number>();
-  /** Resolves when the next block may be opened. */
-  #turn: Promise<void> = Promise.resolve();
 
-  constructor(node: Node) {
+  constructor(node: Node, turns = new PastTurns()) {
     this.#node = node;
+    this.#turns = turns;
   }
 
   /**
@@ -73,7 +71,7 @@ export class PastDesk {
     for (let next = from; next <= last; ) {
       const place = await pages.answer(() => log.locate(next));
       if (!place) throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction');
-      const block = await this.#block(place.height);
+      const block = await this.#turns.block(this.#node, place.height);
       const end = block.header.firstSeqno + block.transactions.length;
       for (; next < end && next <= last; next++) {
         const one = show(block, next, { own: block.header.source === source, receipts });
@@ -86,26 +84,6 @@ export class PastDesk {
       await nextTurn();
     }
     return shown;
-  }
-
-  /**
-   * A block, in its turn, once the past has rested as long as the one before took: whatever is asked,
-   * the present has half of this enclave's time.
-   */
-  async #block(height: number): Promise<ProvenBlock> {
-    const { promise, resolve: next } = Promise.withResolvers<void>();
-    const before = this.#turn;
-    this.#turn = promise;
-    await before;
-    const sinceMs = performance.now();
-    // Nobody waits for what waits for the host, for other nodes or for shares.
-    const patience = setTimeout(next, longestRestMs);
-    try {
-      return await provenBlock(this.#node, height);
-    } finally {
-      clearTimeout(patience);
-      setTimeout(next, Math.min(performance.now() - sinceMs, longestRestMs));
-    }
   }
 }
 

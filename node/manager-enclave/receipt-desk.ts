@@ -3,14 +3,16 @@ import { encodeCoseReceipt, type ReceiptJson } from '@concordat/ledger';
 import type { Seqno, View } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
-import { provenBlock } from './proven-block.ts';
+import { PastTurns } from './past-turns.ts';
 
 /** Answers what became of a transaction, and proves it. */
 export class ReceiptDesk {
   readonly #context: NodeContext;
+  readonly #turns: PastTurns;
 
-  constructor(context: NodeContext) {
+  constructor(context: NodeContext, turns = new PastTurns()) {
     this.#context = context;
+    this.#turns = turns;
   }
 
   /** Where the transaction `view.seqno` stands. */
@@ -43,7 +45,7 @@ export class ReceiptDesk {
     if (status === 'Invalid' || !place) {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
-    return (await provenBlock(this.#context, place.height)).receipt(id.seqno);
+    return (await this.#turns.block(this.#context, place.height)).receipt(id.seqno);
   }
 
   /**

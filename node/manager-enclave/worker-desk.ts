@@ -8,6 +8,7 @@ import { ManagerError } from './errors.ts';
 import { LedgerQuestions } from './ledger-questions.ts';
 import type { NodeContext } from './node-context.ts';
 import { PastDesk } from './past-desk.ts';
+import { PastTurns } from './past-turns.ts';
 import type { WorkerPort } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
@@ -43,8 +44,9 @@ export class WorkerDesk {
     this.#context = context;
     this.#forwarding = parts.forwarding;
     this.#readBarriers = parts.readBarriers;
-    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context));
-    this.#past = new PastDesk(context);
+    const turns = new PastTurns();
+    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context, turns));
+    this.#past = new PastDesk(context, turns);
     this.#ways = parts.ways;
     this.#fail = fail;
   }
