@@ -1,9 +1,10 @@
 /**
- * Runs every example against a network of three nodes of its own, through the gateway, as the
- * examples' own READMEs say.
+ * Runs every example. Applications: their unit tests, then the pages that tell of them, followed
+ * literally, each on a network of its own. Ethereum projects: as their own READMEs say, on a network
+ * of three nodes, through the gateway.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,7 @@ interface Example {
   readonly command: readonly string[];
 }
 
+/** Projects of other tools. */
 const examples: readonly Example[] = [
   {
     folder: 'examples/hardhat-token',
@@ -43,22 +45,40 @@ async function run(example: Example, url: string): Promise<boolean> {
   return status === 0;
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'concordat-examples-'));
-const sandbox = await Sandbox.open(directory, { nodes: 3, fresh: true, basePort: 9_100 });
-let failed = 0;
-try {
-  await sandbox.up();
-  const gateway = await createGateway({
-    listen: '127.0.0.1:0',
-    targets: sandbox.nodes.map(({ ports }) => `127.0.0.1:${ports.application}`),
-    networkCertificate: sandbox.networkCertificate,
-    identity: await sandbox.identity(frontOffice),
-  });
-  for (const example of examples) if (!(await run(example, gateway.url))) failed += 1;
-  await gateway.close();
-} finally {
-  await sandbox.down();
-  rmSync(directory, { recursive: true, force: true });
+/** The applications' tests; those that need networks one after another. */
+async function runApplications(): Promise<boolean> {
+  const find = (pattern: string): string[] => globSync(pattern, { cwd: repository }).sort();
+  const files = [...find('examples/*/test/*.test.ts'), ...find('examples/*/test/*.e2e.ts')];
+  process.stdout.write(`\napplications: ${files.length} files of tests\n`);
+  const args = ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files];
+  const child = spawn(process.execPath, args, { cwd: repository, stdio: 'inherit' });
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return files.length > 0 && status === 0;
 }
-process.stdout.write(`\n${examples.length - failed} of ${examples.length} examples work.\n`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+async function runProjects(): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'concordat-examples-'));
+  const sandbox = await Sandbox.open(directory, { nodes: 3, fresh: true, basePort: 9_100 });
+  let failed = 0;
+  try {
+    await sandbox.up();
+    const gateway = await createGateway({
+      listen: '127.0.0.1:0',
+      targets: sandbox.nodes.map(({ ports }) => `127.0.0.1:${ports.application}`),
+      networkCertificate: sandbox.networkCertificate,
+      identity: await sandbox.identity(frontOffice),
+    });
+    for (const example of examples) if (!(await run(example, gateway.url))) failed += 1;
+    await gateway.close();
+  } finally {
+    await sandbox.down();
+    rmSync(directory, { recursive: true, force: true });
+  }
+  return failed;
+}
+
+const applicationsWork = await runApplications();
+const failed = await runProjects();
+process.stdout.write(`\nThe applications ${applicationsWork ? 'work' : 'FAILED'}; `);
+process.stdout.write(`${examples.length - failed} of ${examples.length} projects work.\n`);
+process.exitCode = applicationsWork && failed === 0 ? 0 : 1;

@@ -16,7 +16,9 @@ const { values } = parseArgs({
 });
 const kind = values.e2e ? 'e2e' : 'test';
 const files = globSync(`${values.room}/test/**/*.${kind}.ts`, {
-  exclude: (path) => path.includes('node_modules'),
+  // The examples' pages, which start networks, are what `npm run examples` is for.
+  exclude: (path) =>
+    path.includes('node_modules') || (kind === 'e2e' && /(?:^|\/)examples(?:\/|$)/.test(path)),
 }).sort();
 if (files.length === 0) {
   process.stderr.write(`no ${kind} files under ${values.room}\n`);

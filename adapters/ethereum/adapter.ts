@@ -1,3 +1,4 @@
+import type { RecordedTransaction } from '@concordat/api';
 import type { ReadView } from '@concordat/kv';
 import { BinaryReader, DecodeError } from '@concordat/std';
 import {
@@ -29,6 +30,7 @@ import { EthereumError } from './errors.ts';
 import { writeGenesis } from './genesis.ts';
 import { LedgerPlaces } from './ledger-places.ts';
 import { hashKey } from './open-block.ts';
+import { reexecuteBatch } from './reexecution.ts';
 import { accountKey, tableSource } from './state-source.ts';
 import { ethereumTables, tableNames } from './tables.ts';
 import type { DecodedTransaction } from './transaction.ts';
@@ -65,6 +67,8 @@ export class EthereumAdapter
   #chains = new Map<string, MadeChain>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
   readonly #ledgerPlaces = new LedgerPlaces();
+  /** The initial state precedes the first transaction, and nothing else has none. */
+  #hasReexecuted = false;
 
   constructor({ endpoints, engine }: EthereumAdapterOptions = {}) {
     this.#engine = engine;
@@ -218,6 +222,20 @@ export class EthereumAdapter
 
   seal(set: BatchSet): void {
     for (const { chain } of this.#chains.values()) chain.seal(set);
+  }
+
+  async reexecute(
+    set: BatchSet,
+    recorded: readonly RecordedTransaction[],
+  ): Promise<number | undefined> {
+    const chains = [...this.#chains.values()].map(({ chain }) => chain);
+    const executed = await reexecuteBatch(set, recorded, chains);
+    if (executed === 0 && this.#hasReexecuted) {
+      const why = 'the state is changed, and no transaction is recorded with it';
+      throw new AdapterError('NOT_EXECUTABLE', why, { transaction: 0 });
+    }
+    this.#hasReexecuted ||= executed !== undefined && executed > 0;
+    return executed;
   }
 
   committed(batch: CommittedBatch, view: ReadView): void {

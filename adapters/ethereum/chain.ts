@@ -45,6 +45,16 @@ export interface ExecutionPlace {
   readonly env: BatchEnvironment;
   /** Transactions kept in this batch so far, of all chains. */
   readonly leaf: number;
+  /** When it is executed anew: the block it was put into. */
+  readonly given?: GivenBlock;
+}
+
+/** What a leader chose for a block, and no execution comes to. */
+export interface GivenBlock {
+  readonly number: number;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly prevRandao: bigint;
 }
 
 /** One chain on the leader: it executes transactions into blocks. */
@@ -114,11 +124,11 @@ export class Chain {
    */
   execute(
     transaction: DecodedTransaction,
-    { set, env, leaf }: ExecutionPlace,
+    { set, env, leaf, given }: ExecutionPlace,
   ): SubmittedTransaction | Promise<SubmittedTransaction> {
-    const batch = this.#open(set, env);
+    const batch = this.#open(set, env, given);
     batch.leaf = leaf;
-    this.#makeRoom(batch, transaction);
+    this.#makeRoom(batch, transaction, given);
     const applied = applyTransaction(this.#engine, transaction, batch.block.context);
     if (applied instanceof Promise) {
       return applied.then((done) => this.#keep(batch, transaction, done));
@@ -136,7 +146,7 @@ export class Chain {
     this.queue.settled(queuedOf(transaction), this.#state.account(transaction.from).nonce);
   }
 
-  #open(set: BatchSet, env: BatchEnvironment): Batch {
+  #open(set: BatchSet, env: BatchEnvironment, given?: GivenBlock): Batch {
     const open = this.#batch;
     if (open !== undefined && open.set === set) return open;
     const headBytes = set.table(tableNames.heads).get(this.config.space);
@@ -147,30 +157,35 @@ export class Chain {
     this.#state.attach(tableSink(set, this.config.space));
     const head = headBytes === undefined ? undefined : decodeHead(headBytes);
     const full: Batch['full'] = [];
-    const block = this.#firstBlock({ set, env, full }, head);
+    const block = this.#firstBlock({ set, env, full }, head, given);
     const batch: Batch = { set, env, block, full, headBytes, leaf: 0 };
     this.#batch = batch;
     return batch;
   }
 
-  #firstBlock(batch: Pick<Batch, 'set' | 'env' | 'full'>, head: HeadRecord | undefined) {
-    if (this.replayed === undefined) return this.#nextBlock(batch, head);
+  #firstBlock(
+    batch: Pick<Batch, 'set' | 'env' | 'full'>,
+    head: HeadRecord | undefined,
+    given?: GivenBlock,
+  ) {
+    if (this.replayed === undefined) return this.#nextBlock(batch, head, given);
     return new OpenBlock(this.replayed, noParent, head);
   }
 
   #nextBlock(
     { set, env, full }: Pick<Batch, 'set' | 'env' | 'full'>,
     head: HeadRecord | undefined,
+    given?: GivenBlock,
   ): OpenBlock {
     const { config } = this;
-    const seconds = Math.floor(env.timeMs / 1000);
+    const seconds = given?.timestamp ?? Math.floor(env.timeMs / 1000);
     const context: BlockContext = {
       number: (head?.number ?? -1) + 1,
       timestamp: Math.max(seconds, head?.timestamp ?? 0),
       coinbase: config.coinbase,
       gasLimit: config.gasLimit,
       difficulty: 0n,
-      prevRandao: BigInt(`0x${toHex(env.random(32))}`),
+      prevRandao: given?.prevRandao ?? BigInt(`0x${toHex(env.random(32))}`),
       baseFee: this.baseFeeAfter(head),
       blobBaseFee: this.fork.rules.cancun ? 1n : 0n,
       blockHash: (wanted) => this.#blockHash(set, full, Number(wanted)),
@@ -187,10 +202,12 @@ export class Chain {
   }
 
   /** Starts another block when the gas limit of a transaction exceeds what is left. */
-  #makeRoom(batch: Batch, transaction: DecodedTransaction): void {
+  #makeRoom(batch: Batch, transaction: DecodedTransaction, given?: GivenBlock): void {
     const { gasLimit } = transaction.fields;
     const { block } = batch;
-    if (block.fits(gasLimit)) return;
+    // One that was refused may have asked for the room, so the recorded number is what tells.
+    const isNext = given !== undefined && block.count > 0 && given.number > block.context.number;
+    if (block.fits(gasLimit) && !isNext) return;
     if (this.config.replay !== undefined) {
       throw new EthereumError('BLOCK_GAS_EXHAUSTED', 'the replayed block has too little gas left');
     }
@@ -198,7 +215,7 @@ export class Chain {
     if (block.count === 0 || gasLimit > BigInt(this.config.gasLimit)) return;
     const sealed = block.seal(this.fork);
     batch.full.push({ block, sealed });
-    batch.block = this.#nextBlock(batch, block.head(sealed.hash));
+    batch.block = this.#nextBlock(batch, block.head(sealed.hash), given);
   }
 
   #keep(

@@ -10,26 +10,36 @@ import {
   type BatchEnvironment,
   type BatchSet,
   type CommittedBatch,
+  deferred,
   type EndpointDeclaration,
   type HttpRequest,
   type HttpResponse,
   type LedgerAdapter,
+  type NetworkTrust,
   type Outcome,
+  type ProgramHolder,
+  type ProgramState,
   type Refused,
   type StateChange,
 } from '@concordat/worker-enclave';
 import { type ApplicationAnswer, decodeAnswer } from './answer-form.ts';
-import { ApplicationHost } from './application-host.ts';
+import { ApplicationVersions, type Version } from './application-versions.ts';
+import { Authenticator } from './authentication.ts';
 import { builtInAnswer } from './built-in.ts';
 import { parseBundle } from './bundle.ts';
 import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult } from './frames.ts';
+import { stateAskedFor } from './historical-endpoint.ts';
 import { readLimits } from './limits.ts';
-import { type ApplicationProgram, checkWithEngine, sourceProgram } from './program.ts';
-import { decodeRequest, encodeRequest } from './request-form.ts';
-import { type Found, Routes } from './routes.ts';
-import { bundleKey, bundleTable, privateTable, publicTable, tables } from './tables.ts';
+import { openapiDocument } from './openapi.ts';
+import { PastFetcher } from './past-fetcher.ts';
+import { type ApplicationProgram, checkBeside, checkWithEngine, sourceProgram } from './program.ts';
+import { type AskedRequest, askedBy } from './request-asked.ts';
+import { type ApplicationRequest, decodeRequest, encodeRequest } from './request-form.ts';
+import type { Found } from './routes.ts';
+import { privateTable, programKey, programTable, publicTable, tables } from './tables.ts';
 import { TransactionHistory } from './transaction-history.ts';
+import { Trust } from './trust.ts';
 
 const methods = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS'];
 const mayWrite = new Set([privateTable, publicTable]);
@@ -43,11 +53,20 @@ export interface JavascriptAdapterOptions {
 /** Runs one application written in JavaScript, in a process of its own (see README). */
 export const createJavascriptAdapter = (
   options: JavascriptAdapterOptions = {},
-): LedgerAdapter<Call, ApplicationAnswer> => new JavascriptAdapter(options);
+): LedgerAdapter<AdmittedCall, ApplicationAnswer> => new JavascriptAdapter(options);
 
 type Host = AdapterHost<ApplicationAnswer>;
 
-class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
+/** A request that may be ordered, and the application by which its call was found. */
+interface AdmittedCall {
+  readonly call: Call;
+  /** {@link Version.digest} */
+  readonly digest: string;
+  readonly raw: Uint8Array;
+  readonly actor: Actor;
+}
+
+class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer> {
   readonly id = 'javascript';
   readonly tables = tables;
   readonly endpoints: readonly EndpointDeclaration<ApplicationAnswer>[] = [
@@ -55,25 +74,40 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
   ];
   readonly #program: ApplicationProgram;
   readonly #history = new TransactionHistory();
-  readonly #application: ApplicationHost;
+  readonly #authenticator = new Authenticator();
+  readonly #past = new PastFetcher(
+    () => this.#host,
+    () => performance.now(),
+  );
+  readonly #versions: ApplicationVersions;
+  readonly program: ProgramHolder;
   #limits: ApplicationLimits = readLimits(undefined);
   #host: Host | undefined;
-  #routes: Routes | undefined;
+  #watching: ((state: ProgramState) => void) | undefined;
 
   constructor({ program = sourceProgram() }: JavascriptAdapterOptions) {
     this.#program = program;
-    this.#application = new ApplicationHost({
+    this.#versions = new ApplicationVersions({
       program,
       history: this.#history,
+      past: this.#past,
       log: (event, fields) => this.#host?.log(event, fields),
+      changed: (state) => this.#watching?.(state),
     });
+    this.program = {
+      check: (bundle) => checkBeside(program, bundle),
+      prepare: (bundle) => this.#versions.prepare(bundle),
+      watch: (changed) => {
+        this.#watching = changed;
+      },
+    };
   }
 
   configure(config: unknown): void {
     const limits = readLimits(config);
     const changed = JSON.stringify(limits) !== JSON.stringify(this.#limits);
     this.#limits = limits;
-    if (changed) this.#run();
+    if (changed) this.#versions.limit(limits);
   }
 
   *genesis(
@@ -89,26 +123,26 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
       if (!(error instanceof BundleError)) throw error;
       throw new AdapterError('INVALID_GENESIS', `the application: ${error.message}`);
     }
-    open().table(bundleTable).set(bundleKey, data);
+    open().table(programTable).set(programKey, data);
     yield;
   }
 
   start(host: Host): void {
     this.#host = host;
-    this.#run();
+    this.#versions.start(host.committed(), this.#limits);
   }
 
   stop(): void {
-    this.#application.stop();
+    this.#versions.stop();
   }
 
   stateChanged(change: StateChange): void {
-    this.#application.changed(change);
+    this.#versions.changed(change);
   }
 
   committed(info: CommittedBatch): void {
     this.#history.committed(info);
-    this.#application.placed(info);
+    this.#versions.placed(info);
   }
 
   freezeMemory(): AdapterMemory {
@@ -123,33 +157,32 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
       if (!(error instanceof DecodeError)) throw error;
       throw new AdapterError('INVALID_MEMORY', `what the adapter remembered: ${error.message}`);
     }
-    this.#application.forget();
-    this.#run();
-  }
-
-  /** Starts the application that the committed state holds, if any. */
-  #run(): void {
-    const host = this.#host;
-    if (host === undefined) return;
-    const bundle = host.committed().table(bundleTable).get(bundleKey);
-    this.#routes = bundle === undefined ? undefined : new Routes(parseBundle(bundle));
-    if (bundle === undefined) return;
-    const committed = host.committed();
-    this.#application.start({ bundle, limits: this.#limits, committed });
+    this.#versions.restored();
   }
 
   async #handle(request: HttpRequest, actor: Actor, host: Host): Promise<HttpResponse> {
     const url = urlOf(request);
-    const builtIn = builtInAnswer(request, this.#history);
+    const { base, head } = this.#versions;
+    const history = this.#history;
+    const builtIn = builtInAnswer(request, { actor, host, history, openapi: () => openapi(base) });
     if (builtIn !== undefined) return builtIn;
-    const found = this.#find(request.method, url, actor);
-    if ('code' in found) return refusal(found);
     const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
       name,
       value ?? '',
     ]);
-    const raw = encodeRequest({ method: request.method, url, headers, body: request.body });
-    if (found.endpoint.mode === 'readonly') return this.#read(callOf(found, raw));
+    const given = { method: request.method, url, headers, body: request.body };
+    const asked = this.#asked(given, actor);
+    const found = find(base, asked);
+    // What is about to be in force may have other endpoints: the leader's is for it to say.
+    const ahead = base === head ? found : find(head, asked);
+    const isWrite = [found, ahead].some((one) => 'endpoint' in one && isReadwrite(one));
+    if (!isWrite && 'code' in found) return refusal(found);
+    const raw = encodeRequest(given);
+    if (base && 'endpoint' in found && !isReadwrite(found)) {
+      const call = callOf(found, raw);
+      if (found.endpoint.mode === 'historical') return this.#recall(request, base, call);
+      return this.#read(base, call);
+    }
     const answer = await host.submit(raw, actor);
     if (answer.ok) return success(answer.result, answer.transactionId);
     if (answer.code !== 'APPLICATION_ANSWERED') return refusal(answer);
@@ -158,12 +191,20 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     return success(decodeAnswer(written), this.#last());
   }
 
-  async #read(call: Call): Promise<HttpResponse> {
-    const reading = this.#application.read(call);
+  async #read(version: Version, call: Call): Promise<HttpResponse> {
+    const reading = version.host.read(call);
     if (reading === undefined) throw new ApiError('OVERLOADED', 'too many requests are waiting');
     const result = await reading;
     if (result.kind !== 'answered') return refusal(refusedBy(result));
     return success(decodeAnswer(result.answer), this.#last());
+  }
+
+  /** Answers a request about a transaction of the past. */
+  async #recall(request: HttpRequest, version: Version, call: Call): Promise<HttpResponse> {
+    const state = await stateAskedFor(request, this.#past, this.#history.last.view);
+    if ('status' in state) return state;
+    const response = await this.#read(version, { ...call, state });
+    return { ...response, transactionId: `${state.view}.${state.seqno}` };
   }
 
   /** The newest committed transaction: what a read was answered from. */
@@ -172,34 +213,37 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     return `${view}.${seqno}`;
   }
 
-  #find(method: string, url: string, actor: Actor): Found | Refused {
-    if (this.#routes === undefined) {
-      return { ok: false, code: 'NOT_FOUND', message: 'no application is deployed' };
-    }
-    return this.#routes.find(method, url, actor);
+  #asked(request: ApplicationRequest, actor: Actor): AskedRequest {
+    const timeMs = this.#host?.timeMs() ?? 0;
+    return askedBy(actor, request, { authenticator: this.#authenticator, timeMs });
   }
 
-  admit(raw: Uint8Array, actor: Actor): Admitted<Call> | Refused {
-    let method: string;
-    let url: string;
-    try {
-      ({ method, url } = decodeRequest(raw));
-    } catch {
-      return { ok: false, code: 'INVALID_TRANSACTION', message: 'the request has no valid form' };
-    }
-    const found = this.#find(method, url, actor);
+  trustChanged(trust: NetworkTrust): void {
+    this.#authenticator.trust(new Trust(trust));
+  }
+
+  admit(raw: Uint8Array, actor: Actor): Admitted<AdmittedCall> | Refused {
+    const found = this.#callUnder(this.#versions.head, raw, actor);
     if ('code' in found) return found;
-    if (found.endpoint.mode === 'readwrite') return { ok: true, transaction: callOf(found, raw) };
-    return { ok: false, code: 'INVALID_TRANSACTION', message: 'the endpoint is read-only' };
+    const { digest = '' } = this.#versions.head ?? {};
+    return { ok: true, transaction: { call: found, digest, raw, actor } };
   }
 
   async execute(
     set: BatchSet,
-    batch: readonly Admitted<Call>[],
+    batch: readonly Admitted<AdmittedCall>[],
   ): Promise<readonly Outcome<ApplicationAnswer>[]> {
-    const results = await this.#application.execute(batch.map(({ transaction }) => transaction));
+    const version = this.#versions.head;
+    const calls = batch.map(({ transaction }) => this.#callNow(version, transaction));
+    const runnable = calls.filter((call) => !('code' in call));
+    // What cannot be run has no process to ask.
+    const ran = runnable.length === 0 ? [] : await version?.host.execute(runnable as Call[]);
+    let at = 0;
+    const results = calls.map((call) => ('code' in call ? call : (ran?.[at++] as CallResult)));
     const written: WriteSet[] = [];
     const outcomes = results.map((result): Outcome<ApplicationAnswer> => {
+      if ('code' in result && !('kind' in result)) return result;
+      if (result.kind === 'unplaced') return deferred;
       if (result.kind !== 'answered') return refusedBy(result);
       const answer = decodeAnswer(result.answer);
       if (result.writes === undefined) return unwritten(result.answer);
@@ -212,8 +256,30 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
       written.push(result.writes);
       return { ok: true, result: answer };
     });
-    this.#application.executed(written);
+    this.#versions.executed(version, written);
     return outcomes;
+  }
+
+  /** The call that a request is to an application. */
+  #callUnder(version: Version | undefined, raw: Uint8Array, actor: Actor): Call | Refused {
+    let request: ApplicationRequest;
+    try {
+      request = decodeRequest(raw);
+    } catch {
+      return { ok: false, code: 'INVALID_TRANSACTION', message: 'the request has no valid form' };
+    }
+    const found = find(version, this.#asked(request, actor));
+    if ('code' in found) return found;
+    if (isReadwrite(found)) return callOf(found, raw);
+    return { ok: false, code: 'INVALID_TRANSACTION', message: 'the endpoint is read-only' };
+  }
+
+  /** What was admitted under another application is what this one makes of it. */
+  #callNow(
+    version: Version | undefined,
+    { call, digest, raw, actor }: AdmittedCall,
+  ): Call | Refused {
+    return version?.digest === digest ? call : this.#callUnder(version, raw, actor);
   }
 
   encodeResult({ status, headers, body }: ApplicationAnswer): Uint8Array {
@@ -229,6 +295,19 @@ class JavascriptAdapter implements LedgerAdapter<Call, ApplicationAnswer> {
     return { status, headers, body: fromBase64(body) ?? new Uint8Array(0) };
   }
 }
+
+function find(version: Version | undefined, asked: AskedRequest): Found | Refused {
+  if (version === undefined) {
+    return { ok: false, code: 'NOT_FOUND', message: 'no application is deployed' };
+  }
+  if (version.routes) return version.routes.find(asked);
+  return { ok: false, code: 'APPLICATION_STARTING', message: 'the application cannot be run' };
+}
+
+const openapi = (version: Version | undefined): string | undefined =>
+  version?.bundle && JSON.stringify(openapiDocument(version.bundle));
+
+const isReadwrite = ({ endpoint }: Found): boolean => endpoint.mode === 'readwrite';
 
 /** Writes what the application wrote; it may name its own two tables only. */
 function applyTo(set: BatchSet, segment: Uint8Array): number {
@@ -252,7 +331,7 @@ const unwritten = (answer: Uint8Array): Refused => ({
 });
 
 function refusedBy(result: Exclude<CallResult, { kind: 'answered' }>): Refused {
-  if (result.kind === 'unfinished') {
+  if (result.kind === 'unfinished' || result.kind === 'unplaced') {
     return { ok: false, code: 'EXECUTION_TIMEOUT', message: 'the request was put off too often' };
   }
   const { code, message, trace } = result;
@@ -261,9 +340,9 @@ function refusedBy(result: Exclude<CallResult, { kind: 'answered' }>): Refused {
   return { ok: false, code: known, message, details: { code: 'JSException', message, trace } };
 }
 
-const callOf = ({ endpoint, caller, params }: Found, request: Uint8Array): Call => ({
+const callOf = ({ endpoint, callerJson, params }: Found, request: Uint8Array): Call => ({
   endpoint: endpoint.index,
-  caller: JSON.stringify(caller),
+  caller: callerJson,
   params: JSON.stringify(params),
   request,
 });
@@ -288,12 +367,23 @@ function success(
 function refusal({ code, message, details }: Refused): HttpResponse {
   const known: ErrorCode = isErrorCode(code) ? code : 'INTERNAL_ERROR';
   const allow = details?.allow;
+  const list = listOf(details);
   return {
     status: catalogueEntry(known).status || 500,
     headers: {
       'content-type': 'application/json',
       ...(typeof allow === 'string' && { allow }),
     },
-    body: JSON.stringify(errorBody(known, message, details)),
+    body: JSON.stringify(
+      list
+        ? { error: { code: known, message, details: list } }
+        : errorBody(known, message, details),
+    ),
   };
+}
+
+/** CCF lists why a request is refused, policy by policy, and what an application threw. */
+function listOf(details: Refused['details']): readonly unknown[] | undefined {
+  if (Array.isArray(details?.refusals)) return details.refusals;
+  return details?.code === 'JSException' ? [details] : undefined;
 }

@@ -1,16 +1,22 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { ReadView } from '@concordat/kv';
-import type { StateChange } from '@concordat/worker-enclave';
+import type { ProgramState } from '@concordat/worker-enclave';
 import { ApplicationProcess } from './application-process.ts';
 import { ProcessError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult, Place } from './frames.ts';
+import type { IndexDeclaration } from './index-declarations.ts';
+import { IndexFollower } from './index-follower.ts';
+import type { PastFetcher } from './past-fetcher.ts';
 import type { ApplicationProgram } from './program.ts';
-import { committedParts, StateSource } from './state-source.ts';
+import { readGroups } from './read-groups.ts';
+import { committedParts, type StateSource, type Told } from './state-source.ts';
 import type { TransactionHistory } from './transaction-history.ts';
 
 /** What an application runs with. */
 export interface HostedApplication {
   readonly bundle: Uint8Array;
+  /** What the bundle declares: reading a large one takes a second, which nobody else is served in. */
+  readonly indexes: readonly IndexDeclaration[];
   readonly limits: ApplicationLimits;
   readonly committed: ReadView;
 }
@@ -20,6 +26,12 @@ export interface ApplicationHostOptions {
   readonly program: ApplicationProgram;
   readonly history: TransactionHistory;
   readonly log: (event: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** Gets the past for the application. */
+  readonly past: Pick<PastFetcher, 'range' | 'writes'>;
+  /** The state of the worker, which other processes are given as well. */
+  readonly source: StateSource;
+  /** {@link ApplicationHost.state} has changed. */
+  readonly changed: () => void;
 }
 
 /** Calls on their way: those of one batch, or reads that came in one turn. */
@@ -27,17 +39,21 @@ interface Job {
   readonly calls: readonly Call[];
   readonly writes: boolean;
   readonly done: (results: readonly CallResult[] | ProcessError) => void;
+  /** When it came, on the monotonic clock, milliseconds. */
+  readonly sinceMs: number;
   id: number;
 }
 
-/** Reads in one frame; a read that ends the process makes the others of its frame run again. */
-const maxReadsTogether = 100;
 /** Reads and batches that wait for the process. */
 const maxWaiting = 10_000;
 const maxUntakenBytes = 4 * 1024 * 1024;
 /** Beyond what the process itself allows its requests, milliseconds. */
 const graceMs = 3_000;
 const [firstPauseMs, longestPauseMs] = [50, 5_000];
+/** Waiting for a process to come up, milliseconds. */
+const [maxWaitMs, overdueCheckMs] = [10_000, 500];
+/** What was replaced answers for so long what it was asked, milliseconds. */
+const retirementMs = 10_000;
 /** A process that lived this long had no trouble starting, milliseconds. */
 const healthyMs = 10_000;
 
@@ -48,7 +64,7 @@ const healthyMs = 10_000;
  */
 export class ApplicationHost {
   readonly #options: ApplicationHostOptions;
-  readonly #source = new StateSource();
+  readonly #source: StateSource;
   #application: HostedApplication | undefined;
   #process: ApplicationProcess | undefined;
   /** `feeding` hears of what is committed only; `up` of everything. */
@@ -61,9 +77,16 @@ export class ApplicationHost {
   #startedMs = 0;
   #lastHeardMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #follower: IndexFollower | undefined;
+  #waits: NodeJS.Timeout | undefined;
+  #isReady = false;
+  #isRetiring = false;
+  /** Why the process ended before it was ready. */
+  #failure: string | undefined;
 
   constructor(options: ApplicationHostOptions) {
     this.#options = options;
+    this.#source = options.source;
   }
 
   /** Reads and batches that wait for the process or for its answers. */
@@ -71,50 +94,78 @@ export class ApplicationHost {
     return this.#sent.length + this.#waiting.length + this.#reads.length;
   }
 
-  /** Starts an application, in the place of the one before. */
+  /** Whether its process has the state and answers. */
+  get state(): Pick<ProgramState, 'state' | 'reason'> {
+    if (this.#isReady) return { state: 'running' };
+    if (this.#failure === undefined) return { state: 'starting' };
+    return { state: 'failing', reason: this.#failure };
+  }
+
+  /** Starts the application. */
   start(application: HostedApplication): void {
     this.#application = application;
+    this.#waits = setInterval(() => this.#refuseOverdue(), overdueCheckMs).unref();
+    this.#launch();
+  }
+
+  /** It cannot be started at all. */
+  fail(reason: string): void {
+    this.#failure = reason;
+  }
+
+  /** Starts it anew, with other limits or from another state. */
+  restart(limits: ApplicationLimits): void {
+    if (this.#application === undefined) return;
+    this.#application = { ...this.#application, limits };
     clearTimeout(this.#timer);
     if (this.#process === undefined) this.#launch();
     // Its end starts the next.
     else this.#process.end('REPLACED');
   }
 
+  /** Resolves once its process has the state and answers. @throws ProcessError ENDED, NOT_UP */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#dispatch({
+        ...readiness,
+        sinceMs: performance.now(),
+        done: (results) => {
+          if (results instanceof ProcessError) reject(results);
+          else resolve();
+        },
+      });
+    });
+  }
+
+  /** Nobody asks any more: ends once it has answered what it was asked. */
+  retire(): void {
+    this.#isRetiring = true;
+    if (this.load === 0 || this.#process === undefined) this.stop();
+    else setTimeout(() => this.stop(), retirementMs).unref();
+  }
+
   /** Ends the process and everything that waits for it. */
   stop(): void {
     this.#application = undefined;
     clearTimeout(this.#timer);
+    clearInterval(this.#waits);
     this.#process?.end('STOPPED');
-    const over = new ProcessError('ENDED', 'the application is stopped');
-    for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over);
+    for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over());
   }
 
-  /** The state was replaced by another. */
-  forget(): void {
-    this.#source.forget();
-  }
-
-  /** Takes part in a change of the worker's state. */
-  changed(change: StateChange): void {
-    // While the state is being given, what is committed now may lie behind the reader.
-    const late = change.kind === 'committed' ? this.#source.upTo(change.layer) : [];
-    const message = this.#source.changed(change);
-    if (message === undefined) return;
-    if (this.#stage === 'up') this.#process?.send(message);
-    else if (this.#stage === 'feeding') {
-      if (message.kind === 'replayed') this.#process?.send(message);
-      else if (late.length > 0) this.#process?.send({ kind: 'replayed', writeSets: late });
+  /** Tells the process of a change of the state. */
+  tell({ whole, feeding }: Told): void {
+    for (const message of feeding) {
+      if (message.kind !== 'replayed') continue;
+      this.#follower?.committed(message.firstSeqno, message.writeSets);
     }
+    if (this.#stage === 'up') this.#process?.send(whole);
+    else if (this.#stage === 'feeding') for (const message of feeding) this.#process?.send(message);
   }
 
   /** A block of the worker was committed. */
   placed(place: Place): void {
     if (this.#stage !== 'down') this.#process?.send({ kind: 'place', place });
-  }
-
-  /** What the batch that was executed last has written, before it becomes a layer. */
-  executed(writeSets: Parameters<StateSource['executed']>[0]): void {
-    this.#source.executed(writeSets);
   }
 
   /** Runs a batch on the head of the state. @throws ProcessError ENDED, UNFINISHED */
@@ -124,6 +175,7 @@ export class ApplicationHost {
         calls,
         writes: true,
         id: 0,
+        sinceMs: performance.now(),
         done: (results) => {
           if (results instanceof ProcessError) reject(results);
           else if (results.some(({ kind }) => kind === 'unfinished')) {
@@ -144,9 +196,7 @@ export class ApplicationHost {
   #sendReads(): void {
     const reads = this.#reads;
     this.#reads = [];
-    for (let at = 0; at < reads.length; at += maxReadsTogether) {
-      this.#dispatchReads(reads.slice(at, at + maxReadsTogether));
-    }
+    for (const group of readGroups(reads)) this.#dispatchReads(group);
   }
 
   #dispatchReads(
@@ -156,11 +206,14 @@ export class ApplicationHost {
       calls: reads.map(({ call }) => call),
       writes: false,
       id: 0,
+      sinceMs: performance.now(),
       done: (results) => {
+        const isLate = results instanceof ProcessError && results.code === 'NOT_UP';
         for (const [at, read] of reads.entries()) {
           const result = results instanceof ProcessError ? undefined : results[at];
+          if (isLate || this.#application === undefined) read.done(result ?? notReady);
           // Each of them might be the one the process ended at: alone, it shows.
-          if (result === undefined && reads.length === 1) read.done(stopped);
+          else if (result === undefined && reads.length === 1) read.done(stopped);
           else if (result === undefined || result.kind === 'unfinished')
             this.#dispatchReads([read]);
           else read.done(result);
@@ -170,7 +223,9 @@ export class ApplicationHost {
   }
 
   #dispatch(job: Job): void {
-    if (this.#stage === 'up') this.#send(job);
+    // Whoever found the application before it was replaced may ask after: no process comes up for it.
+    if (this.#application === undefined) job.done(over());
+    else if (this.#stage === 'up') this.#send(job);
     else this.#waiting.push(job);
   }
 
@@ -193,6 +248,8 @@ export class ApplicationHost {
     this.#startedMs = performance.now();
     const process = new ApplicationProcess(program, application.limits, {
       results: (id, results) => this.#answered(id, results),
+      wanted: (range) =>
+        this.#options.past.range(range, (found) => process.send({ kind: 'past', ...found })),
       ended: (why) => this.#ended(why),
     });
     this.#process = process;
@@ -206,15 +263,53 @@ export class ApplicationHost {
     for (const place of this.#options.history.places()) process.send({ kind: 'place', place });
     this.#stage = 'feeding';
     for (const part of committedParts(committed)) {
-      process.send({ kind: 'replayed', writeSets: [part] });
+      process.send({ kind: 'part', part });
       do await turn();
       while (this.#process === process && process.waitingBytes > maxUntakenBytes);
       if (this.#process !== process) return;
     }
     for (const layer of this.#source.layers()) process.send(layer);
     this.#stage = 'up';
+    this.#follow(process, application);
+    // Answered once the process has taken all of it.
+    const sinceMs = performance.now();
+    this.#send({ ...readiness, sinceMs, done: (results) => this.#becameReady(results) });
     for (const job of this.#waiting.splice(0)) this.#send(job);
     this.#watch(process, limits);
+  }
+
+  /** Fills the indexes of a new process, while it answers. */
+  #follow(process: ApplicationProcess, { indexes }: HostedApplication): void {
+    this.#follower = undefined;
+    if (indexes.length === 0) return;
+    const { past } = this.#options;
+    this.#follower = new IndexFollower(indexes, {
+      read: (from, to) => past.writes(from, to),
+      send: (upTo, entries) => process.send({ kind: 'indexed', upTo, entries }),
+      pause: async (ms) => {
+        do await sleep(ms, undefined, { ref: false });
+        while (this.#process === process && process.waitingBytes > maxUntakenBytes);
+        return this.#process === process;
+      },
+    });
+    void this.#follower.run();
+  }
+
+  #becameReady(results: readonly CallResult[] | ProcessError): void {
+    if (results instanceof ProcessError) return;
+    this.#isReady = true;
+    this.#failure = undefined;
+    this.#options.changed();
+  }
+
+  /** Whoever waits for a process that does not come up is told so. */
+  #refuseOverdue(): void {
+    const before = performance.now() - maxWaitMs;
+    const overdue = this.#waiting.filter(({ sinceMs }) => sinceMs < before);
+    if (overdue.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ sinceMs }) => sinceMs >= before);
+    const late = new ProcessError('NOT_UP', 'the application does not come up');
+    for (const job of overdue) job.done(late);
   }
 
   /** Ends a process that has not answered though its own limits would have made it. */
@@ -237,6 +332,7 @@ export class ApplicationHost {
     }
     this.#sent.shift();
     job.done(results);
+    if (this.#isRetiring && this.load === 0) this.stop();
   }
 
   #ended(why: string): void {
@@ -252,13 +348,16 @@ export class ApplicationHost {
       if (suspect !== undefined) this.#waiting.unshift(suspect);
     } else {
       log('application.ended', { why, livedMs: Math.round(livedMs) });
+      if (!this.#isReady) this.#failure = why;
       suspect?.done(
         suspect.calls.length === 1 && suspect.writes
           ? [stopped]
           : new ProcessError('ENDED', 'the application ended'),
       );
     }
+    this.#isReady = false;
     if (this.#application === undefined) return;
+    this.#options.changed();
     this.#pauseMs =
       livedMs > healthyMs || suspect !== undefined
         ? firstPauseMs
@@ -266,6 +365,18 @@ export class ApplicationHost {
     this.#timer = setTimeout(() => this.#launch(), why === 'REPLACED' ? 0 : this.#pauseMs).unref();
   }
 }
+
+const over = (): ProcessError => new ProcessError('ENDED', 'the application is stopped');
+
+/** Asks nothing: the answer says that all before it was taken. */
+const readiness = { calls: [], writes: false, id: 0 } as const;
+
+const notReady: CallResult = {
+  kind: 'failed',
+  code: 'APPLICATION_STARTING',
+  message: 'the application does not come up, or was replaced',
+  trace: '',
+};
 
 const stopped: CallResult = {
   kind: 'failed',

@@ -8,11 +8,14 @@ import {
   encodeToProcess,
   type ToProcess,
 } from './frames.ts';
+import type { WantedRange } from './past-state.ts';
 import { type ApplicationProgram, startProcess } from './program.ts';
 
 /** What a process tells whoever keeps it. */
 export interface ProcessEvents {
   results(id: number, results: readonly CallResult[]): void;
+  /** The application wants to see a range of the past. */
+  wanted(range: WantedRange): void;
   /** It is gone, or has broken the protocol and is ended. Called once. */
   ended(why: string): void;
 }
@@ -31,7 +34,9 @@ export class ApplicationProcess {
     this.#frames = new FrameSocket(socket, {
       onFrame: (body) => {
         const message = decodeFromProcess(body);
-        if (!this.#over && message.kind === 'results') events.results(message.id, message.results);
+        if (this.#over) return;
+        if (message.kind === 'results') events.results(message.id, message.results);
+        else if (message.kind === 'wanted') events.wanted(message);
       },
       onError: () => this.end('PROTOCOL'),
     });

@@ -1,51 +1,108 @@
+import type { ErrorCode } from '@concordat/api';
 import type { Actor } from '@concordat/worker-enclave';
+import {
+  type Caller,
+  certifiedIdentity,
+  type Policy,
+  type PolicyName,
+  type PolicyVerdict,
+  type Presented,
+} from './policies.ts';
+import { judgeSignedBody } from './signed-body-policy.ts';
+import { TokenPolicy } from './token-policy.ts';
+import { Trust } from './trust.ts';
 
-/** Policies that name one way of being known, as CCF calls them. */
-export const policyNames = ['user_cert', 'member_cert', 'any_cert', 'no_auth'] as const;
-
-/** One of them. */
-export type PolicyName = (typeof policyNames)[number];
-
-/** CCF's policies that have no meaning here yet. */
-export const unsupportedPolicies: readonly string[] = [
-  'jwt',
-  'user_cose_sign1',
-  'member_cose_sign1',
-];
-
-/** An entry of `authn_policies`: one policy, or several that must all hold. */
-export type Policy = PolicyName | { readonly all_of: readonly PolicyName[] };
-
-/** Who called, as `request.caller` shows it (`AuthnIdentity` of @microsoft/ccf-app). */
-export interface Caller {
-  readonly policy: string | readonly string[];
-  readonly [part: string]: unknown;
+/** Why one policy does not hold, as the details of an answer list it. */
+export interface PolicyRefusal {
+  readonly auth_policy: string;
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
-/**
- * The caller under the first policy that holds; undefined when none does. A user is an actor that
- * is a participant, a member one that is a member; every connection is an actor's already.
- */
-export function callerUnder(policies: readonly Policy[], actor: Actor): Caller | undefined {
-  if (policies.length === 0) return { policy: 'no_auth' };
-  for (const policy of policies) {
-    if (typeof policy === 'string') {
-      if (holds(policy, actor)) return identityUnder(policy, actor);
-      continue;
-    }
-    if (!policy.all_of.every((name) => holds(name, actor))) continue;
-    const parts = policy.all_of.map((name) => [name, identityUnder(name, actor)]);
-    return { policy: [...policy.all_of], ...Object.fromEntries(parts) };
+/** The caller as JSON, empty where there is no policy; or why none holds, one entry each. */
+export type Authentication =
+  | { readonly ok: true; readonly callerJson: string }
+  | { readonly ok: false; readonly refusals: readonly PolicyRefusal[] };
+
+/** Judges requests by the policies of their endpoints, under what the network trusts at present. */
+export class Authenticator {
+  readonly #tokens = new TokenPolicy();
+  /** JSON of callers that are known by their connection alone, by policy. */
+  #certified = new WeakMap<Actor, Map<string, string>>();
+  #trust = new Trust({ actors: [], tokenIssuers: [] });
+
+  /** What the network trusts from now on. */
+  trust(trust: Trust): void {
+    this.#trust = trust;
+    this.#tokens.forget();
   }
-  return undefined;
+
+  /** The caller under the first policy that holds. */
+  authenticate(policies: readonly Policy[], presented: Presented): Authentication {
+    if (policies.length === 0) return { ok: true, callerJson: '' };
+    const refusals: PolicyRefusal[] = [];
+    for (const policy of policies) {
+      const known = this.#knownByConnection(policy, presented.actor);
+      if (known !== undefined) return { ok: true, callerJson: known };
+      const verdict = this.#judge(policy, presented);
+      if (verdict.ok) return { ok: true, callerJson: JSON.stringify(verdict.identity) };
+      const { code, message } = verdict;
+      refusals.push({ auth_policy: nameOf(policy), code, message });
+    }
+    return { ok: false, refusals };
+  }
+
+  /** The hot path: a connection's caller under one certificate policy is made once. */
+  #knownByConnection(policy: Policy, actor: Actor): string | undefined {
+    if (typeof policy !== 'string' || !isByConnection(policy)) return undefined;
+    let byPolicy = this.#certified.get(actor);
+    const known = byPolicy?.get(policy);
+    if (known !== undefined) return known;
+    const verdict = judgeConnection(policy, actor);
+    if (!verdict.ok) return undefined;
+    const text = JSON.stringify(verdict.identity);
+    if (byPolicy === undefined) {
+      byPolicy = new Map();
+      this.#certified.set(actor, byPolicy);
+    }
+    byPolicy.set(policy, text);
+    return text;
+  }
+
+  #judge(policy: Policy, presented: Presented): PolicyVerdict {
+    if (typeof policy === 'string') return this.#judgeOne(policy, presented);
+    const parts: [string, Caller][] = [];
+    for (const name of policy.all_of) {
+      const verdict = this.#judgeOne(name, presented);
+      if (!verdict.ok) return { ...verdict, message: `${name}: ${verdict.message}` };
+      parts.push([name, verdict.identity]);
+    }
+    const identity = { policy: [...policy.all_of], ...Object.fromEntries(parts) };
+    return { ok: true, identity };
+  }
+
+  #judgeOne(policy: PolicyName, presented: Presented): PolicyVerdict {
+    if (policy === 'jwt') return this.#tokens.judge(presented, this.#trust);
+    if (isByConnection(policy)) return judgeConnection(policy, presented.actor);
+    return judgeSignedBody(policy, presented, this.#trust);
+  }
 }
 
-function holds(policy: PolicyName, { kinds }: Actor): boolean {
-  if (policy === 'user_cert') return kinds.includes('participant');
-  return policy !== 'member_cert' || kinds.includes('member');
-}
+type ByConnection = 'user_cert' | 'member_cert' | 'any_cert' | 'no_auth';
 
-function identityUnder(policy: PolicyName, { actorId, name, kinds, roles }: Actor): Caller {
-  if (policy === 'no_auth') return { policy };
-  return { policy, id: actorId, data: { name, kinds, roles } };
+const isByConnection = (policy: PolicyName): policy is ByConnection =>
+  policy.endsWith('_cert') || policy === 'no_auth';
+
+const nameOf = (policy: Policy): string =>
+  typeof policy === 'string' ? policy : `all_of(${policy.all_of.join(', ')})`;
+
+/** A user is an actor that is a participant, a member one that is a member. */
+function judgeConnection(policy: ByConnection, actor: Actor): PolicyVerdict {
+  if (policy === 'no_auth') return { ok: true, identity: { policy } };
+  const kind = policy === 'user_cert' ? 'participant' : 'member';
+  if (policy !== 'any_cert' && !actor.kinds.includes(kind)) {
+    const message = `the actor of the connection is no ${kind}`;
+    return { ok: false, code: 'ACTOR_KIND_MISSING', message };
+  }
+  return { ok: true, identity: certifiedIdentity(policy, actor) };
 }

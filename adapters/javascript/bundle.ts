@@ -1,13 +1,9 @@
 import { fromUtf8 } from '@concordat/std';
-import {
-  type Policy,
-  type PolicyName,
-  policyNames,
-  unsupportedPolicies,
-} from './authentication.ts';
 import { type BundleError, type BundleErrorCode, bundleError } from './errors.ts';
+import { type IndexDeclaration, readIndexes } from './index-declarations.ts';
 import { checkModules } from './module-graph.ts';
 import { type PathTemplate, parseTemplate, shapeOf } from './path-template.ts';
+import { type Policy, type PolicyName, policyNames } from './policies.ts';
 
 /** One ES module; the name is its path under `src/`, without a leading slash. */
 export interface BundleModule {
@@ -23,8 +19,12 @@ export interface BundleEndpoint {
   readonly template: PathTemplate;
   readonly module: string;
   readonly functionName: string;
-  readonly mode: 'readwrite' | 'readonly';
+  readonly mode: 'readwrite' | 'readonly' | 'historical';
   readonly policies: readonly Policy[];
+  /** Operation object of OpenAPI 3.0, as `app.json` has it. */
+  readonly openapi?: Readonly<Record<string, unknown>>;
+  /** Left out of the OpenAPI document. */
+  readonly openapiHidden?: true;
   /** Requests of endpoints with the same key share the module instances; absent: fresh ones each. */
   readonly reuseKey?: string;
 }
@@ -33,6 +33,8 @@ export interface BundleEndpoint {
 export interface Bundle {
   readonly endpoints: readonly BundleEndpoint[];
   readonly modules: readonly BundleModule[];
+  /** What is followed for the application in the committed ledger. */
+  readonly indexes: readonly IndexDeclaration[];
 }
 
 /** Bytes of a whole bundle. */
@@ -59,9 +61,11 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   const bundle = object(parsed(bytes), 'the bundle');
   onlyKnown(bundle, ['metadata', 'modules'], 'the bundle');
   const modules = readModules(bundle.modules);
-  const endpoints = readEndpoints(object(bundle.metadata, 'metadata'));
+  const metadata = object(bundle.metadata, 'metadata');
+  const endpoints = readEndpoints(metadata);
+  const indexes = readIndexes(metadata.concordat);
   checkModules(modules, endpoints);
-  return { endpoints, modules };
+  return { endpoints, modules, indexes };
 }
 
 function readModules(value: unknown): BundleModule[] {
@@ -86,7 +90,7 @@ function readModules(value: unknown): BundleModule[] {
 }
 
 function readEndpoints(metadata: Json): BundleEndpoint[] {
-  onlyKnown(metadata, ['endpoints'], manifest);
+  onlyKnown(metadata, ['endpoints', 'concordat'], manifest);
   const endpoints: BundleEndpoint[] = [];
   const shapes = new Map<string, string>();
   for (const [path, byMethod] of Object.entries(object(metadata.endpoints, 'endpoints'))) {
@@ -140,10 +144,7 @@ function readEndpoint(
   if (typeof js_module !== 'string' || typeof js_function !== 'string') {
     throw at(where, 'BUNDLE_MALFORMED', 'js_module and js_function are texts');
   }
-  if (mode === 'historical') {
-    throw at(where, 'UNSUPPORTED', 'historical endpoints are not supported yet');
-  }
-  if (mode !== 'readwrite' && mode !== 'readonly') {
+  if (mode !== 'readwrite' && mode !== 'readonly' && mode !== 'historical') {
     throw at(where, 'BUNDLE_MALFORMED', 'mode is readwrite, readonly or historical');
   }
   checkChoice(declared, 'forwarding_required', ['sometimes', 'always', 'never'], where);
@@ -154,7 +155,22 @@ function readEndpoint(
     functionName: js_function,
     mode,
     policies: readPolicies(declared.authn_policies, where),
+    ...readOpenapi(declared, where),
     ...(reuseKey !== undefined && { reuseKey }),
+  };
+}
+
+function readOpenapi(
+  { openapi, openapi_hidden }: Json,
+  where: string,
+): Pick<BundleEndpoint, 'openapi' | 'openapiHidden'> {
+  if (openapi_hidden !== undefined && typeof openapi_hidden !== 'boolean') {
+    throw at(where, 'BUNDLE_MALFORMED', 'openapi_hidden is true or false');
+  }
+  const shown = openapi === undefined || openapi === null ? undefined : openapi;
+  return {
+    ...(shown !== undefined && { openapi: object(shown, `openapi of ${where}`) }),
+    ...(openapi_hidden === true && { openapiHidden: true }),
   };
 }
 
@@ -179,31 +195,24 @@ function readReuse(value: unknown, where: string): string | undefined {
   return key;
 }
 
-/** What CCF has and this adapter has not yet stands for no caller: another policy must do. */
 function readPolicies(value: unknown, where: string): Policy[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw at(where, 'BUNDLE_MALFORMED', 'authn_policies is a list');
-  const known = value.map((policy: unknown) => readAlternative(policy, where));
-  const policies = known.filter((policy) => policy !== undefined);
-  if (policies.length > 0 || value.length === 0) return policies;
-  throw at(where, 'UNSUPPORTED', `none of the policies is supported yet: ${JSON.stringify(value)}`);
+  return value.map((policy: unknown) => readAlternative(policy, where));
 }
 
-function readAlternative(policy: unknown, where: string): Policy | undefined {
+function readAlternative(policy: unknown, where: string): Policy {
   if (typeof policy === 'string') return readPolicy(policy, where);
   const { all_of, ...rest } = object(policy, `authn_policies of ${where}`);
   onlyKnown(rest, [], `authn_policies of ${where}`);
   if (!Array.isArray(all_of) || all_of.length === 0) {
     throw at(where, 'BUNDLE_MALFORMED', 'all_of is a list of policies');
   }
-  const names = all_of.map((name: unknown) => readPolicy(name, where));
-  const supported = names.filter((name) => name !== undefined);
-  return supported.length === names.length ? { all_of: supported } : undefined;
+  return { all_of: all_of.map((name: unknown) => readPolicy(name, where)) };
 }
 
-function readPolicy(name: unknown, where: string): PolicyName | undefined {
+function readPolicy(name: unknown, where: string): PolicyName {
   if (policyNames.includes(name as PolicyName)) return name as PolicyName;
-  if (unsupportedPolicies.includes(name as string)) return undefined;
   throw at(where, 'UNKNOWN_POLICY', `there is no policy ${JSON.stringify(name)?.slice(0, 80)}`);
 }
 

@@ -30,4 +30,4 @@ export function bundleError(
 }
 
 /** What went wrong in the protocol between a worker enclave and an application's process. */
-export class ProcessError extends CodedError<'PROTOCOL' | 'ENDED' | 'UNFINISHED'> {}
+export class ProcessError extends CodedError<'PROTOCOL' | 'ENDED' | 'NOT_UP' | 'UNFINISHED'> {}

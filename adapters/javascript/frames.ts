@@ -1,5 +1,14 @@
 import type { WriteSet } from '@concordat/kv';
-import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
+import { BinaryReader, BinaryWriter, DecodeError, fromUtf8, utf8 } from '@concordat/std';
+import type { IndexEntry } from './index-declarations.ts';
+import {
+  type FetchedRange,
+  isRange,
+  type PastState,
+  readState,
+  type WantedRange,
+  writeState,
+} from './past-state.ts';
 
 /** Limits of one application, in force on both sides of the wall. */
 export interface ApplicationLimits {
@@ -25,6 +34,8 @@ export interface Call {
   readonly params: string;
   /** As `encodeRequest` writes it. */
   readonly request: Uint8Array;
+  /** What a request of a historical endpoint is about. */
+  readonly state?: PastState;
 }
 
 /** Where a committed block of the worker stands in the ledger. */
@@ -37,8 +48,25 @@ export interface Place {
 /** What the worker enclave tells an application's process. Layers are the worker's own numbers. */
 export type ToProcess =
   | { readonly kind: 'load'; readonly limits: ApplicationLimits; readonly bundle: Uint8Array }
-  | { readonly kind: 'replayed'; readonly writeSets: readonly WriteSet[] }
-  | { readonly kind: 'applied'; readonly layer: number; readonly writeSets: readonly WriteSet[] }
+  /** A part of the committed state, its values with their versions (`Store.adopt`). */
+  | { readonly kind: 'part'; readonly part: WriteSet }
+  | {
+      readonly kind: 'replayed';
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
+  | {
+      readonly kind: 'applied';
+      readonly layer: number;
+      /** 0 while it is not known. */
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
+  | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
+  /** What the transactions up to a seqno add to the indexes. */
+  | { readonly kind: 'indexed'; readonly upTo: number; readonly entries: readonly IndexEntry[] }
+  /** What became of a range of the past that was wanted: its states, or a code. */
+  | ({ readonly kind: 'past' } & FetchedRange)
   | { readonly kind: 'committed'; readonly layer: number }
   | { readonly kind: 'dropped'; readonly layer: number }
   | { readonly kind: 'place'; readonly place: Place }
@@ -68,12 +96,15 @@ export type CallResult =
       readonly trace: string;
     }
   /** Not run: the requests before it took too long together. */
-  | { readonly kind: 'unfinished' };
+  | { readonly kind: 'unfinished' }
+  /** It asked for a version that is not certain before the blocks before it are sealed. */
+  | { readonly kind: 'unplaced' };
 
 /** What an application's process tells the worker enclave. */
 export type FromProcess =
   | { readonly kind: 'loaded' }
-  | { readonly kind: 'results'; readonly id: number; readonly results: readonly CallResult[] };
+  | { readonly kind: 'results'; readonly id: number; readonly results: readonly CallResult[] }
+  | ({ readonly kind: 'wanted' } & WantedRange);
 
 /** One frame, its length field not counted, bytes. */
 export const maxProcessFrameBytes = 256 * 1024 * 1024;
@@ -88,6 +119,10 @@ const toProcess = [
   'place',
   'execute',
   'read',
+  'part',
+  'numbered',
+  'past',
+  'indexed',
 ] as const;
 
 /** u8 kind | fields in the order of the type; u32 counts. */
@@ -97,11 +132,28 @@ export function encodeToProcess(message: ToProcess): Buffer {
     case 'load':
       writer.text(JSON.stringify(message.limits)).raw(message.bundle);
       break;
+    case 'part':
+      writeSets([message.part]);
+      break;
     case 'replayed':
+      writer.u64(message.firstSeqno);
       writeSets(message.writeSets);
       break;
+    case 'numbered':
+      writer.u64(message.layer).u64(message.firstSeqno);
+      break;
+    case 'indexed':
+      writer.u64(message.upTo).u32(message.entries.length);
+      for (const { index, key, seqno } of message.entries) writer.u16(index).latin1(key).u64(seqno);
+      break;
+    case 'past': {
+      const { handle, start, end } = message.wanted;
+      writer.u32(handle).u64(start).u64(end).text(message.code).u32(message.states.length);
+      for (const state of message.states) writeState(writer, state);
+      break;
+    }
     case 'applied':
-      writer.u64(message.layer);
+      writer.u64(message.layer).u64(message.firstSeqno);
       writeSets(message.writeSets);
       break;
     case 'committed':
@@ -115,8 +167,11 @@ export function encodeToProcess(message: ToProcess): Buffer {
       writer.u32(message.id);
       if (message.kind === 'execute') writer.u64(message.layer);
       writer.u32(message.calls.length);
-      for (const { endpoint, caller, params, request } of message.calls) {
-        writer.u16(endpoint).text(caller).text(params).bytes(request);
+      for (const { endpoint, caller, params, request, state } of message.calls) {
+        // A caller can be long: it holds a whole certificate, or the claims of a token.
+        writer.u16(endpoint).bytes(utf8(caller)).bytes(utf8(params)).bytes(request);
+        writer.u8(state === undefined ? 0 : 1);
+        if (state !== undefined) writeState(writer, state);
       }
   }
   return writer.take();
@@ -131,10 +186,34 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
       const limits = JSON.parse(reader.text()) as ApplicationLimits;
       return { kind, limits, bundle: reader.raw(reader.remaining) };
     }
+    case 'part': {
+      const [part, ...more] = readSets(reader);
+      if (part === undefined || more.length > 0) throw new DecodeError('INVALID', 'not one part');
+      return { kind, part };
+    }
     case 'replayed':
-      return { kind, writeSets: readSets(reader) };
-    case 'applied':
-      return { kind, layer: reader.u64(), writeSets: readSets(reader) };
+      return { kind, firstSeqno: reader.u64(), writeSets: readSets(reader) };
+    case 'applied': {
+      const [layer, firstSeqno] = [reader.u64(), reader.u64()];
+      return { kind, layer, firstSeqno, writeSets: readSets(reader) };
+    }
+    case 'numbered':
+      return { kind, layer: reader.u64(), firstSeqno: reader.u64() };
+    case 'indexed': {
+      const [upTo, count] = [reader.u64(), reader.u32()];
+      const entries: IndexEntry[] = [];
+      for (let at = 0; at < count; at++) {
+        entries.push({ index: reader.u16(), key: reader.latin1(), seqno: reader.u64() });
+      }
+      return { kind, upTo, entries };
+    }
+    case 'past': {
+      const wanted = readWanted(reader);
+      const [code, count] = [reader.text(100), reader.u32()];
+      const states: PastState[] = [];
+      for (let at = 0; at < count; at++) states.push(readState(reader));
+      return { kind, wanted, code, states };
+    }
     case 'committed':
     case 'dropped':
       return { kind, layer: reader.u64() };
@@ -151,9 +230,12 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
   }
 }
 
-/** u8 0 loaded | u8 1 results: u32 id, u32 count, results. */
+/** u8 0 loaded | u8 1 results: u32 id, u32 count, results | u8 2 wanted: u32, u64, u64. */
 export function encodeFromProcess(message: FromProcess): Buffer {
   if (message.kind === 'loaded') return writer.u8(0).take();
+  if (message.kind === 'wanted') {
+    return writer.u8(2).u32(message.handle).u64(message.start).u64(message.end).take();
+  }
   writer.u8(1).u32(message.id).u32(message.results.length);
   for (const result of message.results) writeResult(result);
   return writer.take();
@@ -167,6 +249,12 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
     reader.end();
     return { kind: 'loaded' };
   }
+  if (kind === 2) {
+    const wanted = readWanted(reader);
+    reader.end();
+    if (!isRange(wanted)) throw new DecodeError('INVALID', 'a range of the past that is none');
+    return { kind: 'wanted', ...wanted };
+  }
   if (kind !== 1) throw new DecodeError('INVALID', 'unknown frame of an application');
   const id = reader.u32();
   const count = reader.u32();
@@ -174,6 +262,10 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
   for (let at = 0; at < count; at++) results.push(readResult(reader));
   reader.end();
   return { kind: 'results', id, results };
+}
+
+function readWanted(reader: BinaryReader): WantedRange {
+  return { handle: reader.u32(), start: reader.u64(), end: reader.u64() };
 }
 
 function writeResult(result: CallResult): void {
@@ -190,8 +282,11 @@ function writeResult(result: CallResult): void {
     case 'failed':
       writer.u8(2).text(result.code).text(result.message).text(result.trace);
       return;
-    default:
+    case 'unfinished':
       writer.u8(3);
+      return;
+    default:
+      writer.u8(4);
   }
 }
 
@@ -211,6 +306,7 @@ function readResult(reader: BinaryReader): CallResult {
     return { kind: 'failed', code, message, trace };
   }
   if (kind === 3) return { kind: 'unfinished' };
+  if (kind === 4) return { kind: 'unplaced' };
   throw new DecodeError('INVALID', 'unknown result of an application');
 }
 
@@ -234,8 +330,11 @@ function readCalls(reader: BinaryReader): Call[] {
   const count = reader.u32();
   const calls: Call[] = [];
   for (let at = 0; at < count; at++) {
-    const [endpoint, caller, params] = [reader.u16(), reader.text(), reader.text()];
-    calls.push({ endpoint, caller, params, request: reader.bytes() });
+    const endpoint = reader.u16();
+    const [caller, params] = [fromUtf8(reader.bytes()), fromUtf8(reader.bytes())];
+    const request = reader.bytes();
+    const state = reader.u8() === 1 ? readState(reader) : undefined;
+    calls.push({ endpoint, caller, params, request, ...(state !== undefined && { state }) });
   }
   return calls;
 }

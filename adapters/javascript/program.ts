@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { BundleError, type BundleErrorCode, bundleError } from './errors.ts';
 
@@ -61,14 +62,20 @@ export function startProcess(
   });
 }
 
+const checkArguments = (program: ApplicationProgram): string[] => [
+  ...flags(program, 1_024),
+  program.file,
+  ...program.args,
+  '--check',
+];
+
 /**
- * Lets the engine parse and link a bundle, in a process of its own, without running any of it.
+ * Lets the engine parse and link a bundle, in a process of its own, without running any of it. Waits
+ * for it, and nothing else is done meanwhile: for the genesis.
  * @throws BundleError
  */
 export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array): void {
-  const { file, args } = program;
-  const all = [...flags(program, 1_024), file, ...args, '--check'];
-  const { stdout, stderr, status } = spawnSync(process.execPath, all, {
+  const { stdout, stderr, status } = spawnSync(process.execPath, checkArguments(program), {
     env: {},
     cwd: '/',
     input: bundle,
@@ -76,15 +83,67 @@ export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array)
     timeout: checkTimeoutMs,
     maxBuffer: maxVerdictBytes,
   });
-  let verdict: { readonly code?: unknown; readonly message?: unknown } | undefined;
-  try {
-    if (status === 0) verdict = JSON.parse(stdout.toString()) as typeof verdict;
-  } catch {
-    // No verdict is none in its favour.
+  judge({ status, stdout: stdout.toString(), stderr: stderr.toString() });
+}
+
+/**
+ * Checks a bundle all over in a process of its own, while this one goes on with its work.
+ * @throws BundleError
+ */
+export async function checkBeside(program: ApplicationProgram, bundle: Uint8Array): Promise<void> {
+  const child = spawn(process.execPath, checkArguments(program), {
+    env: {},
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: checkTimeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const texts = Promise.all([textOf(child.stdout), textOf(child.stderr)]);
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+    child.once('error', () => resolve(null));
+  });
+  // It may end before it has read all of it.
+  child.stdin.on('error', () => {});
+  child.stdin.end(bundle);
+  const [status, [stdout, stderr]] = await Promise.all([ended, texts]);
+  judge({ status, stdout, stderr });
+}
+
+/** What a stream says, as far as a verdict can be long. */
+async function textOf(stream: Readable): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes <= maxVerdictBytes) parts.push(part);
   }
-  if (verdict === undefined) throw syntaxError(String(stderr));
-  if (typeof verdict.code !== 'string') return;
-  throw new BundleError(verdict.code as BundleErrorCode, String(verdict.message));
+  return Buffer.concat(parts).toString();
+}
+
+interface CheckEnd {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @throws BundleError */
+function judge({ status, stdout, stderr }: CheckEnd): void {
+  const verdict = status === 0 ? verdictIn(stdout) : undefined;
+  // No verdict is none in its favour.
+  if (verdict === undefined) throw syntaxError(stderr);
+  const { code, message, details } = verdict;
+  if (typeof code !== 'string') return;
+  throw new BundleError(code as BundleErrorCode, String(message), { ...(details as object) });
+}
+
+function verdictIn(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the engine says of a syntax error that nobody caught: `file:line`, the line, the error. */

@@ -1,14 +1,15 @@
-import type { Actor, Refused } from '@concordat/worker-enclave';
-import { type Caller, callerUnder } from './authentication.ts';
+import type { Refused } from '@concordat/worker-enclave';
 import type { Bundle, BundleEndpoint } from './bundle.ts';
 import { PathTree } from './path-template.ts';
+import type { AskedRequest } from './request-asked.ts';
 import { splitUrl } from './request-form.ts';
 
 /** What a request is answered by. */
 export interface Found {
   readonly endpoint: BundleEndpoint;
   readonly params: Readonly<Record<string, string>>;
-  readonly caller: Caller;
+  /** JSON of `request.caller`. */
+  readonly callerJson: string;
 }
 
 type ByMethod = Map<string, BundleEndpoint>;
@@ -34,8 +35,9 @@ export class Routes {
     }
   }
 
-  /** @param url path and query; the path may begin with `/app`, as at CCF */
-  find(method: string, url: string, actor: Actor): Found | Refused {
+  /** @param asked its URL is path and query; the path may begin with `/app`, as at CCF */
+  find(asked: AskedRequest): Found | Refused {
+    const { method, url } = asked;
     const { path } = splitUrl(url);
     const inner = path.startsWith(prefix) ? path.slice(prefix.length - 1) : path;
     const match = this.#tree.find(inner);
@@ -46,9 +48,10 @@ export class Routes {
       const message = `the methods of this path are ${allow}`;
       return { ok: false, code: 'METHOD_NOT_ALLOWED', message, details: { allow } };
     }
-    const caller = callerUnder(endpoint.policies, actor);
-    if (caller !== undefined) return { endpoint, params: match.params, caller };
-    const message = 'no authentication policy of this endpoint accepts the actor';
-    return { ok: false, code: 'POLICY_NOT_MET', message, details: { policies: endpoint.policies } };
+    const caller = asked.authenticate(endpoint.policies);
+    if (caller.ok) return { endpoint, params: match.params, callerJson: caller.callerJson };
+    const message = 'no authentication policy of this endpoint accepts the request';
+    const { refusals } = caller;
+    return { ok: false, code: 'POLICY_NOT_MET', message, details: { refusals } };
   }
 }

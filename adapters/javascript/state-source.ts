@@ -1,10 +1,11 @@
-import { decodeWriteSet, type ReadView, Store, type WriteSet } from '@concordat/kv';
+import { decodeWriteSet, type ReadView, Store, type WriteSet, withVersion } from '@concordat/kv';
+import { emptyBytes } from '@concordat/std';
 import type { StateChange } from '@concordat/worker-enclave';
 import type { ToProcess } from './frames.ts';
-import { privateTable, publicTable, tables } from './tables.ts';
+import { privateTable, publicTable } from './tables.ts';
 
 const names = [privateTable, publicTable] as const;
-const owned = new Set(tables.map(({ name }) => name));
+const owned = new Set<string>(names);
 /** Bytes of values after which a part of the state is sent. */
 const partBytes = 256 * 1024;
 const partEntries = 2_000;
@@ -14,7 +15,7 @@ const partEntries = 2_000;
  * them, which are remembered here so that a new process can be given them.
  */
 export class StateSource {
-  readonly #layers: { readonly layer: number; readonly writeSets: readonly WriteSet[] }[] = [];
+  readonly #layers: Layer[] = [];
   #newest = 0;
   #executed: { readonly layer: number; readonly writeSets: readonly WriteSet[] } | undefined;
 
@@ -25,7 +26,7 @@ export class StateSource {
 
   /** Layers above the committed state, oldest first, as messages. */
   layers(): ToProcess[] {
-    return this.#layers.map(({ layer, writeSets }) => ({ kind: 'applied', layer, writeSets }));
+    return this.#layers.map((layer) => ({ kind: 'applied', ...layer }));
   }
 
   /** Remembers what the batch that is about to become the next layer has written. */
@@ -38,23 +39,38 @@ export class StateSource {
     this.#layers.length = 0;
   }
 
-  /** Takes note of a change; what a process that has everything before it is to be told. */
-  changed(change: StateChange): ToProcess | undefined {
+  /**
+   * Takes note of a change. What a process that has everything before it is to be told, unless it
+   * executed the batch itself; and what one that has no layers yet.
+   */
+  changed(change: StateChange): Told {
+    // While the state is being given, what is committed now may lie behind the reader.
+    const late = change.kind === 'committed' ? this.upTo(change.layer) : undefined;
+    const whole = this.#changed(change);
+    return { whole, feeding: late ?? (whole.kind === 'replayed' ? [whole] : []) };
+  }
+
+  #changed(change: StateChange): ToProcess {
     switch (change.kind) {
       case 'executed': {
         const { layer } = change;
         const writeSets = this.#executed?.layer === layer ? this.#executed.writeSets : [];
         this.#executed = undefined;
-        this.#put(layer, writeSets);
-        return undefined;
+        this.#put({ layer, firstSeqno: 0, writeSets });
+        return { kind: 'applied', layer, firstSeqno: 0, writeSets };
+      }
+      case 'numbered': {
+        const found = this.#layers.find(({ layer }) => layer === change.layer);
+        if (found !== undefined) found.firstSeqno = change.firstSeqno;
+        return change;
       }
       case 'applied': {
-        const message = { ...change, writeSets: change.writeSets.filter(isOwn) };
-        this.#put(message.layer, message.writeSets);
-        return message;
+        const { layer, firstSeqno, writeSets } = change;
+        this.#put({ layer, firstSeqno, writeSets: writeSets.map(own) });
+        return { ...change, writeSets: writeSets.map(own) };
       }
       case 'replayed':
-        return { ...change, writeSets: change.writeSets.filter(isOwn) };
+        return { ...change, writeSets: change.writeSets.map(own) };
       case 'committed':
         this.#remove((layer) => layer <= change.layer);
         return change;
@@ -64,14 +80,16 @@ export class StateSource {
     }
   }
 
-  /** Write sets of the layers up to this one. */
-  upTo(layer: number): WriteSet[] {
-    return this.#layers.filter((one) => one.layer <= layer).flatMap(({ writeSets }) => writeSets);
+  /** The layers up to this one, which is committed, for whoever has no layers. */
+  upTo(layer: number): ToProcess[] {
+    return this.#layers
+      .filter((one) => one.layer <= layer)
+      .map(({ firstSeqno, writeSets }) => ({ kind: 'replayed', firstSeqno, writeSets }));
   }
 
-  #put(layer: number, writeSets: readonly WriteSet[]): void {
-    this.#newest = layer;
-    this.#layers.push({ layer, writeSets });
+  #put(layer: Layer): void {
+    this.#newest = layer.layer;
+    this.#layers.push(layer);
   }
 
   #remove(goes: (layer: number) => boolean): void {
@@ -80,28 +98,48 @@ export class StateSource {
   }
 }
 
-/** Whether a transaction is one of this adapter: no transaction writes tables of two. */
-function isOwn({ publicWrites, privateWrites }: WriteSet): boolean {
-  for (const segment of [privateWrites, publicWrites]) {
-    for (const { table } of decodeWriteSet(segment)) return owned.has(table);
+/** A change of the state, in what is said to a process. */
+export interface Told {
+  /** To one that has all layers. */
+  readonly whole: ToProcess;
+  /** To one that is being given the committed state. */
+  readonly feeding: readonly ToProcess[];
+}
+
+/** A layer above the committed state. */
+interface Layer {
+  readonly layer: number;
+  /** 0 while it is not known. */
+  firstSeqno: number;
+  /** Each stands for one transaction, so that their versions can be counted. */
+  readonly writeSets: readonly WriteSet[];
+}
+
+const nothing: WriteSet = { publicWrites: emptyBytes, privateWrites: emptyBytes };
+
+/** A transaction of this adapter; nothing in the place of another's: none writes tables of two. */
+function own(writeSet: WriteSet): WriteSet {
+  for (const segment of [writeSet.privateWrites, writeSet.publicWrites]) {
+    for (const { table } of decodeWriteSet(segment)) return owned.has(table) ? writeSet : nothing;
   }
-  return false;
+  return nothing;
 }
 
 /**
- * The committed state in parts, as write sets. It may change between two parts: whoever is told of
- * those changes too, in order, ends up with the newest state.
+ * The committed state in parts, as write sets of values with their versions. It may change between
+ * two parts: whoever is told of those changes too, in order, ends up with the newest state.
  */
 export function* committedParts(view: ReadView): Iterable<WriteSet> {
-  const scratch = new Store(tables);
+  const scratch = new Store(names.map((name) => ({ name, kind: 'ordered' })));
   for (const name of names) {
     let start = '';
     for (;;) {
       const set = scratch.begin(1);
       const [table, from] = [set.table(name), start];
       let [bytes, entries] = [0, 0];
-      for (const [key, value] of view.table(name).range({ start: from })) {
-        table.set(key, value);
+      const source = view.table(name);
+      for (const [key, value] of source.range({ start: from })) {
+        table.set(key, withVersion(value, source.versionOf(key) as number));
         start = `${key}\0`;
         bytes += key.length + value.length;
         entries += 1;

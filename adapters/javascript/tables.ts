@@ -5,16 +5,16 @@ import { toLatin1, utf8 } from '@concordat/std';
 export const privateTable = 'javascript/records';
 /** Entries of its maps whose names begin with `public:`: readable in the ledger by anyone. */
 export const publicTable = 'public:javascript/records';
-/** The application itself; one key, {@link bundleKey}. */
-export const bundleTable = 'public:javascript/bundle';
+/** The application itself, as the framework writes it; one key, {@link programKey}. */
+export const programTable = 'public:javascript/program';
 /** Where the application stands. */
-export const bundleKey = 'current';
+export const programKey = 'current';
 
 /** The adapter's tables. All maps of an application share two, told apart by a prefix of the key. */
 export const tables: readonly TableDeclaration[] = [
-  { name: privateTable, kind: 'ordered' },
-  { name: publicTable, kind: 'ordered' },
-  { name: bundleTable, kind: 'hash' },
+  { name: privateTable, kind: 'ordered', versioned: true },
+  { name: publicTable, kind: 'ordered', versioned: true },
+  { name: programTable, kind: 'hash' },
 ];
 
 /** UTF-8 bytes of a map's name. */

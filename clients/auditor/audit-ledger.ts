@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type PlatformVerifier, virtualVerifier } from '@concordat/attestation';
 import { certificateFingerprint, sha256 } from '@concordat/crypto';
 import { type Constitution, constitutionDigest } from '@concordat/governance';
+import type { VerifiedBlock } from '@concordat/ledger';
 import { toHex } from '@concordat/std';
 import { BlockAudit } from './block-audit.ts';
 import type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
@@ -13,6 +14,8 @@ import type { EpochBeginningReport, KeysReport } from './key-chronicle.ts';
 import type { LeaderReport } from './leadership.ts';
 import { blocksPerTurn, LedgerReading } from './ledger-reading.ts';
 import { type GivenReceipt, type ReceiptReport, ReceiptSearch } from './receipt-search.ts';
+import { readImage } from './reexecution-image.ts';
+import { type ReexecutionReport, ReexecutionRun } from './reexecution-run.ts';
 import { type EpochReport, type LedgerCount, Tally } from './tally.ts';
 
 /** Which ledger to audit, and against what. */
@@ -29,6 +32,11 @@ export interface LedgerAudit {
   readonly expectedTransaction?: string;
   /** Platforms whose evidence can be judged here; default all that are known. */
   readonly verifiers?: readonly PlatformVerifier[];
+  /**
+   * Directory of a worker image that executes applications' transactions anew, in a process of its
+   * own: they take the epoch keys from the first block on.
+   */
+  readonly reexecuteWith?: string;
   /** Called now and then. */
   readonly onProgress?: (progress: AuditProgress) => void;
 }
@@ -74,6 +82,8 @@ export interface AuditReport extends Omit<LedgerCount, 'epochs'> {
   readonly nodes: readonly NodeReport[];
   readonly proposals: readonly ProposalReport[];
   readonly receipts: readonly ReceiptReport[];
+  /** Absent when nothing was to be executed anew. */
+  readonly reexecution?: ReexecutionReport;
   /** What is unusual and no defect, by kind. */
   readonly observations: readonly Observations[];
 }
@@ -83,23 +93,40 @@ export interface AuditReport extends Omit<LedgerCount, 'epochs'> {
  * executed anew; nodes, leaders, evidence, keys, clocks, receipts. It goes on after a defect as
  * long as the chain holds. Memory grows with governance, not with the ledger.
  * @throws AuditorError LEDGER_UNREADABLE, INVALID_NETWORK_CERTIFICATE, WRONG_NETWORK,
- *   INVALID_PARAMETER
+ *   INVALID_PARAMETER, INVALID_IMAGE, REEXECUTION_FAILED
  */
 export async function auditLedger(options: LedgerAudit): Promise<AuditReport> {
+  const { reexecuteWith } = options;
+  if (reexecuteWith === undefined) return audit(options, new Findings());
+  const findings = new Findings();
+  const image = await readImage(reexecuteWith, process.execPath);
+  const run = new ReexecutionRun(image, findings);
+  try {
+    return await audit(options, findings, run);
+  } finally {
+    run.abandon();
+  }
+}
+
+async function audit(
+  options: LedgerAudit,
+  findings: Findings,
+  run?: ReexecutionRun,
+): Promise<AuditReport> {
   const reading = new LedgerReading(options);
   const { files, replay } = reading;
-  const findings = new Findings();
   const tally = new Tally(options.expectedTransaction);
   const receipts = new ReceiptSearch(options.receipts ?? [], options.networkCertificate, findings);
   const { verifiers = [virtualVerifier] } = options;
-  const audit = new BlockAudit({ replay, findings, verifiers });
+  const examination = new BlockAudit({ replay, findings, verifiers });
   let transactions = 0;
   try {
     for (const block of reading.blocks((leader) => replay.endorsedNode(leader)?.publicKeySpki)) {
       const { height } = block.header;
       findings.at(height, files.file);
-      audit.block(block);
+      examination.block(block);
       receipts.block(block.header, block.historyRoot);
+      if (run) await reexecute(run, block, reading);
       tally.add(block);
       transactions += block.header.count;
       if (height % blocksPerTurn !== 0) continue;
@@ -115,8 +142,34 @@ export async function auditLedger(options: LedgerAudit): Promise<AuditReport> {
   if (files.tornBytes > 0) {
     findings.observe('torn-end', `${files.tornBytes} bytes of a block that was being written`);
   }
-  findRepeatedKeys(options.epochKeys, { audit, tally, findings });
-  return reportOf(reading, { findings, tally, audit, receipts });
+  findRepeatedKeys(options.epochKeys, { audit: examination, tally, findings });
+  const reexecution = await run?.finish();
+  if (reexecution) findUnlistedImage(reexecution, reading, findings);
+  const examined = { findings, tally, audit: examination, receipts };
+  return reportOf(reading, { ...examined, ...(reexecution && { reexecution }) });
+}
+
+/** An application's block is executed under the configuration of its time. */
+async function reexecute(
+  run: ReexecutionRun,
+  block: VerifiedBlock,
+  { replay, files }: LedgerReading,
+): Promise<void> {
+  if (block.header.source !== 0) return run.block(block, files.file);
+  const network = readable(() => replay.network);
+  if (network) await run.configure(network.constitution.adapters);
+}
+
+/** Other code may come to the same, or to something else, for reasons of its own. */
+function findUnlistedImage(
+  { image, measurement }: ReexecutionReport,
+  { replay }: LedgerReading,
+  findings: Findings,
+): void {
+  const manifest = readable(() => replay.network)?.constitution.codeManifest ?? [];
+  if (manifest.some((entry) => entry.measurement === measurement)) return;
+  const message = `image ${image} (${measurement}) is not in the code manifest in force at the end`;
+  findings.observe('image-unlisted', message);
 }
 
 /** A session key seals one epoch; whoever has two of them sees whether they are one. */
@@ -145,11 +198,12 @@ interface Examined {
   readonly tally: Tally;
   readonly audit: BlockAudit;
   readonly receipts: ReceiptSearch;
+  readonly reexecution?: ReexecutionReport;
 }
 
 function reportOf(
   { files, replay, networkCertificate }: LedgerReading,
-  { findings, tally, audit, receipts }: Examined,
+  { findings, tally, audit, receipts, reexecution }: Examined,
 ): AuditReport {
   const located = receipts.finish();
   const counted = tally.report();
@@ -181,6 +235,7 @@ function reportOf(
     nodes: readable(() => audit.chronicle.nodes(replay.state)) ?? [],
     proposals: readable(() => audit.chronicle.proposals(replay.state)) ?? [],
     receipts: located,
+    ...(reexecution && { reexecution }),
     observations: findings.observations(),
   };
 }

@@ -1,5 +1,5 @@
 import type { PlatformVerifier } from '@concordat/attestation';
-import { newestEpoch, readConstitution, recoveryStage } from '@concordat/governance';
+import { recoveryStage } from '@concordat/governance';
 import { decodeWriteSet } from '@concordat/kv';
 import type { VerifiedBlock } from '@concordat/ledger';
 import { utf8, viewOf } from '@concordat/std';
@@ -8,7 +8,7 @@ import { Chronicle } from './chronicle.ts';
 import { ContentsCount } from './contents-count.ts';
 import type { Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
-import { frameworkPrefix, privateTableNames, RecordedWrites } from './framework-tables.ts';
+import { frameworkPrefix, RecordedWrites, snapshotsTable } from './framework-tables.ts';
 import { rehearseGenesis } from './genesis-rehearsal.ts';
 import { KeyChronicle } from './key-chronicle.ts';
 import { Leadership } from './leadership.ts';
@@ -87,7 +87,7 @@ export class BlockAudit {
     this.#tolerant(() => {
       const { state } = this.#replay;
       this.#isClosed = recoveryStage(state)?.stage === 'restored';
-      this.#epochs.newest(newestEpoch(state), readConstitution(state).policies, header);
+      this.#epochs.newest(state, header);
       for (const writes of publicWrites) {
         this.keys.block(header.height, new RecordedWrites(writes));
         for (const nodeId of this.chronicle.block(header.height, writes, state)) {
@@ -115,14 +115,14 @@ export class BlockAudit {
     }
   }
 
-  /** What only whoever has the epoch's key sees: the network's key is written once, snapshots are recorded. */
-  #examinePrivate({ header, transactions = [] }: VerifiedBlock): void {
+  /** What only whoever has the epoch's key sees: snapshots are recorded. */
+  #examinePrivate({ transactions = [] }: VerifiedBlock): void {
     this.#tolerant(() => {
       for (const { privateWrites } of transactions) {
         for (const { table, key, value } of decodeWriteSet(privateWrites)) {
-          if (table === privateTableNames.snapshots) {
+          if (table === snapshotsTable) {
             if (value) this.#findings.observe('snapshot-recorded', `of block ${Number(key)}`);
-          } else if (table !== privateTableNames.networkKey || header.height > 1) {
+          } else {
             const message = `the private table ${table} is written, and nothing asks for it`;
             this.#findings.defect('governance', 'UNDECIDED_CHANGE', { message });
           }

@@ -3,11 +3,17 @@ import {
   currentEpoch,
   currentSharedKey,
   type EpochBegun,
+  type EpochOwed,
   type EpochReason,
+  epochOwed,
+  hasPassed,
   newestEpoch,
+  owedPatienceMs,
   recordEpoch,
+  recordEpochOwed,
   recordKeyGrant,
   recoveredFrom,
+  waitsForFreshKey,
 } from '@concordat/governance';
 import { decodeCiphertext, isCiphertextValid, sessionKeyLabel } from '@concordat/keys';
 import type { TransactionSet } from '@concordat/kv';
@@ -83,14 +89,15 @@ const recordedCiphertext = (
   return recorded.get(tableNames.epochKeys, `${digits(of.epoch)}/${digits(of.keyNumber)}`);
 };
 
-function refusalOf(
+/** Why bytes are not a ciphertext made for a label; undefined when they are. */
+export function refusalOf(
   bytes: Uint8Array,
   label: Uint8Array,
 ): { readonly message: string; readonly cause: string } | undefined {
   try {
     if (isCiphertextValid(decodeCiphertext(bytes), label)) return undefined;
     return {
-      message: 'its ciphertext was not made for this network, epoch and shared key',
+      message: 'its ciphertext was not made for what it stands for and this shared key',
       cause: 'INVALID_CIPHERTEXT',
     };
   } catch (error) {
@@ -109,7 +116,9 @@ function epochBegun(
   const { header, recorded } = block;
   const before = newestEpoch(set);
   const written = recorded.rows(tableNames.epoch);
-  if (written.size === 0) {
+  const owed = epochOwed(set);
+  if (!written.has('current')) {
+    if (mayWait(set, asked, findings)) return undefined;
     const due = isResumption(block) ? [...deed.epochFor, 'resume'] : deed.epochFor;
     if (due.length === 0) return undefined;
     const message = `a new epoch must begin (${due.join(', ')}), and epoch ${before?.epoch ?? 0} goes on`;
@@ -121,7 +130,7 @@ function epochBegun(
   const begun = row && (JSON.parse(fromUtf8(row)) as EpochBegun);
   const epoch = (before?.epoch ?? 0) + 1;
   const isNext = begun?.epoch === epoch && current && fromUtf8(current) === String(epoch);
-  if (!begun || !isNext || begun.height !== header.height || written.size !== 2) {
+  if (!begun || !isNext || begun.height !== header.height || !isWhole(written, owed)) {
     const named = JSON.stringify({ current: current && fromUtf8(current), begun });
     const message = `after epoch ${epoch - 1} the block of height ${header.height} names ${named.slice(0, 300)}`;
     findings.defect('keys', 'WRONG_EPOCH', { message });
@@ -146,6 +155,40 @@ function epochBegun(
   return { epoch, height, reason, timeMs };
 }
 
+/** What begins an epoch, and ends that one is owed. */
+const isWhole = (
+  written: ReadonlyMap<string, Uint8Array | undefined>,
+  owed: EpochOwed | undefined,
+): boolean =>
+  owed
+    ? written.size === 3 && written.has('owed') && !written.get('owed')
+    : written.size === 2 && !written.has('owed');
+
+/**
+ * Whether the epoch that a change of actors asks for may wait for a fresh shared key, as the block
+ * records or an earlier one did; taken over into the rehearsal.
+ */
+function mayWait(set: TransactionSet, { block, deed }: EpochQuestion, findings: Findings): boolean {
+  const { header, recorded } = block;
+  const row = recorded.get(tableNames.epoch, 'owed');
+  const isAsked = deed.epochFor.length > 0 && deed.epochFor.every((why) => why === 'actors');
+  const isLawful = isAsked && !isResumption(block) && waitsForFreshKey(set);
+  if (!recorded.rows(tableNames.epoch).has('owed')) return isLawful && epochOwed(set) !== undefined;
+  const owed = row && (JSON.parse(fromUtf8(row)) as EpochOwed);
+  const isOfBlock =
+    owed?.height === header.height &&
+    Math.abs(owed.timeMs - header.timeMs) <= maxClockDifferenceSeconds * 1000;
+  if (!isLawful || !isOfBlock || epochOwed(set)) {
+    const message = 'an epoch is said to wait for a fresh shared key, and none has to';
+    findings.defect('keys', 'WRONG_EPOCH', { message });
+    return false;
+  }
+  recordEpochOwed(set, { height: owed.height, timeMs: owed.timeMs });
+  const message = `the newest shared key is out of reach: epoch ${currentEpoch(set)} goes on until a fresh one is there`;
+  findings.observe('epoch-waits', message);
+  return true;
+}
+
 /** Its view is that of a network that stood still; it has a sealing key of its own. */
 const isResumption = ({ header }: AdministrativeBlock): boolean =>
   (header.flags & blockFlags.resumption) !== 0;
@@ -160,8 +203,10 @@ function lawfulReasons(
   const { epochDuration, epochBlocks } = constitution.policies;
   if (isResumption(block)) return block.opensView ? ['resume'] : [];
   const reasons: EpochReason[] = [...deed.epochFor];
-  const lastedMs = begun.timeMs - before.timeMs;
-  if (epochDuration > 0 && lastedMs >= epochDuration * 1000) reasons.push('time');
+  const owed = epochOwed(set);
+  if (owed && hasPassed(owed.timeMs, begun.timeMs, owedPatienceMs(set))) reasons.push('actors');
+  const isOver = epochDuration > 0 && hasPassed(before.timeMs, begun.timeMs, epochDuration * 1000);
+  if (isOver) reasons.push('time');
   if (epochBlocks > 0 && begun.height - before.height >= epochBlocks) reasons.push('blocks');
   return reasons;
 }

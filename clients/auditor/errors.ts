@@ -13,6 +13,8 @@ import { CodedError } from '@concordat/std';
  * - `OTHER_REQUESTER`: decryption shares were made for somebody else.
  * - `OFFER_REFUSED`: a recovering node is not to be given shares, with `reason`.
  * - `NO_SHARES`: the recovery copies given read nothing of the ledger.
+ * - `INVALID_IMAGE`: what was to execute the ledger anew is no confined image of a worker.
+ * - `REEXECUTION_FAILED`: that program could not go on; it says nothing about the ledger.
  */
 export type AuditorErrorCode =
   | 'LEDGER_UNREADABLE'
@@ -25,7 +27,9 @@ export type AuditorErrorCode =
   | 'INVALID_DECRYPTION_SHARES'
   | 'OTHER_REQUESTER'
   | 'OFFER_REFUSED'
-  | 'NO_SHARES';
+  | 'NO_SHARES'
+  | 'INVALID_IMAGE'
+  | 'REEXECUTION_FAILED';
 
 /** The error of this room. */
 export class AuditorError extends CodedError<AuditorErrorCode> {}

@@ -8,6 +8,7 @@ export const auditClasses = [
   'keys',
   'clocks',
   'receipts',
+  'execution',
 ] as const;
 
 /** One kind of thing that an audit looks at. */
@@ -50,17 +51,21 @@ export interface Defect {
  * - `WRONG_CEREMONY`: the steps of a key ceremony come to something else than was recorded.
  * - `DEADLINE_TOO_EARLY`: a phase of a key ceremony was ended before the silent had their time.
  * - `EPOCH_MISSING`: actors or nodes left or came, a key is new, or a vote asked for it, and no new
- *   epoch began.
- * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it.
+ *   epoch began, nor is one on record that waits for a fresh shared key.
+ * - `EPOCH_OVERDUE`: an epoch goes on long after the policies of its time ended it, or the one that
+ *   waited for a fresh shared key should have begun.
  * - `EPOCH_WITHOUT_REASON`: the reason an epoch names for its beginning is not there.
  * - `WRONG_EPOCH`: an epoch that is not the next one, or a block of one that is not begun, or over.
  * - `INVALID_EPOCH_KEY`: a session key not encrypted to the shared key of the time for its epoch.
+ * - `INVALID_NETWORK_KEY`: the network's private key is not written with the first block, or written
+ *   otherwise than anew for a shared key that is fresh.
  * - `REPEATED_EPOCH_KEY`: two epochs have one session key.
  * - `WRONG_GRANT`: an epoch was granted to others than the nodes of the time, or not to all of them.
  * - `TIME_FELL`: within one view a block is older than the one before it.
  * - `RECEIPT_REFUSED`: a receipt proves nothing (`cause`).
  * - `RECEIPT_OF_ANOTHER_HISTORY`: it proves a transaction that is not in this ledger.
  * - `RECEIPT_BEYOND_END`: it proves a transaction after the end of this ledger.
+ * - `WRONG_EXECUTION`: executing a transaction anew comes to something else than was recorded.
  */
 export type DefectCode =
   | 'MESSAGE_REFUSED'
@@ -89,12 +94,14 @@ export type DefectCode =
   | 'EPOCH_WITHOUT_REASON'
   | 'WRONG_EPOCH'
   | 'INVALID_EPOCH_KEY'
+  | 'INVALID_NETWORK_KEY'
   | 'REPEATED_EPOCH_KEY'
   | 'WRONG_GRANT'
   | 'TIME_FELL'
   | 'RECEIPT_REFUSED'
   | 'RECEIPT_OF_ANOTHER_HISTORY'
-  | 'RECEIPT_BEYOND_END';
+  | 'RECEIPT_BEYOND_END'
+  | 'WRONG_EXECUTION';
 
 /** Something unusual that a sound ledger may hold. */
 export type ObservationKind =
@@ -109,9 +116,11 @@ export type ObservationKind =
   | 'network-resumed'
   | 'ceremony-deadline'
   | 'earlier-epoch'
+  | 'epoch-waits'
   | 'snapshot-recorded'
   | 'recovered-from'
   | 'contents-closed'
+  | 'image-unlisted'
   | 'torn-end';
 
 /** One observation. */

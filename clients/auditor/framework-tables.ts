@@ -1,4 +1,4 @@
-import { epochTables, messagesTable } from '@concordat/governance';
+import { epochTables, messagesTable, networkKeyTable } from '@concordat/governance';
 import { decodeWriteSet, type TableDeclaration } from '@concordat/kv';
 
 /** Prefix of every public table that is not an application's. */
@@ -7,14 +7,17 @@ export const frameworkPrefix = 'public:concordat.';
 /** Public tables an auditor looks into (docs/format/governance.md). */
 export const tableNames = {
   messages: messagesTable,
+  programs: 'public:concordat.programs',
   nodes: 'public:concordat.nodes',
   proposals: 'public:concordat.gov.proposals',
   configuration: 'public:concordat.configuration',
   openings: 'public:concordat.openings',
   epoch: 'public:concordat.epoch',
   epochKeys: 'public:concordat.epoch-keys',
+  networkKey: networkKeyTable.name,
   keyGrants: 'public:concordat.key-grants',
   keyExports: 'public:concordat.key-exports',
+  rotations: 'public:concordat.keys.rotations',
   auditGrants: 'public:concordat.keys.grants',
   holders: 'public:concordat.keys.holders',
   ceremonies: 'public:concordat.keys.ceremonies',
@@ -33,13 +36,11 @@ export const frameworkTables: readonly TableDeclaration[] = [
     (name) => ({ name, kind: 'hash' }) as const,
   ),
   ...epochTables,
+  networkKeyTable,
 ];
 
-/** Private tables of the administrative ledger, which only whoever has the epoch's key sees. */
-export const privateTableNames = {
-  snapshots: 'concordat.snapshots',
-  networkKey: 'concordat.network-key',
-} as const;
+/** The one private table of the administrative ledger, which only whoever has the epoch's key sees. */
+export const snapshotsTable = 'concordat.snapshots';
 
 /** The public writes of one transaction, by table and key. */
 export class RecordedWrites {

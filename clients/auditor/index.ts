@@ -69,5 +69,6 @@ export {
   type OfferCheck,
   requireOffer,
 } from './recovery-giving.ts';
+export type { ReexecutionReport } from './reexecution-run.ts';
 export type { EpochReport, LedgerCount, LedgerEnd } from './tally.ts';
 export { type LedgerReport, type LedgerVerification, verifyLedger } from './verify-ledger.ts';

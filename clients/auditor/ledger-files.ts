@@ -77,7 +77,9 @@ export class LedgerFiles implements Iterable<Uint8Array> {
       this.#height = next;
       if (chunk.firstHeight > next) {
         const why = `no chunk holds block ${next}; the next one begins at ${chunk.firstHeight}`;
-        throw new LedgerDamage('MISSING_BLOCKS', next, why);
+        const missing = `blocks ${next} to ${chunk.firstHeight - 1}`;
+        const remedy = `bring ${missing} back, from an archive or the ledger of another node; no snapshot stands for them`;
+        throw new LedgerDamage('MISSING_BLOCKS', next, `${why}: ${remedy}`);
       }
       if (chunk.firstHeight < next) {
         const { firstHeight } = chunk;

@@ -6,6 +6,7 @@ import {
   type GovernanceMessage,
   type KeyGrant,
   type Proposal,
+  proposedApplications,
   type RecoveryConsent,
   submitMessage,
 } from '@concordat/governance';
@@ -38,7 +39,9 @@ export function rehearseMessages(
         const times = `at ${isoOf(nowSeconds * 1000)}, its block is of ${isoOf(header.timeMs)}`;
         findings.defect('governance', 'WRONG_TIME', { message: `${said} was executed ${times}` });
       }
-      effects.push(...submitMessage(set, bytes, { nowSeconds }).effects);
+      const program = programWith(message, recorded);
+      const context = { nowSeconds, ...(program && { program }) };
+      effects.push(...submitMessage(set, bytes, context).effects);
       findings.examined('governance', `${message.type}s`);
     } catch (error) {
       if (!(error instanceof GovernanceError)) throw error;
@@ -48,6 +51,19 @@ export function rehearseMessages(
     }
   }
   return { kind: 'messages', epochFor: [...new Set(effects.flatMap(epochFor))] };
+}
+
+/** The program that came with a proposal: the block has it, unless it was in the ledger before. */
+function programWith(
+  { type, payload }: GovernanceMessage,
+  recorded: RecordedWrites,
+): Uint8Array | undefined {
+  if (type !== 'proposal') return undefined;
+  for (const { digest } of proposedApplications(payload)) {
+    const program = recorded.get(tableNames.programs, digest);
+    if (program) return program;
+  }
+  return undefined;
 }
 
 /** An instant as people and machines read it; the bare number when it is none. */
@@ -87,6 +103,7 @@ function executedAt(message: GovernanceMessage, recorded: RecordedWrites): numbe
   if (type === 'recovery-consent') return consentedAt(signer, recorded);
   if (type === 'giving') return givenAt(messageId, recorded.rows(tableNames.keyGrants));
   if (type === 'key-export') return givenAt(messageId, recorded.rows(tableNames.keyExports));
+  if (type === 'holder-rotation') return givenAt(messageId, recorded.rows(tableNames.rotations));
   const id = type === 'proposal' ? messageId : message.proposalId;
   const row = recorded.get(tableNames.proposals, id);
   const proposal = row && (JSON.parse(fromUtf8(row)) as Proposal);

@@ -3,7 +3,6 @@ import type { BlockHeader, VerifiedBlock } from '@concordat/ledger';
 import { formatTransactionId, toBase64, toHex } from '@concordat/std';
 import type { EpochKeys } from './epoch-keys.ts';
 import { AuditorError } from './errors.ts';
-import { privateTableNames } from './framework-tables.ts';
 import { type OfflineLedger, readLedger } from './offline-reading.ts';
 import type { LedgerCount } from './tally.ts';
 
@@ -60,8 +59,6 @@ interface WriteLine {
   readonly value?: string;
   readonly valueBase64?: string;
   readonly deleted?: true;
-  /** Left out: the network's private key is no data of anybody's. */
-  readonly withheld?: true;
 }
 
 /**
@@ -145,7 +142,6 @@ function writesOf(writeSet: Uint8Array | undefined): WriteLine[] {
 function writeLine({ table, key, value }: Write): WriteLine {
   const named = { table, ...textOrBase64('key', Buffer.from(key, 'latin1')) };
   if (!value) return { ...named, deleted: true };
-  if (table === privateTableNames.networkKey) return { ...named, withheld: true };
   return { ...named, ...textOrBase64('value', value) };
 }
 

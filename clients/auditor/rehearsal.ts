@@ -20,6 +20,7 @@ import { RecordedWrites, tableNames } from './framework-tables.ts';
 import { rehearseJoin } from './join-rehearsal.ts';
 import type { LedgerReplay } from './ledger-replay.ts';
 import { rehearseMessages } from './message-rehearsal.ts';
+import { rehearseNetworkKey } from './network-key-rehearsal.ts';
 import { rehearseRestoration, stageIn } from './recovery-rehearsal.ts';
 
 /** One administrative block that the chain has accepted. */
@@ -194,6 +195,7 @@ export function completeAndCompare(
   const networkId = context.replay.network?.networkId ?? '';
   const question = { block, deed, after, networkId, ...(before && { before }) };
   rehearseEpoch(set, question, findings);
+  rehearseNetworkKey(set, question, findings);
   takeEvidence(set, completion, findings);
   const changed = !before || configurationValue(before) !== configurationValue(after);
   if (changed) {
@@ -236,7 +238,8 @@ function compare(
   for (const table of new Set([tableNames.nodes, ...recorded.tables, ...expected.tables])) {
     const { of, code } = classOf(table, deed);
     // Told where epochs and evidence are judged.
-    if (code === 'WRONG_EPOCH' || of === 'evidence' || told.has(of)) continue;
+    const isTold = code === 'WRONG_EPOCH' || code === 'INVALID_NETWORK_KEY' || of === 'evidence';
+    if (isTold || told.has(of)) continue;
     const message = difference(table, expected.rows(table), recorded.rows(table));
     if (message === undefined) continue;
     told.add(of);
@@ -276,6 +279,7 @@ function classOf(table: string, deed: Deed): { of: AuditClass; code: DefectCode 
   if (table === tableNames.epoch || table === tableNames.epochKeys) {
     return { of: 'keys', code: 'WRONG_EPOCH' };
   }
+  if (table === tableNames.networkKey) return { of: 'keys', code: 'INVALID_NETWORK_KEY' };
   if (table === tableNames.keyGrants) return { of: 'keys', code: 'WRONG_GRANT' };
   if (ceremonyTables.has(table)) return { of: 'keys', code: 'WRONG_CEREMONY' };
   if (deed.kind === 'genesis') return { of: 'governance', code: 'WRONG_GENESIS' };

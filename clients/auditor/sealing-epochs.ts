@@ -1,4 +1,12 @@
-import type { Constitution, EpochBegun } from '@concordat/governance';
+import {
+  type Constitution,
+  type EpochBegun,
+  epochOwed,
+  newestEpoch,
+  owedPatienceMs,
+  readConstitution,
+} from '@concordat/governance';
+import type { ReadView } from '@concordat/kv';
 import type { BlockHeader } from '@concordat/ledger';
 import type { Findings } from './findings.ts';
 import { finalityGraceMs } from './leadership.ts';
@@ -18,6 +26,8 @@ export class SealingEpochs {
   #viewAtMs = 0;
   #begun: EpochBegun | undefined;
   #policies: Constitution['policies'] | undefined;
+  /** When an epoch begins that is owed, with a fresh shared key or without. */
+  #owedByMs: number | undefined;
   /** Time of the first block at which the newest epoch should have ended. */
   #dueAtMs: number | undefined;
   /** It was told already. */
@@ -60,7 +70,10 @@ export class SealingEpochs {
     if (sinceMs <= finalityGraceMs || this.#overdue) return;
     this.#overdue = true;
     const { epochDuration, epochBlocks } = this.#policies as Constitution['policies'];
-    const limits = `epochDuration ${epochDuration} s, epochBlocks ${epochBlocks}`;
+    const isOwed = this.#owedByMs !== undefined && timeMs >= this.#owedByMs;
+    const limits = isOwed
+      ? 'the next one waits for a fresh shared key'
+      : `epochDuration ${epochDuration} s, epochBlocks ${epochBlocks}`;
     const message = `epoch ${this.#newest} goes on, ${Math.round(sinceMs / 1000)} s after it should have ended (${limits})`;
     this.#findings.defect('keys', 'EPOCH_OVERDUE', { message });
   }
@@ -68,18 +81,18 @@ export class SealingEpochs {
   #isDue(timeMs: number, height: number): boolean {
     const begun = this.#begun;
     if (!begun || !this.#policies) return false;
+    if (this.#owedByMs !== undefined && timeMs >= this.#owedByMs) return true;
     const { epochDuration, epochBlocks } = this.#policies;
     const isLong = epochDuration > 0 && timeMs - begun.timeMs >= epochDuration * 1000;
     return isLong || (epochBlocks > 0 && height - begun.height >= epochBlocks);
   }
 
-  /** A block was taken up, after which this is the newest epoch and these are the policies. */
-  newest(
-    begun: EpochBegun | undefined,
-    policies: Constitution['policies'],
-    { timeMs }: BlockHeader,
-  ): void {
-    this.#policies = policies;
+  /** A block was taken up, after which this is the state. */
+  newest(state: ReadView, { timeMs }: BlockHeader): void {
+    const begun = newestEpoch(state);
+    const owed = epochOwed(state);
+    this.#policies = readConstitution(state).policies;
+    this.#owedByMs = owed && owed.timeMs + owedPatienceMs(state);
     if (!begun || begun.epoch === this.#newest) {
       this.#begun ??= begun;
       return;

@@ -11,21 +11,26 @@ import { formatCount, paint, type Terminal } from './terminal.ts';
 export const auditVerify: Command = {
   name: 'audit verify',
   summary: 'audit a ledger offline: every vote, node, leader, key and receipt, as a report',
-  usage: `${ledgerUsage} [--receipt file ...] [--expected view.seqno] [--json]`,
+  usage: `${ledgerUsage} [--receipt file ...] [--expected view.seqno] [--re-execute image] [--json]`,
   positionals: 1,
   options: {
     ...ledgerOptions,
     receipt: { type: 'string', multiple: true },
     expected: { type: 'string' },
+    're-execute': { type: 'string' },
   },
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const source = await ledgerOf(invocation);
-    const { expected } = options;
+    const { expected, 're-execute': image } = options;
+    if (typeof image === 'string' && !source.epochKeys) {
+      throw new CliError('USAGE', '--re-execute takes the keys of all epochs: give --epoch-keys');
+    }
     const report = await auditLedger({
       ...source,
       receipts: await receiptsOf(invocation),
       ...(typeof expected === 'string' && { expectedTransaction: expected }),
+      ...(typeof image === 'string' && { reexecuteWith: image }),
       onProgress: progressBar(terminal),
     });
     if (terminal.interactive) terminal.write('\r\u001b[2K');

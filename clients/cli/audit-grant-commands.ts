@@ -45,7 +45,7 @@ const auditRequest: Command = {
     terminal.write(
       `Wrote ${keyFile} (keep it secret: it opens what members give) and ${out}.\n` +
         `A member proposes it with: npm run concordat -- propose ${out}\n` +
-        `Members compare its key with you: ${encryptionKey}\n${cautionOf(epochs)}`,
+        `Members compare its key with you: ${encryptionKey}\n`,
     );
     return 0;
   },
@@ -77,7 +77,7 @@ const auditGrant: Command = {
       }
       terminal.write(
         `Wrote ${file}: decryption shares for epochs ${given.epochs.join(', ')}, which only ${auditor} opens.\n` +
-          `Hand it over. The ledger says that they were given.\n${cautionOf(given.epochs)}`,
+          `Hand it over. The ledger says that they were given.\n`,
       );
       return 0;
     } finally {
@@ -85,12 +85,6 @@ const auditGrant: Command = {
     }
   },
 };
-
-/** The first block holds more than what its epoch is granted for. */
-const cautionOf = (epochs: readonly number[]): string =>
-  epochs.includes(1)
-    ? 'Caution: epoch 1 seals the first block, and in it the private key of the network itself.\n'
-    : '';
 
 /** The grant in force, as the accepted proposals tell: a later one replaces or revokes it. */
 async function grantOf(admin: AdminClient, auditor: string): Promise<AuditGrant> {

@@ -19,6 +19,7 @@ const titles: Readonly<Record<AuditClass, string>> = {
   keys: 'Epochs and session keys',
   clocks: 'Clocks',
   receipts: 'Receipts',
+  execution: 'Execution, done anew',
 };
 
 /** An audit as it would be handed over: header, verdict of each class, proposals, observations. */
@@ -156,11 +157,15 @@ function sectionOf(terminal: Terminal, verdict: ClassVerdict, report: AuditRepor
   lines.push(`  ${counts.length > 0 ? `examined: ${counts.join(', ')}` : nothing(of)}\n`);
   if (first) lines.push(defectOf(first, defects));
   if (of === 'receipts') lines.push(receiptsOf(report));
+  if (of === 'execution') lines.push(executionOf(report));
   return lines;
 }
 
-const nothing = (of: AuditClass): string =>
-  of === 'receipts' ? 'none were given (--receipt file)' : 'nothing of it is in the ledger';
+function nothing(of: AuditClass): string {
+  if (of === 'receipts') return 'none were given (--receipt file)';
+  if (of === 'execution') return 'nothing was executed anew (--re-execute image)';
+  return 'nothing of it is in the ledger';
+}
 
 /** `administrativeBlocks` as words. */
 const wordsOf = (name: string): string =>
@@ -171,6 +176,14 @@ function defectOf({ code, cause, height, file, message }: Defect, defects: numbe
   const why = cause === undefined ? code : `${code} (${cause})`;
   const more = defects > 1 ? `\n  and ${formatCount(defects - 1)} more of this class` : '';
   return `  ${why}${place ? ` at ${place}` : ''}\n  ${message}${more}\n`;
+}
+
+function executionOf({ reexecution }: AuditReport): string {
+  if (!reexecution) return '';
+  const { image, measurement, adapters, stoppedAt } = reexecution;
+  const which = adapters.length > 0 ? adapters.join(', ') : 'no adapter';
+  const end = stoppedAt === undefined ? '' : `; stopped before block ${formatCount(stoppedAt)}`;
+  return `  with image ${image} (${measurement.slice(0, 16)}), which executes ${which} anew${end}\n`;
 }
 
 const receiptsOf = ({ receipts }: AuditReport): string =>

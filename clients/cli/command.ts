@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { CliError } from './errors.ts';
+import { closeToken } from './open-tokens.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 /** Options of a command, as `node:util` parses them. */
@@ -51,7 +52,8 @@ export async function runCommand(
 ): Promise<number> {
   try {
     const { values, positionals } = parseOptions(command, args);
-    return await command.run({ options: values, positionals, terminal });
+    const invocation = { options: values, positionals, terminal };
+    return await command.run(invocation).finally(() => closeToken(invocation));
   } catch (error) {
     if (!(error instanceof CliError) || error.code !== 'USAGE') throw error;
     throw new CliError('USAGE', `${error.message}\n  usage: ${usageOf(command)}`);

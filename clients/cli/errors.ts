@@ -15,6 +15,9 @@ export type CliErrorCode =
   | 'VERIFICATION_FAILED'
   | 'INTERRUPTED'
   | 'NO_SUCH_TRANSACTION'
+  | 'NOT_AN_APPLICATION'
+  | 'DIRECTORY_NOT_EMPTY'
+  | 'APPLICATION_FAULTY'
   | 'MISMATCH';
 
 /** A failure that a person at the command line can act on. */
@@ -45,12 +48,16 @@ export function explain(error: unknown): string {
     const code: string = error.code;
     const remedy = isErrorCode(code) ? catalogueEntry(code).remedy : remedies[code];
     const said = remedy === undefined || error.message.includes(remedy);
-    return `${code}: ${error.message}${said ? '' : `\n  ${remedy}`}`;
+    return printed(`${code}: ${error.message}${said ? '' : `\n  ${remedy}`}`);
   }
-  if (isSystemError(error)) return `${error.code}: ${systemFailure(error)}`;
+  if (isSystemError(error)) return printed(`${error.code}: ${systemFailure(error)}`);
   const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `a fault of this program, please report it\n${told}`;
 }
+
+/** Messages name what others wrote into files and answers: no such name steers a terminal. */
+const printed = (text: string): string =>
+  text.replace(/[^\P{C}\n\t]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { code: string } =>
   error instanceof Error &&

@@ -1,3 +1,5 @@
+export { type BundleJson, programOfBundle, readBundle } from './app/bundle-files.ts';
+export { type DeployedApplication, type DeployOptions, deployApplication } from './app/deploy.ts';
 export { CliError, type CliErrorCode } from './errors.ts';
 export { buildImages, type ImageMeasurement, imageDirectory } from './sandbox/images.ts';
 export { SandboxLayout, type SandboxNode, type SandboxRecord } from './sandbox/layout.ts';

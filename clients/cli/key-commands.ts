@@ -22,6 +22,8 @@ import { CliError } from './errors.ts';
 import { sharedKeysText } from './key-text.ts';
 import { askNewPassphrase, readPassphrase } from './passphrase.ts';
 import { writeSomePrivateFile } from './private-file.ts';
+import { openerIn } from './recovery-copies.ts';
+import { tokenKeyOf, tokenOptions, tokenUsage } from './token-options.ts';
 
 const keyStatus: Command = {
   name: 'key status',
@@ -41,10 +43,12 @@ const keyStatus: Command = {
 const keyExport: Command = {
   name: 'key export',
   summary: 'get recovery copies of one’s own shares, from one’s own node, to keep outside',
-  usage: `[--to key.pem | --passphrase-file file] [--out directory] [--again] ${connectionUsage}`,
+  usage: `[--to key.pem | --to-pkcs11 key ${tokenUsage} | --passphrase-file file] [--out directory] [--again] ${connectionUsage}`,
   options: {
     ...connectionOptions,
+    ...tokenOptions,
     to: { type: 'string' },
+    'to-pkcs11': { type: 'string' },
     'passphrase-file': { type: 'string' },
     out: { type: 'string', default: '.' },
     again: { type: 'boolean', default: false },
@@ -72,21 +76,44 @@ const keyExport: Command = {
   },
 };
 
+const keyRotate: Command = {
+  name: 'key rotate',
+  summary: 'have one’s own nodes replace the holder key, and the shares dealt anew to another',
+  usage: connectionUsage,
+  options: connectionOptions,
+  run: async (invocation) => {
+    const { terminal, options } = invocation;
+    const { admin } = await connect(invocation);
+    const { transactionId } = await admin.rotateHolder().finally(() => admin.close());
+    if (options.json === true) terminal.write(`${JSON.stringify({ transactionId })}\n`);
+    else {
+      terminal.write(
+        `Ordered in transaction ${transactionId}. "key status" shows the ceremonies that follow; export new copies after them.\n`,
+      );
+    }
+    return 0;
+  },
+};
+
 /** How copies are to be kept: what the enclave seals them to, and what is made of them here. */
 interface Keeping {
   /** 65 bytes. */
   readonly publicKey: Uint8Array;
   /** What opens them here, so that they are checked before they are relied on. */
-  readonly opener?: EncryptionKey;
+  readonly opener?: Pick<EncryptionKey, 'open'>;
   /** They are sealed under it here; the passphrase never leaves this machine. */
   readonly passphrase?: string;
 }
 
-async function keepingOf({ options }: Invocation): Promise<Keeping> {
-  const { to, 'passphrase-file': file } = options;
-  if (typeof to === 'string') {
-    if (file !== undefined) throw new CliError('USAGE', 'give --to or --passphrase-file, not both');
-    return readRecipient(to, await readFile(to, 'utf8'));
+async function keepingOf(invocation: Invocation): Promise<Keeping> {
+  const { to, 'to-pkcs11': tokenKey, 'passphrase-file': file } = invocation.options;
+  if ([to, tokenKey, file].filter((way) => way !== undefined).length > 1) {
+    throw new CliError('USAGE', 'give one of --to, --to-pkcs11 and --passphrase-file');
+  }
+  if (typeof to === 'string') return readRecipient(to, await readFile(to, 'utf8'));
+  if (tokenKey !== undefined) {
+    const opener = openerIn(await tokenKeyOf(invocation, 'to-pkcs11'));
+    return { publicKey: opener.publicKey, opener };
   }
   const passphrase =
     typeof file === 'string'
@@ -199,4 +226,4 @@ function exportText(
 }
 
 /** Commands about the shared keys of a network. */
-export const keyCommands: readonly Command[] = [keyStatus, keyExport];
+export const keyCommands: readonly Command[] = [keyStatus, keyExport, keyRotate];

@@ -1,3 +1,5 @@
+import { appCommands } from './app/app-commands.ts';
+import { deploymentCommands } from './app/deployment-commands.ts';
 import { auditVerify } from './audit-command.ts';
 import { auditGrantCommands } from './audit-grant-commands.ts';
 import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
@@ -13,16 +15,21 @@ import { sandboxCommands } from './sandbox-commands.ts';
 import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { paint, processTerminal } from './terminal.ts';
+import { tokenCommands } from './token-commands.ts';
+import { takePin } from './token-options.ts';
 
 const commands: readonly Command[] = [
   startCommand,
   ...sandboxCommands,
   sandboxKeys,
   ...governanceCommands,
+  ...appCommands,
+  ...deploymentCommands,
   ...proofCommands,
   auditVerify,
   ...auditGrantCommands,
   ...keyCommands,
+  ...tokenCommands,
   recoverKeys,
   recoverShares,
   recoverDecrypt,
@@ -50,19 +57,27 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function help(args: readonly string[]): number {
-  const asked = args.length === 0 || args[0] === 'help' || args[0] === '--help';
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  const heading = asked
-    ? 'concordat <command> [--help]'
-    : `there is no command "${args.join(' ')}"`;
+  const [first = ''] = args;
+  const asked = ['', 'help', '--help'].includes(first);
+  // Half of a name is a question about what begins so.
+  const begun = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const isHalf = args.length === 1 && begun.length > 0;
+  const shown = isHalf ? begun : commands;
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  const lines = shown.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const heading = isHalf
+    ? `concordat ${first} <command> [--help]`
+    : asked
+      ? 'concordat <command> [--help]'
+      : `there is no command "${args.join(' ')}"`;
   processTerminal.write(`${heading}\n\n${lines.join('\n')}\n`);
-  return asked ? 0 : 2;
+  return asked || isHalf ? 0 : 2;
 }
 
 // A reader that has seen enough, such as head, is no failure.
 process.stdout.on('error', () => {});
 
+takePin();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -13,15 +13,24 @@ export async function readPassphrase(file: string): Promise<string> {
  * @throws CliError USAGE when nobody is at a terminal, or it is too short; INTERRUPTED
  */
 export async function askPassphrase(question: string): Promise<string> {
+  return requireLength(await askHidden(question, 'use --passphrase-file'), 'what was typed');
+}
+
+/**
+ * Asks for a secret at the terminal, without showing it.
+ * @param elsewhere what to do when nobody is at one
+ * @throws CliError USAGE, INTERRUPTED
+ */
+export async function askHidden(question: string, elsewhere: string): Promise<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) {
-    throw new CliError('USAGE', `${question} nobody is at a terminal: use --passphrase-file`);
+    throw new CliError('USAGE', `${question} nobody is at a terminal: ${elsewhere}`);
   }
   // Before anything is asked, so that nothing that is typed is shown.
   stdin.setRawMode(true);
   try {
     stderr.write(`${question} `);
-    return requireLength(await readHidden(), 'what was typed');
+    return await readHidden();
   } finally {
     stdin.setRawMode(false);
     stdin.pause();

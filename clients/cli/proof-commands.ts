@@ -1,22 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type LedgerReport, verifyLedger } from '@concordat/auditor';
-import {
-  type AdminClient,
-  createOrganisation,
-  issueStaffIdentity,
-  type ReceiptJson,
-  readIdentity,
-  saveIdentity,
-  verifyReceipt,
-} from '@concordat/sdk';
+import { createOrganisation, issueStaffIdentity, saveIdentity } from '@concordat/sdk';
 import { type Command, type Invocation, required } from './command.ts';
-import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
+import { identityOf, identityOptions, identityUsage } from './connection-options.ts';
 import { CliError } from './errors.ts';
 import { ledgerOf, ledgerOptions, ledgerUsage } from './ledger-options.ts';
-import { defaultSandboxDirectory } from './sandbox/layout.ts';
+import { receiptCommands } from './receipt-commands.ts';
 import type { NodeStatus } from './sandbox/node-process.ts';
 import { nodeTuple } from './sandbox/node-tuple.ts';
 import { formatCount, paint, renderTable } from './terminal.ts';
+import { tokenOptions, tokenUsage } from './token-options.ts';
 
 const ledgerVerify: Command = {
   name: 'ledger verify',
@@ -70,72 +63,6 @@ function printReport({ terminal }: Invocation, report: LedgerReport, directory: 
   if (damage) terminal.write(`  ${JSON.stringify(damage)}\n`);
 }
 
-const receiptGet: Command = {
-  name: 'receipt get',
-  summary: 'fetch the receipt of a committed transaction and verify it',
-  usage: `<view.seqno> [--output file] ${connectionUsage}`,
-  positionals: 1,
-  options: { ...connectionOptions, output: { type: 'string' } },
-  run: async (invocation) => {
-    const [id] = invocation.positionals;
-    if (!id) throw new CliError('USAGE', 'name a transaction as view.seqno, like 2.17');
-    const { admin } = await connect(invocation);
-    const receipt = await receiptOf(admin, id).finally(() => admin.close());
-    const text = `${JSON.stringify(receipt, undefined, 2)}\n`;
-    const { output } = invocation.options;
-    if (typeof output === 'string') {
-      await writeFile(output, text);
-      invocation.terminal.write(
-        `Wrote ${output}: it proves that transaction ${id} is in the ledger (verified just now).\n`,
-      );
-    } else {
-      invocation.terminal.write(text);
-      process.stderr.write(
-        `Verified: transaction ${id} is in the ledger. Keep it with --output file; "receipt verify" checks it offline.\n`,
-      );
-    }
-    return 0;
-  },
-};
-
-/** The receipt of a transaction, without waiting for one that nobody has sent. */
-async function receiptOf(admin: AdminClient, id: string): Promise<ReceiptJson> {
-  const { status } = await admin.transaction(id);
-  if (status !== 'Unknown') return admin.receipt(id);
-  const last = await admin.commit();
-  throw new CliError(
-    'NO_SUCH_TRANSACTION',
-    `this node has heard of no transaction ${id}; its last committed one is ${last.transaction_id}`,
-  );
-}
-
-const receiptVerify: Command = {
-  name: 'receipt verify',
-  summary: 'verify a receipt offline with the network’s certificate',
-  usage: '<receipt.json> [--network-certificate file] [--directory sandbox]',
-  positionals: 1,
-  options: {
-    directory: { type: 'string', default: defaultSandboxDirectory },
-    'network-certificate': { type: 'string' },
-  },
-  run: async (invocation) => {
-    const [file] = invocation.positionals;
-    if (!file) throw new CliError('USAGE', 'name a file with a receipt');
-    const certificate = invocation.options['network-certificate'];
-    const networkCertificate =
-      typeof certificate === 'string'
-        ? await readFile(certificate, 'utf8')
-        : await readFile((await sandboxNode(invocation)).layout.networkCertificate, 'utf8');
-    const verdict = verifyReceipt(await readJson(file), networkCertificate);
-    if (!verdict.ok) throw new CliError('VERIFICATION_FAILED', `${verdict.code}: ${verdict.why}`);
-    invocation.terminal.write(
-      `Transaction ${verdict.transactionId} is in the ledger: signed by node ${verdict.nodeId}.\n` +
-        `  write set ${verdict.writeSetDigest}\n  claims    ${verdict.claimsDigest}\n`,
-    );
-    return 0;
-  },
-};
-
 async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
@@ -166,20 +93,20 @@ const keysOrganisation: Command = {
 const keysStaff: Command = {
   name: 'keys staff',
   summary: 'issue a certificate to a person or service of an organisation',
-  usage: '--name name --issuer-certificate file --issuer-key file --certificate file --key file',
+  usage: `--name name --issuer-certificate file (--issuer-key file | --pkcs11-key key ${tokenUsage}) --certificate file --key file`,
   options: {
     name: { type: 'string' },
     'issuer-certificate': { type: 'string' },
     'issuer-key': { type: 'string' },
+    ...tokenOptions,
+    'pkcs11-key': { type: 'string' },
     certificate: { type: 'string' },
     key: { type: 'string' },
   },
   run: async (invocation) => {
     const files = filesOf(invocation);
-    const organisation = await readIdentity({
-      certificateFile: required(invocation, 'issuer-certificate'),
-      keyFile: required(invocation, 'issuer-key'),
-    });
+    const issuer = { certificate: 'issuer-certificate', key: 'issuer-key' };
+    const organisation = await identityOf(invocation, issuer);
     const staff = issueStaffIdentity(organisation, { name: required(invocation, 'name') });
     await saveIdentity(staff, files);
     invocation.terminal.write(
@@ -193,11 +120,10 @@ const nodeTupleCommand: Command = {
   name: 'node tuple',
   summary:
     'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
-  usage: '<status.json of its host> --certificate file --key file [--output file]',
+  usage: `<status.json of its host> ${identityUsage} [--output file]`,
   positionals: 1,
   options: {
-    certificate: { type: 'string' },
-    key: { type: 'string' },
+    ...identityOptions,
     output: { type: 'string' },
   },
   run: async (invocation) => {
@@ -206,7 +132,7 @@ const nodeTupleCommand: Command = {
       throw new CliError('USAGE', 'name the status.json in the data directory of its host');
     const { manager } = (await readJson(file)) as { manager?: NodeStatus };
     if (!manager?.node) throw new CliError('USAGE', `${file} does not tell of a node yet`);
-    const owner = await readIdentity(filesOf(invocation));
+    const owner = await identityOf(invocation);
     const actions = [{ name: 'add_node', args: nodeTuple(owner, manager) }];
     const text = `${JSON.stringify(actions, undefined, 2)}\n`;
     const { output } = invocation.options;
@@ -232,7 +158,6 @@ export const proofCommands: readonly Command[] = [
   keysOrganisation,
   keysStaff,
   nodeTupleCommand,
-  receiptGet,
-  receiptVerify,
+  ...receiptCommands,
   ledgerVerify,
 ];

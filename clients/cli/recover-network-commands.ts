@@ -214,15 +214,15 @@ const submit: Command = {
       ...(typeof expected === 'string' && { expectedTransaction: expected }),
     });
     const { admin, identity } = await connect(invocation);
-    const { signingKey, certificateDer } = identity;
-    if (!signingKey) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
+    const { messageSigner, certificateDer } = identity;
+    if (!messageSigner) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
     const copies = await openCopies(invocation, record);
     try {
       const nonce = randomBytes(32).toString('hex');
       const offer = await admin.recoveryOffer(nonce);
       requireOffer(offer, { nonce, record, nowMs: Date.now() });
       const createdAtSeconds = Math.floor(Date.now() / 1000);
-      const signer = { key: signingKey, certificateDer, createdAtSeconds };
+      const signer = { ...messageSigner, certificateDer, createdAtSeconds };
       const gift = await makeRecoveryGift({
         ...{ offer, record, copies, signer },
         entropy: (bytes) => randomBytes(bytes),

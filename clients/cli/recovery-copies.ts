@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type KeyRecord, type OpenedCopy, openCopy } from '@concordat/auditor';
+import { openerBy } from '@concordat/crypto';
 import {
   decodeRecoveryShare,
   KeysError,
@@ -7,21 +8,24 @@ import {
   type RecoveryOpener,
   type RecoveryShare,
 } from '@concordat/keys';
+import type { TokenKey } from '@concordat/pkcs11';
 import { importEncryptionKey } from '@concordat/sdk';
 import type { Invocation } from './command.ts';
 import { CliError } from './errors.ts';
 import { askPassphrase, readPassphrase } from './passphrase.ts';
+import { tokenKeyOf, tokenOptions, tokenUsage } from './token-options.ts';
 
 /** Options of commands that open recovery copies. */
 export const copyOptions = {
   share: { type: 'string', multiple: true },
   'share-key': { type: 'string', multiple: true },
   'passphrase-file': { type: 'string', multiple: true },
+  'share-pkcs11': { type: 'string' },
+  ...tokenOptions,
 } as const;
 
 /** How the usage line shows them. */
-export const copyUsage =
-  '--share copy.json ... [--share-key key.pem ...] [--passphrase-file file ...]';
+export const copyUsage = `--share copy.json ... [--share-key key.pem ...] [--passphrase-file file ...] [--share-pkcs11 key ${tokenUsage}]`;
 
 /** The values of an option that may be given several times. */
 export const filesOf = ({ options }: Invocation, name: string): readonly string[] => {
@@ -33,10 +37,13 @@ export const filesOf = ({ options }: Invocation, name: string): readonly string[
  * Opens the recovery copies that were named, with whichever of the keys and passphrases fits; asks for
  * a passphrase when none is given. The secrets are the caller's to erase.
  * @throws CliError USAGE; AuditorError WRONG_NETWORK, UNKNOWN_SHARING; KeysError MALFORMED,
- *   RECOVERY_NOT_OPENED, INVALID_SHARE
+ *   RECOVERY_NOT_OPENED, INVALID_SHARE; Pkcs11Error
  */
 export async function openCopies(invocation: Invocation, record: KeyRecord): Promise<OpenedCopy[]> {
   const keys = await Promise.all(filesOf(invocation, 'share-key').map(readKey));
+  if (invocation.options['share-pkcs11'] !== undefined) {
+    keys.push({ key: openerIn(await tokenKeyOf(invocation, 'share-pkcs11')) });
+  }
   const files = filesOf(invocation, 'passphrase-file');
   const phrases = await Promise.all(files.map(readPassphrase));
   const opened: OpenedCopy[] = [];
@@ -80,11 +87,15 @@ async function askFor(
   record: KeyRecord,
 ): Promise<RecoveryOpener> {
   if (share.sealedTo === 'key') {
-    throw new CliError('USAGE', `${file} is sealed to a key: give it with --share-key`);
+    const why = 'give it with --share-key, or --share-pkcs11 when it is in a token';
+    throw new CliError('USAGE', `${file} is sealed to a key: ${why}`);
   }
   const whose = record.nameOf(share.actor);
   return { passphrase: await askPassphrase(`Passphrase of ${file} (${whose}):`) };
 }
+
+/** What opens copies with a key in a token. */
+export const openerIn = ({ publicKey, agree }: TokenKey) => openerBy(publicKey, agree);
 
 async function readKey(file: string): Promise<RecoveryOpener> {
   const pem = await readFile(file, 'utf8');

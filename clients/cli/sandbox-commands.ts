@@ -200,7 +200,8 @@ interface SandboxState {
     pid: number | undefined;
     status: NodeStatus | undefined;
   })[];
-  readonly gateway: { readonly url: string; readonly pid: number | undefined };
+  /** Absent in a sandbox without one. */
+  readonly gateway?: { readonly url: string; readonly pid: number | undefined };
 }
 
 async function stateOf(layout: SandboxLayout, record: SandboxRecord): Promise<SandboxState> {
@@ -214,8 +215,11 @@ async function stateOf(layout: SandboxLayout, record: SandboxRecord): Promise<Sa
       status: pidOf.has(node.name) ? await readStatus(layout, node.name) : undefined,
     })),
   );
-  const gateway = { url: `http://127.0.0.1:${record.gatewayPort}`, pid: pidOf.get(gatewayName) };
-  return { running: processes.length > 0, nodes, gateway };
+  const running = processes.length > 0;
+  const { gatewayPort } = record;
+  if (gatewayPort === 0) return { running, nodes };
+  const url = `http://127.0.0.1:${gatewayPort}`;
+  return { running, nodes, gateway: { url, pid: pidOf.get(gatewayName) } };
 }
 
 const stateColumns = [
@@ -249,14 +253,14 @@ function describeState(
   const reasons = nodes.filter(({ status }) => status?.reason !== undefined);
   const stopped = [
     ...nodes.filter(({ pid }) => pid === undefined).map(({ name }) => name),
-    ...(gateway.pid === undefined ? [gatewayName] : []),
+    ...(gateway && gateway.pid === undefined ? [gatewayName] : []),
   ];
   const lines = [
     running ? 'The sandbox is running.' : 'The sandbox is stopped.',
     '',
     renderTable(stateColumns, rows),
     ...reasons.map(({ name, status }) => `  ${name}: ${status?.reason}`),
-    `  gateway ${gateway.url}${gateway.pid === undefined ? ', stopped' : ''}`,
+    ...(gateway ? [`  gateway ${gateway.url}${gateway.pid === undefined ? ', stopped' : ''}`] : []),
     `  network ${short(record.networkId ?? '')}  directory ${layout.directory}`,
     ...(running && stopped.length > 0
       ? [`  bring back with: npm run concordat -- sandbox restart ${stopped[0]}`]

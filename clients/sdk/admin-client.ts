@@ -1,178 +1,38 @@
 import {
   type AuditSharesAnswer,
   adminPaths,
-  type CommitState,
-  type ConstitutionAnswer,
   coseMediaType,
-  type EventLine,
-  type Health,
+  deploymentMediaType,
+  encodeDeployment,
   type KeyExportAnswer,
-  type NetworkState,
-  type NodeState,
-  type ProposalsAnswer,
   type RecoveryGift,
-  type RecoveryOffer,
   type RecoveryState,
-  type SharedKeysState,
   type SubmissionAnswer,
-  type TransactionState,
 } from '@concordat/api';
-import { fromPem } from '@concordat/crypto';
 import {
   type AuditGrant,
   buildGiving,
+  buildHolderRotation,
   buildKeyExport,
   buildProposal,
   buildVote,
   buildWithdrawal,
-  type Constitution,
   type GovernanceEffect,
-  type GovernanceEvent,
   type KeyExportRequest,
   type MessageOptions,
-  type Proposal,
   type ProposedAction,
+  programDigest,
 } from '@concordat/governance';
-import { type ReceiptJson, verifyReceipt } from '@concordat/ledger';
-import { equalBytes, utf8 } from '@concordat/std';
-import { Connection, type ConnectionOptions } from './connection.ts';
-import { errorOfAnswer, parseJson, SdkError } from './errors.ts';
-import { readLines } from './event-lines.ts';
-import { type Patience, polling, type RetryPolicy, retrying } from './retrying.ts';
+import { utf8 } from '@concordat/std';
+import { AdminReader, readAnswer } from './admin-reader.ts';
+import { SdkError } from './errors.ts';
+import { retrying } from './retrying.ts';
 
 /** What a submitted governance message led to. */
 export type Submission = SubmissionAnswer<GovernanceEffect>;
 
-/** The administrative channel of one node, typed (paper, "Secure Communication"). */
-export class AdminClient {
-  readonly connection: Connection;
-  readonly #retry: RetryPolicy;
-  #networkId: string | undefined;
-
-  /** @throws SdkError INVALID_ADDRESS, INVALID_NETWORK_CERTIFICATE */
-  constructor(options: ConnectionOptions & { readonly retry?: RetryPolicy }) {
-    this.connection = new Connection(options);
-    this.#retry = options.retry ?? {};
-  }
-
-  /** What the node says of itself. @throws SdkError */
-  state(): Promise<NodeState> {
-    return this.#get<NodeState>(adminPaths.state, 'nodeId');
-  }
-
-  /**
-   * The network as the node knows it.
-   * @throws SdkError WRONG_NETWORK when the node's network certificate is not the pinned one
-   */
-  async network(): Promise<NetworkState> {
-    const network = await this.#get<NetworkState>(adminPaths.network, 'networkId');
-    const [told] = fromPem(network.networkCertificate);
-    const [pinned] = fromPem(this.connection.networkCertificate);
-    if (told && pinned && equalBytes(told, pinned)) return network;
-    throw new SdkError('WRONG_NETWORK', 'the node names another network certificate');
-  }
-
-  /** Id of the network, hex, which signed messages are bound to. @throws SdkError */
-  async networkId(): Promise<string> {
-    this.#networkId ??= (await this.network()).networkId;
-    return this.#networkId;
-  }
-
-  /** The last committed transaction. @throws SdkError */
-  commit(): Promise<CommitState> {
-    return this.#get<CommitState>(adminPaths.commit, 'transaction_id');
-  }
-
-  /** The process works at all. @throws SdkError */
-  health(): Promise<Health> {
-    return this.#get<Health>(adminPaths.health, 'status');
-  }
-
-  /** The node serves. Not tried again by itself. @throws SdkError NODE_NOT_READY */
-  ready(): Promise<Health> {
-    return this.#getOnce<Health>(adminPaths.ready, 'status');
-  }
-
-  /** Prometheus text. @throws SdkError */
-  async metrics(): Promise<string> {
-    const { status, body } = await this.connection.request({ path: adminPaths.metrics });
-    if (status !== 200) throw errorOfAnswer(status, body);
-    return body.toString('utf8');
-  }
-
-  /** Where a transaction `view.seqno` stands. @throws SdkError */
-  transaction(transactionId: string): Promise<TransactionState> {
-    return this.#get<TransactionState>(withId(adminPaths.transaction, transactionId), 'status');
-  }
-
-  /**
-   * Waits until a transaction is committed on this node.
-   * @throws SdkError TRANSACTION_NOT_FOUND when it is lost for ever; TIMEOUT
-   */
-  async waitForCommit(transactionId: string, patience?: Patience): Promise<void> {
-    const ask = async (): Promise<true | undefined> => {
-      const { status } = await this.transaction(transactionId);
-      if (status === 'Invalid') {
-        throw new SdkError('TRANSACTION_NOT_FOUND', `${transactionId} will never be committed`);
-      }
-      return status === 'Committed' ? true : undefined;
-    };
-    await polling(ask, `the commit of ${transactionId}`, patience);
-  }
-
-  /**
-   * The receipt of a transaction, once it is committed. A receipt that is returned has been
-   * verified against the pinned network certificate and is of this transaction.
-   * @throws SdkError TRANSACTION_NOT_FOUND, RECEIPT_INVALID, TIMEOUT
-   */
-  async receipt(transactionId: string, patience?: Patience): Promise<ReceiptJson> {
-    const path = withId(adminPaths.receipt, transactionId);
-    const ask = async (): Promise<ReceiptJson | undefined> => {
-      try {
-        return await this.#get<ReceiptJson>(path, 'leaf_components');
-      } catch (error) {
-        if (error instanceof SdkError && error.code === 'TRANSACTION_PENDING') return undefined;
-        throw error;
-      }
-    };
-    const receipt = await polling(ask, `the receipt of ${transactionId}`, patience);
-    const verdict = verifyReceipt(receipt, this.connection.networkCertificate);
-    if (verdict.ok && verdict.transactionId === transactionId) return receipt;
-    const why = verdict.ok ? `it is the receipt of ${verdict.transactionId}` : verdict.why;
-    throw new SdkError('RECEIPT_INVALID', `receipt of ${transactionId}: ${why}`, {
-      reason: verdict.ok ? 'OTHER_TRANSACTION' : verdict.code,
-    });
-  }
-
-  /** The constitution in force. @throws SdkError */
-  constitution(): Promise<ConstitutionAnswer<Constitution>> {
-    return this.#get(adminPaths.constitution, 'constitution');
-  }
-
-  /** Every proposal, in the order of opening. @throws SdkError */
-  async proposals(): Promise<readonly Proposal[]> {
-    const answer = await this.#get<ProposalsAnswer<Proposal>>(adminPaths.proposals, 'proposals');
-    return answer.proposals;
-  }
-
-  /** One proposal. @throws SdkError PROPOSAL_NOT_FOUND */
-  proposal(proposalId: string): Promise<Proposal> {
-    return this.#get(`${adminPaths.proposals}/${encodeURIComponent(proposalId)}`, 'proposalId');
-  }
-
-  /**
-   * What committed transactions change in governance, from now on, until the signal or the end of
-   * the loop. It does not reconnect: changes in between would be missed unseen.
-   * @throws SdkError CONNECTION_LOST when the node ends the stream
-   */
-  async *events(signal?: AbortSignal): AsyncGenerator<EventLine<GovernanceEvent>> {
-    const stream = await this.connection.stream({
-      path: adminPaths.events,
-      ...(signal && { signal }),
-    });
-    yield* readLines(stream, this.connection.address, signal);
-  }
-
+/** The administrative channel of one node with what an identity signs. */
+export class AdminClient extends AdminReader {
   /**
    * Submits a signed governance message; answers after its commit. Never tried again by itself;
    * sending the same bytes again is answered REPLAY if they took effect before.
@@ -194,6 +54,29 @@ export class AdminClient {
     return this.submit(buildProposal({ ...(await this.#signing()), actions }));
   }
 
+  /**
+   * Signs and submits a proposal that an adapter run a program, which is sent along and checked by the
+   * leader's worker before anything is recorded. Answers after the proposal's commit.
+   * @throws SdkError PROGRAM_REFUSED: details.reason is the adapter's code, with `file` and `line`
+   */
+  async deploy(application: {
+    readonly program: Uint8Array;
+    /** Default `javascript`. */
+    readonly adapter?: string;
+  }): Promise<Submission> {
+    const { program, adapter = 'javascript' } = application;
+    const args = { adapter, digest: programDigest(program), bytes: program.length };
+    const actions = [{ name: 'set_application', args }] as const;
+    const message = buildProposal({ ...(await this.#signing()), actions });
+    const { status, body } = await this.connection.request({
+      method: 'POST',
+      path: adminPaths.deployments,
+      headers: { 'content-type': deploymentMediaType },
+      body: encodeDeployment({ message, program }),
+    });
+    return readAnswer<Submission>(status, body, 'proposalId');
+  }
+
   /** Signs and submits a vote for or against a proposal. @throws SdkError */
   async vote(proposalId: string, accept: boolean): Promise<Submission> {
     return this.submit(buildVote({ ...(await this.#signing()), proposalId, accept }));
@@ -202,11 +85,6 @@ export class AdminClient {
   /** Signs and submits the withdrawal of a proposal of one's own. @throws SdkError */
   async withdraw(proposalId: string): Promise<Submission> {
     return this.submit(buildWithdrawal({ ...(await this.#signing()), proposalId }));
-  }
-
-  /** The shared keys, whose shares they are, and who was given recovery copies. @throws SdkError */
-  sharedKeys(): Promise<SharedKeysState> {
-    return this.#get<SharedKeysState>(adminPaths.keys, 'keys');
   }
 
   /**
@@ -222,7 +100,16 @@ export class AdminClient {
       const answer = await this.connection.request(ask);
       return readAnswer<KeyExportAnswer>(answer.status, answer.body, 'copies');
     };
-    return retrying(once, this.#retry);
+    return retrying(once, this.retry);
+  }
+
+  /**
+   * Signs and submits the order to replace one's own holder key: one's nodes draw another, and what was
+   * dealt to the old one is dealt anew.
+   * @throws SdkError HOLDER_NEEDED, NOT_A_HOLDER, …
+   */
+  async rotateHolder(): Promise<Submission> {
+    return this.submit(buildHolderRotation(await this.#signing()));
   }
 
   /**
@@ -236,16 +123,6 @@ export class AdminClient {
     const ask = { method: 'POST', path: adminPaths.auditShares, headers, body } as const;
     const answer = await this.connection.request(ask);
     return readAnswer<AuditSharesAnswer>(answer.status, answer.body, 'file');
-  }
-
-  /** How far a recovered network is. @throws SdkError NETWORK_NOT_RECOVERING */
-  recovery(): Promise<RecoveryState> {
-    return this.#get<RecoveryState>(adminPaths.recovery, 'stage');
-  }
-
-  /** What a recovering node attests. @param nonce 64 hex digits, fresh @throws SdkError */
-  recoveryOffer(nonce: string): Promise<RecoveryOffer> {
-    return this.#get<RecoveryOffer>(`${adminPaths.recoveryOffer}?nonce=${nonce}`, 'statement');
   }
 
   /**
@@ -264,40 +141,14 @@ export class AdminClient {
 
   async #signing(): Promise<MessageOptions> {
     const { identity } = this.connection;
-    if (!identity?.signingKey) {
+    if (!identity?.messageSigner) {
       throw new SdkError('INVALID_IDENTITY', 'signing takes an identity with a P-256 key');
     }
     return {
-      key: identity.signingKey,
+      ...identity.messageSigner,
       certificateDer: identity.certificateDer,
       networkId: await this.networkId(),
       createdAtSeconds: Math.floor(Date.now() / 1000),
     };
   }
-
-  #get<Shape>(path: string, property: keyof Shape & string): Promise<Shape> {
-    const once = () => this.#getOnce<Shape>(path, property);
-    return retrying(once, this.#retry);
-  }
-
-  async #getOnce<Shape>(path: string, property: keyof Shape & string): Promise<Shape> {
-    const { status, body } = await this.connection.request({ path });
-    return readAnswer<Shape>(status, body, property);
-  }
-
-  /** Cuts its connections. */
-  close(): void {
-    this.connection.close();
-  }
-}
-
-const withId = (path: string, transactionId: string): string =>
-  `${path}?transaction_id=${encodeURIComponent(transactionId)}`;
-
-/** The JSON object of an answer that has the property its shape is told by. */
-function readAnswer<Shape>(status: number, body: Buffer, property: keyof Shape & string): Shape {
-  if (status !== 200) throw errorOfAnswer(status, body);
-  const value = parseJson(body);
-  if (typeof value === 'object' && value !== null && property in value) return value as Shape;
-  throw new SdkError('UNEXPECTED_ANSWER', `the answer is no JSON object with ${property}`);
 }

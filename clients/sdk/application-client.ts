@@ -1,8 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
-import { type Consistency, consistencyHeader, transactionIdHeader } from '@concordat/api';
+import {
+  type Consistency,
+  consistencyHeader,
+  idempotencyKeyHeader,
+  transactionIdHeader,
+} from '@concordat/api';
 import type { AdminClient } from './admin-client.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { errorOfAnswer, parseJson, rpcError, SdkError } from './errors.ts';
+import { errorOfAnswer, mayRepeat, parseJson, rpcError, SdkError } from './errors.ts';
 import { type Patience, type RetryPolicy, retrying } from './retrying.ts';
 
 /** How to reach applications. */
@@ -24,8 +30,13 @@ export interface ApplicationRequest {
   readonly json?: unknown;
   /** Sent as it is; instead of `json`. */
   readonly body?: Uint8Array | string;
-  /** Whether it may be sent twice; default for GET and HEAD. */
+  /** Whether it changes nothing and so may be sent twice; default for GET and HEAD. */
   readonly safe?: boolean;
+  /**
+   * Makes a write one that the network executes once, so that it may be sent again as well, to any
+   * node: see {@link newIdempotencyKey}. A key belongs to one request for ever.
+   */
+  readonly idempotencyKey?: string;
   /** How fresh the state is that it is answered from. */
   readonly consistency?: Consistency;
   /** Milliseconds. */
@@ -43,7 +54,15 @@ export interface ApplicationAnswer {
   readonly json: unknown;
   /** `view.seqno` of the transaction the request made, if it made one. */
   readonly transactionId: string | undefined;
+  /**
+   * Set when the request had been executed before under its key and its answer, being long, is not
+   * kept: status, headers and body are empty then, only the transaction is known.
+   */
+  readonly answerLost?: true;
 }
+
+/** A new idempotency key: 128 random bits. */
+export const newIdempotencyKey = (): string => randomBytes(16).toString('base64url');
 
 /** One application port of one node. */
 export class ApplicationClient {
@@ -63,11 +82,12 @@ export class ApplicationClient {
 
   /**
    * Sends a request. A node answers writes after their commit unless asked to `wait=local`. Safe
-   * reads are tried again while a node is out of reach; nothing else is ever sent twice.
+   * reads, and writes with an idempotency key, are tried again while a node is out of reach; nothing
+   * else is ever sent twice.
    * @throws SdkError with the code the node answered for any status from 300
    */
   async request(path: string, request: ApplicationRequest = {}): Promise<ApplicationAnswer> {
-    const { json, timeoutMs, signal } = request;
+    const { json, timeoutMs, signal, idempotencyKey } = request;
     const body = json === undefined ? request.body : JSON.stringify(json);
     const method = request.method ?? (body === undefined ? 'GET' : 'POST');
     const safe = request.safe ?? (method === 'GET' || method === 'HEAD');
@@ -83,13 +103,18 @@ export class ApplicationClient {
         headers: {
           ...(json !== undefined && { 'content-type': 'application/json' }),
           ...(consistency === 'linearizable' && { [consistencyHeader]: consistency }),
+          ...(idempotencyKey !== undefined && { [idempotencyKeyHeader]: idempotencyKey }),
           ...request.headers,
         },
         ...(body !== undefined && { body }),
         ...(timeoutMs !== undefined && { timeoutMs }),
         ...(signal && { signal }),
       });
-      if (status < 200 || status >= 300) throw errorOfAnswer(status, answer);
+      if (status < 200 || status >= 300) {
+        const error = errorOfAnswer(status, answer);
+        if (error.code === 'REQUEST_ALREADY_EXECUTED') return executedBefore(error);
+        throw error;
+      }
       const id = headers[transactionIdHeader];
       return {
         status,
@@ -99,7 +124,8 @@ export class ApplicationClient {
         transactionId: typeof id === 'string' ? id : undefined,
       };
     };
-    return safe ? retrying(send, this.#retry) : send();
+    if (safe) return retrying(send, this.#retry);
+    return idempotencyKey === undefined ? send() : retrying(send, this.#retry, mayRepeat);
   }
 
   /**
@@ -165,6 +191,18 @@ export class ApplicationClient {
   close(): void {
     this.connection.close();
   }
+}
+
+function executedBefore({ details }: SdkError): ApplicationAnswer {
+  const { transactionId } = details;
+  return {
+    status: 200,
+    headers: {},
+    body: Buffer.alloc(0),
+    json: undefined,
+    transactionId: typeof transactionId === 'string' ? transactionId : undefined,
+    answerLost: true,
+  };
 }
 
 interface RpcAnswer {

@@ -8,6 +8,7 @@ import {
 } from 'node:tls';
 import { CryptoError, fromPem } from '@concordat/crypto';
 import { type HostAndPort, parseAddress } from './address.ts';
+import { collectBody } from './answer-body.ts';
 import { explainFailure } from './connection-failure.ts';
 import { errorOfAnswer, SdkError } from './errors.ts';
 import type { Identity } from './identity.ts';
@@ -26,6 +27,16 @@ export interface ConnectionOptions {
   readonly maxSockets?: number;
   /** Bytes of an answer; default 64 MiB. */
   readonly maxAnswerBytes?: number;
+  /** Lets only nodes through that proved what they run; without one, any node of the network. */
+  readonly gate?: NodeGate;
+}
+
+/** Decides which nodes are spoken to, beyond that the network endorsed them. */
+export interface NodeGate {
+  /** Why nothing may be said to the holder of a certificate; undefined when it may. @param der DER */
+  refusal(der: Uint8Array): SdkError | undefined;
+  /** Has the node prove itself anew. @throws SdkError why it is refused */
+  verify(): Promise<void>;
 }
 
 /** One request. */
@@ -43,6 +54,8 @@ export interface RequestOptionsWithBody extends RequestStart {
   /** Milliseconds; default that of the connection. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Whether the answer is to say whose certificate ended the connection. */
+  readonly withPeer?: boolean;
 }
 
 /** An answer, whatever its status. */
@@ -50,6 +63,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: Buffer;
+  /** DER, if that was asked for. */
+  readonly peerCertificate?: Uint8Array;
 }
 
 /**
@@ -68,6 +83,9 @@ export class Connection {
   readonly #agent: Agent;
   readonly #timeoutMs: number;
   readonly #maxAnswerBytes: number;
+  readonly #gate: NodeGate | undefined;
+  /** Of the newest connection, DER: what the gate let through. */
+  #peer: Uint8Array | undefined;
   #closed = false;
 
   /** @throws SdkError INVALID_ADDRESS, INVALID_NETWORK_CERTIFICATE */
@@ -76,7 +94,8 @@ export class Connection {
     this.networkCertificate = options.networkCertificate;
     this.identity = options.identity;
     this.#place = parseAddress(options.address);
-    this.#tls = tlsOptions(options);
+    this.#gate = options.gate;
+    this.#tls = tlsOptions(options, (der) => this.#judge(der));
     this.#timeoutMs = options.timeoutMs ?? 60_000;
     this.#maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024 * 1024;
     const maxSockets = options.maxSockets ?? 64;
@@ -90,7 +109,10 @@ export class Connection {
     });
   }
 
-  /** Begins a request whose body and answer the caller streams. Errors come as `error` events. */
+  /**
+   * Begins a request whose body and answer the caller streams. Errors come as `error` events;
+   * NODE_NOT_VERIFIED among them unless {@link verified} came first.
+   */
   start(start: RequestStart): ClientRequest {
     return httpsRequest({ ...this.#target(start), agent: this.#agent });
   }
@@ -107,9 +129,14 @@ export class Connection {
   /**
    * Sends a request and collects the answer.
    * @throws SdkError UNREACHABLE, NOT_TLS, WRONG_NETWORK, SERVER_CERTIFICATE_INVALID,
-   *   CERTIFICATE_REFUSED, CONNECTION_LOST, TIMEOUT, CLOSED, UNEXPECTED_ANSWER (too large)
+   *   CERTIFICATE_REFUSED, CONNECTION_LOST, TIMEOUT, CLOSED, UNEXPECTED_ANSWER (too large),
+   *   EVIDENCE_REFUSED, NODE_NOT_VERIFIED
    */
-  async request(options: RequestOptionsWithBody): Promise<Answer> {
+  request(options: RequestOptionsWithBody): Promise<Answer> {
+    return this.#admitted(() => this.#request(options));
+  }
+
+  async #request(options: RequestOptionsWithBody): Promise<Answer> {
     this.#requireOpen();
     const request = this.start(options);
     const settled = withDeadline(request, options.timeoutMs ?? this.#timeoutMs, options.signal);
@@ -117,8 +144,10 @@ export class Connection {
       return await new Promise<Answer>((resolve, reject) => {
         request.on('error', reject);
         request.on('response', (response) => {
+          const peer = options.withPeer && peerOf(response);
           collectBody(response, this.#maxAnswerBytes).then(
-            (body) => resolve({ status: statusOf(response), headers: response.headers, body }),
+            (body) =>
+              resolve({ status: statusOf(response), headers: response.headers, body, ...peer }),
             reject,
           );
         });
@@ -135,7 +164,11 @@ export class Connection {
    * Sends a request and hands over the answer when its head has come; the body may take for ever.
    * @throws SdkError as {@link request}; the code a node answered with when the status is not 200
    */
-  async stream(options: RequestOptionsWithBody): Promise<IncomingMessage> {
+  stream(options: RequestOptionsWithBody): Promise<IncomingMessage> {
+    return this.#admitted(() => this.#stream(options));
+  }
+
+  async #stream(options: RequestOptionsWithBody): Promise<IncomingMessage> {
     this.#requireOpen();
     const request = this.startAlone(options);
     const settled = withDeadline(request, options.timeoutMs ?? this.#timeoutMs);
@@ -149,7 +182,11 @@ export class Connection {
         request.on('response', resolve);
         request.end(options.body);
       });
-      if (response.statusCode === 200) return response;
+      if (response.statusCode === 200) {
+        // A peer that is gone without a word would never be noticed: nothing is owed on a stream.
+        response.socket.setKeepAlive(true, streamSilenceMs);
+        return response;
+      }
       throw errorOfAnswer(statusOf(response), await collectBody(response, this.#maxAnswerBytes));
     } catch (error) {
       throw this.#explain(error as Error);
@@ -163,7 +200,11 @@ export class Connection {
    * @returns the socket and the bytes that came with the switch
    * @throws SdkError as {@link request}; the code a node answered with when it refused
    */
-  async upgrade(path: string, protocol: string): Promise<{ socket: TLSSocket; head: Buffer }> {
+  upgrade(path: string, protocol: string): Promise<{ socket: TLSSocket; head: Buffer }> {
+    return this.#admitted(() => this.#upgrade(path, protocol));
+  }
+
+  async #upgrade(path: string, protocol: string): Promise<{ socket: TLSSocket; head: Buffer }> {
     this.#requireOpen();
     const headers = { connection: 'Upgrade', upgrade: protocol };
     const request = this.startAlone({ path, headers });
@@ -193,6 +234,39 @@ export class Connection {
     }
   }
 
+  /**
+   * Has the node prove itself if it has not, or not lately: before {@link start} and
+   * {@link startAlone}; everything else does so by itself.
+   * @throws SdkError EVIDENCE_REFUSED, and as {@link request}
+   */
+  async verified(): Promise<void> {
+    if (!this.#gate || (this.#peer && !this.#gate.refusal(this.#peer))) return;
+    await this.#gate.verify();
+    // What was open may end in another enclave than the one that just proved itself.
+    if (this.#peer) this.#agent.destroy();
+    this.#peer = undefined;
+  }
+
+  /** Nothing was sent when a gate refused a connection, so that it may be tried once more. */
+  async #admitted<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    if (!this.#gate) return attempt();
+    // Before the handshake, in which this client would say who it is.
+    await this.verified();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof SdkError) || error.code !== 'NODE_NOT_VERIFIED') throw error;
+    }
+    await this.verified();
+    return attempt();
+  }
+
+  #judge(der: Uint8Array): SdkError | undefined {
+    const refusal = this.#gate?.refusal(der);
+    if (!refusal) this.#peer = der;
+    return refusal;
+  }
+
   #explain(error: Error): SdkError {
     if (this.#closed && !(error instanceof SdkError)) return closedError(this.address);
     return explainFailure(error, this.address);
@@ -209,6 +283,9 @@ export class Connection {
   }
 }
 
+/** Silence of a stream after which the other end is asked whether it is there, milliseconds. */
+const streamSilenceMs = 15_000;
+
 /** Node names pools by every TLS option, keys included, at each request; here there is one pool. */
 class OnePlaceAgent extends Agent {
   override getName(): string {
@@ -221,7 +298,16 @@ const closedError = (address: string): SdkError =>
 
 const statusOf = (response: IncomingMessage): number => response.statusCode ?? 0;
 
-function tlsOptions({ networkCertificate, identity, address }: ConnectionOptions): TlsOptions {
+/** Certificate of who answered, DER. */
+function peerOf({ socket }: IncomingMessage): { peerCertificate?: Uint8Array } {
+  const certificate = (socket as TLSSocket).getPeerX509Certificate();
+  return certificate ? { peerCertificate: certificate.raw } : {};
+}
+
+function tlsOptions(
+  { networkCertificate, identity, address }: ConnectionOptions,
+  judge: (der: Uint8Array) => SdkError | undefined,
+): TlsOptions {
   const { host } = parseAddress(address);
   return {
     secureContext: createSecureContext({
@@ -230,7 +316,7 @@ function tlsOptions({ networkCertificate, identity, address }: ConnectionOptions
       minVersion: 'TLSv1.3',
     }),
     // What the certificate must prove is the network, not the name: see the class.
-    checkServerIdentity: () => undefined,
+    checkServerIdentity: (_host, { raw }) => judge(raw),
     // RFC 6066, section 3: addresses are not sent as a server name.
     servername: /^[\d.]+$|:/.test(host) ? '' : host,
   };
@@ -262,28 +348,4 @@ function withDeadline(request: ClientRequest, timeoutMs: number, signal?: AbortS
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
   };
-}
-
-/**
- * The whole body of an answer. By events: asynchronous iteration costs several times as much.
- * @throws SdkError UNEXPECTED_ANSWER beyond `maxBytes`, CONNECTION_LOST; what the stream throws
- */
-export function collectBody(message: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    message.on('data', (part: Buffer) => {
-      bytes += part.length;
-      parts.push(part);
-      if (bytes <= maxBytes) return;
-      message.destroy(new SdkError('UNEXPECTED_ANSWER', `a body of more than ${maxBytes} bytes`));
-    });
-    message.on('end', () => {
-      resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, bytes));
-    });
-    message.on('error', reject);
-    message.on('close', () => {
-      if (!message.readableEnded) reject(new SdkError('CONNECTION_LOST', 'the body was cut off'));
-    });
-  });
 }

@@ -8,6 +8,11 @@ import { CodedError } from '@concordat/std';
  * - `INVALID_ADDRESS`: not `host:port`.
  * - `UNREACHABLE`: no connection; the request was not sent.
  * - `NOT_TLS`: who answers at the address does not speak TLS 1.3.
+ * - `INVALID_PINNED_CODE`: what was given to pin is no list of measurements and platforms.
+ * - `EVIDENCE_REFUSED`: the node did not prove that it runs pinned code; `details.reason` says what
+ *   failed.
+ * - `NODE_NOT_VERIFIED`: who answers is not the node that proved itself; nothing was sent.
+ * - `NO_NODE`: none of the addresses has a node that can be used; `details.nodes` says why.
  * - `SERVER_CERTIFICATE_INVALID`: the node's certificate is expired or not yet valid.
  * - `CERTIFICATE_REFUSED`: the server ended the handshake because of our certificate.
  * - `CONNECTION_LOST`: the connection broke before the answer; the request may have had its effect.
@@ -25,6 +30,10 @@ export type ClientErrorCode =
   | 'INVALID_ADDRESS'
   | 'UNREACHABLE'
   | 'NOT_TLS'
+  | 'INVALID_PINNED_CODE'
+  | 'EVIDENCE_REFUSED'
+  | 'NODE_NOT_VERIFIED'
+  | 'NO_NODE'
   | 'SERVER_CERTIFICATE_INVALID'
   | 'CERTIFICATE_REFUSED'
   | 'CONNECTION_LOST'
@@ -53,6 +62,15 @@ const transient: ReadonlySet<string> = new Set(['UNREACHABLE', 'CONNECTION_LOST'
 const isRetryable = (code: ErrorCode): boolean =>
   code !== 'TRANSACTION_PENDING' && 'retryable' in errorCatalogue[code];
 
+/**
+ * Whether a failed request may be sent again that the network executes once: with an idempotency key,
+ * or because it changes nothing.
+ */
+export const mayRepeat = (error: unknown): boolean =>
+  isTransient(error) || (error instanceof SdkError && outcomeUnknown.has(error.code));
+
+const outcomeUnknown: ReadonlySet<string> = new Set(['TIMEOUT', 'TRANSACTION_UNKNOWN']);
+
 /** Whether the failed request certainly had and will have no effect. */
 export const isUntouched = (error: unknown): boolean =>
   error instanceof SdkError && untouched.has(error.code);
@@ -61,6 +79,9 @@ const untouched: ReadonlySet<string> = new Set([
   'UNREACHABLE',
   'NOT_TLS',
   'WRONG_NETWORK',
+  'EVIDENCE_REFUSED',
+  'NODE_NOT_VERIFIED',
+  'NO_NODE',
   'SERVER_CERTIFICATE_INVALID',
   'CERTIFICATE_REFUSED',
   'TOO_MANY_IN_FLIGHT',

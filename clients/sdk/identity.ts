@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, randomBytes, X509Certificate } from '
 import { readFile } from 'node:fs/promises';
 import {
   actorIdOf,
+  type CertificateSigner,
   CryptoError,
   createSigningKey,
   fromPem,
@@ -11,7 +12,8 @@ import {
   subjectOf,
   toPem,
 } from '@concordat/crypto';
-import type { ActorId } from '@concordat/std';
+import type { MessageSigner } from '@concordat/governance';
+import { type ActorId, equalBytes } from '@concordat/std';
 import { SdkError } from './errors.ts';
 import { writePrivateFile, writePublicFile } from './file-writing.ts';
 
@@ -27,8 +29,15 @@ export interface Identity {
   readonly actorId: ActorId;
   /** Private key as PKCS#8 PEM. Secret. */
   readonly keyPem: string;
-  /** Signs governance messages; absent when the key is not P-256, with which no member votes. */
+  /** The private key to sign with; absent when it is not P-256, with which no member votes. */
   readonly signingKey?: SigningKey;
+  /**
+   * Signs governance messages with the key of {@link certificateDer}, at hand or elsewhere; absent
+   * when that is not P-256.
+   */
+  readonly messageSigner?: MessageSigner;
+  /** Signs nodes' tuples and certificates with that key, at hand or elsewhere. */
+  readonly signer?: CertificateSigner;
 }
 
 const dayMs = 86_400_000;
@@ -57,7 +66,10 @@ export function createIdentity(
     name: subjectOf(certificateDer).commonName,
     actorId: actorIdOf(certificateDer),
     keyPem,
-    ...(signingKey && { signingKey }),
+    ...(signingKey && {
+      ...{ signingKey, signer: signingKey },
+      messageSigner: { key: signingKey },
+    }),
   };
 }
 
@@ -141,31 +153,35 @@ export interface StaffOptions {
  * @throws SdkError INVALID_IDENTITY when the issuing identity is no authority with a P-256 key
  */
 export function issueStaffIdentity(organisation: Identity, options: StaffOptions): Identity {
-  const { signingKey, certificateDer } = organisation;
-  if (!signingKey) throw invalid('the issuing organisation has no P-256 key');
+  const { signer, certificateDer } = organisation;
+  if (!signer) throw invalid('the issuing organisation has no P-256 key');
   const key = createSigningKey(randomBytes(32));
   try {
     const der = issueCertificate({
       subject: { ...subjectOf(certificateDer), commonName: options.name },
       publicKeySpki: key.publicKeySpki,
-      issuer: { certificateDer, key: signingKey },
+      issuer: { certificateDer, key: signer },
       ...validity(options.validDays ?? 365),
       isCa: false,
       usages: ['clientAuth'],
     });
-    return createIdentity(toPem(der) + organisation.certificatePem, key.toPkcs8Pem());
+    const chain = readCertificates(organisation.certificatePem);
+    // What TLS presents may begin with a certificate of the day (see `createIdentityElsewhere`).
+    const own = chain.findIndex((one) => equalBytes(one, certificateDer));
+    const pem = [der, ...chain.slice(own)].map(toPem).join('');
+    return createIdentity(pem, key.toPkcs8Pem());
   } catch (error) {
     if (error instanceof CryptoError) throw invalid(error.message);
     throw error;
   }
 }
 
-function validity(days: number) {
+/** Serial number and days of a new certificate, from an hour ago: other clocks may be behind. */
+export function validity(days: number) {
   const nowMs = Date.now();
   return {
     // A positive number: the sign bit is cleared, and no draw is all zeros.
     serial: Buffer.concat([Buffer.of(0x5e), randomBytes(15)]),
-    // Clocks of other machines may be behind.
     notBeforeMs: nowMs - 3_600_000,
     notAfterMs: nowMs + days * dayMs,
   };
@@ -173,7 +189,8 @@ function validity(days: number) {
 
 const invalid = (why: string): SdkError => new SdkError('INVALID_IDENTITY', why);
 
-function readCertificates(pem: string): Uint8Array[] {
+/** DER of PEM certificates. @throws SdkError INVALID_IDENTITY */
+export function readCertificates(pem: string): Uint8Array[] {
   try {
     const ders = fromPem(pem);
     for (const der of ders) subjectOf(der);

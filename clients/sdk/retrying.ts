@@ -9,20 +9,24 @@ export interface RetryPolicy {
   readonly firstDelayMs?: number;
 }
 
-/** Runs a safe read until it succeeds, fails for good, or its attempts are used up. */
+/** Runs what may be repeated until it succeeds, fails for good, or its attempts are used up. */
 export async function retrying<Result>(
   read: () => Promise<Result>,
   { attempts = 4, firstDelayMs = 100 }: RetryPolicy = {},
+  isWorthIt: (error: unknown) => boolean = isTransient,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await read();
     } catch (error) {
-      if (attempt >= attempts || !isTransient(error)) throw error;
-      await sleep(firstDelayMs * 2 ** (attempt - 1));
+      if (attempt >= attempts || !isWorthIt(error)) throw error;
+      await sleep(jittered(firstDelayMs * 2 ** (attempt - 1)));
     }
   }
 }
+
+/** A delay of a half to the whole of it, so that those who failed together do not return together. */
+export const jittered = (delayMs: number): number => delayMs * (0.5 + Math.random() / 2);
 
 /** How long to ask for something that is yet to happen. */
 export interface Patience {
@@ -44,12 +48,30 @@ export async function polling<Result>(
 ): Promise<Result> {
   const endMs = performance.now() + timeoutMs;
   for (let waitMs = intervalMs; ; waitMs = Math.min(500, waitMs * 2)) {
-    const answer = await ask();
+    const answer = await within(endMs - performance.now(), ask(), what);
     if (answer !== undefined) return answer;
-    if (performance.now() + waitMs > endMs) {
-      throw new SdkError('TIMEOUT', `${what} took longer than ${timeoutMs} ms`, { timeoutMs });
-    }
+    if (performance.now() + waitMs > endMs) throw tookTooLong(what, timeoutMs);
     if (signal?.aborted) throw new SdkError('CLOSED', `the caller gave up waiting for ${what}`);
     await sleep(waitMs);
+  }
+}
+
+const tookTooLong = (what: string, timeoutMs: number): SdkError =>
+  new SdkError('TIMEOUT', `${what} took longer than ${Math.ceil(timeoutMs)} ms`, { timeoutMs });
+
+/** A result, unless it takes too long; what becomes of it then is not looked at. @throws SdkError TIMEOUT */
+export async function within<Result>(
+  timeoutMs: number,
+  result: Promise<Result>,
+  what = 'the answer',
+): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(tookTooLong(what, timeoutMs)), timeoutMs);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -120,6 +120,14 @@ export const administrationErrors = {
       'Try again shortly: a node that lacks a key gathers it from others; or ask another node.',
     retryable: true,
   },
+  NETWORK_KEY_MISSING: {
+    status: 503,
+    meaning:
+      "The node does not have the network's private key at hand, which endorses nodes that join and signs COSE receipts.",
+    remedy:
+      'It gets the key from another node, or gathers it once nodes of enough members are up: try again.',
+    retryable: true,
+  },
   KEY_SHARES_MISSING: {
     status: 503,
     meaning:

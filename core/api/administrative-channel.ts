@@ -1,3 +1,5 @@
+import type { ApplicationState } from './deployment.ts';
+
 /** Paths of the administrative channel (mutual TLS, served by the manager enclave). */
 export const adminPaths = {
   /** GET {@link NodeState} */
@@ -10,9 +12,11 @@ export const adminPaths = {
   health: '/node/health',
   /** GET 200 {@link Health} while the node serves; 503 NODE_NOT_READY otherwise */
   ready: '/node/ready',
+  /** GET ?nonce=64 hex digits {@link EvidenceAnswer}; to anybody, actor or not */
+  evidence: '/node/evidence',
   /** GET ?transaction_id=view.seqno {@link TransactionState} */
   transaction: '/node/tx',
-  /** GET ?transaction_id=view.seqno: the receipt's JSON; 202 TRANSACTION_PENDING until committed */
+  /** GET ?transaction_id=view.seqno&format=json|cose: a receipt; 202 TRANSACTION_PENDING before */
   receipt: '/node/receipt',
   /** GET {@link CommitState} */
   commit: '/node/commit',
@@ -24,6 +28,13 @@ export const adminPaths = {
   events: '/gov/events',
   /** POST application/cose, a signed governance message; {@link SubmissionAnswer} */
   messages: '/gov/messages',
+  /**
+   * POST application/vnd.concordat.deployment, a signed proposal and the program it names;
+   * {@link SubmissionAnswer}
+   */
+  deployments: '/gov/deployments',
+  /** GET a program that is in force or proposed, under `/{digest}`: its bytes */
+  programs: '/gov/programs',
   /** GET {@link SharedKeysState}: shared keys, who holds shares, who was given copies */
   keys: '/gov/keys',
   /** POST application/cose, a signed `key-export` message; {@link KeyExportAnswer} */
@@ -88,6 +99,8 @@ export interface WorkerState {
   readonly index: number;
   readonly adapters: readonly string[];
   readonly ready: boolean;
+  /** What its adapters run, as far as they take programs by vote. */
+  readonly applications: readonly ApplicationState[];
 }
 
 /** GET /node/network: what does not depend on the node that answers. */

@@ -49,13 +49,17 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   return { status: 500, body: errorBody('INTERNAL_ERROR') };
 }
 
-/** Reads an error body; undefined when the value is not one. For clients. */
+/**
+ * Reads an error body; undefined when the value is not one. For clients. Details that are a list, as
+ * CCF has them, are under `list`.
+ */
 export function parseErrorBody(value: unknown): ErrorBody | undefined {
   const error = (value as { error?: unknown } | null | undefined)?.error;
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, message, details } = error as Record<string, unknown>;
   if (typeof code !== 'string' || typeof message !== 'string') return undefined;
   if (details === undefined) return { error: { code, message } };
-  if (typeof details !== 'object' || details === null || Array.isArray(details)) return undefined;
+  if (typeof details !== 'object' || details === null) return undefined;
+  if (Array.isArray(details)) return { error: { code, message, details: { list: details } } };
   return { error: { code, message, details: details as Record<string, unknown> } };
 }

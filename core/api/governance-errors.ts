@@ -10,6 +10,42 @@ export const governanceErrors = {
     meaning: 'An action of the proposal does not follow its schema; details.path names the place.',
     remedy: 'Correct the value at that path and sign the proposal anew.',
   },
+  PROGRAM_MISSING: {
+    status: 400,
+    meaning: 'A proposal names a program that neither came with it nor is in the ledger.',
+    remedy: 'Send the program with the proposal: concordat app deploy does.',
+  },
+  PROGRAM_MISMATCH: {
+    status: 400,
+    meaning: 'The program that came with a message is not one that the message names.',
+    remedy: 'Name the SHA-256 and the length of exactly the bytes that are sent.',
+  },
+  PROGRAM_REFUSED: {
+    status: 400,
+    meaning: 'The adapter cannot run the program; details.reason is its code, with file and line.',
+    remedy: 'Correct the application there; nothing was proposed.',
+  },
+  PROGRAM_UNCHECKED: {
+    status: 503,
+    retryable: true,
+    meaning: 'No worker of the leader could check the program in time.',
+    remedy: 'Try again; if it lasts, look at the adapters of the nodes.',
+  },
+  JWT_ISSUER_NOT_FOUND: {
+    status: 409,
+    meaning: 'The network trusts no such issuer of tokens.',
+    remedy: 'Name an issuer of the constitution, or propose set_jwt_issuer first.',
+  },
+  JWT_ISSUER_LIMIT: {
+    status: 409,
+    meaning: 'The network trusts as many issuers of tokens as it can.',
+    remedy: 'Propose remove_jwt_issuer for one that is not needed.',
+  },
+  APPLICATION_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no application to be ended, or no program of that digest in the ledger.',
+    remedy: 'List what is in force with GET /gov/constitution.',
+  },
   MESSAGE_TOO_LARGE: {
     status: 413,
     meaning: 'The governance message has more than 262,144 bytes.',
@@ -162,6 +198,13 @@ export const governanceErrors = {
     status: 403,
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
+  },
+  HOLDER_NEEDED: {
+    status: 409,
+    meaning:
+      'The holder key cannot be replaced now: a shared key could not be dealt anew without the share it opens.',
+    remedy:
+      'Wait until other members hold shares and have dealt; with as many holders as the threshold it cannot be done.',
   },
   KEY_EXPORTED: {
     status: 409,

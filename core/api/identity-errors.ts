@@ -102,4 +102,65 @@ export const identityErrors = {
     meaning: 'The enclave was started so that it can be inspected.',
     remedy: 'Start it without debugging.',
   },
+  ACTOR_KIND_MISSING: {
+    status: 0,
+    meaning: 'The actor is not of the kind (participant, member) that the policy asks for.',
+    remedy: 'Use the identity of an actor of that kind.',
+  },
+  TOKEN_MISSING: {
+    status: 0,
+    meaning: 'The request carries no bearer token, which the policy jwt asks for.',
+    remedy: 'Send the header authorization: Bearer <token>.',
+  },
+  TOKEN_MALFORMED: {
+    status: 0,
+    meaning: 'The bearer token is not a JWT in compact form.',
+    remedy: 'Send the token as its issuer gave it.',
+  },
+  TOKEN_KEY_UNKNOWN: {
+    status: 0,
+    meaning: 'The kid of the token names no key of an issuer that the network trusts.',
+    remedy: 'Have members propose set_jwt_issuer or set_jwt_public_signing_keys with the key.',
+  },
+  TOKEN_SIGNATURE_INVALID: {
+    status: 0,
+    meaning: 'The key that the kid names did not sign the token by RS256 or ES256.',
+    remedy: 'Get a new token from the issuer.',
+  },
+  TOKEN_CLAIMS_INVALID: {
+    status: 0,
+    meaning: 'The token lacks exp or nbf, or they are no numbers.',
+    remedy: 'Have the issuer put both into its tokens.',
+  },
+  TOKEN_EXPIRED: {
+    status: 0,
+    meaning: 'The time in exp has passed by the clock of the node, leeway included.',
+    remedy: 'Get a new token from the issuer.',
+  },
+  TOKEN_NOT_YET_VALID: {
+    status: 0,
+    meaning: 'The time in nbf is yet to come by the clock of the node, leeway included.',
+    remedy: 'Wait, or compare the clocks of the issuer and the node.',
+  },
+  TOKEN_ISSUER_WRONG: {
+    status: 0,
+    meaning: 'The claims iss and tid are not those that the key of the token may speak for.',
+    remedy:
+      'Use a token of the issuer that the network trusts; see jwtIssuers of the constitution.',
+  },
+  SIGNED_BODY_MALFORMED: {
+    status: 0,
+    meaning: 'The body is not a tagged COSE_Sign1 message with its payload inside.',
+    remedy: 'Send the signed message itself, content type application/cose.',
+  },
+  SIGNER_UNKNOWN: {
+    status: 0,
+    meaning: 'The kid of the signed body is the id of no actor of the network.',
+    remedy: 'Put the actor id, 64 hex digits, into the protected header kid.',
+  },
+  BODY_SIGNATURE_INVALID: {
+    status: 0,
+    meaning: "The key of the actor's certificate did not sign the body by ES256.",
+    remedy: 'Sign with the key of the certificate that the membership list has.',
+  },
 } as const;

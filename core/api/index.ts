@@ -22,6 +22,13 @@ export type { AuditSharesAnswer } from './audit-shares.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
 export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';
 export {
+  type ApplicationState,
+  type Deployment,
+  decodeDeployment,
+  deploymentMediaType,
+  encodeDeployment,
+} from './deployment.ts';
+export {
   ApiError,
   type ErrorAnswer,
   type ErrorBody,
@@ -36,6 +43,9 @@ export {
   errorCatalogue,
   isErrorCode,
 } from './error-catalogue.ts';
+export { idempotencyKeyHeader, idempotencyWindowMs, isIdempotencyKey } from './idempotency.ts';
+export type { AttestedWorker, EvidenceAnswer, EvidenceStatement } from './node-evidence.ts';
+export { type ReceiptForm, receiptFormOf } from './receipt-form.ts';
 export {
   type FormerLedgerEnd,
   maxRecoveryGiftBytes,
@@ -45,6 +55,18 @@ export {
   type RecoveryStatement,
   recoveryGiftInfo,
 } from './recovery.ts';
+export {
+  decodeAnswer,
+  decodeQuestion,
+  encodeAnswer,
+  encodeQuestion,
+  frameOf,
+  maxReexecutionFrame,
+  type RecordedTransaction,
+  type ReexecutionAnswer,
+  ReexecutionFrames,
+  type ReexecutionQuestion,
+} from './reexecution.ts';
 export type {
   KeyExportAnswer,
   SharedKeyState,

@@ -103,6 +103,12 @@ export const requestErrors = {
       'The process of the application ended while it ran this request: it needed more memory than it may have, or broke its runtime.',
     remedy: 'Nothing was written. Ask for less at a time, or correct the application.',
   },
+  APPLICATION_STARTING: {
+    status: 503,
+    retryable: true,
+    meaning: 'The process of the application did not come up in time, or is being replaced.',
+    remedy: 'Try again; if it lasts, GET /node/state says why, and a vote can replace it.',
+  },
   APPLICATION_LIMIT: {
     status: 500,
     meaning: 'The answer of the application is larger than maxAnswerBytes.',
@@ -122,6 +128,18 @@ export const requestErrors = {
     status: 504,
     meaning: 'The execution passed its deadline and was aborted; nothing of it took effect.',
     remedy: 'Make it do less, or ask for a longer deadline where the application offers one.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    meaning: 'Another request of this actor was executed under the same idempotency key.',
+    remedy:
+      'Draw a new key for every new request; repeat one only with the same method, path and body.',
+  },
+  REQUEST_ALREADY_EXECUTED: {
+    status: 409,
+    meaning:
+      'The request was executed once under this idempotency key, and its answer is too large to be kept.',
+    remedy: 'Take `details.transactionId` as its transaction; read what it wrote.',
   },
   OVERLOADED: {
     status: 503,
@@ -156,6 +174,18 @@ export const requestErrors = {
     status: 202,
     meaning: 'The transaction is not committed yet, so there is no receipt.',
     remedy: 'Ask again shortly.',
+    retryable: true,
+  },
+  TRANSACTION_NOT_COMMITTED: {
+    status: 404,
+    meaning: 'This node knows of no committed transaction of that id; it may come to be, or never.',
+    remedy: 'Check the id (view.seqno); if it was answered with just now, ask again shortly.',
+    retryable: true,
+  },
+  PAST_NOT_READY: {
+    status: 202,
+    meaning: 'The past transaction that was asked for is being read from the ledger.',
+    remedy: 'Ask again after the seconds in the Retry-After header.',
     retryable: true,
   },
   INTERNAL_ERROR: {

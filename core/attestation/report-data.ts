@@ -3,13 +3,16 @@ import { assert, BinaryWriter, type Digest, fromHex, isHex64, utf8 } from '@conc
 
 /** What an enclave binds into its evidence, so that nobody else can present it. */
 export interface ReportedIdentity {
-  /** Who presents it: a node to the network, or a worker enclave to its manager. */
-  readonly domain: 'node' | 'worker';
+  /** Who presents it: a node to the network, a worker enclave to its manager, a node to a client. */
+  readonly domain: 'node' | 'worker' | 'client';
   /** 64 lowercase hex digits; 64 zeros while there is no network yet. */
   readonly networkId: string;
   /** DER SPKI of the key that ends the enclave's channels. */
   readonly publicKeySpki: Uint8Array;
-  /** A recent history root, 32 bytes: the evidence is no older; zeros while there is no ledger. */
+  /**
+   * A recent history root, 32 bytes: the evidence is no older; zeros while there is no ledger. To a
+   * client: SHA-256 of what is stated, the client's nonce in it.
+   */
   readonly ledgerRoot: Uint8Array;
   /** 0 while there is no epoch yet. */
   readonly epoch: number;

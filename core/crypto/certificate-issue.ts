@@ -6,7 +6,7 @@ import { CryptoError } from './errors.ts';
 import { sha256 } from './hash.ts';
 import { parseIpAddress } from './ip-address.ts';
 import { isP256Spki, pointOfSpki } from './p256.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { CertificateSigner } from './signer-elsewhere.ts';
 
 /** What a certificate of ours may be used for. */
 export type CertificateUsage = 'clientAuth' | 'serverAuth' | 'keyCertSign';
@@ -17,7 +17,7 @@ export interface CertificateRequest {
   /** P-256 public key, canonical DER SPKI. */
   readonly publicKeySpki: Uint8Array;
   /** Self-signed when there is no certificate; then `key` is the subject's own. */
-  readonly issuer: { readonly certificateDer?: Uint8Array; readonly key: SigningKey };
+  readonly issuer: { readonly certificateDer?: Uint8Array; readonly key: CertificateSigner };
   /** Positive big-endian integer of 1-20 bytes, unique per issuer, drawn from entropy. */
   readonly serial: Uint8Array;
   /** ms since the Unix epoch; cut to whole seconds. */

@@ -63,8 +63,7 @@ export function hpkeSchedule(
  * ExtractAndExpand of the Diffie-Hellman value (RFC 9180, section 4.1): the shared secret.
  * @param points ephemeral ‖ recipient public key, 130 bytes
  */
-function sharedSecretOf(privateKey: KeyObject, peer: KeyObject, points: Uint8Array): Uint8Array {
-  const dh = diffieHellman({ privateKey, publicKey: peer });
+function sharedSecretOf(dh: Uint8Array, points: Uint8Array): Uint8Array {
   const extracted = labeledExtract(kemSuite, emptyBytes, 'eae_prk', dh);
   return labeledExpand(kemSuite, extracted, 'shared_secret', points, 32);
 }
@@ -77,7 +76,9 @@ export function hpkeDecap(
 ): Uint8Array | undefined {
   const spki = spkiOfPoint(ephemeral);
   const peer = isP256Spki(spki) ? loadPublicKey(spki) : undefined;
-  return peer && sharedSecretOf(key, peer, concatBytes(ephemeral, publicKey));
+  if (!peer) return undefined;
+  const dh = diffieHellman({ privateKey: key, publicKey: peer });
+  return sharedSecretOf(dh, concatBytes(ephemeral, publicKey));
 }
 
 function encryptionKeyOf(key: KeyObject, publicKey: Uint8Array): EncryptionKey {
@@ -86,14 +87,40 @@ function encryptionKeyOf(key: KeyObject, publicKey: Uint8Array): EncryptionKey {
     toPkcs8Pem: () => toPkcs8Pem(key),
     open(sealed, info) {
       const shared = hpkeDecap(key, publicKey, sealed.subarray(0, pointBytes));
-      if (shared === undefined) {
-        throw new CryptoError('AUTHENTICATION_FAILED', 'sealed bytes hold no ephemeral key');
-      }
-      const schedule = hpkeSchedule(shared, info);
-      return aeadOpen(schedule.key, schedule.nonce, emptyBytes, sealed.subarray(pointBytes));
+      return openWith(shared, sealed, info);
     },
   };
 }
+
+function openWith(
+  shared: Uint8Array | undefined,
+  sealed: Uint8Array,
+  info: Uint8Array,
+): Uint8Array {
+  if (shared === undefined) {
+    throw new CryptoError('AUTHENTICATION_FAILED', 'sealed bytes hold no ephemeral key');
+  }
+  const schedule = hpkeSchedule(shared, info);
+  return aeadOpen(schedule.key, schedule.nonce, emptyBytes, sealed.subarray(pointBytes));
+}
+
+/**
+ * What opens bytes sealed to a public key whose private key is elsewhere (a token, a card).
+ * @param publicKey uncompressed point, 65 bytes
+ * @param agree Diffie-Hellman with a point of P-256 (65 bytes, checked): the x coordinate, 32 bytes
+ */
+export const openerBy = (
+  publicKey: Uint8Array,
+  agree: (ephemeral: Uint8Array) => Uint8Array,
+): Pick<EncryptionKey, 'publicKey' | 'open'> => ({
+  publicKey,
+  open(sealed, info) {
+    const ephemeral = sealed.subarray(0, pointBytes);
+    if (!isEncryptionPublicKey(ephemeral)) return openWith(undefined, sealed, info);
+    const shared = sharedSecretOf(agree(ephemeral), concatBytes(ephemeral, publicKey));
+    return openWith(shared, sealed, info);
+  },
+});
 
 /**
  * The encryption key of 32 bytes of the caller's entropy (DeriveKeyPair of RFC 9180): the same seed
@@ -130,7 +157,8 @@ export function sealTo(
   const peer = publicKey.length === pointBytes ? importP256(spkiOfPoint(publicKey)) : undefined;
   if (peer === undefined) throw new CryptoError('INVALID_KEY', 'not an uncompressed P-256 point');
   const { key, point } = keyOfScalar(deriveScalar(kemSuite, entropy));
-  const shared = sharedSecretOf(key, peer, concatBytes(point, publicKey));
+  const dh = diffieHellman({ privateKey: key, publicKey: peer });
+  const shared = sharedSecretOf(dh, concatBytes(point, publicKey));
   const schedule = hpkeSchedule(shared, info);
   return concatBytes(point, aeadSeal(schedule.key, schedule.nonce, emptyBytes, plaintext));
 }

@@ -8,7 +8,8 @@ export type CryptoErrorCode =
   | 'INVALID_REQUEST'
   | 'MALFORMED_PEM'
   | 'MALFORMED_CBOR'
-  | 'MALFORMED_COSE';
+  | 'MALFORMED_COSE'
+  | 'MALFORMED_JWT';
 
 /** The error of this room. Messages never hold a key, a secret or a plaintext. */
 export class CryptoError extends CodedError<CryptoErrorCode> {}

@@ -45,16 +45,22 @@ export {
   type EncryptionKey,
   importEncryptionKey,
   isEncryptionPublicKey,
+  openerBy,
   sealTo,
 } from './encryption-key.ts';
 export { CryptoError, type CryptoErrorCode } from './errors.ts';
 export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Latin1 } from './hash.ts';
 export { actorIdOf, nodeIdOf } from './identity.ts';
 export { parseIpAddress } from './ip-address.ts';
+export { rsaBits, signatureAlgorithmOf, spkiOfJwk } from './jwk.ts';
+export { type DecodedJwt, decodeJwt, maxTokenLength, verifyJwt } from './jwt.ts';
 export { fromPem, toPem } from './pem.ts';
+export { type CertificateSigner, signerBy } from './signer-elsewhere.ts';
 export {
   createSigningKey,
+  exportSigningScalar,
   importSigningKey,
+  importSigningScalar,
   isSigningPublicKey,
   type SigningKey,
   verifySignature,

@@ -1,5 +1,6 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { utf8 } from '@concordat/std';
+import { CryptoError } from './errors.ts';
 import { deriveScalar, keyOfScalar, spkiOfPoint } from './p256.ts';
 import { importP256, importPrivateP256, toPkcs8Pem } from './public-key.ts';
 
@@ -30,6 +31,27 @@ function signingKeyOf(keyObject: KeyObject, publicKeySpki: Uint8Array): SigningK
 export function createSigningKey(seed: Uint8Array): SigningKey {
   const { key, point } = keyOfScalar(deriveScalar(suite, seed));
   return signingKeyOf(key, spkiOfPoint(point));
+}
+
+/**
+ * The signing key of a private scalar.
+ * @param scalar 32 bytes big-endian; left to the caller to erase
+ * @throws CryptoError INVALID_KEY when it is not in 1..n-1
+ */
+export function importSigningScalar(scalar: Uint8Array): SigningKey {
+  try {
+    const { key, point } = keyOfScalar(scalar);
+    return signingKeyOf(key, spkiOfPoint(point));
+  } catch {
+    // The cause may quote the input, which is a secret: it stays here.
+    throw new CryptoError('INVALID_KEY', 'not a P-256 private scalar');
+  }
+}
+
+/** The private scalar of a signing key, 32 bytes big-endian. Secret: the caller erases it. */
+export function exportSigningScalar({ keyObject }: SigningKey): Uint8Array {
+  const { d = '' } = keyObject.export({ format: 'jwk' });
+  return Uint8Array.from(Buffer.from(d, 'base64url'));
 }
 
 /**

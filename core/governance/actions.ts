@@ -1,10 +1,26 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { type ActorId, type NodeId, toActorId, toHex, toNodeId } from '@concordat/std';
 import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import {
+  applicationProperties,
+  readAdapterId,
+  readApplication,
+  removeApplication,
+  setApplication,
+} from './applications.ts';
 import { auditGrantProperties, readAuditGrant } from './audit-grant.ts';
-import type { Actor, NodeEntry } from './constitution.ts';
+import type { Actor, ApplicationEntry, NodeEntry } from './constitution.ts';
 import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
 import { Field } from './field.ts';
+import {
+  type JwtIssuerEffect,
+  readIssuer,
+  readJwtIssuer,
+  readJwtKeys,
+  removeJwtIssuer,
+  setJwtIssuer,
+  setJwtKeys,
+} from './jwt-issuers.ts';
 import { requireLawful, requireTrustedNode, trustedNodes } from './laws.ts';
 import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts';
 import { admittedNodeProperties, isSignedByOwner, readAdmittedNode } from './node-entry.ts';
@@ -33,7 +49,13 @@ export type GovernanceEffect =
       readonly auditor: string;
     }
   | { readonly kind: 'network-opened' | 'epoch-asked' }
-  | { readonly kind: 'recovery-consented'; readonly actorId: ActorId }
+  | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
+  | { readonly kind: 'application-removed'; readonly adapter: string }
+  | JwtIssuerEffect
+  | {
+      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
+      readonly actorId: ActorId;
+    }
   | {
       readonly kind: 'key-exported';
       readonly actorId: ActorId;
@@ -62,6 +84,12 @@ export function readActions(payload: unknown): readonly ProposedAction[] {
     return { name, args: args.value as Record<string, unknown> };
   });
 }
+
+/** Applications that the actions of a proposal's payload would put in force. @throws GovernanceError */
+export const proposedApplications = (payload: unknown): readonly ApplicationEntry[] =>
+  readActions(payload)
+    .filter(({ name }) => name === 'set_application')
+    .map(({ args }) => args as unknown as ApplicationEntry);
 
 /**
  * Makes the changes in order and checks the laws of a network on the result. On a refusal the
@@ -189,6 +217,26 @@ const actions: Readonly<Record<ActionName, Action>> = {
     args.only([]);
     // What the network does about it is for whoever leads: a session key is drawn there.
     return () => [{ kind: 'epoch-asked' }];
+  },
+  set_application: (args) => {
+    const application = readApplication(args.only(applicationProperties));
+    return (set) => setApplication(set, application);
+  },
+  remove_application: (args) => {
+    const adapter = readAdapterId(args.only(['adapter']).at('adapter'));
+    return (set) => removeApplication(set, adapter);
+  },
+  set_jwt_issuer: (args) => {
+    const given = readJwtIssuer(args);
+    return (set) => setJwtIssuer(set, given);
+  },
+  set_jwt_public_signing_keys: (args) => {
+    const given = readJwtKeys(args);
+    return (set) => setJwtKeys(set, given);
+  },
+  remove_jwt_issuer: (args) => {
+    const issuer = readIssuer(args.only(['issuer']).at('issuer'));
+    return (set) => removeJwtIssuer(set, issuer);
   },
   open_network: (args) => {
     args.only([]);

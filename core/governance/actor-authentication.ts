@@ -24,6 +24,9 @@ export type Authentication =
   | { readonly ok: true; readonly actor: Actor; readonly chain: readonly Uint8Array[] }
   | { readonly ok: false; readonly code: AuthenticationRefusal };
 
+/** Of a certificate that is presented, bytes: as long as one of the membership list may be. */
+const maxLeafBytes = 12 * 1024;
+
 /**
  * The actor a certificate authenticates as: the one whose certificate it is, or whose certificate
  * (an organisation's or intermediate CA's) issued it; of several in its chain the nearest (paper:
@@ -33,6 +36,10 @@ export function actorForCertificate(
   constitution: Pick<Constitution, 'actors'>,
   presented: PresentedCertificate,
 ): Authentication {
+  // It goes with every request of its connection, and is remembered.
+  if (presented.leafDer.length > maxLeafBytes) {
+    return { ok: false, code: 'CLIENT_CERTIFICATE_INVALID' };
+  }
   const actors = new Map(constitution.actors.map((actor) => [actor.actorId, actor]));
   const verdict = verifyCertificateChain({
     leaf: presented.leafDer,

@@ -84,6 +84,33 @@ export interface TeeEntry {
   readonly rank: number;
 }
 
+/** An application in force, by vote: which program an adapter runs. */
+export interface ApplicationEntry {
+  /** Id of the adapter. */
+  readonly adapter: string;
+  /** Hex SHA-256 of the program's bytes. */
+  readonly digest: string;
+  /** Length of the program. */
+  readonly bytes: number;
+}
+
+/** A key that an issuer signs tokens with. */
+export interface JwtKey {
+  /** Its `kid`, unique among the keys of one issuer. */
+  readonly kid: string;
+  /** Hex DER SPKI: P-256, or RSA of 2,048 to 8,192 bits. */
+  readonly key: string;
+  /** What `iss` of its tokens must be; `{tenantid}` stands for the token's `tid`. */
+  readonly constraint: string;
+}
+
+/** An issuer whose tokens (JWT) the network's applications accept, by vote. */
+export interface JwtIssuer {
+  readonly issuer: string;
+  /** Sorted by kid. */
+  readonly keys: readonly JwtKey[];
+}
+
 /**
  * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
  * their identity, so equal constitutions have equal canonical JSON and equal digests.
@@ -106,6 +133,13 @@ export interface Constitution {
   readonly policies: Policies;
   /** Configuration of each adapter by its id: JSON this room does not interpret. */
   readonly adapters: Readonly<Record<string, unknown>>;
+  /**
+   * Applications that votes put in force, sorted by adapter; absent when there is none, so that the
+   * digest of a constitution without is what it always was.
+   */
+  readonly applications?: readonly ApplicationEntry[];
+  /** Issuers of tokens that applications accept, sorted; absent when there is none. */
+  readonly jwtIssuers?: readonly JwtIssuer[];
 }
 
 /** Whether the actor votes. */

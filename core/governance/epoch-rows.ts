@@ -36,6 +36,14 @@ export interface EpochBegun {
   readonly timeMs: number;
 }
 
+/** An epoch that is to begin, and waits for a fresh shared key: see {@link waitsForFreshKey}. */
+export interface EpochOwed {
+  /** The block that changed the actors or nodes. */
+  readonly height: number;
+  /** The leader's clock, milliseconds since the Unix epoch. */
+  readonly timeMs: number;
+}
+
 /** The session key of an epoch, encrypted to a shared key. */
 export interface EpochKeyRow {
   readonly epoch: Epoch;
@@ -57,6 +65,18 @@ export function currentEpoch(view: ReadView): Epoch {
 export function newestEpoch(view: ReadView): EpochBegun | undefined {
   const row = view.table(epochTable).get('begun');
   return row && (JSON.parse(fromUtf8(row)) as EpochBegun);
+}
+
+/** The epoch that is owed in a state; undefined when none is. */
+export function epochOwed(view: ReadView): EpochOwed | undefined {
+  const row = view.table(epochTable).get('owed');
+  return row && (JSON.parse(fromUtf8(row)) as EpochOwed);
+}
+
+/** Writes that an epoch is owed, unless one was owed before. */
+export function recordEpochOwed(set: TransactionSet, owed: EpochOwed): void {
+  const epochs = set.table(epochTable);
+  if (!epochs.has('owed')) epochs.set('owed', utf8(canonicalJson({ ...owed })));
 }
 
 /** An epoch's session key as a state has it, one for each shared key it is encrypted to. */
@@ -87,6 +107,7 @@ export function recordEpoch(
   const epochs = set.table(epochTable);
   epochs.set('current', utf8(String(begun.epoch)));
   epochs.set('begun', utf8(canonicalJson({ ...begun })));
+  if (epochs.has('owed')) epochs.delete('owed');
   const row = `${digits(begun.epoch)}/${digits(key.keyNumber)}`;
   set.table(epochKeysTable).set(row, key.ciphertext);
 }

@@ -22,13 +22,23 @@ export type ConstitutionPart =
   | 'tees'
   | 'votingPolicies'
   | 'policies'
-  | 'adapters';
+  | 'adapters'
+  | 'applications'
+  | 'jwtIssuers';
 
 const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
-  (['network', 'code', 'tees', 'votingPolicies', 'policies', 'adapters'] as const).map((part) => [
-    tables[part].table,
-    part,
-  ]),
+  (
+    [
+      'network',
+      'code',
+      'tees',
+      'votingPolicies',
+      'policies',
+      'adapters',
+      'applications',
+      'jwtIssuers',
+    ] as const
+  ).map((part) => [tables[part].table, part]),
 );
 
 /**

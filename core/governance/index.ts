@@ -1,10 +1,18 @@
-export { type GovernanceEffect, maxActions } from './actions.ts';
+export { type GovernanceEffect, maxActions, proposedApplications } from './actions.ts';
 export {
   type Authentication,
   type AuthenticationRefusal,
   actorForCertificate,
   type PresentedCertificate,
 } from './actor-authentication.ts';
+export {
+  type ApplicationChange,
+  applicationChanges,
+  hasApplications,
+  maxProgramBytes,
+  programDigest,
+  programOf,
+} from './applications.ts';
 export {
   type AuditGrant,
   auditGrantOf,
@@ -15,28 +23,40 @@ export { canonicalJson, constitutionDigest, networkIdOf } from './canonical-json
 export {
   type Actor,
   type ActorKind,
+  type ApplicationEntry,
   type CodeEntry,
   type CodeRole,
   type Constitution,
   isMember,
+  type JwtIssuer,
+  type JwtKey,
   type NodeEntry,
   type NodeStatus,
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
-export { epochDue, sessionKeyTtlMs } from './epoch-due.ts';
+export {
+  epochDue,
+  hasPassed,
+  owedPatienceMs,
+  sessionKeyTtlMs,
+  waitsForFreshKey,
+} from './epoch-due.ts';
 export {
   beginsEpoch,
   currentEpoch,
   type EpochBegun,
   type EpochKeyRow,
+  type EpochOwed,
   type EpochReason,
   epochKeyRow,
   epochKeyRows,
+  epochOwed,
   epochTables,
   newestEpoch,
   recordEpoch,
+  recordEpochOwed,
 } from './epoch-rows.ts';
 export { GovernanceError, type GovernanceErrorCode, governanceErrorCodes } from './errors.ts';
 export {
@@ -102,6 +122,7 @@ export {
   signHolderRegistration,
 } from './key-holders.ts';
 export { strandedKeys } from './key-reach.ts';
+export { type HolderRotation, rotationAsked } from './key-rotation.ts';
 export {
   type CeremonyEvent,
   type CeremonyReason,
@@ -120,6 +141,7 @@ export {
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
   buildGiving,
+  buildHolderRotation,
   buildKeyExport,
   buildProposal,
   buildRecoveryConsent,
@@ -133,6 +155,12 @@ export {
   maxMessageBytes,
   messageIdOf,
 } from './message.ts';
+export {
+  type NetworkKeyRow,
+  networkKeyRow,
+  networkKeyTable,
+  recordNetworkKey,
+} from './network-key-row.ts';
 export { isSignedByOwner, type NodeTuple, nodeTuple, signNodeTuple } from './node-entry.ts';
 export {
   type AttestedNode,

@@ -1,5 +1,5 @@
 import type { ReadView } from '@concordat/kv';
-import { type Candidate, candidateHolders } from './key-holders.ts';
+import { type Candidate, candidateHolders, holdersWithNode } from './key-holders.ts';
 import type { CeremonyReason, CeremonyRow, KeyRow, SharingRow } from './key-rows.ts';
 import { keyThresholdUnder } from './key-threshold.ts';
 import { defaultPolicy, type KeyThresholdPolicy } from './policies.ts';
@@ -66,17 +66,20 @@ export function keyNeeds(view: ReadView): KeyNeeds {
       short: { holders: receivers.length, asked: policy },
     };
   if (receivers.length === 0) return { ...short, outOfReach: [] };
-  const wanted: Wanted = { receivers, threshold, members: memberIds(view) };
+  const there = holdersWithNode(view);
+  const wanted: Wanted = { receivers, threshold, members: memberIds(view), there };
   const fresh = freshReason(newest, wanted);
-  const next = (newest?.key.number ?? 0) + 1;
+  const nextKey = (newest?.key.number ?? 0) + 1;
   const outOfReach: number[] = [];
   let due: DueCeremony | undefined = fresh && {
     purpose: 'fresh',
     reason: fresh,
-    key: next,
+    key: nextKey,
     threshold,
     receivers,
   };
+  /** Of keys that wait for nodes of members without any, which keep no other key waiting. */
+  let later: DueCeremony | undefined;
   for (const shared of keys) {
     const reason = reshareReason(shared, wanted);
     if (!reason) continue;
@@ -84,16 +87,20 @@ export function keyNeeds(view: ReadView): KeyNeeds {
       outOfReach.push(shared.key.number);
       continue;
     }
-    due ??= {
+    const { number: key } = shared.key;
+    const again = {
       purpose: 'reshare',
       reason,
-      key: shared.key.number,
+      key,
       threshold,
       receivers,
       reshared: shared,
-    };
+    } as const;
+    if (isReachable(shared, wanted)) due ??= again;
+    else later ??= again;
   }
-  return { ...(due && { due }), ...short, outOfReach };
+  const next = due ?? later;
+  return { ...(next && { due: next }), ...short, outOfReach };
 }
 
 /** The ceremony that is due; undefined when none is, or too few holders are there. */
@@ -103,14 +110,21 @@ interface Wanted {
   readonly receivers: readonly Candidate[];
   readonly threshold: number;
   readonly members: ReadonlySet<string>;
+  /** Those of them that have a node. */
+  readonly there: readonly Candidate[];
 }
+
+/** Whether as many members that have a node hold shares of it as it takes to deal it anew. */
+const isReachable = (shared: SharedKey, { there }: Wanted): boolean =>
+  dealersOf(shared, there).length >= shared.sharing.threshold;
 
 function freshReason(newest: SharedKey | undefined, wanted: Wanted): CeremonyReason | undefined {
   if (!newest) return 'first';
   const { holders, threshold } = newest.sharing;
   if (holders.some(({ actorId }) => !wanted.members.has(actorId))) return 'removal';
   if (threshold < wanted.threshold) return 'threshold-raised';
-  const canReshare = dealersOf(newest, wanted.receivers).length >= threshold;
+  // A member without a node may come back with its share; nobody can wait for that.
+  const canReshare = isReachable(newest, wanted);
   return canReshare || !reshareReason(newest, wanted) ? undefined : 'out-of-reach';
 }
 

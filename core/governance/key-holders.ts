@@ -6,7 +6,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import type { HolderRegistration } from './key-rows.ts';
-import { networkInfo } from './state.ts';
+import { memberIds, networkInfo } from './state.ts';
 import { readRow, readRows, tables, writeRow } from './tables.ts';
 
 /** What a node signs to register its actor's holder key: canonical JSON in UTF-8. */
@@ -80,6 +80,22 @@ export interface Candidate {
   readonly actorId: ActorId;
   /** Hex. */
   readonly encryptionKey: string;
+}
+
+/** Members with a holder key, whether their nodes are there or not. */
+export function memberHolders(view: ReadView): Candidate[] {
+  const members = memberIds(view);
+  const holders = Array.from(readRows(view, tables.holders), ([, holder]) => holder);
+  return holders.filter(({ actorId }) => members.has(actorId));
+}
+
+/** Members with a holder key and a trusted node: those that can deal, and give decryption shares. */
+export function holdersWithNode(view: ReadView): Candidate[] {
+  const withNode = new Set<string>();
+  for (const [, { actorId, status }] of readRows(view, tables.nodes)) {
+    if (status === 'trusted') withNode.add(actorId);
+  }
+  return memberHolders(view).filter(({ actorId }) => withNode.has(actorId));
 }
 
 /**

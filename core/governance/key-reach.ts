@@ -1,8 +1,6 @@
 import type { ReadView } from '@concordat/kv';
 import { dealersOf, sharedKeys } from './key-due.ts';
-import type { Candidate } from './key-holders.ts';
-import { memberIds } from './state.ts';
-import { readRows, tables } from './tables.ts';
+import { holdersWithNode } from './key-holders.ts';
 
 /**
  * Keys that too few are left to read or to reshare: fewer members than the key's threshold have a
@@ -12,15 +10,7 @@ import { readRows, tables } from './tables.ts';
  * @returns numbers of the keys, newest first
  */
 export function strandedKeys(view: ReadView): number[] {
-  const members = memberIds(view);
-  const withNode = new Set<string>();
-  for (const [, { actorId, status }] of readRows(view, tables.nodes)) {
-    if (status === 'trusted') withNode.add(actorId);
-  }
-  const there: Candidate[] = [];
-  for (const [, holder] of readRows(view, tables.holders)) {
-    if (members.has(holder.actorId) && withNode.has(holder.actorId)) there.push(holder);
-  }
+  const there = holdersWithNode(view);
   return sharedKeys(view)
     .filter((shared) => dealersOf(shared, there).length < shared.sharing.threshold)
     .map(({ key }) => key.number);

@@ -152,6 +152,15 @@ export function termsToJson(terms: CeremonyTerms): TermsJson {
 
 /** Terms from JSON. @throws KeysError INVALID_ELEMENT */
 export function termsFromJson(json: TermsJson): CeremonyTerms {
+  const text = JSON.stringify(json);
+  if (newestTerms?.text !== text) newestTerms = { text, terms: readTerms(json) };
+  return newestTerms.terms;
+}
+
+/** Each step of a ceremony reads its terms anew; with many holders, checking their keys costs most of it. */
+let newestTerms: { readonly text: string; readonly terms: CeremonyTerms } | undefined;
+
+function readTerms(json: TermsJson): CeremonyTerms {
   const { networkId, openedAt, threshold, receivers, dealers, reshares } = json;
   return {
     networkId,

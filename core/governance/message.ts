@@ -33,6 +33,7 @@ export type MessageType =
   | 'withdrawal'
   | 'giving'
   | 'key-export'
+  | 'holder-rotation'
   | 'recovery-consent';
 
 /** Labels of the protected headers beside `alg` and `kid`. */
@@ -88,6 +89,10 @@ export const buildKeyExport = (
   const { publicKey, again } = options.request;
   return build('key-export', options, { publicKey, again });
 };
+
+/** A member's order to its nodes to replace its holder key, as COSE_Sign1 bytes. */
+export const buildHolderRotation = (options: MessageOptions): Uint8Array =>
+  build('holder-rotation', options, {});
 
 /** A member's consent to a recovery, with the digest of the shares it gives, as COSE_Sign1 bytes. */
 export const buildRecoveryConsent = (
@@ -202,6 +207,7 @@ const messageTypes: readonly string[] = [
   'withdrawal',
   'giving',
   'key-export',
+  'holder-rotation',
   'recovery-consent',
 ];
 const isMessageType = (type: unknown): type is MessageType => messageTypes.includes(type as string);

@@ -1,8 +1,10 @@
 import { toHex } from '@concordat/std';
 import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import { readApplications } from './applications.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
 import { Field } from './field.ts';
+import { readJwtIssuers } from './jwt-issuers.ts';
 import { requireKeyThreshold } from './key-threshold.ts';
 import { requireOwnAddresses } from './laws.ts';
 import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts';
@@ -26,6 +28,8 @@ const properties = [
   'votingPolicies',
   'policies',
   'adapters',
+  'applications',
+  'jwtIssuers',
 ] as const;
 
 /**
@@ -39,6 +43,12 @@ export function parseConstitution(json: unknown): Constitution {
   root.only(properties);
   if (root.at('version').value !== 1) root.at('version').fail('must be 1');
   const actors = readActors(root.at('actors'));
+  const applications = readApplications(
+    root.optional('applications') ?? new Field([], 'applications', code),
+  );
+  const jwtIssuers = readJwtIssuers(
+    root.optional('jwtIssuers') ?? new Field([], 'jwtIssuers', code),
+  );
   const constitution: Constitution = {
     version: 1,
     name: root.at('name').name(),
@@ -53,6 +63,8 @@ export function parseConstitution(json: unknown): Constitution {
     votingPolicies: readVotingPolicies(root.at('votingPolicies')),
     policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
     adapters: readAdapters(root),
+    ...(applications.length > 0 && { applications }),
+    ...(jwtIssuers.length > 0 && { jwtIssuers }),
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);

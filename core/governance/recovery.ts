@@ -11,10 +11,10 @@ import { readRow, tables, writeRow } from './tables.ts';
 
 /**
  * The constitution a recovered network begins with, as JSON to be parsed: everything of the former
- * one but its nodes. Quorum policies that its first node alone cannot meet fall back to majorities.
+ * one but its nodes, and the applications voted in: what ran goes on as part of the restored state. Quorum policies that its first node alone cannot meet fall back to majorities.
  */
 export function successorConstitution(former: Constitution): unknown {
-  const { nodes: _, policies, ...rest } = former;
+  const { nodes: _, applications: __, policies, ...rest } = former;
   return { ...rest, nodes: [], policies: oneNodePolicies(policies) };
 }
 

@@ -1,9 +1,11 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert, isHex64 } from '@concordat/std';
+import { readInForce } from './applications.ts';
 import { type Constitution, isMember } from './constitution.ts';
+import { readTrustedIssuers } from './jwt-issuers.ts';
 import { requireLawful } from './laws.ts';
 import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
-import { type NetworkInfo, readRow, readRows, tables, writeRow } from './tables.ts';
+import { type NetworkInfo, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import { type VotingPolicies, votingPolicyKinds } from './voting-policy.ts';
 
 /** What a genesis fixes besides the constitution. */
@@ -51,6 +53,9 @@ export function writeGenesis(
   for (const [id, config] of Object.entries(constitution.adapters)) {
     writeRow(set, tables.adapters, id, config);
   }
+  for (const row of constitution.jwtIssuers ?? []) {
+    writeRow(set, tables.jwtIssuers, textKey(row.issuer), row);
+  }
   requireLawful(set);
 }
 
@@ -71,6 +76,8 @@ export function networkInfo(view: ReadView): NetworkInfo {
  */
 export function readConstitution(view: ReadView): Constitution {
   const { version, name } = networkInfo(view);
+  const applications = readInForce(view);
+  const jwtIssuers = readTrustedIssuers(view);
   return {
     version,
     name,
@@ -81,6 +88,8 @@ export function readConstitution(view: ReadView): Constitution {
     votingPolicies: readVotingPolicies(view),
     policies: completePolicies((policy) => readRow(view, tables.policies, policy)),
     adapters: Object.fromEntries(readRows(view, tables.adapters)),
+    ...(applications.length > 0 && { applications }),
+    ...(jwtIssuers.length > 0 && { jwtIssuers }),
   };
 }
 

@@ -3,10 +3,12 @@ import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import { applyActions, type GovernanceEffect, readActions } from './actions.ts';
 import { actorPublicKey } from './actor.ts';
+import { dropUnusedPrograms, keepProgram, requireFewPrograms } from './applications.ts';
 import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { recordKeyExport } from './key-exports.ts';
+import { recordHolderRotation } from './key-rotation.ts';
 import { decodeMessage, type GovernanceMessage } from './message.ts';
 import { judgeProposal, type Proposal, type ProposalState, type Requirement } from './proposal.ts';
 import { recordConsent } from './recovery.ts';
@@ -41,6 +43,8 @@ export interface Submission {
 export interface SubmissionContext {
   /** The network's time, seconds since the Unix epoch. */
   readonly nowSeconds: number;
+  /** The program that came with a proposal. */
+  readonly program?: Uint8Array;
 }
 
 /**
@@ -59,7 +63,9 @@ export function submitMessage(
     requireMember(set, message);
     acceptOnce(set, message, context.nowSeconds);
     const sequence = recordMessage(set, bytes);
-    return handle(set, message, { sequence, nowSeconds: context.nowSeconds });
+    const submission = handle(set, message, { ...context, sequence });
+    dropUnusedPrograms(set);
+    return submission;
   } catch (error) {
     set.revert(mark);
     throw error;
@@ -98,12 +104,14 @@ function recordMessage(set: TransactionSet, bytes: Uint8Array): number {
   return sequence;
 }
 
-interface Turn {
+interface Turn extends SubmissionContext {
   readonly sequence: number;
-  readonly nowSeconds: number;
 }
 
 function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Submission {
+  if (turn.program !== undefined && message.type !== 'proposal') {
+    throw new GovernanceError('PROGRAM_MISMATCH', 'a program comes with a proposal only');
+  }
   switch (message.type) {
     case 'proposal':
       return openProposal(set, message, turn);
@@ -129,6 +137,12 @@ function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Su
         state: 'accepted',
         effects: recordKeyExport(set, message, turn.nowSeconds),
       };
+    case 'holder-rotation':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordHolderRotation(set, message, turn.nowSeconds),
+      };
   }
 }
 
@@ -144,6 +158,8 @@ function openProposal(set: TransactionSet, message: GovernanceMessage, turn: Tur
       `a member has at most ${maxOpenProposals} open proposals: withdraw one first`,
     );
   }
+  requireFewPrograms(set, message.signer, actions);
+  if (turn.program !== undefined) keepProgram(set, turn.program, actions);
   // What could not take effect now is refused now, not after everyone has voted.
   const mark = set.checkpoint();
   applyActions(set, actions);

@@ -2,9 +2,17 @@ import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Actor, CodeEntry, NodeEntry, TeeEntry } from './constitution.ts';
+import type {
+  Actor,
+  ApplicationEntry,
+  CodeEntry,
+  JwtIssuer,
+  NodeEntry,
+  TeeEntry,
+} from './constitution.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
+import type { HolderRotation } from './key-rotation.ts';
 import type {
   CeremonyEvent,
   CeremonyRow,
@@ -56,6 +64,10 @@ export const tables = {
   policies: rows<unknown>('policies'),
   /** adapter id */
   adapters: rows<unknown>('adapters'),
+  /** adapter id; without a digest: it was ended by vote */
+  applications: rows<Partial<ApplicationEntry> & { readonly adapter: string }>('applications'),
+  /** {@link textKey} of the issuer */
+  jwtIssuers: rows<JwtIssuer>('jwt-issuers'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */
@@ -86,15 +98,21 @@ export const tables = {
   keyGrants: rows<KeyGrant>('key-grants'),
   /** {@link sequenceKey} of the sharing's ceremony, `:`, actor id */
   keyExports: rows<KeyExport>('key-exports'),
+  /** actor id */
+  rotations: rows<HolderRotation>('keys.rotations'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */
 export const messagesTable = 'public:concordat.gov.messages';
 
+/** Programs in force or proposed, by digest: their bytes, not JSON. */
+export const programsTable = 'public:concordat.programs';
+
 /** Declarations of all tables of governance: public, so a ledger tells its governance unaided. */
 export const governanceTables: readonly TableDeclaration[] = [
   ...Object.values(tables).map(({ table }) => ({ name: table, kind: 'ordered' as const })),
   { name: messagesTable, kind: 'ordered' },
+  { name: programsTable, kind: 'ordered' },
 ];
 
 /** A key of any text: its UTF-8 bytes as a binary string. */

@@ -27,6 +27,11 @@ export const actionNames = [
   'grant_audit',
   'revoke_audit',
   'begin_epoch',
+  'set_application',
+  'remove_application',
+  'set_jwt_issuer',
+  'set_jwt_public_signing_keys',
+  'remove_jwt_issuer',
   'open_network',
 ] as const;
 

@@ -55,6 +55,7 @@ export {
   proveHolderKey,
   requireHolderKey,
 } from './holder-key.ts';
+export { networkIdentityLabel } from './network-identity-label.ts';
 export { maxHolders } from './polynomial.ts';
 export {
   decodeRecoveryShare,

@@ -39,8 +39,10 @@ export interface RecoveryShareName {
   readonly index: number;
 }
 
-/** What opens a recovery share. */
-export type RecoveryOpener = { readonly key: EncryptionKey } | { readonly passphrase: string };
+/** What opens a recovery share: a key at hand or in a token, or a passphrase. */
+export type RecoveryOpener =
+  | { readonly key: Pick<EncryptionKey, 'open'> }
+  | { readonly passphrase: string };
 
 /** A share that its actor keeps outside, and how it is sealed. */
 export interface RecoveryShare extends RecoveryShareName {

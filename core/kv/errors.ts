@@ -6,6 +6,7 @@ import { CodedError } from '@concordat/std';
  * - `TABLE_EXISTS`: a table of that name is declared already.
  * - `INVALID_TABLE_NAME`: a table name is not 1-255 printable ASCII characters.
  * - `NOT_ORDERED`: a range scan of a hash table.
+ * - `NOT_VERSIONED`: a version is asked of a table that keeps none.
  * - `INVALID_KEY`: a key is not a binary string, or is longer than 65,535 bytes.
  * - `VALUE_TOO_LARGE`: a value is longer than 2^30-2 bytes.
  * - `MALFORMED`: bytes are not a canonical write set or section, or name a table of the other
@@ -23,6 +24,7 @@ export type KvErrorCode =
   | 'TABLE_EXISTS'
   | 'INVALID_TABLE_NAME'
   | 'NOT_ORDERED'
+  | 'NOT_VERSIONED'
   | 'INVALID_KEY'
   | 'VALUE_TOO_LARGE'
   | 'MALFORMED'

@@ -5,7 +5,7 @@ export type { SectionWriter } from './restore.ts';
 export type { RangeOptions } from './scan.ts';
 export { sectionChunkBytes } from './section-form.ts';
 export { Store, type TableChoice } from './store.ts';
-export type { Key, TableDeclaration } from './table.ts';
+export { type Key, type TableDeclaration, unnumbered, withVersion } from './table.ts';
 export type { TransactionSet, WriteTable } from './transaction-set.ts';
 export {
   decodeWriteSet,

@@ -1,11 +1,27 @@
 import { KvError } from './errors.ts';
 import { type RangeOptions, scan } from './scan.ts';
-import { type Horizon, type Key, type Table, type TableOrder, visible } from './table.ts';
+import {
+  type Entry,
+  type Horizon,
+  type Key,
+  type Table,
+  type TableOrder,
+  unnumbered,
+  visible,
+  withoutVersion,
+} from './table.ts';
 
 /** Reading one table. Returned values are shared: never write to them. */
 export interface ReadTable {
   get(key: Key): Uint8Array | undefined;
   has(key: Key): boolean;
+  /**
+   * Seqno of the transaction that gave a key its value; undefined for a key without one. 0 when that
+   * transaction has no seqno yet: the block it belongs to is not sealed. Writes of the transaction
+   * that is going on do not count.
+   * @throws KvError NOT_VERSIONED unless the table is declared `versioned`
+   */
+  versionOf(key: Key): number | undefined;
   /** Number of keys: at once on the committed view, counted over the uncommitted keys elsewhere. */
   readonly size: number;
   /**
@@ -33,7 +49,11 @@ export class CommittedTable implements ReadTable {
   }
 
   get(key: Key): Uint8Array | undefined {
-    return this.#table.base.get(key);
+    return this.#table.read(key);
+  }
+
+  versionOf(key: Key): number | undefined {
+    return this.#table.versionIn(key);
   }
 
   has(key: Key): boolean {
@@ -50,8 +70,17 @@ export class CommittedTable implements ReadTable {
   }
 
   entries(): Iterable<[Key, Uint8Array]> {
-    return this.#table.order === undefined ? this.#table.base.entries() : this.range();
+    return this.#table.order === undefined ? this.#unordered() : this.range();
   }
+
+  #unordered(): Iterable<[Key, Uint8Array]> {
+    const { base, isVersioned } = this.#table;
+    return isVersioned ? withoutVersions(base.entries()) : base.entries();
+  }
+}
+
+function* withoutVersions(pairs: Iterable<[Key, Uint8Array]>): Iterable<[Key, Uint8Array]> {
+  for (const [key, kept] of pairs) yield [key, withoutVersion(kept)];
 }
 
 /** A table with the layers of a horizon over the base. */
@@ -66,9 +95,23 @@ export class LayeredTable implements ReadTable {
 
   get(key: Key): Uint8Array | undefined {
     const top = this.source.head.get(key);
-    if (top === undefined) return this.source.base.get(key);
+    if (top === undefined) return this.source.read(key);
     const entry = visible(top, this.#horizon.newest);
-    return entry === undefined ? this.source.base.get(key) : entry.value;
+    return entry === undefined ? this.source.read(key) : entry.value;
+  }
+
+  versionOf(key: Key): number | undefined {
+    return this.versionUnder(this.source.head.get(key), key);
+  }
+
+  /** The version a key has where the horizon or an older entry of its stack is the top. */
+  protected versionUnder(top: Entry | undefined, key: Key): number | undefined {
+    const entry = visible(top, this.#horizon.newest);
+    const base = this.source.versionIn(key);
+    if (entry === undefined) return base;
+    if (entry.value === undefined) return undefined;
+    const first = this.#horizon.firstSeqnoOf(entry.layer);
+    return first === undefined ? unnumbered : first + entry.place;
   }
 
   has(key: Key): boolean {

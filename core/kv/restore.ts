@@ -1,6 +1,6 @@
 import { KvError } from './errors.ts';
 import { SectionDecoder, type SectionSink, sectionChunkBytes } from './section-form.ts';
-import { type Key, type Table, unshare } from './table.ts';
+import { type Key, type Table, unshare, versionOf } from './table.ts';
 
 /** Fills an empty store from the chunks of a section, in order. */
 export interface SectionWriter {
@@ -73,7 +73,13 @@ export class Restore implements SectionWriter, SectionSink {
   }
 
   pair(key: Key, value: Uint8Array): void {
-    (this.#table as Table).fold(key, unshare(value));
+    const table = this.#table as Table;
+    if (table.isVersioned && versionOf(value) === undefined) {
+      throw new KvError('MALFORMED', 'a value of a versioned table has no seqno before it', {
+        table: table.name,
+      });
+    }
+    table.keep(key, unshare(value));
   }
 
   #attempt(step: () => void): void {

@@ -12,6 +12,7 @@ import {
   Table,
   type TableDeclaration,
   unshare,
+  versionOf,
 } from './table.ts';
 import {
   dropEntries,
@@ -49,7 +50,10 @@ export class Store {
 
   constructor(tables: readonly TableDeclaration[]) {
     const layers = this.#layers;
+    const firstSeqnoOf = (number: number): number | undefined =>
+      layers.findLast((layer) => layer.number === number)?.firstSeqno;
     this.#horizon = {
+      firstSeqnoOf,
       // The open set's entries lie above the newest layer: views of the head do not see them.
       get newest() {
         return layers.length === 0 ? 0 : (layers[layers.length - 1] as Layer).number;
@@ -58,6 +62,7 @@ export class Store {
     this.#head = new TableViews((name) => new LayeredTable(this.#find(name), this.#horizon));
     this.#owner = {
       find: (name) => this.#find(name),
+      firstSeqnoOf,
       finished: (layer) => {
         this.#open = undefined;
         layers.push(layer);
@@ -106,18 +111,22 @@ export class Store {
 
   /**
    * Puts the transactions of a block on top as one layer, all or nothing.
+   * @param firstSeqno of the block; only versioned tables need it, by {@link number} at the latest
    * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
    */
-  applyLayer(layer: number, writeSets: readonly WriteSet[]): void {
+  applyLayer(layer: number, writeSets: readonly WriteSet[], firstSeqno?: number): void {
     this.#requireNewLayer(layer);
-    const { tables, keys, values } = this.#staged.read(writeSets);
+    const { tables, keys, values, ends } = this.#staged.read(writeSets);
     const parts = new Map<Table, Entry[]>();
+    let place = 0;
     for (let i = 0; i < keys.length; i++) {
+      while (i >= (ends[place] as number)) place++;
       const table = tables[i] as Table;
       const key = keys[i] as Key;
       const top = table.head.get(key);
       if (top !== undefined && top.layer === layer) {
         top.value = values[i];
+        top.place = place;
         continue;
       }
       const entry: Entry = {
@@ -127,6 +136,7 @@ export class Store {
         previous: top,
         transaction: 0,
         before: undefined,
+        place,
       };
       table.push(entry);
       const entries = parts.get(table);
@@ -136,26 +146,64 @@ export class Store {
     this.#staged.clear();
     this.#layers.push({
       number: layer,
+      firstSeqno,
       parts: Array.from(parts, ([table, entries]) => ({ table, entries })),
     });
   }
 
   /**
    * Puts committed transactions straight into the base, all or nothing; only while there is no
-   * layer. @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
+   * layer.
+   * @param firstSeqno of the first of them; needed when one writes to a versioned table
+   * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
    */
-  applyCommitted(writeSets: readonly WriteSet[]): void {
+  applyCommitted(writeSets: readonly WriteSet[], firstSeqno?: number): void {
+    this.#requireNoLayers();
+    const { tables, keys, values, ends } = this.#staged.read(writeSets);
+    let place = 0;
+    for (let i = 0; i < keys.length; i++) {
+      while (i >= (ends[place] as number)) place++;
+      const seqno = firstSeqno === undefined ? undefined : firstSeqno + place;
+      (tables[i] as Table).fold(keys[i] as Key, values[i], seqno);
+    }
+    this.#staged.clear();
+  }
+
+  /**
+   * Puts a part of another store's committed state into the base, all or nothing; only while there
+   * is no layer. Values of versioned tables are u64 seqno | value, as {@link withVersion} makes them.
+   * @throws KvError MALFORMED, UNKNOWN_TABLE, SET_OPEN, LAYER_ORDER, RESTORING
+   */
+  adopt(part: WriteSet): void {
+    this.#requireNoLayers();
+    const { tables, keys, values } = this.#staged.read([part]);
+    const isWhole = values.every((value, at) => {
+      const kept = value !== undefined && (tables[at] as Table).isVersioned;
+      return !kept || versionOf(value) !== undefined;
+    });
+    if (!isWhole) throw new KvError('MALFORMED', 'a value of a versioned table has no seqno');
+    for (let i = 0; i < keys.length; i++) {
+      const value = values[i];
+      const kept = value === undefined ? undefined : unshare(value);
+      (tables[i] as Table).keep(keys[i] as Key, kept);
+    }
+    this.#staged.clear();
+  }
+
+  /**
+   * Tells which seqno the first transaction of a layer has; nothing when there is no such layer.
+   * Versions of the keys it wrote are 0 until then.
+   */
+  number(layer: number, firstSeqno: number): void {
+    const found = this.#layers.findLast(({ number }) => number === layer);
+    if (found !== undefined) found.firstSeqno = firstSeqno;
+  }
+
+  #requireNoLayers(): void {
     this.#requireNoOpenSet();
     if (this.#layers.length > 0) {
       throw new KvError('LAYER_ORDER', 'committed writes cannot pass speculative layers');
     }
-    const { tables, keys, values } = this.#staged.read(writeSets);
-    for (let i = 0; i < keys.length; i++) {
-      const value = values[i];
-      const table = tables[i] as Table;
-      table.fold(keys[i] as Key, value === undefined ? undefined : unshare(value));
-    }
-    this.#staged.clear();
   }
 
   /** Folds the layers up to this number into the base, oldest first. */
@@ -163,7 +211,8 @@ export class Store {
     const layers = this.#layers;
     let count = 0;
     while (count < layers.length && (layers[count] as Layer).number <= upToLayer) {
-      for (const { table, entries } of (layers[count] as Layer).parts) foldEntries(table, entries);
+      const { parts, firstSeqno } = layers[count] as Layer;
+      for (const { table, entries } of parts) foldEntries(table, entries, firstSeqno);
       count++;
     }
     if (count > 0) layers.splice(0, count);
@@ -263,10 +312,10 @@ export class Store {
   }
 }
 
-function foldEntries(table: Table, entries: readonly Entry[]): void {
+function foldEntries(table: Table, entries: readonly Entry[], first: number | undefined): void {
   for (const entry of entries) {
-    const { key, value } = entry;
-    table.fold(key, value === undefined ? undefined : unshare(value));
+    const { key, value, place } = entry;
+    table.fold(key, value, first === undefined ? undefined : first + place);
     entry.layer = foldedLayer;
     // Whoever lies above keeps this entry alive, but not those below it.
     entry.previous = undefined;
@@ -299,6 +348,8 @@ class StagedWrites implements WriteSink {
   readonly tables: Table[] = [];
   readonly keys: Key[] = [];
   readonly values: (Uint8Array | undefined)[] = [];
+  /** How many writes there are after each write set. */
+  readonly ends: number[] = [];
   readonly #find: (name: string) => Table;
   #table: Table | undefined;
   #name = '';
@@ -317,6 +368,7 @@ class StagedWrites implements WriteSink {
         readWriteSet(publicWrites, this);
         this.#public = false;
         readWriteSet(privateWrites, this);
+        this.ends.push(this.keys.length);
       }
     } catch (error) {
       this.clear();
@@ -346,5 +398,6 @@ class StagedWrites implements WriteSink {
     this.tables.length = 0;
     this.keys.length = 0;
     this.values.length = 0;
+    this.ends.length = 0;
   }
 }

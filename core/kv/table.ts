@@ -1,3 +1,4 @@
+import { assert, viewOf } from '@concordat/std';
 import BTreeModule from 'sorted-btree';
 import { KvError } from './errors.ts';
 import { KeyMap, type ReadKeyMap } from './key-map.ts';
@@ -12,6 +13,8 @@ export interface TableDeclaration {
   readonly name: string;
   /** `hash`: point access only, fastest. `ordered`: also range scans, in binary key order. */
   readonly kind: 'hash' | 'ordered';
+  /** Keeps with every committed value the seqno of the transaction that wrote it: 8 bytes each. */
+  readonly versioned?: boolean;
 }
 
 /**
@@ -29,6 +32,8 @@ export interface Entry {
   transaction: number;
   /** What the key held when that transaction began. */
   before: Uint8Array | undefined;
+  /** Which of its layer's transactions wrote last, from 0; -1 while that one is not ended. */
+  place: number;
 }
 
 /** The layer number of an entry whose value has reached the base. */
@@ -89,8 +94,10 @@ const noWatchers: readonly BaseWatcher[] = [];
 export class Table {
   readonly name: string;
   readonly isPublic: boolean;
+  readonly isVersioned: boolean;
   /** Undefined for a hash table. */
   readonly order: TableOrder | undefined;
+  /** Values as they are kept: in a versioned table {@link withVersion}. */
   readonly base: ReadKeyMap<Uint8Array>;
   readonly head: ReadonlyMap<Key, Entry>;
   readonly #base = new KeyMap<Uint8Array>();
@@ -98,16 +105,36 @@ export class Table {
   #watchers: readonly BaseWatcher[] = noWatchers;
 
   constructor(declaration: TableDeclaration) {
-    const { name, kind } = declaration;
+    const { name, kind, versioned = false } = declaration;
     if (!isTableName(name)) {
       throw new KvError('INVALID_TABLE_NAME', 'a table name is 1-255 printable ASCII characters');
     }
     this.name = name;
     this.isPublic = isPublicTable(name);
+    this.isVersioned = versioned;
     this.base = this.#base;
     this.head = this.#head;
     const createOrder = (): KeyOrder => new BTree(undefined, compareKeys);
     this.order = kind === 'ordered' ? { base: createOrder(), inserted: createOrder() } : undefined;
+  }
+
+  /** The value of a key in the base. */
+  read(key: Key): Uint8Array | undefined {
+    const kept = this.#base.get(key);
+    return kept === undefined || !this.isVersioned ? kept : withoutVersion(kept);
+  }
+
+  /** Seqno of the transaction that wrote a key of the base; undefined for a key it has not. */
+  versionIn(key: Key): number | undefined {
+    const kept = this.#requireVersions().get(key);
+    return kept === undefined ? undefined : versionOf(kept);
+  }
+
+  #requireVersions(): ReadKeyMap<Uint8Array> {
+    if (this.isVersioned) return this.#base;
+    throw new KvError('NOT_VERSIONED', `table ${this.name} keeps no versions`, {
+      table: this.name,
+    });
   }
 
   /** Makes an entry the top of its key's stack. */
@@ -148,8 +175,21 @@ export class Table {
     this.order?.inserted.clear();
   }
 
-  /** Puts a value where commit ends: into the base. */
-  fold(key: Key, value: Uint8Array | undefined): void {
+  /**
+   * Puts a value where commit ends: into the base.
+   * @param seqno of the transaction that wrote it; only a versioned table needs to be told
+   */
+  fold(key: Key, value: Uint8Array | undefined, seqno: number | undefined): void {
+    if (value === undefined) this.keep(key, undefined);
+    else if (!this.isVersioned) this.keep(key, unshare(value));
+    else {
+      assert(seqno !== undefined, 'a versioned value is committed without a seqno');
+      this.keep(key, withVersion(value, seqno));
+    }
+  }
+
+  /** Puts a value as it is kept into the base. */
+  keep(key: Key, value: Uint8Array | undefined): void {
     if (this.#watchers.length > 0) {
       for (const watcher of this.#watchers) watcher.changing(key);
     }
@@ -171,7 +211,34 @@ export class Table {
 /** Which entries of a table's head index a view sees: the newest at or below `newest`. */
 export interface Horizon {
   readonly newest: number;
+  /** Seqno of the first transaction of a layer; undefined until it is known. */
+  firstSeqnoOf(layer: number): number | undefined;
 }
+
+/** What the version of a key is that was written by a transaction without a seqno yet. */
+export const unnumbered = 0;
+
+const versionBytes = 8;
+
+/** A value as a versioned table keeps it: u64 seqno | value. A copy. */
+export function withVersion(value: Uint8Array, seqno: number): Uint8Array {
+  const kept = Buffer.allocUnsafe(versionBytes + value.length);
+  kept.writeUInt32BE(Math.floor(seqno / 0x1_0000_0000), 0);
+  kept.writeUInt32BE(seqno % 0x1_0000_0000, 4);
+  kept.set(value, versionBytes);
+  return kept;
+}
+
+/** The seqno of a value that is kept with one; undefined when these bytes are no such value. */
+export function versionOf(kept: Uint8Array): number | undefined {
+  if (kept.length < versionBytes) return undefined;
+  const bytes = viewOf(kept);
+  const seqno = bytes.readUInt32BE(0) * 0x1_0000_0000 + bytes.readUInt32BE(4);
+  return seqno >= 1 && Number.isSafeInteger(seqno) ? seqno : undefined;
+}
+
+/** The value of one that is kept with its seqno. */
+export const withoutVersion = (kept: Uint8Array): Uint8Array => kept.subarray(versionBytes);
 
 /** The entry a view with this horizon sees on a key's stack; undefined = look in the base. */
 export function visible(top: Entry | undefined, newest: number): Entry | undefined {

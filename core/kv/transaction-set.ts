@@ -1,7 +1,14 @@
 import { assert, emptyBytes } from '@concordat/std';
 import { KvError } from './errors.ts';
 import { LayeredTable, type ReadTable, type ReadView } from './read-table.ts';
-import { compareKeys, type Entry, type Horizon, type Key, type Table } from './table.ts';
+import {
+  compareKeys,
+  type Entry,
+  type Horizon,
+  type Key,
+  type Table,
+  unnumbered,
+} from './table.ts';
 import {
   encodeWriteSet,
   maxKeyBytes,
@@ -51,11 +58,15 @@ export interface SetOwner {
   find(name: string): Table;
   finished(layer: Layer): void;
   aborted(): void;
+  /** Seqno of the first transaction of a layer; undefined until it is known. */
+  firstSeqnoOf(layer: number): number | undefined;
 }
 
 /** The entries of one layer, by table, in the order they were made. */
 export interface Layer {
   readonly number: number;
+  /** Seqno of its first transaction, once known. */
+  firstSeqno: number | undefined;
   readonly parts: readonly { readonly table: Table; readonly entries: Entry[] }[];
 }
 
@@ -118,7 +129,7 @@ export class OpenSet implements TransactionSet, Horizon {
     let privateTables: TableWrites[] | undefined;
     for (const table of this.#tables.values()) {
       if (table.touched.length === 0) continue;
-      const writes = table.takeWrites();
+      const writes = table.takeWrites(this.transaction - 1);
       if (writes === undefined) continue;
       if (table.isPublic) {
         publicTables ??= [];
@@ -142,7 +153,7 @@ export class OpenSet implements TransactionSet, Horizon {
     for (const table of this.#tables.values()) {
       if (table.made.length > 0) parts.push(table.part());
     }
-    this.#owner.finished({ number: this.newest, parts });
+    this.#owner.finished({ number: this.newest, firstSeqno: undefined, parts });
   }
 
   abort(): void {
@@ -151,6 +162,10 @@ export class OpenSet implements TransactionSet, Horizon {
     for (const table of this.#tables.values()) dropEntries(table.part());
     this.#truncateUndo(0);
     this.#owner.aborted();
+  }
+
+  firstSeqnoOf(layer: number): number | undefined {
+    return this.#owner.firstSeqnoOf(layer);
   }
 
   /** @throws KvError SET_CLOSED */
@@ -208,7 +223,17 @@ class OpenTable extends LayeredTable implements WriteTable {
   // The set is the top of every stack, so its reads need no walk down it.
   override get(key: Key): Uint8Array | undefined {
     const top = this.source.head.get(key);
-    return top === undefined ? this.source.base.get(key) : top.value;
+    return top === undefined ? this.source.read(key) : top.value;
+  }
+
+  override versionOf(key: Key): number | undefined {
+    const top = this.source.head.get(key);
+    const isPresent =
+      top !== undefined && top.layer === this.#layer && top.transaction === this.#set.transaction;
+    if (!isPresent) return super.versionOf(key);
+    if (top.place < 0) return this.versionUnder(top.previous, key);
+    // An earlier transaction of this set wrote it; what it left, this one has changed.
+    return top.before === undefined ? undefined : unnumbered;
   }
 
   set(key: Key, value: Uint8Array): void {
@@ -229,7 +254,7 @@ class OpenTable extends LayeredTable implements WriteTable {
     if (key.length > maxKeyBytes || notBinary.test(key)) {
       throw new KvError('INVALID_KEY', 'a key is a binary string of at most 65,535 bytes');
     }
-    const { head, base } = this.source;
+    const { head } = this.source;
     const top = head.get(key);
     if (top !== undefined && top.layer === this.#layer) {
       const first = top.transaction !== set.transaction;
@@ -248,7 +273,8 @@ class OpenTable extends LayeredTable implements WriteTable {
       layer: this.#layer,
       previous: top,
       transaction: set.transaction,
-      before: top === undefined ? base.get(key) : top.value,
+      before: top === undefined ? this.source.read(key) : top.value,
+      place: -1,
     };
     this.source.push(entry);
     this.made.push(entry);
@@ -267,8 +293,11 @@ class OpenTable extends LayeredTable implements WriteTable {
     this.source.pop(entry);
   }
 
-  /** The net writes of the present transaction in key order; it ends for this table. */
-  takeWrites(): TableWrites | undefined {
+  /**
+   * The net writes of the present transaction in key order; it ends for this table.
+   * @param place which transaction of the set it is, from 0
+   */
+  takeWrites(place: number): TableWrites | undefined {
     const { touched } = this;
     if (touched.length > 1) touched.sort((a, b) => compareKeys(a.key, b.key));
     const keys: Key[] = [];
@@ -277,6 +306,7 @@ class OpenTable extends LayeredTable implements WriteTable {
       if (entry.value !== undefined || entry.before !== undefined) {
         keys.push(entry.key);
         values.push(entry.value);
+        entry.place = place;
       }
       entry.before = undefined;
     }

@@ -1,16 +1,16 @@
 import { fromPem, spkiOf, verifySignature } from '@concordat/crypto';
 import { assert, equalBytes, type Seqno, toBase64 } from '@concordat/std';
-import { splitBlock } from './block-form.ts';
+import { splitBlock, type TransactionRecord } from './block-form.ts';
+import type { BlockHeader } from './header.ts';
 import type { HistoryTree } from './history-tree.ts';
-import { childrenBytes, followProof, hexOf, proveLeaf } from './merkle.ts';
+import { childrenBytes, followProof, hexOf, proveLeaf, treeLevels } from './merkle.ts';
 import { leaderKey, openParts, publicBranch, refuse, type SessionKeyLookup } from './open.ts';
 import type { ReceiptJson } from './receipt.ts';
 
-/** What a receipt is made from. */
-export interface ReceiptRequest {
-  /** The block with the transaction, from wherever: it is checked against the history. */
+/** What a block is opened and checked with. */
+export interface BlockProofRequest {
+  /** From wherever: it is checked against the history. */
   readonly block: Uint8Array;
-  readonly seqno: Seqno;
   readonly sessionKey: SessionKeyLookup;
   /** A trusted history that includes the block. */
   readonly history: HistoryTree;
@@ -20,21 +20,34 @@ export interface ReceiptRequest {
   readonly serviceEndorsements?: readonly string[];
 }
 
+/** What a receipt is made from: the block with the transaction. */
+export interface ReceiptRequest extends BlockProofRequest {
+  readonly seqno: Seqno;
+}
+
+/** A block that is proved to be of a history: what it holds, and receipts of it. */
+export interface ProvenBlock {
+  readonly header: BlockHeader;
+  /** Transaction i has the seqno `header.firstSeqno + i`. */
+  readonly transactions: readonly TransactionRecord[];
+  /**
+   * The receipt of one of its transactions. The path ends in the root that the block's own leader
+   * signed, so every committed transaction has one at once. A receipt that is returned verifies.
+   * @throws LedgerError NO_SUCH_TRANSACTION
+   */
+  receipt(seqno: Seqno): ReceiptJson;
+}
+
 /**
- * The receipt of one transaction. The path ends in the root that the block's own leader signed, so
- * every committed transaction has one at once. A receipt that is returned verifies.
- * @throws LedgerError MALFORMED, NO_SUCH_TRANSACTION, UNKNOWN_EPOCH, AUTHENTICATION_FAILED,
- *   WRONG_ROOT (not the block of this history), UNKNOWN_LEADER (another node's certificate),
- *   BAD_SIGNATURE, PAGE_NEEDED (the block is an old one: load the page and ask again)
+ * Opens a block and checks that it is the one of a trusted history, its leader's signature included.
+ * @throws LedgerError MALFORMED, UNKNOWN_EPOCH, AUTHENTICATION_FAILED, WRONG_ROOT (not the block of
+ *   this history), UNKNOWN_LEADER (another node's certificate), BAD_SIGNATURE, PAGE_NEEDED (the
+ *   block is an old one: load the page and ask again)
  */
-export function buildReceipt(request: ReceiptRequest): ReceiptJson {
-  const { seqno, history, nodeCertificatePem, serviceEndorsements } = request;
+export function proveBlock(request: BlockProofRequest): ProvenBlock {
+  const { history, nodeCertificatePem, serviceEndorsements } = request;
   const parts = splitBlock(request.block);
   const { header } = parts;
-  const index = seqno - header.firstSeqno;
-  if (index < 0 || index >= header.count) {
-    throw refuse('NO_SUCH_TRANSACTION', header, `seqno ${seqno} is in another block`);
-  }
   if (
     header.height > history.size ||
     !equalBytes(history.leaf(header.height - 1), header.blockRoot)
@@ -47,34 +60,44 @@ export function buildReceipt(request: ReceiptRequest): ReceiptJson {
   }
   const { transactions, leaves: source } = openParts(parts, sessionKey);
   const { left } = publicBranch(parts);
-  const record = transactions[index];
-  assert(record !== undefined, 'an opened block holds what it counts');
-  const components = source.components(index, record);
   const leaves = source.leaves(transactions);
-  const leaf = leaves[index] as string;
+  const levels = treeLevels(leaves);
   // The block's own signature was made when it was the newest: its size is its height.
-  const proof = [
-    ...proveLeaf(leaves, index),
-    { left: hexOf(left) },
-    ...history.proof(header.height - 1, header.height),
-  ];
+  const above = [{ left: hexOf(left) }, ...history.proof(header.height - 1, header.height)];
 
   const spki = leaderKey(header, () => spkiOf(fromPem(nodeCertificatePem)[0] as Uint8Array));
-  const branch = followProof(leaf, proof);
+  const branch = followProof(leaves[0] as string, [...proveLeaf(levels, 0), ...above]);
   assert(branch !== undefined, 'a block has its header and at least one transaction');
   if (!verifySignature(spki, childrenBytes(branch), parts.signature)) {
     throw refuse('BAD_SIGNATURE', header, 'the leader did not sign this history');
   }
-  return {
-    cert: nodeCertificatePem,
-    leaf_components: {
-      write_set_digest: hexOf(components.writeSetDigest),
-      commit_evidence: components.commitEvidence,
-      claims_digest: hexOf(components.claimsDigest),
-    },
-    node_id: header.leader,
-    proof,
-    signature: toBase64(parts.signature),
-    ...(serviceEndorsements === undefined ? {} : { service_endorsements: serviceEndorsements }),
+  const signature = toBase64(parts.signature);
+  const receipt = (seqno: Seqno): ReceiptJson => {
+    const index = seqno - header.firstSeqno;
+    const record = transactions[index];
+    if (record === undefined) {
+      throw refuse('NO_SUCH_TRANSACTION', header, `seqno ${seqno} is in another block`);
+    }
+    const components = source.components(index, record);
+    return {
+      cert: nodeCertificatePem,
+      leaf_components: {
+        write_set_digest: hexOf(components.writeSetDigest),
+        commit_evidence: components.commitEvidence,
+        claims_digest: hexOf(components.claimsDigest),
+      },
+      node_id: header.leader,
+      proof: [...proveLeaf(levels, index), ...above],
+      signature,
+      ...(serviceEndorsements === undefined ? {} : { service_endorsements: serviceEndorsements }),
+    };
   };
+  return { header, transactions, receipt };
 }
+
+/**
+ * The receipt of one transaction.
+ * @throws LedgerError as {@link proveBlock}, NO_SUCH_TRANSACTION
+ */
+export const buildReceipt = ({ seqno, ...block }: ReceiptRequest): ReceiptJson =>
+  proveBlock(block).receipt(seqno);

@@ -1,5 +1,11 @@
 export type { TransactionRecord } from './block-form.ts';
-export { buildReceipt, type ReceiptRequest } from './build-receipt.ts';
+export {
+  type BlockProofRequest,
+  buildReceipt,
+  type ProvenBlock,
+  proveBlock,
+  type ReceiptRequest,
+} from './build-receipt.ts';
 export {
   type ChunkFrame,
   type ChunkName,
@@ -13,6 +19,13 @@ export {
   parseChunkName,
   scanChunk,
 } from './chunk.ts';
+export {
+  type CoseReceiptRefusal,
+  type CoseReceiptRequest,
+  type CoseReceiptVerdict,
+  encodeCoseReceipt,
+  verifyCoseReceipt,
+} from './cose-receipt.ts';
 export { LedgerError, type LedgerErrorCode } from './errors.ts';
 export { type BlockHeader, blockFlags, decodeHeader, headerBytes } from './header.ts';
 export {

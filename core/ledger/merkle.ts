@@ -40,18 +40,29 @@ export function foldLeaves(leaves: string[]): Branch {
   return { digest: combine(left, right), left, right };
 }
 
-/** The steps from one of the leaves to their root. The array is used up. */
-export function proveLeaf(leaves: string[], index: number): ProofStep[] {
+/** The levels of the tree over leaves, from the leaves up, without the root: for many proofs. */
+export function treeLevels(leaves: readonly string[]): readonly (readonly string[])[] {
+  const levels: (readonly string[])[] = [];
+  for (let level = leaves; level.length > 1; ) {
+    levels.push(level);
+    const above: string[] = [];
+    for (let i = 0; i < level.length; i += 2) {
+      const left = level[i] as string;
+      above.push(i + 1 < level.length ? combine(left, level[i + 1] as string) : left);
+    }
+    level = above;
+  }
+  return levels;
+}
+
+/** The steps from one of the leaves to their root. */
+export function proveLeaf(levels: readonly (readonly string[])[], index: number): ProofStep[] {
   const steps: ProofStep[] = [];
   let at = index;
-  for (let length = leaves.length; length > 1; length = (length + 1) >> 1) {
-    if ((at & 1) === 1) steps.push({ left: hexOf(leaves[at - 1] as string) });
-    else if (at + 1 < length) steps.push({ right: hexOf(leaves[at + 1] as string) });
+  for (const level of levels) {
+    if ((at & 1) === 1) steps.push({ left: hexOf(level[at - 1] as string) });
+    else if (at + 1 < level.length) steps.push({ right: hexOf(level[at + 1] as string) });
     at >>= 1;
-    for (let i = 0; i < length; i += 2) {
-      const left = leaves[i] as string;
-      leaves[i >> 1] = i + 1 < length ? combine(left, leaves[i + 1] as string) : left;
-    }
   }
   return steps;
 }

@@ -68,9 +68,10 @@ export type ReceiptVerdict =
   | { readonly ok: false; readonly code: ReceiptRefusal; readonly why: string };
 
 /** Steps of the deepest proof: 2^32 transactions in a block, 2^48 blocks. */
-const maxProofSteps = 80;
+export const maxProofSteps = 80;
 const maxEndorsements = 16;
-const evidencePattern = /^ce:([0-9]{1,16}\.[0-9]{1,16}):[0-9a-f]{64}$/;
+/** Commit evidence; its first group is the transaction id. */
+export const evidencePattern = /^ce:([0-9]{1,16}\.[0-9]{1,16}):[0-9a-f]{64}$/;
 
 /**
  * Verifies a receipt offline by CCF's algorithm: leaf from its components, root by the path, the
@@ -147,7 +148,7 @@ function parseReceipt(value: unknown): ParsedReceipt | string {
   if (!Array.isArray(endorsed) || endorsed.length > maxEndorsements) {
     return 'service_endorsements is not a short list';
   }
-  const [certificate, ...endorsements] = [cert, ...endorsed].map(onePem);
+  const [certificate, ...endorsements] = [cert, ...endorsed].map(barePem);
   if (certificate === undefined || !endorsements.every((der) => der !== undefined)) {
     return 'a certificate is not PEM';
   }
@@ -177,8 +178,14 @@ function isStep(value: unknown): value is ProofStep {
   );
 }
 
-/** The DER of a PEM text with exactly one certificate. */
-function onePem(pem: unknown): Uint8Array | undefined {
+/** As {@link onePem}, of a text with nothing before or after the certificate: a receipt has one form. */
+function barePem(pem: unknown): Uint8Array | undefined {
+  if (typeof pem !== 'string') return undefined;
+  return pem.startsWith('-----BEGIN ') && pem.trimEnd().endsWith('-----') ? onePem(pem) : undefined;
+}
+
+/** The DER of a PEM text with exactly one certificate; undefined for anything else. */
+export function onePem(pem: unknown): Uint8Array | undefined {
   if (typeof pem !== 'string') return undefined;
   try {
     const found = fromPem(pem);

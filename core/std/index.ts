@@ -1,3 +1,5 @@
+// Whoever compiles a room alone, an application for instance, needs what the rooms stand on.
+/// <reference path="./buffer-natives.d.ts" />
 export { BinaryReader, BinaryWriter, DecodeError, type DecodeErrorCode } from './binary.ts';
 export {
   type ActorId,

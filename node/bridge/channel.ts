@@ -1,8 +1,46 @@
 import { BinaryReader } from '@concordat/std';
+import {
+  type AppliedBlock,
+  type BatchTransaction,
+  readAppliedBlocks,
+  readTransactions,
+  writeApplied,
+  writeTransaction,
+} from './block-frames.ts';
 import { readFlag } from './control.ts';
 import { decodingFrame } from './errors.ts';
-import { type EncodedFrame, type FrameBuilder, frameBuilder } from './frame-builder.ts';
+import { type EncodedFrame, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
+import {
+  type PastReply,
+  type PastRequest,
+  pastReplyType,
+  pastType,
+  readPast,
+  readPastReply,
+  writePast,
+  writePastReply,
+} from './past-channel.ts';
+import {
+  type ProgramToManager,
+  type ProgramToWorker,
+  programToManager,
+  programToWorker,
+  readProgramToManager,
+  readProgramToWorker,
+  writeProgramToManager,
+  writeProgramToWorker,
+} from './program-channel.ts';
+import {
+  type Answer,
+  answerType,
+  type Question,
+  questionType,
+  readAnswer,
+  readQuestion,
+  writeAnswer,
+  writeQuestion,
+} from './question-channel.ts';
 import {
   maxCodeBytes,
   maxReasonBytes,
@@ -15,29 +53,6 @@ import {
   writeSnapshotToManager,
   writeSnapshotToWorker,
 } from './snapshot-channel.ts';
-
-/** The write sets of one transaction, as bytes nobody on the way parses. */
-export interface WriteSetPair {
-  readonly publicWrites: Uint8Array;
-  readonly privateWrites: Uint8Array;
-}
-
-/** One executed transaction of a batch; becomes one leaf. */
-export interface BatchTransaction extends WriteSetPair {
-  /** 32 bytes; absent when the transaction claims nothing. */
-  readonly claimsDigest?: Uint8Array;
-}
-
-/** One block of a worker's transactions, for a follower or a replay. */
-export interface AppliedBlock {
-  readonly view: number;
-  readonly height: number;
-  readonly firstSeqno: number;
-  readonly timeMs: number;
-  /** False: committed already, so it can go straight into the base. */
-  readonly speculative: boolean;
-  readonly transactions: readonly WriteSetPair[];
-}
 
 interface StreamFrame<Kind extends string> {
   readonly kind: Kind;
@@ -102,7 +117,7 @@ export type ChannelToWorker =
       readonly height: number;
       readonly reply: Uint8Array;
     }
-  /** JSON `{adapters: {id: config}, policies, networkId, nodeId}`. */
+  /** JSON `{adapters: {id: config}, policies, networkId, nodeId, trust: {actors, tokenIssuers}}`. */
   | { readonly kind: 'configure'; readonly json: Uint8Array }
   | {
       readonly kind: 'genesis';
@@ -113,7 +128,10 @@ export type ChannelToWorker =
   | { readonly kind: 'start' }
   /** Answered with `pong` by a worker that gets to read it. */
   | { readonly kind: 'ping' }
-  | SnapshotToWorker;
+  | Answer
+  | PastReply
+  | SnapshotToWorker
+  | ProgramToWorker;
 
 /** What a worker enclave tells a manager enclave. */
 export type ChannelToManager =
@@ -149,7 +167,10 @@ export type ChannelToManager =
   | { readonly kind: 'log'; readonly line: Uint8Array }
   /** The last frame of a worker that cannot go on, and why: at most 64 and 1,024 bytes. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
-  | SnapshotToManager;
+  | Question
+  | PastRequest
+  | SnapshotToManager
+  | ProgramToManager;
 
 const evidenceType = { evidence: 40 } as const;
 const streamTypes = { streamData: 2, streamEnd: 3, streamReset: 4 } as const;
@@ -172,7 +193,10 @@ const toWorker = {
   genesis: 23,
   start: 24,
   ping: 26,
+  answer: answerType,
+  pastReply: pastReplyType,
   ...snapshotToWorker,
+  ...programToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
 
 const toManager = {
@@ -189,7 +213,10 @@ const toManager = {
   readBarrier: 36,
   pong: 37,
   failed: 38,
+  question: questionType,
+  past: pastType,
   ...snapshotToManager,
+  ...programToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
 
 /** Encodes one frame from manager to worker. Long byte strings are passed by reference. */
@@ -238,16 +265,14 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
     case 'start':
     case 'ping':
       return frame.finish();
+    case 'answer':
+      return writeAnswer(frame, message);
+    case 'pastReply':
+      return writePastReply(frame, message);
+    case 'program':
+      return writeProgramToWorker(frame, message);
     default:
       return writeSnapshotToWorker(frame, message);
-  }
-}
-
-function writeApplied(frame: FrameBuilder, block: AppliedBlock): void {
-  frame.u64(block.view).u64(block.height).u64(block.firstSeqno).u64(block.timeMs);
-  frame.flag(block.speculative).u32(block.transactions.length);
-  for (const { publicWrites, privateWrites } of block.transactions) {
-    frame.bytes(publicWrites).bytes(privateWrites);
   }
 }
 
@@ -322,24 +347,15 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return { kind: 'ping' };
     case toWorker.evidence:
       return { kind: 'evidence', bytes: reader.bytes() };
+    case toWorker.answer:
+      return readAnswer(reader);
+    case toWorker.pastReply:
+      return readPastReply(reader);
+    case toWorker.program:
+      return readProgramToWorker(reader);
     default:
       return readSnapshotToWorker(type, reader);
   }
-}
-
-function readAppliedBlocks(reader: BinaryReader): AppliedBlock[] {
-  const count = reader.u32();
-  const blocks: AppliedBlock[] = [];
-  for (let index = 0; index < count; index++) {
-    const [view, height, firstSeqno] = [reader.u64(), reader.u64(), reader.u64()];
-    const [timeMs, speculative, size] = [reader.u64(), readFlag(reader), reader.u32()];
-    const transactions: WriteSetPair[] = [];
-    for (let at = 0; at < size; at++) {
-      transactions.push({ publicWrites: reader.bytes(), privateWrites: reader.bytes() });
-    }
-    blocks.push({ view, height, firstSeqno, timeMs, speculative, transactions });
-  }
-  return blocks;
 }
 
 /** Encodes one frame from worker to manager. Long byte strings are passed by reference. */
@@ -374,18 +390,16 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return frame.bytes(message.line).finish();
     case 'failed':
       return frame.text(message.code).text(message.message).finish();
+    case 'question':
+      return writeQuestion(frame, message);
+    case 'past':
+      return writePast(frame, message);
+    case 'programReply':
+    case 'programState':
+      return writeProgramToManager(frame, message);
     default:
       return writeSnapshotToManager(frame, message);
   }
-}
-
-function writeTransaction(frame: FrameBuilder, transaction: BatchTransaction): void {
-  const { publicWrites, privateWrites, claimsDigest } = transaction;
-  frame
-    .bytes(publicWrites)
-    .bytes(privateWrites)
-    .flag(claimsDigest !== undefined);
-  if (claimsDigest !== undefined) frame.raw(claimsDigest);
 }
 
 /**
@@ -433,29 +447,22 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return { kind: 'ready' };
     case toManager.pong:
       return { kind: 'pong' };
+    case toManager.question:
+      return readQuestion(reader);
+    case toManager.past:
+      return readPast(reader);
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     case toManager.failed: {
       const code = reader.text(maxCodeBytes);
       return { kind: 'failed', code, message: reader.text(maxReasonBytes) };
     }
+    case toManager.programReply:
+    case toManager.programState:
+      return readProgramToManager(type, reader);
     default:
       return readSnapshotToManager(type, reader);
   }
-}
-
-function readTransactions(reader: BinaryReader): BatchTransaction[] {
-  const count = reader.u32();
-  const transactions: BatchTransaction[] = [];
-  for (let index = 0; index < count; index++) {
-    const [publicWrites, privateWrites] = [reader.bytes(), reader.bytes()];
-    transactions.push(
-      readFlag(reader)
-        ? { publicWrites, privateWrites, claimsDigest: reader.raw(32) }
-        : { publicWrites, privateWrites },
-    );
-  }
-  return transactions;
 }
 
 function decodeStreamData(type: number, body: Buffer): StreamData {

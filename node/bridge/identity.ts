@@ -11,12 +11,22 @@ export interface Identity {
   readonly subject: string;
   /** SHA-256 of the certificate presented, 64 lowercase hex digits. */
   readonly fingerprint: string;
+  /** The certificate presented, PEM; empty where nobody presented one. */
+  readonly certificate: string;
 }
 
 /** UTF-8 JSON of an identity; encode it once a connection and reuse the bytes. */
 export const encodeIdentity = (identity: Identity): Uint8Array => utf8(JSON.stringify(identity));
 
-const fields = ['actorId', 'name', 'kinds', 'roles', 'subject', 'fingerprint'] as const;
+const fields = [
+  'actorId',
+  'name',
+  'kinds',
+  'roles',
+  'subject',
+  'fingerprint',
+  'certificate',
+] as const;
 
 /**
  * Reads what {@link encodeIdentity} wrote, strictly: every field there, none beside them.
@@ -25,17 +35,18 @@ const fields = ['actorId', 'name', 'kinds', 'roles', 'subject', 'fingerprint'] a
 export function decodeIdentity(bytes: Uint8Array): Identity {
   const value = parseObject(bytes, 'identity');
   const keys = Object.keys(value);
-  const { actorId, name, kinds, roles, subject, fingerprint } = value;
+  const { actorId, name, kinds, roles, subject, fingerprint, certificate } = value;
   const valid =
     keys.length === fields.length &&
     isHex64(actorId) &&
     isHex64(fingerprint) &&
     typeof name === 'string' &&
     typeof subject === 'string' &&
+    typeof certificate === 'string' &&
     isTextList(kinds) &&
     isTextList(roles);
   if (!valid) throw new DecodeError('INVALID', 'identity does not have the declared form');
-  return { actorId, name, kinds, roles, subject, fingerprint };
+  return { actorId, name, kinds, roles, subject, fingerprint, certificate };
 }
 
 /**

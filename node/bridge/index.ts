@@ -1,13 +1,11 @@
+export type { AppliedBlock, BatchTransaction, WriteSetPair } from './block-frames.ts';
 export {
-  type AppliedBlock,
-  type BatchTransaction,
   type ChannelToManager,
   type ChannelToWorker,
   decodeChannelToManager,
   decodeChannelToWorker,
   encodeChannelToManager,
   encodeChannelToWorker,
-  type WriteSetPair,
 } from './channel.ts';
 export {
   type ControlToEnclave,
@@ -30,6 +28,24 @@ export { FrameConnection, type FrameConnectionOptions } from './frame-connection
 export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.ts';
 export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
 export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
+export {
+  maxPastTransactions,
+  type PastReply,
+  type PastRequest,
+  type PastTransaction,
+} from './past-channel.ts';
+export {
+  maxProgramFrameBytes,
+  maxProgramJsonBytes,
+  type ProgramToManager,
+  type ProgramToWorker,
+} from './program-channel.ts';
+export {
+  type Answer,
+  maxAnswerBytes,
+  type Question,
+  type QuestionSubject,
+} from './question-channel.ts';
 export {
   type SnapshotToManager,
   type SnapshotToWorker,

@@ -18,11 +18,12 @@ import {
   getProposal,
   listProposals,
   type Proposal,
+  programOf,
   recoveredFrom,
   recoveryStage,
 } from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
-import { formatTransactionId, type Seqno, type View } from '@concordat/std';
+import { formatTransactionId, isHex64, type Seqno, type View } from '@concordat/std';
 import type { Phase } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import { backfillOf } from './node-status.ts';
@@ -35,6 +36,8 @@ export interface AdminAnswers {
   readonly plain: Readonly<Record<string, () => unknown>>;
   transaction(id: { view: View; seqno: Seqno }): TransactionState;
   receipt(id: { view: View; seqno: Seqno }): Promise<ReceiptJson>;
+  /** A program that is in force or proposed. @throws ApiError APPLICATION_NOT_FOUND */
+  program(digest: string): Uint8Array;
   /** @throws ApiError PROPOSAL_NOT_FOUND */
   proposal(id: string): Proposal;
 }
@@ -73,6 +76,11 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
       status: receipts.status(id),
     }),
     receipt: (id) => receipts.receipt(id),
+    program: (digest) => {
+      const program = isHex64(digest) ? programOf(state(), digest) : undefined;
+      if (program) return program;
+      throw new ApiError('APPLICATION_NOT_FOUND', 'no program of this digest is in the ledger');
+    },
     proposal: (id) => {
       const proposal = getProposal(state(), id);
       if (!proposal) throw new ApiError('PROPOSAL_NOT_FOUND', 'there is no such proposal');
@@ -122,6 +130,7 @@ function nodeState(node: NodeContext): NodeState {
       index,
       adapters,
       ready: attested.has(index),
+      applications: node.programs.statesOf(index),
     })),
   };
 }

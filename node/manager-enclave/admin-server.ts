@@ -6,19 +6,24 @@ import {
   ApiError,
   adminPaths,
   coseMediaType,
+  type Deployment,
+  decodeDeployment,
+  deploymentMediaType,
   errorAnswer,
   isErrorCode,
   linesMediaType,
   maxRecoveryGiftBytes,
   type RecoveryState,
+  receiptFormOf,
 } from '@concordat/api';
-import { eventsOfWrites, maxMessageBytes } from '@concordat/governance';
+import { eventsOfWrites, isMember, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
 import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
+import type { EvidenceDesk } from './evidence-desk.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
 import { KeyExportDesk } from './key-export-desk.ts';
 import { renderMetrics } from './metrics.ts';
@@ -31,11 +36,14 @@ const maxWatchers = 256;
 /** Event streams of one actor. */
 const maxWatchersOfOneActor = 16;
 const maxUnreadBytes = 1024 * 1024;
+/** Programs on their way at a time. */
+const maxDeployments = 4;
 
 /** What answers on the administrative channel beside the node's own state. */
 export interface AdminDesks {
   readonly governance: GovernanceDesk;
   readonly receipts: ReceiptDesk;
+  readonly evidence: EvidenceDesk;
   /** Client connections open now. */
   readonly connections: () => number;
 }
@@ -55,6 +63,7 @@ export class AdminServer {
   readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #watchers = new Map<ServerResponse, ActorId>();
+  #deployments = 0;
 
   constructor(options: {
     readonly path: string;
@@ -121,11 +130,20 @@ export class AdminServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const actor = this.#actorOf(request);
     const { pathname: path, searchParams } = urlOf(request);
+    if (path === adminPaths.evidence) {
+      requireMethod(request, 'GET');
+      request.resume();
+      return send(response, 200, await this.#desks.evidence.give(nonceOf(searchParams)));
+    }
+    const actor = this.#actorOf(request);
     if (path === adminPaths.messages) {
       requireMethod(request, 'POST');
       return send(response, 200, await this.#desks.governance.submit(await readMessage(request)));
+    }
+    if (path === adminPaths.deployments) {
+      requireMethod(request, 'POST');
+      return send(response, 200, await this.#deploy(request, actor));
     }
     if (path === adminPaths.keyExports) {
       requireMethod(request, 'POST');
@@ -142,9 +160,7 @@ export class AdminServer {
     requireMethod(request, 'GET');
     request.resume();
     if (path === adminPaths.recoveryOffer) {
-      const nonce = searchParams.get('nonce');
-      if (!isHex64(nonce)) throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
-      return send(response, 200, await this.#recovery.offer(nonce));
+      return send(response, 200, await this.#recovery.offer(nonceOf(searchParams)));
     }
     if (path === adminPaths.events) return this.#watch(response, actor);
     if (path === adminPaths.metrics) {
@@ -157,13 +173,20 @@ export class AdminServer {
       if (!id) {
         throw new ApiError('INVALID_PARAMETER', 'transaction_id must be <view>.<seqno>, like 2.17');
       }
-      const answers = this.#answers;
-      const answer = path === adminPaths.receipt ? answers.receipt(id) : answers.transaction(id);
-      return send(response, 200, await answer);
+      if (path === adminPaths.transaction) {
+        return send(response, 200, this.#answers.transaction(id));
+      }
+      const form = receiptFormOf(searchParams.get('format'), request.headers.accept);
+      if (form === 'json') return send(response, 200, await this.#answers.receipt(id));
+      return sendCose(response, await this.#desks.receipts.coseReceipt(id));
     }
     if (path.startsWith(`${adminPaths.proposals}/`)) {
       const id = path.slice(adminPaths.proposals.length + 1);
       return send(response, 200, this.#answers.proposal(id));
+    }
+    if (path.startsWith(`${adminPaths.programs}/`)) {
+      const program = this.#answers.program(path.slice(adminPaths.programs.length + 1));
+      return sendBytes(response, program);
     }
     const plain = this.#answers.plain[path];
     if (!plain) throw new ApiError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`);
@@ -180,6 +203,23 @@ export class AdminServer {
   async #giveShares(request: IncomingMessage, actor: ActorId): Promise<RecoveryState> {
     const desk = this.#recovery;
     return desk.give(actor, await readBody(request, maxRecoveryGiftBytes));
+  }
+
+  /** A program is large: only members may bring one, and few at a time. */
+  async #deploy(request: IncomingMessage, actor: ActorId) {
+    const { actors } = this.#node.administration.committedConstitution;
+    if (!actors.some((one) => one.actorId === actor && isMember(one))) {
+      throw new ApiError('NOT_A_MEMBER', 'only members propose');
+    }
+    if (this.#deployments >= maxDeployments) {
+      throw new ApiError('OVERLOADED', 'too many programs are being proposed');
+    }
+    this.#deployments += 1;
+    try {
+      return await this.#desks.governance.deploy(await readDeployment(request));
+    } finally {
+      this.#deployments -= 1;
+    }
   }
 
   #watch(response: ServerResponse, actor: ActorId): void {
@@ -229,6 +269,13 @@ function urlOf(request: IncomingMessage): URL {
   throw new ApiError('MALFORMED_REQUEST', 'the request target is not a path');
 }
 
+/** @throws ApiError INVALID_PARAMETER */
+function nonceOf(parameters: URLSearchParams): string {
+  const nonce = parameters.get('nonce');
+  if (isHex64(nonce)) return nonce;
+  throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
+}
+
 function requireMethod(request: IncomingMessage, method: string): void {
   if (request.method === method) return;
   throw new ApiError('METHOD_NOT_ALLOWED', `use ${method} here`, { allowed: method });
@@ -241,6 +288,28 @@ function send(response: ServerResponse, status: number, body: unknown): void {
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
+}
+
+function sendCose(response: ServerResponse, bytes: Uint8Array): void {
+  response.writeHead(200, { 'content-type': coseMediaType, 'content-length': bytes.length });
+  response.end(bytes);
+}
+
+function sendBytes(response: ServerResponse, bytes: Uint8Array): void {
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'content-length': bytes.length,
+  });
+  response.end(bytes);
+}
+
+/** A signed proposal and its program. @throws ApiError as {@link readMessage}, MALFORMED_REQUEST */
+async function readDeployment(request: IncomingMessage): Promise<Deployment> {
+  const expected = deploymentMediaType;
+  if (request.headers['content-type'] !== expected) {
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
+  }
+  return decodeDeployment(await readBody(request, 4 + maxMessageBytes + maxProgramBytes));
 }
 
 /** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */

@@ -5,6 +5,7 @@ import {
   governanceTables,
   hasGenesis,
   type NodeEntry,
+  networkKeyTable,
   readConstitution,
 } from '@concordat/governance';
 import {
@@ -26,7 +27,6 @@ import {
 import { evidenceTables } from './evidence-table.ts';
 import { snapshotTables } from './snapshot-record.ts';
 
-const networkKeyTable = 'concordat.network-key';
 const openingTable = 'public:concordat.openings';
 
 const managerTables: readonly TableDeclaration[] = [
@@ -34,7 +34,7 @@ const managerTables: readonly TableDeclaration[] = [
   ...snapshotTables,
   ...evidenceTables,
   { name: configurationRow.table, kind: 'hash' },
-  { name: networkKeyTable, kind: 'hash' },
+  networkKeyTable,
   { name: openingTable, kind: 'hash' },
 ];
 
@@ -150,6 +150,16 @@ export class Administration {
     }
   }
 
+  /** What a transaction at this height would come to; it leaves no trace. */
+  rehearse<Result>(height: Height, body: (set: TransactionSet) => Result): Result {
+    const set = this.#store.begin(height);
+    try {
+      return body(set);
+    } finally {
+      set.abort();
+    }
+  }
+
   /** Takes up an administrative block made elsewhere, uncommitted. */
   apply(height: Height, transactions: readonly WriteSet[]): void {
     this.#store.applyLayer(height, transactions);
@@ -210,9 +220,3 @@ export class Administration {
 /** Both are asked: a first block that was tampered with may have only one of them. */
 const isBegun = (state: ReadView): boolean =>
   hasGenesis(state) && state.table(configurationRow.table).has(configurationRow.key);
-
-/** The network's private key, kept in the private part of the administrative ledger. */
-export const networkKeyRecord = {
-  table: networkKeyTable,
-  key: 'pkcs8',
-} as const;

@@ -1,5 +1,5 @@
-import type { ReceiptJson } from '@concordat/ledger';
-import { CodedError, type NodeId, type Seqno } from '@concordat/std';
+import type { ProvenBlock } from '@concordat/ledger';
+import { CodedError, type NodeId } from '@concordat/std';
 import {
   type BlocksRequest,
   decodeBlocks,
@@ -59,16 +59,16 @@ export class Archive {
   }
 
   /**
-   * The receipt of a transaction in a block this node does not hold.
+   * A block this node does not hold, as another node gives it: opened and proved.
    * @throws ManagerError BLOCK_NOT_HELD when no other node gives the block, SESSION_KEY_MISSING
    */
-  async receipt(height: number, seqno: Seqno): Promise<ReceiptJson> {
+  async proven(height: number): Promise<ProvenBlock> {
     for (const peer of this.peers()) {
       const request = { from: height, to: height, maxBytes: 1 };
       const [block] = (await this.blocksOf(peer, request).catch(noneOf)) ?? [];
       if (!block) continue;
       try {
-        return await this.#node.stored.prove(block, height, seqno);
+        return await this.#node.stored.prove(block, height);
       } catch (error) {
         if (!(error instanceof ManagerError) || error.code !== 'LEDGER_CORRUPT') throw error;
         this.refused(peer, error);

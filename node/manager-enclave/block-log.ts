@@ -256,6 +256,14 @@ export class BlockLog {
       .map(({ view, fromHeight }) => ({ view: toView(view), fromHeight: toHeight(fromHeight) }));
   }
 
+  /** Each view of the committed ledger and its first transaction, oldest first. */
+  committedViews(): { view: number; firstSeqno: number }[] {
+    return this.#index
+      .viewStarts()
+      .filter(({ fromHeight }) => fromHeight <= this.committedHeight)
+      .map(({ view, firstSeqno }) => ({ view, firstSeqno }));
+  }
+
   /**
    * The history summary of the committed ledger, equal on every node.
    */

@@ -53,6 +53,7 @@ export class CatchUp implements SnapshotDuties {
     const { log, control, held, snapshots, feed } = this.#node;
     const before = log.committedHeight;
     this.#events.onRestoring(height);
+    held.willGoOnAfter(height, before);
     const stored = await this.#install.finish();
     snapshots.giveUp();
     feed.reset();

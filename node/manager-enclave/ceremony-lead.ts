@@ -36,7 +36,10 @@ const maxBackOffMs = 60_000;
 export type LeadContext = Pick<
   NodeContext,
   'administration' | 'driver' | 'takesPart' | 'queue' | 'log' | 'channel' | 'identity' | 'control'
-> & { readonly sessionKeys: Pick<NodeContext['sessionKeys'], 'begin'> };
+> & {
+  readonly sessionKeys: Pick<NodeContext['sessionKeys'], 'begin'>;
+  readonly networkKey: Pick<NodeContext['networkKey'], 'isHeld' | 'write'>;
+};
 
 /**
  * The leader's part in key ceremonies: it opens what is due, makes a transaction of each contribution,
@@ -50,6 +53,8 @@ export class CeremonyLead {
   /** The phase of the open ceremony, and since when it goes on. */
   #phase = { what: '', sinceMs: 0 };
   #failed = { number: 0, sinceMs: 0 };
+  /** Since when a ceremony could be closed. */
+  #done = { number: 0, sinceMs: 0 };
 
   constructor(context: LeadContext) {
     this.#context = context;
@@ -98,7 +103,8 @@ export class CeremonyLead {
     if (isOvertaken(view, row)) return this.#close(row);
     const seqno = toSeqno(log.lastSeqno + 1);
     const phase = resumeCeremony(view, row).phase(seqno);
-    if (phase === 'done' || phase === 'failed') return this.#close(row);
+    if (phase === 'failed') return this.#close(row);
+    if (phase === 'done') return this.#isPremature(row) ? undefined : this.#close(row);
     const what = `${row.number} ${phase} ${row.progress.atFault.length}`;
     const nowMs = performance.now();
     if (this.#phase.what !== what) this.#phase = { what, sinceMs: nowMs };
@@ -108,13 +114,24 @@ export class CeremonyLead {
     this.#tell('key.phase-ended', row, { phase, next });
   }
 
+  /**
+   * A fresh key is closed by a leader that has the network's private key, if one can be had in time: it
+   * is under the old key as long as nobody writes it anew, and that key may be out of reach next.
+   */
+  #isPremature({ number, purpose }: CeremonyRow): boolean {
+    if (purpose !== 'fresh' || this.#context.networkKey.isHeld) return false;
+    const nowMs = performance.now();
+    if (this.#done.number !== number) this.#done = { number, sinceMs: nowMs };
+    return nowMs - this.#done.sinceMs < this.#patienceMs;
+  }
+
   get #patienceMs(): number {
     const { policies } = this.#context.administration.committedConstitution;
     return policies.keyCeremonyDuration * 1_000;
   }
 
   async #close(row: CeremonyRow): Promise<void> {
-    const { administration, log, sessionKeys } = this.#context;
+    const { administration, log, sessionKeys, networkKey } = this.#context;
     const view = administration.committedState;
     const seqno = toSeqno(log.lastSeqno + 1);
     const isDone = !isOvertaken(view, row) && resumeCeremony(view, row).phase(seqno) === 'done';
@@ -124,6 +141,8 @@ export class CeremonyLead {
       // What is sealed from here on, those who hold the fresh key read, and no others.
       if (closed.state === 'done' && row.purpose === 'fresh') {
         sessionKeys.begin(set, { reason: 'key', nowMs: Date.now(), entropy });
+        // A leader that has not got it yet writes it once it has.
+        if (networkKey.isHeld) networkKey.write(set, entropy);
       }
       return closed;
     });

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { catalogueEntry, type ErrorCode } from '@concordat/api';
 import { encodeIdentity } from '@concordat/bridge';
-import { certificateFingerprint, subjectOf } from '@concordat/crypto';
+import { certificateFingerprint, subjectOf, toPem } from '@concordat/crypto';
 import { actorForCertificate, type Constitution } from '@concordat/governance';
 import { type ActorId, CodedError } from '@concordat/std';
 
@@ -57,6 +57,7 @@ export function judgeClient(
     roles: [...actor.roles],
     subject,
     fingerprint: certificateFingerprint(leaf.raw),
+    certificate: toPem(leaf.raw),
   });
   const isMember = actor.kind.includes('member');
   return { ok: true, identity: { actorId: actor.actorId, isMember, record } };

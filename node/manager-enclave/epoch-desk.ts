@@ -7,10 +7,11 @@ import {
 } from '@concordat/governance';
 import type { ReadView } from '@concordat/kv';
 import { decodeHeader, openPublicPart } from '@concordat/ledger';
-import { CodedError, type Epoch, emptyBytes, toHeight } from '@concordat/std';
+import { CodedError, type Epoch, emptyBytes, type NodeId, toHeight } from '@concordat/std';
 import { Administration } from './administration.ts';
 import { entropy, pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
+import { GrantedKeys } from './granted-keys.ts';
 import type { KeyCollector } from './key-collector.ts';
 import { KeySending } from './key-sending.ts';
 import type { CollectionSource, ShareGiver } from './key-sources.ts';
@@ -41,6 +42,7 @@ export class EpochDesk {
   readonly #collector: KeyCollector;
   readonly #asked: EpochQuestions;
   readonly #sending: KeySending;
+  readonly #granted: GrantedKeys;
   /** Keys that are being gathered because this node cannot go on without them. */
   readonly #wanted = new Set<Epoch>();
   readonly #listeners: (() => void)[] = [];
@@ -53,6 +55,7 @@ export class EpochDesk {
     this.#collector = collector;
     this.#asked = asked;
     this.#sending = new KeySending(node);
+    this.#granted = new GrantedKeys(node, (epoch) => this.acquire(epoch));
   }
 
   /** Session keys put together from shares since this node started. */
@@ -116,6 +119,14 @@ export class EpochDesk {
     return emptyBytes;
   }
 
+  /**
+   * A node that the ledger grants an epoch to could not gather its key.
+   * @throws ManagerError as {@link GrantedKeys.give}
+   */
+  give(peer: NodeId, body: Uint8Array): Promise<Uint8Array> {
+    return this.#granted.give(peer, body);
+  }
+
   /** Blocks up to a height are final: the key in force is needed, and another epoch may be due. */
   committed(): void {
     const { administration, sessionKeys, identity } = this.#node;
@@ -128,6 +139,7 @@ export class EpochDesk {
       this.#stopped = true;
       this.#collector.stop();
       sessionKeys.forgetAll();
+      this.#node.networkKey.forget();
       return;
     }
     const inForce = currentEpoch(administration.committedState);
@@ -249,6 +261,7 @@ export class EpochDesk {
         wasMissing = true;
         this.#asked.onMissing(error);
       }
+      await this.#granted.askFor(epochs, view(), this.#givers());
       await pause(retryMs);
     }
     if (wasMissing) this.#asked.onMissing(undefined);

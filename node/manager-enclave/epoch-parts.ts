@@ -3,7 +3,9 @@ import type { ReadView } from '@concordat/kv';
 import { toHeight } from '@concordat/std';
 import { entropy, pause } from './enclave-sources.ts';
 import { EpochDesk, type EpochQuestions } from './epoch-desk.ts';
-import { KeyCollector } from './key-collector.ts';
+import { type GatheredKeys, KeyCollector } from './key-collector.ts';
+import { NetworkKey } from './network-key.ts';
+import { NetworkKeyDesk } from './network-key-desk.ts';
 import type { NodeContext } from './node-context.ts';
 import { SessionKeys } from './session-keys.ts';
 import { ShareDesk } from './share-desk.ts';
@@ -14,6 +16,8 @@ export interface EpochParts {
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
+  readonly networkKey: NetworkKey;
+  readonly networkKeyDesk: NetworkKeyDesk;
 }
 
 /** What they ask of the node, and tell it. */
@@ -33,19 +37,24 @@ export function createEpochParts(node: NodeContext, asked: EpochPartQuestions): 
   const networkId = (): string => node.network.id;
   const nowMs = (): number => Date.now();
   const shared = { networkId, vault, entropy, nowMs };
-  const keyCollector = new KeyCollector({
-    ...shared,
-    self: node.identity.nodeId,
-    keys: sessionKeys,
-    channel: { request: (...request) => node.channel.request(...request) },
-    pause,
-    tell: (event, fields) => node.control.log(event, fields),
-  });
+  const collectorOf = (keys: GatheredKeys): KeyCollector =>
+    new KeyCollector({
+      ...shared,
+      self: node.identity.nodeId,
+      keys,
+      channel: { request: (...request) => node.channel.request(...request) },
+      pause,
+      tell: (event, fields) => node.control.log(event, fields),
+    });
+  const keyCollector = collectorOf(sessionKeys);
   const shareDesk = new ShareDesk({
     ...shared,
     committed: () => asked.committed(),
     refused: (code) => node.refusals.add('share', code),
   });
   const epochs = new EpochDesk(node, keyCollector, asked);
-  return { sessionKeys, keyCollector, shareDesk, epochs };
+  const networkKey = new NetworkKey(() => node.network.certificate);
+  const gathering = collectorOf(networkKey);
+  const networkKeyDesk = new NetworkKeyDesk(node, gathering, () => epochs.source);
+  return { sessionKeys, keyCollector, shareDesk, epochs, networkKey, networkKeyDesk };
 }

@@ -6,6 +6,7 @@ import {
   endorsedNodeKey,
   type FormerNetwork,
   getNode,
+  hasApplications,
   hasGenesis,
   networkIdOf,
   networkInfo,
@@ -33,6 +34,7 @@ import {
 import { administrativeTables } from './administration.ts';
 import type { ControlLink } from './control-link.ts';
 import { ManagerError } from './errors.ts';
+import { deploymentsIn, type WorkerAdapters } from './program-projection.ts';
 import { corrupt, damaged } from './stored-blocks.ts';
 
 const readBytes = 4 * 1024 * 1024;
@@ -50,6 +52,9 @@ export interface Survey {
   readonly sources: ReadonlySet<number>;
 }
 
+/** What is taken over of a block. */
+export type FormerBlock = Pick<VerifiedBlock, 'header' | 'transactions'>;
+
 /** Told after every piece that was read: blocks done, of how many. */
 export type Progress = (done: number, of: number) => void;
 
@@ -62,16 +67,22 @@ export class FormerLedger {
   readonly #control: Pick<ControlLink, 'readFormer'>;
   readonly #lastHeight: number;
   readonly #certificate: Uint8Array;
+  readonly #workers: WorkerAdapters;
   readonly #endorsed = new Map<string, Uint8Array | undefined>();
 
   /**
    * @param at.lastHeight what the host says it has
    * @param at.networkCertificate PEM, pinned by the operator
+   * @param at.workers which worker here runs what the former network's adapters ran
    * @throws ManagerError INVALID_START
    */
   constructor(
     control: Pick<ControlLink, 'readFormer'>,
-    at: { readonly lastHeight: number; readonly networkCertificate: string },
+    at: {
+      readonly lastHeight: number;
+      readonly networkCertificate: string;
+      readonly workers?: WorkerAdapters;
+    },
   ) {
     this.#control = control;
     this.#lastHeight = at.lastHeight;
@@ -80,6 +91,7 @@ export class FormerLedger {
       throw new ManagerError('INVALID_START', 'the former network has no certificate to be pinned');
     }
     this.#certificate = certificate;
+    this.#workers = at.workers ?? [];
   }
 
   /**
@@ -111,21 +123,26 @@ export class FormerLedger {
   }
 
   /**
-   * Every application block, opened and checked once more: the host may give others than before.
+   * Every application block, opened and checked once more: the host may give others than before. The
+   * programs that votes put in force come as blocks of their adapters' workers.
    * @throws ManagerError LEDGER_CORRUPT with height and reason, HOST_FAULT
    */
   async *contents(
     { state, former }: Survey,
     sessionKey: SessionKeyLookup,
     progress: Progress,
-  ): AsyncGenerator<VerifiedBlock> {
+  ): AsyncGenerator<FormerBlock> {
     const chain = new ChainPlace();
+    const programs = new FormerPrograms(state, this.#workers);
     const nodeKey = (leader: NodeId) => this.#nodeKey(state, leader);
     let root = emptyBytes;
     for await (const { block, height } of this.#blocks(progress)) {
       const verified = holds(height, () => chain.next(block, { nodeKey, sessionKey }));
       root = verified.historyRoot;
-      if (verified.header.source === 0) continue;
+      if (verified.header.source === 0) {
+        yield* programs.after(verified);
+        continue;
+      }
       if (!verified.transactions) throw corrupt(height, 'its epoch has no key', 'UNKNOWN_EPOCH');
       yield verified;
     }
@@ -147,7 +164,8 @@ export class FormerLedger {
   }
 
   async #read(from: number): Promise<Uint8Array[]> {
-    let why = 'the host does not have it';
+    let why =
+      'the host does not have it; bring it back, from an archive or the ledger of another node: every block from the first on is needed, and no snapshot stands for them';
     try {
       const blocks = await this.#control.readFormer(from, this.#lastHeight, readBytes);
       if (blocks.length > 0) return blocks;
@@ -187,6 +205,28 @@ export class FormerLedger {
       this.#endorsed.set(name, endorsedNodeKey(entry, this.#certificate));
     }
     return this.#endorsed.get(name);
+  }
+}
+
+/** Follows which programs were in force. A network that never voted on one costs nothing. */
+class FormerPrograms {
+  readonly #workers: WorkerAdapters;
+  readonly #state: Store | undefined;
+
+  constructor(last: ReadView, workers: WorkerAdapters) {
+    this.#workers = workers;
+    this.#state = hasApplications(last) ? new Store(administrativeTables) : undefined;
+  }
+
+  /** What the workers took up of an administrative block. */
+  after({ header, publicWrites }: VerifiedBlock): FormerBlock[] {
+    if (!this.#state) return [];
+    take(this.#state, publicWrites);
+    const view = this.#state.committed();
+    return deploymentsIn({ header, publicWrites }, view, this.#workers).map((block) => ({
+      header: { ...header, source: block.header.source },
+      transactions: [...block.transactions],
+    }));
   }
 }
 

@@ -4,6 +4,8 @@ import { assert } from '@concordat/std';
 /** Which committed blocks this node's host has not got yet, as far as this node knows. */
 export class HeldBlocks {
   #missing: HeightRange[];
+  /** Missing too; the host takes none of them before its ledger goes on after the last one. */
+  #passedOver: HeightRange | undefined;
   /** Blocks before this one were moved elsewhere by whoever operates the host. */
   readonly #firstHeight: number;
 
@@ -18,15 +20,19 @@ export class HeldBlocks {
 
   /** Whether the host has the block, if it is committed here at all. */
   has(height: number): boolean {
-    const isMissing = this.#missing.some(({ from, to }) => from <= height && height <= to);
+    const isMissing = this.#lacking.some(({ from, to }) => from <= height && height <= to);
     return height >= this.#firstHeight && !isMissing;
   }
 
   /** The last height up to which the host has every block from this one on; below it when none. */
   wholeFrom(height: number): number {
     if (height < this.#firstHeight) return 0;
-    const gap = this.#missing.find(({ to }) => to >= height);
+    const gap = this.#lacking.find(({ to }) => to >= height);
     return gap ? gap.from - 1 : Number.POSITIVE_INFINITY;
+  }
+
+  get #lacking(): readonly HeightRange[] {
+    return this.#passedOver ? [...this.#missing, this.#passedOver] : this.#missing;
   }
 
   /** The lowest blocks that are missing; undefined when nothing is. */
@@ -69,8 +75,14 @@ export class HeldBlocks {
     );
   }
 
+  /** The ledger is about to go on after a height: what lies before is known here, and not on the host. */
+  willGoOnAfter(height: number, wholeTo: number): void {
+    if (wholeTo < height) this.#passedOver = { from: wholeTo + 1, to: height };
+  }
+
   /** The ledger goes on after a height; it was whole up to another, or further. */
   goesOnAfter(height: number, wholeTo: number): void {
+    this.#passedOver = undefined;
     if (wholeTo < height) this.#missing.push({ from: wholeTo + 1, to: height });
   }
 }

@@ -8,6 +8,7 @@ import {
   newestCeremony,
   openCeremonyOf,
   resumeCeremony,
+  rotationAsked,
   sharedKeys,
 } from '@concordat/governance';
 import {
@@ -79,8 +80,11 @@ export class HolderPart {
   readonly #context: HolderContext;
   readonly #send: (body: Uint8Array) => Promise<unknown>;
   readonly #sent = new Map<string, number>();
-  /** Drawn here, and not registered yet. */
-  #drawn: HolderKey | undefined;
+  /**
+   * Drawn here for the registration of this number. However often that is sent, it is of one key: the
+   * vault keeps few beside the registered one, and any that was sent may be the one that commits.
+   */
+  #drawn: { readonly number: number; readonly holderKey: HolderKey } | undefined;
   /** The registered holder key that is missing here, and since when. */
   #missing = { encryptionKey: '', sinceMs: 0 };
   #told = '';
@@ -105,6 +109,10 @@ export class HolderPart {
     const registered = holderRegistrationOf(view, holder.actorId);
     if (!registered) {
       await this.#register(holder, 1);
+      return true;
+    }
+    if (rotationAsked(view, holder.actorId) !== undefined) {
+      await this.#register(holder, registered.number + 1);
       return true;
     }
     if (!vault.holderOf(registered.encryptionKey)) {
@@ -135,8 +143,10 @@ export class HolderPart {
   async #register({ actorId }: Holder, number: number): Promise<void> {
     const { identity, network, vault, control } = this.#context;
     if (!this.#isDue(`registration ${number}`)) return;
-    this.#drawn ??= createHolderKey(entropy(64));
-    const holderKey = this.#drawn;
+    if (this.#drawn?.number !== number) {
+      this.#drawn = { number, holderKey: createHolderKey(entropy(64)) };
+    }
+    const { holderKey } = this.#drawn;
     // First: a registered key whose secret is lost takes another ceremony to be rid of.
     await vault.keepHolder(holderKey);
     const networkId = network.id;
@@ -150,7 +160,6 @@ export class HolderPart {
     });
     control.log('key.holder-registering', { number });
     await this.#submit({ kind: 'registration', registration });
-    this.#drawn = undefined;
   }
 
   /** The actor is known by a key whose secret this node does not have. */

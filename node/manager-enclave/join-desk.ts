@@ -1,4 +1,4 @@
-import { fromPem, importSigningKey } from '@concordat/crypto';
+import { fromPem, type SigningKey } from '@concordat/crypto';
 import {
   currentEpoch,
   getNode,
@@ -8,8 +8,8 @@ import {
   recordKeyGrant,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
-import { fromUtf8, toHex } from '@concordat/std';
-import { type Administration, networkKeyRecord } from './administration.ts';
+import { toHex } from '@concordat/std';
+import type { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import type { AdmittedPeer } from './admission.ts';
 import { configurationUnder } from './configuration-record.ts';
@@ -34,6 +34,7 @@ export class JoinDesk {
   readonly #queue: AdministrativeQueue;
   readonly #driver: Pick<LedgerDriver, 'leads' | 'status'>;
   readonly #network: { readonly id: string; readonly certificate: string };
+  readonly #networkKey: { signing(): SigningKey };
   readonly #entropy: (bytes: number) => Uint8Array;
   readonly #log: (event: string, fields: Record<string, unknown>) => void;
   #promoting = false;
@@ -45,6 +46,8 @@ export class JoinDesk {
     readonly queue: AdministrativeQueue;
     readonly driver: Pick<LedgerDriver, 'leads' | 'status'>;
     readonly network: { readonly id: string; readonly certificate: string };
+    /** The network's private key. */
+    readonly networkKey: { signing(): SigningKey };
     readonly entropy: (bytes: number) => Uint8Array;
     readonly log: (event: string, fields: Record<string, unknown>) => void;
   }) {
@@ -52,14 +55,15 @@ export class JoinDesk {
     this.#queue = parts.queue;
     this.#driver = parts.driver;
     this.#network = parts.network;
+    this.#networkKey = parts.networkKey;
     this.#entropy = parts.entropy;
     this.#log = parts.log;
   }
 
   /**
    * Admits an attested newcomer that the node list names.
-   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, NOT_LEADER, CHANNEL_FAILED;
-   *   GovernanceError
+   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, NOT_LEADER, NETWORK_KEY_MISSING,
+   *   CHANNEL_FAILED; GovernanceError
    */
   async join(peer: PeerIdentity, admitted: AdmittedPeer, body: Buffer): Promise<Uint8Array> {
     const request = decodeJoinRequest(body);
@@ -103,7 +107,7 @@ export class JoinDesk {
     if (!place) throw this.#notListed(peer);
     const { address, adminAddress, applicationAddresses } = place;
     const hosts = hostsOf([address, adminAddress, ...applicationAddresses]);
-    const certificate = this.#endorse(set, peer.publicKey, hosts);
+    const certificate = this.#endorse(peer.publicKey, hosts);
     nodeJoins(set, {
       nodeId: peer.nodeId,
       certificate,
@@ -116,11 +120,9 @@ export class JoinDesk {
     recordKeyGrant(set, { epochs: [1, currentEpoch(set)], reason: 'joined', to });
   }
 
-  #endorse(set: TransactionSet, nodePublicKey: Uint8Array, hosts: readonly string[]): string {
-    const stored = set.table(networkKeyRecord.table).get(networkKeyRecord.key);
-    if (!stored) throw new ManagerError('SESSION_KEY_MISSING', 'the network key is not at hand');
+  #endorse(nodePublicKey: Uint8Array, hosts: readonly string[]): string {
     return endorseNode({
-      networkKey: importSigningKey(fromUtf8(stored)),
+      networkKey: this.#networkKey.signing(),
       networkCertificate: fromPem(this.#network.certificate)[0] as Uint8Array,
       nodePublicKey,
       hosts,

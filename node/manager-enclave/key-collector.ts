@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nodeRequester } from '@concordat/keys';
+import type { ReadView } from '@concordat/kv';
 import { CodedError, type Epoch, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { CollectionSource, KeyAcquirer, ShareGiver, ShareSource } from './key-sources.ts';
+import { networkKeyPlace } from './network-key.ts';
 import type { PeerChannel } from './ports.ts';
-import type { SessionKeys } from './session-keys.ts';
+import type { KnownKey } from './session-keys.ts';
 import { ShareCollection, type WantedKey, wantedKey } from './share-collection.ts';
 import { decodeGivenShares, encodeShareRequest } from './share-messages.ts';
 
@@ -17,6 +19,13 @@ const firstPauseMs = 25;
 const longestPauseMs = 1_000;
 /** How long a key is tried for before whoever wants it hears that it cannot be had. */
 const defaultTimeoutMs = 10_000;
+
+/** Where what was put together goes: session keys by epoch, or the network's key at its one place. */
+export interface GatheredKeys {
+  get(place: Epoch): unknown;
+  recognize(view: ReadView): void;
+  hold(known: KnownKey): void;
+}
 
 /** Why keys cannot be had at present. */
 export interface MissingShares {
@@ -34,7 +43,7 @@ export interface MissingShares {
 export class KeyCollector implements KeyAcquirer {
   readonly #self: NodeId;
   readonly #networkId: () => string;
-  readonly #keys: SessionKeys;
+  readonly #keys: GatheredKeys;
   readonly #vault: ShareSource;
   readonly #channel: Pick<PeerChannel, 'request'>;
   readonly #entropy: (bytes: number) => Uint8Array;
@@ -50,7 +59,7 @@ export class KeyCollector implements KeyAcquirer {
   constructor(parts: {
     readonly self: NodeId;
     readonly networkId: () => string;
-    readonly keys: SessionKeys;
+    readonly keys: GatheredKeys;
     readonly vault: ShareSource;
     readonly channel: Pick<PeerChannel, 'request'>;
     readonly entropy: (bytes: number) => Uint8Array;
@@ -147,7 +156,7 @@ export class KeyCollector implements KeyAcquirer {
     const collection = new ShareCollection(wanted, own);
     const failures = new Map<string, string>();
     await this.#takeComplete(collection);
-    await this.#askAround(collection, oneOfEachActor(source.peers(), this.#asked), failures);
+    await this.#askAround(collection, inTurn(source.peers(), this.#asked), failures);
     this.#keys.recognize(source.view);
     // What is put together may have been taken back meanwhile: the next attempt says so.
     const still = epochs.filter((epoch) => !this.#keys.get(epoch));
@@ -169,7 +178,8 @@ export class KeyCollector implements KeyAcquirer {
         next += 1;
         const asking = this.#ask(giver, collection).then((code) => {
           underWay.delete(asking);
-          if (code !== undefined) failures.set(giver.actorId, code);
+          if (code === undefined) failures.delete(giver.actorId);
+          else failures.set(giver.actorId, code);
         });
         underWay.add(asking);
         continue;
@@ -210,17 +220,29 @@ export class KeyCollector implements KeyAcquirer {
   }
 }
 
-/** One node of each actor, another one each time, and not always the same actors first. */
-function oneOfEachActor(peers: readonly ShareGiver[], turn: number): ShareGiver[] {
-  const byActor = Map.groupBy(peers, ({ actorId }) => actorId);
-  const chosen = Array.from(byActor.values(), (nodes) => nodes[turn % nodes.length] as ShareGiver);
-  const at = chosen.length === 0 ? 0 : turn % chosen.length;
-  return [...chosen.slice(at), ...chosen.slice(0, at)];
+/**
+ * One node of each actor, another one each time, and not always the same actors first; then a second
+ * node of each, and so on: an actor's share may be on one of its nodes only.
+ */
+function inTurn(peers: readonly ShareGiver[], turn: number): ShareGiver[] {
+  const actors = [...Map.groupBy(peers, ({ actorId }) => actorId).values()];
+  const order = rotated(actors, turn).map((nodes) => rotated(nodes, turn));
+  const rounds = Math.max(0, ...order.map(({ length }) => length));
+  return Array.from({ length: rounds }, (_, round) =>
+    order.flatMap((nodes) => nodes.slice(round, round + 1)),
+  ).flat();
 }
+
+const rotated = <Item>(items: readonly Item[], by: number): readonly Item[] => {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+};
 
 function sharesMissing({ epochs, missing, actors }: MissingShares): ManagerError {
   const said = Object.entries(actors).map(([actor, code]) => `${actor.slice(0, 8)} (${code})`);
   const from = said.length === 0 ? 'no other actor can be asked' : `asked: ${said.join(', ')}`;
-  const why = `${missing} more shares are needed for epoch ${epochs.join(', ')}; ${from}`;
+  const isNetworkKey = epochs.includes(networkKeyPlace);
+  const what = isNetworkKey ? "the network's key" : `epoch ${epochs.join(', ')}`;
+  const why = `${missing} more shares are needed for ${what}; ${from}`;
   return new ManagerError('KEY_SHARES_MISSING', why, { epochs, missing, actors });
 }

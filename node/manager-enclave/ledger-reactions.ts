@@ -3,10 +3,12 @@ import { type Constitution, currentEpoch, newestEpoch } from '@concordat/governa
 import type { TransactionSet } from '@concordat/kv';
 import type { OpenedBlock, SessionKey } from '@concordat/ledger';
 import {
+  assert,
   CodedError,
   type Epoch,
   type Height,
   type NodeId,
+  parseTransactionId,
   toHeight,
   utf8,
   type View,
@@ -18,6 +20,7 @@ import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { LedgerEvents } from './ledger-duties.ts';
 import type { NodeContext } from './node-context.ts';
+import { deploymentsIn, deploymentsOf } from './program-projection.ts';
 
 /** What the rest of the manager does with what the ledger brings. */
 export interface LedgerConsequences {
@@ -146,7 +149,7 @@ export class LedgerReactions implements LedgerEvents {
   }
 
   onOpened(block: OpenedBlock): void {
-    const { administration, epochs, feed, network } = this.#context;
+    const { administration, epochs, feed, network, start } = this.#context;
     const { height, source } = block.header;
     if (source > 0) {
       feed.opened(block);
@@ -154,6 +157,9 @@ export class LedgerReactions implements LedgerEvents {
     }
     administration.apply(height, block.transactions);
     if (height === 1) requireGenesis(administration, network);
+    for (const deployed of deploymentsOf(block, administration.head, start.workers)) {
+      feed.opened(deployed);
+    }
     this.#announcements.set(height, announcementOf(block));
     epochs.stateChanged();
   }
@@ -161,7 +167,19 @@ export class LedgerReactions implements LedgerEvents {
   /** The leader's own administrative block, for those who watch. */
   placed(height: Height, announcement: Announcement): void {
     this.#announcements.set(height, announcement);
+    this.#deployed(height, announcement);
     this.#context.epochs.placed();
+  }
+
+  #deployed(height: Height, { transactionId, timeMs, publicWrites }: Announcement): void {
+    const { administration, feed, start } = this.#context;
+    const id = parseTransactionId(transactionId);
+    assert(id !== undefined, 'a block without its place');
+    const header = { height, timeMs, view: id.view, firstSeqno: id.seqno };
+    const placed = { header, publicWrites };
+    for (const block of deploymentsIn(placed, administration.head, start.workers)) {
+      feed.placedHere(block);
+    }
   }
 
   /** A transaction was executed but not placed. */

@@ -5,6 +5,7 @@ import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { requireGenesis } from './genesis-check.ts';
 import type { NodeContext } from './node-context.ts';
+import { deploymentsOf } from './program-projection.ts';
 import { corrupt, damaged } from './stored-blocks.ts';
 
 const readBytes = 8 * 1024 * 1024;
@@ -105,6 +106,9 @@ function openOne(node: NodeContext, block: Uint8Array, height: Height): Configur
   if (opened.header.source > 0) return undefined;
   administration.apply(height, opened.transactions);
   if (height === 1) requireGenesis(administration, network);
+  for (const block of deploymentsOf(opened, administration.head, node.start.workers)) {
+    feed.opened(block);
+  }
   if ((opened.header.flags & 1) === 0) return undefined;
   return configurationOf(opened.transactions.map(({ publicWrites }) => publicWrites));
 }

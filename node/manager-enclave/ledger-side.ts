@@ -74,6 +74,7 @@ export function createLedgerSide(
     queue,
     driver,
     network,
+    networkKey: node.networkKey,
     entropy,
     log: (event, fields) => control.log(event, fields),
   });

@@ -17,6 +17,7 @@ import { pause } from './enclave-sources.ts';
 import type { EpochDesk } from './epoch-desk.ts';
 import { createEpochParts } from './epoch-parts.ts';
 import { ManagerError } from './errors.ts';
+import { EvidenceDesk } from './evidence-desk.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
@@ -29,6 +30,8 @@ import type { LedgerConsequences } from './ledger-reactions.ts';
 import { createLedgerSide, type LedgerSide } from './ledger-side.ts';
 import { LifeCycle, type Phase } from './life-cycle.ts';
 import { missingConsent } from './missing-consent.ts';
+import type { NetworkKey } from './network-key.ts';
+import type { NetworkKeyDesk } from './network-key-desk.ts';
 import type { NetworkIdentity } from './node-context.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { NodeStanding, type StandingNode } from './node-standing.ts';
@@ -36,7 +39,6 @@ import { statusOf } from './node-status.ts';
 import { PeerDesk, type PeerRequests } from './peer-desk.ts';
 import type { PeerRoster } from './peer-roster.ts';
 import type { PeerChannel } from './ports.ts';
-import { type PublicLedger, requireCommitted } from './public-replay.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { RecordKeeper } from './record-keeper.ts';
@@ -44,6 +46,7 @@ import type { RecoveryDesk } from './recovery-desk.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
 import { Reopening } from './reopening.ts';
 import { RequestForwarding } from './request-forwarding.ts';
+import type { ResumedLedger } from './resumed-ledger.ts';
 import { encodePosition, type LogPosition, type RollCall } from './roll-call.ts';
 import type { SealedRecords } from './sealed-records.ts';
 import type { SessionKeys } from './session-keys.ts';
@@ -54,6 +57,7 @@ import type { StoredBlocks } from './stored-blocks.ts';
 import type { Doors, ManagerWays } from './ways.ts';
 import { WorkerDesk } from './worker-desk.ts';
 import { WorkerFeed } from './worker-feed.ts';
+import { WorkerPrograms } from './worker-programs.ts';
 import { WorkerStates } from './worker-states.ts';
 import { WorkerWatch, workerCheckMs } from './worker-watch.ts';
 
@@ -96,7 +100,10 @@ export class Manager implements StandingNode {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
+  readonly programs = new WorkerPrograms(this.feed, () => this.start.workers);
   readonly sessionKeys: SessionKeys;
+  readonly networkKey: NetworkKey;
+  readonly networkKeyDesk: NetworkKeyDesk;
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
@@ -122,7 +129,7 @@ export class Manager implements StandingNode {
   /** Where members give shares for the network this node recovers. */
   recovery: RecoveryDesk | undefined;
   /** While the ledger is resumed: what it says to a node without session keys. */
-  publicLedger: PublicLedger | undefined;
+  resumed: ResumedLedger | undefined;
   /** Of a resumption. */
   rollCall: RollCall | undefined;
   /** View of the newest block when a resumption began; a committed one of a later view ends it. */
@@ -160,6 +167,8 @@ export class Manager implements StandingNode {
       onMissing: (why) => this.#keysMissing(why),
     });
     this.sessionKeys = keys.sessionKeys;
+    this.networkKey = keys.networkKey;
+    this.networkKeyDesk = keys.networkKeyDesk;
     this.keyCollector = keys.keyCollector;
     this.shareDesk = keys.shareDesk;
     this.epochs = keys.epochs;
@@ -209,14 +218,14 @@ export class Manager implements StandingNode {
 
   /** @throws ManagerError NOT_LEADER while it is not known */
   get #logPosition(): LogPosition {
-    if (!this.takesPart && this.publicLedger) return this.publicLedger.end;
+    if (!this.takesPart && this.resumed) return this.resumed.own.end;
     const { status } = this.#taking.driver;
     return { view: this.log.lastView, height: status.lastHeight };
   }
 
   /** What shares are given by: the committed ledger, or what is public of it while it is resumed. */
   get #grantingState(): ReadView | undefined {
-    if (this.publicLedger) return this.publicLedger.administration.head;
+    if (this.resumed) return this.resumed.shown.administration.head;
     return this.administration.isCommitted ? this.administration.committedState : undefined;
   }
 
@@ -227,13 +236,18 @@ export class Manager implements StandingNode {
       join: (peer, admitted, body) => this.#taking.joinDesk.join(peer, admitted, body),
       forward: (origin, body) => this.forwarding.execute(origin, body),
       administer: (body) => this.governance.executeForPeer(body),
+      deploy: (body) => this.governance.deployForPeer(body),
+      prepare: (body) => this.governance.prepareForPeer(body),
       readIndex: () => this.readBarriers.answerPeer(),
       logPosition: () => encodePosition(this.#logPosition),
-      shares: async (peer, body) => {
-        if (this.publicLedger) requireCommitted(this.publicLedger, peer);
-        return this.shareDesk.give(peer, body);
+      shares: (peer, body) => {
+        const give = () => this.shareDesk.give(peer, body);
+        return this.resumed ? this.resumed.shares(peer, body, give) : give();
       },
+      publicBlocks: (peer, body) => this.resumed?.blocks(peer, body),
       sessionKey: (body) => this.epochs.received(body),
+      grantedKey: (peer, body) => this.epochs.give(peer, body),
+      networkKey: () => this.networkKeyDesk.give(),
       keyCeremony: (body) => this.keyDesk.contribute(body),
       holderSecret: (peer, body) => this.keyDesk.holderSecret(peer, body),
       archive: new ArchiveDesk(this),
@@ -322,6 +336,7 @@ export class Manager implements StandingNode {
   #failed(code: string, message: string): void {
     this.#side?.driver.stop();
     this.epochs.stop();
+    this.networkKeyDesk.stop();
     this.keyDesk.stop();
     this.snapshots.stop();
     this.backfill.stop();
@@ -364,6 +379,7 @@ export class Manager implements StandingNode {
     });
     this.every(progressIntervalMs, () => {
       this.epochs.tick();
+      this.networkKeyDesk.work();
       this.#standing.takeStock();
     });
     const watch = this.#watchOver(side.driver);
@@ -391,6 +407,7 @@ export class Manager implements StandingNode {
       onConstitution: (constitution) => {
         this.#standing.constitutionChanged(constitution);
         this.keyDesk.wake();
+        this.networkKeyDesk.work();
       },
       onStanding: () => {
         this.publishStatus();
@@ -414,10 +431,10 @@ export class Manager implements StandingNode {
 
   /** Opens the application and administrative ports: this node serves. */
   async serve(): Promise<void> {
-    const receipts = new ReceiptDesk(this);
     await this.doors.open(this.#bridge, this.credentials, {
       governance: this.governance,
-      receipts,
+      receipts: new ReceiptDesk(this),
+      evidence: new EvidenceDesk(this, () => this.workers.verdicts),
     });
     this.nowServes();
     this.backfill.start();
@@ -467,6 +484,7 @@ export class Manager implements StandingNode {
     this.backfill.stop();
     this.readBarriers.stop();
     this.epochs.stop();
+    this.networkKeyDesk.stop();
     this.keyDesk.stop();
     if (driver && driver.durableHeight > 0) {
       const progress = this.log.progressAt(toHeight(driver.durableHeight));
@@ -475,6 +493,7 @@ export class Manager implements StandingNode {
     }
     this.workers.stop();
     this.sessionKeys.forgetAll();
+    this.networkKey.forget();
     this.vault.erase();
   }
 }

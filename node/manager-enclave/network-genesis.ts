@@ -13,14 +13,21 @@ import {
 } from '@concordat/governance';
 import { createHolderKey, type HolderKey } from '@concordat/keys';
 import type { TransactionSet } from '@concordat/kv';
-import { type ActorId, type NodeId, toHex, toSeqno, utf8 } from '@concordat/std';
-import { networkKeyRecord } from './administration.ts';
+import { type ActorId, type NodeId, toHex, toSeqno } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import { recordEvidence } from './evidence-table.ts';
 import { holderRegistration } from './holder-registration.ts';
 import { hostsOf } from './join-desk.ts';
 import type { EpochBeginner } from './key-sources.ts';
+import type { NetworkKey } from './network-key.ts';
 import { createNetworkIdentity, endorseNode, type NodeIdentity } from './node-identity.ts';
+
+/** Where the keys drawn for a network are kept from its first block on. */
+export interface FoundingKeys {
+  readonly sessionKeys: EpochBeginner;
+  /** Knows the network's certificate. */
+  readonly networkKey: Pick<NetworkKey, 'own' | 'write'>;
+}
 
 /** A network about to begin: everything its first block will say. */
 export interface Genesis {
@@ -38,7 +45,7 @@ export interface Genesis {
    * Writes the first block's transaction; call once, in the open write set.
    * @returns the founder's share of the first shared key
    */
-  write(set: TransactionSet, sessionKeys: EpochBeginner, evidence: EvidenceRecord): FoundingShare;
+  write(set: TransactionSet, keys: FoundingKeys, evidence: EvidenceRecord): FoundingShare;
 }
 
 /**
@@ -57,6 +64,12 @@ export function prepareGenesis(options: {
 }): Genesis {
   const { start, identity, verdict, entropy, nowMs, reason = 'genesis' } = options;
   const given = parseConstitution(start.genesis);
+  if (given.applications) {
+    throw new ManagerError(
+      'INVALID_START',
+      'applications of a genesis constitution: nobody voted yet; found the network with genesis data',
+    );
+  }
   const { key, certificate } = createNetworkIdentity(given.name, entropy, nowMs);
   const { node, admin, applications } = start.addresses;
   const nodeCertificate = endorseNode({
@@ -94,15 +107,16 @@ export function prepareGenesis(options: {
     digest: constitutionDigest(constitution),
     challenge: { networkId, ledgerRoot: new Uint8Array(32), epoch: 0 },
     holderKey: founder.holderKey,
-    write: (set, sessionKeys, evidence) => {
+    write: (set, { sessionKeys, networkKey }, evidence) => {
       writeGenesis(set, constitution, {
         networkId,
         networkCertificatePem: networkCertificate,
         timeMs: nowMs,
       });
-      set.table(networkKeyRecord.table).set(networkKeyRecord.key, utf8(key.toPkcs8Pem()));
       recordEvidence(set, identity.nodeId, evidence);
       const share = foundSharedKey(set, founder, { seqno: toSeqno(1), entropy });
+      networkKey.own(key);
+      networkKey.write(set, entropy);
       sessionKeys.begin(set, { reason, nowMs, entropy });
       return share;
     },

@@ -259,6 +259,11 @@ export class NodeChannel {
     return this.#outbound.has(nodeId);
   }
 
+  /** Whether an answer of a peer is waited for. */
+  isAsking(nodeId: NodeId): boolean {
+    return (this.#outbound.get(nodeId)?.waitingRequests ?? 0) > 0;
+  }
+
   /** Sends a consensus message, or drops it when there is no connection or too much waits. */
   send(nodeId: NodeId, parts: readonly Uint8Array[]): void {
     const session = this.#outbound.get(nodeId);

@@ -15,6 +15,7 @@ import type { KeyDesk } from './key-desk.ts';
 import type { LeaderChanges } from './leader-changes.ts';
 import type { LedgerDriver } from './ledger-driver.ts';
 import type { Phase } from './life-cycle.ts';
+import type { NetworkKey } from './network-key.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { PeerChannel } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
@@ -27,6 +28,7 @@ import type { ShareVault } from './share-vault.ts';
 import type { SnapshotDesk } from './snapshot-desk.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import type { WorkerFeed } from './worker-feed.ts';
+import type { WorkerPrograms } from './worker-programs.ts';
 import type { WorkerStates } from './worker-states.ts';
 
 /** The network a manager belongs to, once known. */
@@ -47,7 +49,11 @@ export interface NodeContext {
   readonly administration: Administration;
   readonly feed: WorkerFeed;
   readonly states: WorkerStates;
+  /** Where workers are asked about programs, and say what they run. */
+  readonly programs: WorkerPrograms;
   readonly sessionKeys: SessionKeys;
+  /** The network's private key. */
+  readonly networkKey: NetworkKey;
   /** What this node does about epochs and their keys. */
   readonly epochs: EpochDesk;
   /** This actor's shares of the keys that session keys are encrypted to. */

@@ -19,14 +19,24 @@ export interface PeerRequests {
   join(peer: PeerIdentity, admitted: AdmittedPeer, body: Buffer): Promise<Uint8Array>;
   forward(origin: NodeId, body: Buffer): Promise<Uint8Array>;
   administer(body: Buffer): Promise<Uint8Array>;
+  /** A signed proposal with the program it names. */
+  deploy(body: Buffer): Promise<Uint8Array>;
+  /** The sender, who leads, is about to put a program in force. */
+  prepare(body: Buffer): Promise<Uint8Array>;
   /** The height of a linearizable read: u64. */
   readIndex(): Promise<Uint8Array>;
   /** Where the log of this node ends. */
   logPosition(): Uint8Array;
+  /** Blocks of a ledger that is resumed, for a peer that resumes; undefined when this node does not. */
+  publicBlocks(peer: NodeId, body: Buffer): Promise<Uint8Array> | undefined;
   /** Decryption shares for the peer. */
   shares(peer: NodeId, body: Buffer): Promise<Uint8Array>;
   /** The session key of an epoch that the peer began. */
   sessionKey(body: Buffer): Uint8Array;
+  /** The session key of an epoch that the peer is granted and cannot gather. */
+  grantedKey(peer: NodeId, body: Buffer): Promise<Uint8Array>;
+  /** The network's private key. */
+  networkKey(): Uint8Array;
   /** An actor's contribution to a key ceremony, for the leader. */
   keyCeremony(body: Buffer): Promise<Uint8Array>;
   /** The secret of a holder key, for another node of the same actor. */
@@ -149,17 +159,32 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
       return this.#requests.join(peer, admitted, body);
     }
     if (kind === 'log-position' && session.role !== 'joiner') return this.#requests.logPosition();
+    if (kind === 'public-blocks' && session.role !== 'joiner') {
+      return this.#publicBlocks(peer.nodeId, body);
+    }
     if (kind === 'decryption-share') return this.#shares(session, body);
+    if (kind === 'granted-key' && session.role === 'peer') {
+      return this.#requests.grantedKey(peer.nodeId, body);
+    }
     this.#requireTrusted(session);
     if (kind === 'session-key') return this.#requests.sessionKey(body);
+    if (kind === 'network-key') return this.#requests.networkKey();
     if (kind === 'key-ceremony') return this.#requests.keyCeremony(body);
     if (kind === 'holder-secret') return this.#requests.holderSecret(peer.nodeId, body);
     if (kind === 'forward') return this.#requests.forward(peer.nodeId, body);
     if (kind === 'administer') return this.#requests.administer(body);
+    if (kind === 'deploy') return this.#requests.deploy(body);
+    if (kind === 'prepare') return this.#requests.prepare(body);
     if (kind === 'blocks') return this.#requests.archive.blocks(peer.nodeId, body);
     if (kind === 'page') return this.#requests.archive.page(peer.nodeId, body);
     if (kind === 'read-index') return this.#requests.readIndex();
     throw new ManagerError('CHANNEL_FAILED', 'unknown request');
+  }
+
+  #publicBlocks(peer: NodeId, body: Buffer): Promise<Uint8Array> {
+    const answer = this.#requests.publicBlocks(peer, body);
+    if (answer) return answer;
+    throw new ManagerError('BLOCK_NOT_HELD', 'this node does not resume');
   }
 
   /** Learning nodes ask as well: whom shares are for, the committed ledger says. */

@@ -7,6 +7,8 @@ import type { PeerTarget } from './node-channel.ts';
 export interface RosterChannel {
   set targets(targets: readonly PeerTarget[]);
   refuse(nodeId: NodeId, code: string, message: string): void;
+  /** Whether an answer of that node is waited for. */
+  isAsking(nodeId: NodeId): boolean;
 }
 
 /** A removed node is told by consensus that it may go, if it listens, within this time. */
@@ -54,12 +56,16 @@ export class PeerRoster {
     this.dismiss(nowMs);
   }
 
-  /** Cuts off removed nodes that consensus needs no longer; called at intervals. */
+  /**
+   * Cuts off removed nodes that consensus needs no longer; called at intervals. One that led when it was
+   * removed still owes answers, that of its own removal for instance; it is asked nothing more.
+   */
   dismiss(nowMs: number): void {
     if (this.#departing.size === 0) return;
     const { progress } = this.#driver.status;
     for (const [nodeId, { untilMs }] of this.#departing) {
-      if (progress.has(nodeId) && nowMs < untilMs) continue;
+      const isNeeded = progress.has(nodeId) || this.#channel.isAsking(nodeId);
+      if (isNeeded && nowMs < untilMs) continue;
       this.#departing.delete(nodeId);
       this.#connect();
       this.#channel.refuse(nodeId, 'NODE_NOT_ADMITTED', 'the node list no longer has this node');

@@ -103,6 +103,11 @@ export class PeerSession implements PresentPeer {
     return this.#theirs?.role ?? 'joiner';
   }
 
+  /** Requests of this side that wait for their answers. */
+  get waitingRequests(): number {
+    return this.#requests.size;
+  }
+
   /** Bytes that wait for the network. */
   get waitingBytes(): number {
     return this.#connection.waitingBytes;

@@ -30,6 +30,11 @@ export class PendingRequests {
     return { id, answer };
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   /** Takes an answer: u32 id | u8 ok | reply. @throws DecodeError TRUNCATED */
   settle(body: Buffer): void {
     const reader = new BinaryReader(body);

@@ -62,6 +62,14 @@ export interface PublicReplay {
  * @throws ManagerError LEDGER_CORRUPT with height and reason, SNAPSHOT_CORRUPT, HOST_FAULT
  */
 export async function replayPublic(node: NodeContext, replay: PublicReplay): Promise<PublicLedger> {
+  return (await readPublic(node, replay)).result;
+}
+
+/**
+ * As {@link replayPublic}, to be gone on with.
+ * @throws ManagerError LEDGER_CORRUPT with height and reason, SNAPSHOT_CORRUPT, HOST_FAULT
+ */
+export async function readPublic(node: NodeContext, replay: PublicReplay): Promise<PublicReading> {
   const { upTo, progress, base } = replay;
   const reading = new PublicReading(node, progress);
   if (base) await reading.beginFrom(base);
@@ -70,11 +78,11 @@ export async function replayPublic(node: NodeContext, replay: PublicReplay): Pro
     claims(height, () => reading.block(block, height));
     if (height % blocksPerTurn === 0) await nextTurn();
   }
-  return reading.result;
+  return reading;
 }
 
 /** The state of one such replay. */
-class PublicReading {
+export class PublicReading {
   readonly #node: NodeContext;
   readonly #progress: Progress;
   readonly #state = new Administration();
@@ -88,6 +96,7 @@ class PublicReading {
     this.#progress = progress;
   }
 
+  /** What is read so far; its administration goes on with the reading. */
   get result(): PublicLedger {
     return {
       administration: this.#state,
@@ -122,7 +131,10 @@ class PublicReading {
     this.#requireRemembered(height, historyRoot);
   }
 
-  /** Takes up the next block. */
+  /**
+   * Takes up the next block. After a refusal this is to be used no more.
+   * @throws CodedError of what is wrong with it
+   */
   block(block: Uint8Array, height: Height): void {
     const verified = this.#place.next(block, {
       nodeKey: (leader, part) => {

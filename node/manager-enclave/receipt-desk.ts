@@ -1,15 +1,18 @@
 import type { TransactionStatus } from '@concordat/api';
-import type { ReceiptJson } from '@concordat/ledger';
+import { encodeCoseReceipt, type ReceiptJson } from '@concordat/ledger';
 import type { Seqno, View } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
+import { PastTurns } from './past-turns.ts';
 
 /** Answers what became of a transaction, and proves it. */
 export class ReceiptDesk {
   readonly #context: NodeContext;
+  readonly #turns: PastTurns;
 
-  constructor(context: NodeContext) {
+  constructor(context: NodeContext, turns = new PastTurns()) {
     this.#context = context;
+    this.#turns = turns;
   }
 
   /** Where the transaction `view.seqno` stands. */
@@ -37,25 +40,26 @@ export class ReceiptDesk {
     if (status === 'Pending' || status === 'Unknown') {
       throw new ManagerError('TRANSACTION_PENDING', `the transaction is ${status.toLowerCase()}`);
     }
-    const { log, pages, stored, held, archive } = this.#context;
+    const { log, pages } = this.#context;
     const place = await pages.answer(() => log.locate(id.seqno));
     if (status === 'Invalid' || !place) {
       throw new ManagerError('TRANSACTION_NOT_FOUND', 'no such transaction was committed');
     }
-    const { height } = place;
-    if (!held.has(height)) return archive.receipt(height, id.seqno);
-    try {
-      return await stored.receipt(height, id.seqno);
-    } catch (error) {
-      if (!isUnheld(error)) throw error;
-      // Others may have what is moved elsewhere or damaged here; if not, this says why it is not here.
-      return archive.receipt(height, id.seqno).catch((unheld: unknown) => {
-        throw isUnheld(unheld) ? error : unheld;
-      });
-    }
+    return (await this.#turns.block(this.#context, place.height)).receipt(id.seqno);
+  }
+
+  /**
+   * The same as a COSE receipt, signed now by the network's own key: no block pays for a signature
+   * that nobody asked for, and who verifies it needs no certificate but the network's.
+   * @throws ManagerError as {@link receipt}; NETWORK_KEY_MISSING
+   */
+  async coseReceipt(id: { view: View; seqno: Seqno }): Promise<Uint8Array> {
+    const receipt = await this.receipt(id);
+    return encodeCoseReceipt({
+      receipt,
+      networkKey: this.#context.networkKey.signing(),
+      networkId: this.#context.network.id,
+      issuedAtMs: Date.now(),
+    });
   }
 }
-
-const isUnheld = (error: unknown): boolean =>
-  error instanceof ManagerError &&
-  (error.code === 'BLOCK_NOT_HELD' || error.code === 'LEDGER_CORRUPT');

@@ -13,7 +13,7 @@ export interface LogPosition {
 }
 
 /** Whether a log is longer than another: of a later view, or of the same and higher (Raft, 5.4.1). */
-const isLonger = (one: LogPosition, other: LogPosition): boolean =>
+export const isLonger = (one: LogPosition, other: LogPosition): boolean =>
   one.view > other.view || (one.view === other.view && one.height > other.height);
 
 /** A position as nodes tell it: JSON `{height, view}` in UTF-8. */

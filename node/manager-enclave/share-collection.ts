@@ -1,5 +1,6 @@
 import {
   epochKeyRows,
+  networkKeyRow,
   type SharedKey,
   type SharingRow,
   sharedKeys,
@@ -15,6 +16,7 @@ import {
   type Element,
   isDecryptionShareValid,
   KeysError,
+  networkIdentityLabel,
   publicKeyOf,
   type ShareRequest,
   sessionKeyLabel,
@@ -25,6 +27,7 @@ import type { ReadView } from '@concordat/kv';
 import { type Epoch, equalBytes, fromHex, toDigest } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { ShareSource } from './key-sources.ts';
+import { networkKeyPlace } from './network-key.ts';
 import { ciphertextDigest } from './session-keys.ts';
 import type { AskedKey, GivenForm, GivenShares } from './share-messages.ts';
 
@@ -46,14 +49,18 @@ export function wantedKey(
   epoch: Epoch,
   bound: { readonly networkId: string; readonly requester: Uint8Array },
 ): WantedKey {
-  const row = epochKeyRows(view, epoch).at(-1);
+  const isNetworkKey = epoch === networkKeyPlace;
+  const row = isNetworkKey ? networkKeyRow(view) : epochKeyRows(view, epoch).at(-1);
   const shared = row && sharedKeys(view).find(({ key }) => key.number === row.keyNumber);
   if (!row || !shared) {
-    const why = `the ledger at hand has no key of epoch ${epoch}`;
+    const why = `the ledger at hand has no key of ${isNetworkKey ? 'the network' : `epoch ${epoch}`}`;
     throw new ManagerError('EPOCH_NOT_COMMITTED', why, { epoch });
   }
   const keyId = toDigest(fromHex(shared.key.keyId) as Uint8Array);
-  const label = sessionKeyLabel({ networkId: bound.networkId, epoch, keyId });
+  const { networkId } = bound;
+  const label = isNetworkKey
+    ? networkIdentityLabel({ networkId, keyId })
+    : sessionKeyLabel({ networkId, epoch, keyId });
   const ciphertext = decodeCiphertext(row.ciphertext);
   const request = { ciphertext, label, requester: bound.requester };
   const digest = ciphertextDigest(row.ciphertext);

@@ -3,6 +3,7 @@ import {
   epochKeyRow,
   getNode,
   isNodeGranted,
+  networkKeyRow,
   type SharedKey,
   sharedKeys,
   thresholdKeyOf,
@@ -12,13 +13,15 @@ import {
   decodeCiphertext,
   encodeDecryptionShare,
   encodeThresholdKey,
+  networkIdentityLabel,
   nodeRequester,
   sessionKeyLabel,
 } from '@concordat/keys';
 import type { ReadView } from '@concordat/kv';
-import { CodedError, fromHex, type NodeId, toDigest } from '@concordat/std';
+import { CodedError, type Epoch, fromHex, type NodeId, toDigest } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import type { ShareGiving, ShareSource } from './key-sources.ts';
+import { networkKeyPlace } from './network-key.ts';
 import {
   type AskedKey,
   decodeShareRequest,
@@ -73,8 +76,9 @@ export class ShareDesk implements ShareGiving {
   }
 
   /**
-   * Answers a request of a peer that this channel has attested: shares of everything it names, or a
-   * refusal.
+   * Answers a request of a peer that this channel has attested: shares of what it names and what can be
+   * given, since members may each hold some of several keys, and know more or less of a ledger that is
+   * resumed; a refusal when that is nothing.
    * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED, EPOCH_NOT_COMMITTED,
    *   SHARE_NOT_HELD, OVERLOADED, CHANNEL_FAILED
    */
@@ -84,13 +88,20 @@ export class ShareDesk implements ShareGiving {
       this.#spend(peer, asked.length);
       const shares: GivenShare[] = [];
       const forms = new Map<string, GivenForm>();
+      let refused: CodedError | undefined;
       for (const each of asked) {
-        // Asked anew each time: between two turns the ledger may have removed the node.
-        const { share, form } = this.#shareOf(peer, each);
-        shares.push(share);
-        forms.set(`${form.key}/${form.sharing}`, form);
+        try {
+          // Asked anew each time: between two turns the ledger may have removed the node.
+          const { share, form } = this.#shareOf(peer, each);
+          shares.push(share);
+          forms.set(`${form.key}/${form.sharing}`, form);
+        } catch (error) {
+          if (!(error instanceof CodedError) || !isOfOne(error)) throw error;
+          refused ??= error;
+        }
         await nextTurn();
       }
+      if (refused && shares.length === 0) throw refused;
       this.#given += shares.length;
       return encodeGivenShares({ shares, forms: [...forms.values()] });
     } catch (error) {
@@ -103,14 +114,12 @@ export class ShareDesk implements ShareGiving {
     const { epoch, key } = asked;
     const committed = this.#committed();
     requireListed(committed, peer);
-    const row = epochKeyRow(committed, { epoch, keyNumber: key });
+    const row = rowOf(committed, asked);
     const shared = sharedKeys(committed).find((each) => each.key.number === key);
     if (!row || !shared) {
       throw refusal('EPOCH_NOT_COMMITTED', `no committed key of epoch ${epoch} under key ${key}`);
     }
-    if (!isNodeGranted(committed, peer, epoch)) {
-      throw refusal('EPOCH_NOT_GRANTED', `the ledger grants that node nothing of epoch ${epoch}`);
-    }
+    requireGranted(committed, peer, epoch);
     const { sharing } = shared.key;
     const held = this.#vault.shareOf(key, sharing);
     if (!held) throw refusal('SHARE_NOT_HELD', `no share of key ${key} as it is shared now`);
@@ -126,7 +135,9 @@ export class ShareDesk implements ShareGiving {
 
   #labelOf({ epoch }: AskedKey, { key }: SharedKey): Uint8Array {
     const keyId = toDigest(fromHex(key.keyId) as Uint8Array);
-    return sessionKeyLabel({ networkId: this.#networkId(), epoch, keyId });
+    const networkId = this.#networkId();
+    if (epoch === networkKeyPlace) return networkIdentityLabel({ networkId, keyId });
+    return sessionKeyLabel({ networkId, epoch, keyId });
   }
 
   /** @throws ManagerError OVERLOADED when one node asks for too much */
@@ -144,6 +155,15 @@ export class ShareDesk implements ShareGiving {
   }
 }
 
+/**
+ * Whether a node may have the session key of an epoch, by the committed ledger.
+ * @throws ManagerError NODE_NOT_ADMITTED, EPOCH_NOT_GRANTED
+ */
+export function requireReader(committed: ReadView | undefined, peer: NodeId, epoch: Epoch): void {
+  requireListed(committed, peer);
+  requireGranted(committed, peer, epoch);
+}
+
 /** @throws ManagerError NODE_NOT_ADMITTED */
 function requireListed(
   committed: ReadView | undefined,
@@ -152,6 +172,30 @@ function requireListed(
   const node = committed && getNode(committed, peer);
   if (node?.status === 'learning' || node?.status === 'trusted') return;
   throw refusal('NODE_NOT_ADMITTED', 'shares are for learning and trusted nodes of the list');
+}
+
+/** What stands in the way of one key, and of no other that was asked for with it. */
+const isOfOne = ({ code }: CodedError): boolean =>
+  code === 'EPOCH_NOT_COMMITTED' || code === 'EPOCH_NOT_GRANTED' || code === 'SHARE_NOT_HELD';
+
+const rowOf = (committed: ReadView, { epoch, key }: AskedKey) => {
+  if (epoch !== networkKeyPlace) return epochKeyRow(committed, { epoch, keyNumber: key });
+  const row = networkKeyRow(committed);
+  return row?.keyNumber === key ? row : undefined;
+};
+
+/**
+ * Session keys are for whom the ledger grants the epoch. The network's key needs no grant: it is for
+ * trusted nodes, and for nobody else.
+ * @throws ManagerError EPOCH_NOT_GRANTED, NODE_NOT_ADMITTED
+ */
+function requireGranted(committed: ReadView, peer: NodeId, epoch: Epoch): void {
+  if (epoch === networkKeyPlace) {
+    if (getNode(committed, peer)?.status === 'trusted') return;
+    throw refusal('NODE_NOT_ADMITTED', "the network's key is for trusted nodes");
+  }
+  if (isNodeGranted(committed, peer, epoch)) return;
+  throw refusal('EPOCH_NOT_GRANTED', `the ledger grants that node nothing of epoch ${epoch}`);
 }
 
 const refusal = (code: ManagerError['code'], why: string): ManagerError =>

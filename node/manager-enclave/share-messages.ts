@@ -100,8 +100,18 @@ export function decodeSentKey(bytes: Uint8Array): SentKey {
   return { epoch: toEpoch(numberOf(epoch, 'epoch')), key: hexOf(key, 64, 'key'), digest };
 }
 
+/** A node asks for the session key of an epoch that it is granted: `{"epoch":n}`. */
+export const encodeKeyRequest = (epoch: Epoch): Uint8Array => utf8(JSON.stringify({ epoch }));
+
+/** @throws ManagerError CHANNEL_FAILED */
+export function decodeKeyRequest(bytes: Uint8Array): Epoch {
+  requireField(bytes.length <= 64, 'epoch');
+  return toEpoch(numberOf(readForeignObject(bytes, 'request for a key').epoch, 'epoch'));
+}
+
+/** Epoch 0 stands for the network's private key. */
 const askedKeyOf = (item: Record<string, unknown>): AskedKey => ({
-  epoch: toEpoch(numberOf(item.epoch, 'epoch')),
+  epoch: toEpoch(item.epoch === 0 ? 0 : numberOf(item.epoch, 'epoch')),
   key: numberOf(item.key, 'key'),
 });
 

@@ -60,7 +60,7 @@ export async function beginNetwork(
   // First: the first block must not outlive the only share that reads it.
   await manager.vault.keepHolder(genesis.holderKey);
   const { result } = await manager.queue.administer((set) => {
-    const share = genesis.write(set, manager.sessionKeys, evidence);
+    const share = genesis.write(set, manager, evidence);
     also?.(set);
     return share;
   });

@@ -58,7 +58,11 @@ export async function startRecover(
 async function prepare(manager: Manager, lastHeight: number) {
   const { start, control, verdict } = manager;
   const { networkCertificatePem: networkCertificate = '' } = start;
-  const former = new FormerLedger(control, { lastHeight, networkCertificate });
+  const former = new FormerLedger(control, {
+    lastHeight,
+    networkCertificate,
+    workers: start.workers,
+  });
   const connected = manager.connectWorkers();
   const telling = progressOf(manager, 'verifying the former ledger');
   const surveyed = former.survey(telling);

@@ -6,9 +6,10 @@ import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
 import type { PeerTarget } from './node-channel.ts';
 import type { SealedIdentity } from './node-identity.ts';
-import type { PublicLedger } from './public-replay.ts';
+import { type PublicLedger, readPublic } from './public-replay.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { rejoinRecordOf, requireProven } from './rejoining.ts';
+import { ResumedLedger } from './resumed-ledger.ts';
 import { RollCall } from './roll-call.ts';
 import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
@@ -40,12 +41,23 @@ export async function startResume(manager: Manager, sealed: SealedIdentity): Pro
   if (!base && start.firstHeight > 1) return withoutBeginning(manager);
   const ledger = await publicPartOf(manager, base, { upTo, progress });
   requireOwnPlace(manager, ledger);
+  const { channel, control, keyDesk } = manager;
+  const finalTo = Math.max(ledger.committed, base?.height ?? 0);
+  manager.resumed = new ResumedLedger({
+    own: ledger,
+    channel,
+    read: (from, to, maxBytes) => control.read(from, to, maxBytes),
+    begin: () => readPublic(manager, { upTo: finalTo, progress, base: base?.stored }),
+    learn: ({ administration }) => keyDesk.restore(administration),
+    tell: (event, fields) => control.log(event, fields),
+    nowMs: () => Date.now(),
+  });
   await consent(manager, ledger);
   await connected;
   workers.configure(ledger.administration.constitution);
   await goOn(manager, ledger, { upTo, ...(base && { base }) });
   await lifeCycle.live;
-  manager.publicLedger = undefined;
+  manager.resumed = undefined;
   await requireProven(manager);
   await manager.serve();
 }
@@ -57,7 +69,6 @@ export async function startResume(manager: Manager, sealed: SealedIdentity): Pro
 async function consent(manager: Manager, ledger: PublicLedger): Promise<void> {
   const { peerDesk, channel, lifeCycle, epochs } = manager;
   const { constitution } = ledger.administration;
-  manager.publicLedger = ledger;
   await manager.keyDesk.restore(ledger.administration);
   peerDesk.given(constitution);
   rejoinWhenLive(manager, () => rejoinRecordOf(manager, constitution));

@@ -1,7 +1,8 @@
-import type { TransactionRecord, VerifiedBlock } from '@concordat/ledger';
+import type { TransactionRecord } from '@concordat/ledger';
 import { toHeight } from '@concordat/std';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
+import type { FormerBlock } from './former-ledger.ts';
 import type { NodeContext } from './node-context.ts';
 
 /** Transactions of one new block at most, and their write-set bytes at about most. */
@@ -47,7 +48,7 @@ export class StateRestoration {
    * Takes over every block; resolves once all of it is final.
    * @throws ManagerError NOT_LEADER, PAYLOAD_TOO_LARGE, and what reading the blocks throws
    */
-  async run(blocks: AsyncIterable<VerifiedBlock>): Promise<RestoredCounts> {
+  async run(blocks: AsyncIterable<FormerBlock>): Promise<RestoredCounts> {
     for await (const { header, transactions = [] } of blocks) {
       for (const transaction of transactions) await this.#gather(header.source, transaction);
       this.#formerBlocks += 1;

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  buildReceipt,
   decodeHeader,
   type HistoryTree,
   neededPage,
-  type ReceiptJson,
+  type ProvenBlock,
+  proveBlock,
 } from '@concordat/ledger';
-import { CodedError, type Epoch, type NodeId, type Seqno } from '@concordat/std';
+import { CodedError, type Epoch, type NodeId } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 
 /** Where stored blocks come from: the host, which may have changed them. */
@@ -78,18 +78,18 @@ export class StoredBlocks {
   }
 
   /**
-   * The receipt of a transaction, from its block as the host has it.
+   * A block as the host has it, opened and proved: its transactions and their receipts.
    * @throws ManagerError BLOCK_NOT_HELD when the block was moved elsewhere or is being fetched again;
    *   LEDGER_CORRUPT, HOST_FAULT, SESSION_KEY_MISSING
    */
-  async receipt(height: number, seqno: Seqno): Promise<ReceiptJson> {
+  async proven(height: number): Promise<ProvenBlock> {
     const [block] = await this.unchecked(height, height, 1);
-    return this.#proveOwn(block as Uint8Array, height, seqno);
+    return this.#proveOwn(block as Uint8Array, height);
   }
 
-  async #proveOwn(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
+  async #proveOwn(block: Uint8Array, height: number): Promise<ProvenBlock> {
     try {
-      return await this.prove(block, height, seqno);
+      return await this.prove(block, height);
     } catch (error) {
       throw this.#told(error);
     }
@@ -101,13 +101,12 @@ export class StoredBlocks {
   }
 
   /**
-   * Checks that a block, from wherever, is the one at this height, by making a receipt of one of
-   * its transactions (the first by default): that proves the whole block, its place in the history
-   * and its leader's signature.
+   * Opens a block from wherever, and checks that it is the one at this height: the whole block, its
+   * place in the history and its leader's signature.
    * @throws ManagerError LEDGER_CORRUPT, KEY_SHARES_MISSING, SESSION_KEY_MISSING, BLOCK_NOT_HELD
    */
-  async prove(block: Uint8Array, height: number, seqno?: Seqno): Promise<ReceiptJson> {
-    const prove = () => this.#keys.answer(() => this.#prove(block, height, seqno));
+  async prove(block: Uint8Array, height: number): Promise<ProvenBlock> {
+    const prove = () => this.#keys.answer(() => this.#prove(block, height));
     try {
       return await prove();
     } catch (error) {
@@ -118,15 +117,14 @@ export class StoredBlocks {
     }
   }
 
-  #prove(block: Uint8Array, height: number, seqno?: Seqno): ReceiptJson {
+  #prove(block: Uint8Array, height: number): ProvenBlock {
     try {
       const header = decodeHeader(block);
       if (header.height !== height) {
         throw corrupt(height, `the host gave block ${header.height} in its place`, 'WRONG_HEIGHT');
       }
-      return buildReceipt({
+      return proveBlock({
         block,
-        seqno: seqno ?? header.firstSeqno,
         history: this.#keys.history(),
         sessionKey: (epoch) => this.#sessionKey(epoch),
         nodeCertificatePem: this.#certificate(header.leader, height),

@@ -5,9 +5,13 @@ import type { TransactionRecord } from '@concordat/ledger';
 import { equalBytes, toDigest, utf8 } from '@concordat/std';
 import { localReportData, requireManifests, verifiedEvidence } from './admission.ts';
 import { ManagerError } from './errors.ts';
+import { LedgerQuestions } from './ledger-questions.ts';
 import type { NodeContext } from './node-context.ts';
+import { PastDesk } from './past-desk.ts';
+import { PastTurns } from './past-turns.ts';
 import type { WorkerPort } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
+import { ReceiptDesk } from './receipt-desk.ts';
 import type { RequestForwarding } from './request-forwarding.ts';
 import type { ManagerWays } from './ways.ts';
 import type { WorkerEvents } from './worker-link.ts';
@@ -19,6 +23,8 @@ export class WorkerDesk {
   readonly #context: NodeContext;
   readonly #forwarding: RequestForwarding;
   readonly #readBarriers: ReadBarriers;
+  readonly #questions: LedgerQuestions;
+  readonly #past: PastDesk;
   readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
@@ -38,6 +44,9 @@ export class WorkerDesk {
     this.#context = context;
     this.#forwarding = parts.forwarding;
     this.#readBarriers = parts.readBarriers;
+    const turns = new PastTurns();
+    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context, turns));
+    this.#past = new PastDesk(context, turns);
     this.#ways = parts.ways;
     this.#fail = fail;
   }
@@ -71,10 +80,16 @@ export class WorkerDesk {
     const { adapters, policies } = constitution;
     const { network, identity, feed } = this.#context;
     const { nodeId } = identity;
-    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId });
+    const trust = trustUnder(constitution);
+    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId, trust });
     if (text === this.#configuration) return;
     this.#configuration = text;
     for (const link of feed.links) link.send({ kind: 'configure', json: utf8(text) });
+  }
+
+  /** What the workers of this node proved. */
+  get verdicts(): readonly Verdict[] {
+    return this.#verdicts;
   }
 
   /** Closes every link. */
@@ -93,7 +108,7 @@ export class WorkerDesk {
   }
 
   #events(link: () => WorkerPort): WorkerEvents {
-    const { control, states } = this.#context;
+    const { control, states, programs } = this.#context;
     return {
       onBatch: (batch, transactions) => {
         // Executed on a state that has been taken back meanwhile: the worker drops it as well.
@@ -113,6 +128,13 @@ export class WorkerDesk {
         this.#readBarriers.ask((code) =>
           link().send({ kind: 'readBarrierReply', id, ...(code && { code }) }),
         ),
+      onQuestion: (question) => {
+        void this.#questions.answer(question).then((answer) => link().send(answer));
+      },
+      onPast: (request) => {
+        void this.#past.answer(link().index, request).then((reply) => link().send(reply));
+      },
+      onProgram: (message) => programs.received(link().index, message),
       onSnapshot: (message) => states.received(link().index, message),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),
       onClose: (error) => {
@@ -149,3 +171,11 @@ const recordOf = ({
     : { publicWrites, privateWrites };
 
 const textOf = (line: Uint8Array): string => Buffer.from(line).toString('utf8', 0, maxLogLine);
+
+/** Whom workers may know callers by: actors by their certificates, tokens by issuers' keys. */
+const trustUnder = ({ actors, jwtIssuers = [] }: Constitution) => ({
+  actors: actors.map(({ actorId, name, kind, roles, certificate }) => {
+    return { actorId, name, kinds: kind, roles, certificate };
+  }),
+  tokenIssuers: jwtIssuers,
+});

@@ -16,9 +16,9 @@ export interface BlockToApply extends Pick<OpenedBlock, 'transactions'> {
 export class WorkerFeed {
   readonly #links = new Map<number, WorkerPort>();
   /** Uncommitted blocks opened here that no worker has seen. */
-  readonly #held = new Map<number, BlockToApply>();
-  /** Source of uncommitted blocks that their worker holds as a speculative layer. */
-  readonly #given = new Map<number, number>();
+  readonly #held = new Map<number, BlockToApply[]>();
+  /** Sources of uncommitted blocks that their workers hold as a speculative layer. */
+  readonly #given = new Map<number, readonly number[]>();
   /** Highest block each worker held that was taken back, until all up to it is committed. */
   readonly #takenBack = new Map<number, number>();
 
@@ -39,22 +39,40 @@ export class WorkerFeed {
 
   /** A worker's own batch became the block at this height. */
   sealedHere(height: Height, source: number): void {
-    this.#given.set(height, source);
+    this.#given.set(height, [source]);
   }
 
   /** A block made elsewhere is the newest of the log. */
   opened(block: BlockToApply): void {
-    if (block.header.source > 0) this.#held.set(block.header.height, block);
+    const { source, height } = block.header;
+    if (source > 0) this.#held.set(height, [...(this.#held.get(height) ?? []), block]);
+  }
+
+  /**
+   * This node, which leads, made a block that changes the state of a worker. What the worker executed
+   * meanwhile stands on the state before: the manager refuses it until the worker is ready.
+   */
+  placedHere(block: BlockToApply): void {
+    const { source, height } = block.header;
+    const link = this.#links.get(source);
+    link?.send({ kind: 'applied', blocks: [appliedOf(block, true)] });
+    link?.send({ kind: 'rollback', height });
+    this.#given.set(height, [...(this.#given.get(height) ?? []), source]);
   }
 
   /** This node leads now: its workers execute on top of everything in the log. */
   giveSpeculatively(): void {
     const heights = [...this.#held.keys()].sort((a, b) => a - b);
     for (const height of heights) {
-      const block = this.#held.get(height) as BlockToApply;
-      const { source } = block.header;
-      this.#links.get(source)?.send({ kind: 'applied', blocks: [appliedOf(block, true)] });
-      this.#given.set(height, source);
+      const blocks = this.#held.get(height) as BlockToApply[];
+      for (const block of blocks) {
+        const { source } = block.header;
+        this.#links.get(source)?.send({ kind: 'applied', blocks: [appliedOf(block, true)] });
+      }
+      this.#given.set(
+        height,
+        blocks.map(({ header }) => header.source),
+      );
     }
     this.#held.clear();
   }
@@ -69,11 +87,13 @@ export class WorkerFeed {
   rollback(height: Height): void {
     for (const held of this.#held.keys()) if (held > height) this.#held.delete(held);
     const affected = new Set<number>();
-    for (const [given, source] of this.#given) {
+    for (const [given, sources] of this.#given) {
       if (given <= height) continue;
       this.#given.delete(given);
-      affected.add(source);
-      this.#takenBack.set(source, Math.max(given, this.#takenBack.get(source) ?? 0));
+      for (const source of sources) {
+        affected.add(source);
+        this.#takenBack.set(source, Math.max(given, this.#takenBack.get(source) ?? 0));
+      }
     }
     for (const source of affected) this.#links.get(source)?.send({ kind: 'rollback', height });
   }
@@ -82,15 +102,12 @@ export class WorkerFeed {
   committed(from: Height, to: Height): void {
     const runs = new Map<number, Run>();
     for (let height: number = from; height <= to; height++) {
-      const source = this.#given.get(height);
-      const held = this.#held.get(height);
-      if (source !== undefined) {
-        this.#given.delete(height);
-        this.#runOf(runs, source).commit(height);
-      } else if (held) {
-        this.#held.delete(height);
-        this.#runOf(runs, held.header.source).apply(held);
-      }
+      const given = this.#given.get(height);
+      const held = given === undefined ? (this.#held.get(height) ?? []) : [];
+      for (const source of given ?? []) this.#runOf(runs, source).commit(height);
+      for (const block of held) this.#runOf(runs, block.header.source).apply(block);
+      this.#given.delete(height);
+      this.#held.delete(height);
     }
     for (const run of runs.values()) run.flush();
     this.#tellOfTakenBack(to);

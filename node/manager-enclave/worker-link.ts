@@ -8,6 +8,9 @@ import {
   decodeChannelToManager,
   encodeChannelToWorker,
   FrameConnection,
+  type PastRequest,
+  type ProgramToManager,
+  type Question,
   type SnapshotToManager,
 } from '@concordat/bridge';
 import { ManagerError } from './errors.ts';
@@ -45,6 +48,12 @@ export interface WorkerEvents {
     readonly height: number;
   }) => void;
   readonly onReadBarrier: (id: number) => void;
+  /** What a client wants to know about the ledger. */
+  readonly onQuestion: (question: Question) => void;
+  /** It asks for committed transactions of the past. */
+  readonly onPast: (request: PastRequest) => void;
+  /** What it says of programs that are voted on, or that it runs. */
+  readonly onProgram: (message: ProgramToManager) => void;
   /** What it says of a snapshot that is taken of its state, or that it is to take up. */
   readonly onSnapshot: (message: SnapshotToManager) => void;
   readonly onLog: (line: Uint8Array) => void;
@@ -275,11 +284,21 @@ export class WorkerLink {
       case 'readBarrier':
         this.#events.onReadBarrier(message.id);
         return;
+      case 'question':
+        this.#events.onQuestion(message);
+        return;
+      case 'past':
+        this.#events.onPast(message);
+        return;
       case 'ready':
         this.#becameReady();
         return;
       case 'pong':
         this.#unansweredPings = 0;
+        return;
+      case 'programReply':
+      case 'programState':
+        this.#events.onProgram(message);
         return;
       case 'snapshotChunk':
       case 'snapshotRefused':

@@ -1,11 +1,38 @@
+import type { RecordedTransaction } from '@concordat/api';
+import type { QuestionSubject } from '@concordat/bridge';
 import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
+import type { PastRange, PastTransactionView } from './past-reader.ts';
+
+/** An actor of the membership list; `certificate` is the one it is listed with, PEM. */
+export interface TrustedActor extends Actor {
+  readonly certificate: string;
+}
+
+/** An issuer of tokens (JWT) that the network trusts by vote, and its keys. */
+export interface TokenIssuer {
+  readonly issuer: string;
+  readonly keys: readonly {
+    readonly kid: string;
+    /** Hex DER SPKI: P-256 or RSA. */
+    readonly key: string;
+    /** What `iss` of its tokens must be; `{tenantid}` stands for their `tid`. */
+    readonly constraint: string;
+  }[];
+}
+
+/** Whom the constitution in force trusts. */
+export interface NetworkTrust {
+  readonly actors: readonly TrustedActor[];
+  readonly tokenIssuers: readonly TokenIssuer[];
+}
 
 /** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
 export type AdapterErrorCode =
   | 'INVALID_CONFIGURATION'
   | 'INVALID_GENESIS'
   | 'INVALID_MEMORY'
+  | 'NOT_EXECUTABLE'
   | 'CONTRACT_BROKEN';
 
 /** An adapter that cannot be configured or started, or that broke a rule of the contract. */
@@ -19,6 +46,8 @@ export interface Actor {
   /** `member`, `participant`, or both. */
   readonly kinds: readonly string[];
   readonly roles: readonly string[];
+  /** PEM of the certificate that was presented; absent where nobody presented one. */
+  readonly certificate?: string;
 }
 
 /**
@@ -53,6 +82,16 @@ export interface Refused {
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
 }
+
+/**
+ * The outcome of a transaction that cannot be judged before the blocks under it, or its own batch's
+ * transactions before it, have seqnos: it is left out of the batch and executed again once they do.
+ */
+export const deferred: Refused = {
+  ok: false,
+  code: 'EXECUTION_DEFERRED',
+  message: 'it has to wait until the blocks before it have seqnos',
+};
 
 /** What became of one transaction of a batch: kept as one leaf, or refused without a trace. */
 export type Outcome<Result> = { readonly ok: true; readonly result: Result } | Refused;
@@ -121,6 +160,23 @@ export interface AdapterHost<Result = unknown> {
    * `concordat-consistency` header are held before an endpoint sees them.
    */
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
+  /**
+   * What the manager says about the ledger, which the worker does not hold: a receipt (its JSON, or
+   * COSE bytes) of the transaction `view.seqno`, or the view history (JSON `[{view, firstSeqno}]`).
+   * @throws ApiError TRANSACTION_PENDING, TRANSACTION_NOT_FOUND, OVERLOADED, and what else the
+   *   manager refuses with
+   */
+  askLedger(
+    actor: Actor,
+    about: { readonly subject: QuestionSubject; readonly view?: number; readonly seqno?: number },
+  ): Promise<Uint8Array>;
+  /**
+   * Consecutive committed transactions of any age, from the first of a range on: at least one, as
+   * many as fit one answer. Of each, what it wrote to this adapter's tables, and its receipt.
+   * @throws ApiError TRANSACTION_PENDING when the first is not committed here, OVERLOADED, and what
+   *   else the manager refuses with (BLOCK_NOT_HELD, KEY_SHARES_MISSING)
+   */
+  readPast(range: PastRange): Promise<readonly PastTransactionView[]>;
   role(): { readonly leader: boolean; readonly view: number };
   /** Wall clock, milliseconds since 1970. */
   timeMs(): number;
@@ -232,14 +288,59 @@ export interface AdapterMemory {
 export type StateChange =
   /** The batch executed last, of whichever adapter, is this layer now. */
   | { readonly kind: 'executed'; readonly layer: number }
-  /** A block of the ledger is this layer. */
-  | { readonly kind: 'applied'; readonly layer: number; readonly writeSets: readonly WriteSet[] }
+  /** Seqno of the first transaction of a layer that was executed here: it is sealed now. */
+  | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
+  /** A block of the ledger is this layer; write set i is that of the transaction `firstSeqno + i`. */
+  | {
+      readonly kind: 'applied';
+      readonly layer: number;
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
   /** A committed block went straight into the base; there was no layer. */
-  | { readonly kind: 'replayed'; readonly writeSets: readonly WriteSet[] }
+  | {
+      readonly kind: 'replayed';
+      readonly firstSeqno: number;
+      readonly writeSets: readonly WriteSet[];
+    }
   /** Every layer up to this one is part of the base. */
   | { readonly kind: 'committed'; readonly layer: number }
   /** This layer and all above it are gone; their numbers are not used again. */
   | { readonly kind: 'dropped'; readonly layer: number };
+
+/**
+ * What an adapter runs: `none`; `starting`, with requests that wait; `running`; `failing`: it ended and
+ * is started again and again.
+ */
+export interface ProgramState {
+  readonly state: 'none' | 'starting' | 'running' | 'failing';
+  /** Hex SHA-256 of the program. */
+  readonly digest?: string;
+  /** Why it is failing; it is shown to members. */
+  readonly reason?: string;
+}
+
+/**
+ * The side of an adapter whose application is a program that votes put in force. It declares the hash
+ * table `public:<id>/program`, whose key `current` holds the program: bytes that are the adapter's own
+ * affair. The framework writes there, as a transaction among all others (`stateChanged` tells); the
+ * adapter itself does in `genesis` alone. What is executed on a state runs under the program in it.
+ */
+export interface ProgramHolder {
+  /**
+   * Whether it could run this: asked of the leader's worker before a proposal is recorded.
+   * @throws CodedError with `file` and `line` among its details, where there are any
+   */
+  check(program: Uint8Array): Promise<void>;
+  /**
+   * It is about to be put in force: makes it ready beside the one that runs, which goes on. It may
+   * never be put in force after all.
+   * @throws CodedError
+   */
+  prepare?(program: Uint8Array): Promise<void>;
+  /** Calls back whenever what runs, or how it does, has changed. */
+  watch(changed: (state: ProgramState) => void): void;
+}
 
 /**
  * A ledger protocol or application that runs in the worker enclave (M25). It never touches disk,
@@ -251,12 +352,19 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   /** Names begin with `<id>/` or `public:<id>/`. */
   readonly tables: readonly TableDeclaration[];
   readonly endpoints: readonly EndpointDeclaration<Result>[];
+  /** Absent for adapters whose code is all in the image. */
+  readonly program?: ProgramHolder;
   /**
    * Takes the constitution's configuration for this adapter; called before anything else, and
    * again when the constitution changes.
    * @throws AdapterError INVALID_CONFIGURATION
    */
   configure(config: unknown): void;
+  /**
+   * Whom the network trusts, now or since a vote changed it: for adapters that know callers by more
+   * than their connection. Called after `configure`.
+   */
+  trustChanged?(trust: NetworkTrust): void;
   /** Called once the state is complete, before the first request. */
   start?(host: AdapterHost<Result>): void;
   /**
@@ -291,6 +399,22 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   ): readonly Outcome<Result>[] | Promise<readonly Outcome<Result>[]>;
   /** The protocol's own block over the batch; its writes become the closing leaf. Synchronous. */
   seal?(set: BatchSet, outcomes: readonly Outcome<Result>[], env: BatchEnvironment): void;
+  /**
+   * Executes the first batch of these recorded transactions anew, for an audit: on the state before
+   * it, with what was given to it (requests, times, random values) taken from what it wrote, and
+   * nothing else from there. It ends each transaction and seals as `execute` and `seal` do; whatever
+   * differs from the recorded is for the caller to find. Only for adapters whose execution follows
+   * from that. They may be more than one batch, and end within one: a recovered network keeps the
+   * transactions of the former one in blocks of its own.
+   * @returns transactions of the batch; 0 when no request made the first: a part of the initial
+   *   state, to be taken as it stands; undefined while the batch does not end with these
+   * @throws AdapterError NOT_EXECUTABLE with details.transaction: what was recorded cannot be the
+   *   result of any execution
+   */
+  reexecute?(
+    set: BatchSet,
+    recorded: readonly RecordedTransaction[],
+  ): number | undefined | Promise<number | undefined>;
   /**
    * On every node, once for each committed block of this worker, in order, whichever adapter of
    * the worker it is of; those that were replayed come before `start`, those a snapshot stands for

@@ -1,3 +1,4 @@
+import type { NetworkTrust } from './adapter.ts';
 import { WorkerError } from './errors.ts';
 
 /** What the manager tells a worker of the constitution. */
@@ -6,6 +7,8 @@ export interface Configuration {
   readonly adapters: Readonly<Record<string, unknown>>;
   readonly policies: unknown;
   readonly nodeId: unknown;
+  readonly networkId: unknown;
+  readonly trust: NetworkTrust;
 }
 
 /** Reads a `configure` frame. @throws WorkerError PROTOCOL */
@@ -18,5 +21,7 @@ export function parseConfiguration(json: Uint8Array): Configuration {
     throw new WorkerError('PROTOCOL', 'the configuration is not JSON');
   }
   const adapters = (value.adapters ?? {}) as Record<string, unknown>;
-  return { adapters, policies: value.policies, nodeId: value.nodeId };
+  const trust = (value.trust ?? { actors: [], tokenIssuers: [] }) as NetworkTrust;
+  const { policies, nodeId, networkId } = value;
+  return { adapters, policies, nodeId, networkId, trust };
 }

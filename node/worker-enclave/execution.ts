@@ -1,11 +1,12 @@
-import { AdapterError, type BatchEnvironment, type Outcome } from './adapter.ts';
+import { AdapterError, type BatchEnvironment, deferred, type Outcome } from './adapter.ts';
 import type { OpenBatch } from './scoped-state.ts';
 import type { Lane, Submission } from './submission.ts';
 
 /** A batch being executed, or executed and not yet on the chain. */
 export interface Execution {
   readonly lane: Lane;
-  readonly submissions: readonly Submission[];
+  /** Those the adapter deferred are taken out once it has executed the batch. */
+  submissions: readonly Submission[];
   readonly set: OpenBatch;
   readonly env: BatchEnvironment;
   /** Deadline of an asynchronous execution. */
@@ -24,6 +25,23 @@ export function runAdapter(execution: Execution): Outcomes | Promise<Outcomes> {
 }
 
 /**
+ * Takes what the adapter deferred out of an execution.
+ * @returns what was put off, and the outcomes of the others
+ */
+export function withoutDeferred(
+  execution: Execution,
+  outcomes: Outcomes,
+): { readonly put: readonly Submission[]; readonly left: Outcomes } {
+  const { submissions } = execution;
+  if (!outcomes.includes(deferred) || outcomes.length !== submissions.length) {
+    return { put: [], left: outcomes };
+  }
+  execution.submissions = submissions.filter((_, at) => outcomes[at] !== deferred);
+  const put = submissions.filter((_, at) => outcomes[at] === deferred);
+  return { put, left: outcomes.filter((outcome) => outcome !== deferred) };
+}
+
+/**
  * Checks what the adapter must keep to and lets it seal the batch.
  * @throws AdapterError CONTRACT_BROKEN
  */
@@ -38,8 +56,9 @@ export function closeBatch(execution: Execution, outcomes: Outcomes): void {
     throw broken(`${set.writes.length} transactions were ended, ${kept} are kept`);
   }
   if (set.endIfWritten()) throw broken('writes were left after the last ended transaction');
-  if (kept === 0 || lane.adapter.seal === undefined) return;
-  lane.adapter.seal(set, outcomes, env);
+  if (kept === 0) return;
+  lane.adapter.seal?.(set, outcomes, env);
+  lane.answers.keep(set, execution, outcomes);
   set.endIfWritten();
 }
 

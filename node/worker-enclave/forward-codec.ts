@@ -1,6 +1,7 @@
 import { isErrorCode } from '@concordat/api';
 import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
 import type { LedgerAdapter, Refused, Submitted, Wait } from './adapter.ts';
+import type { RequestKey } from './request-key.ts';
 import { refusal } from './submission.ts';
 
 /** A submission that travels to the leader's worker. */
@@ -8,25 +9,34 @@ export interface ForwardRequest {
   readonly adapterId: string;
   readonly wait: Wait;
   readonly raw: Uint8Array;
+  readonly key: RequestKey | undefined;
 }
 
 const writer = new BinaryWriter();
 
-/** text adapter id | u8 wait (0 commit, 1 local) | the request. */
-export const encodeForwardRequest = ({ adapterId, wait, raw }: ForwardRequest): Uint8Array =>
-  writer
-    .text(adapterId)
-    .u8(wait === 'local' ? 1 : 0)
-    .raw(raw)
-    .take();
+const localBit = 1;
+const keyedBit = 2;
+
+/**
+ * text adapter id | u8 bits (1: wait local, 2: keyed) | if keyed: key id (32), fingerprint (32) | the
+ * request.
+ */
+export function encodeForwardRequest({ adapterId, wait, raw, key }: ForwardRequest): Uint8Array {
+  const bits = (wait === 'local' ? localBit : 0) | (key === undefined ? 0 : keyedBit);
+  writer.text(adapterId).u8(bits);
+  if (key !== undefined) writer.raw(key.id).raw(key.fingerprint);
+  return writer.raw(raw).take();
+}
 
 /** @throws DecodeError */
 export function decodeForwardRequest(bytes: Uint8Array): ForwardRequest {
   const reader = new BinaryReader(bytes);
   const adapterId = reader.text(64);
-  const wait = reader.u8();
-  if (wait > 1) throw new DecodeError('INVALID', `wait ${wait}`);
-  return { adapterId, wait: wait === 1 ? 'local' : 'commit', raw: reader.raw(reader.remaining) };
+  const bits = reader.u8();
+  if (bits > (localBit | keyedBit)) throw new DecodeError('INVALID', `bits ${bits}`);
+  const wait = bits & localBit ? 'local' : 'commit';
+  const key = bits & keyedBit ? { id: reader.raw(32), fingerprint: reader.raw(32) } : undefined;
+  return { adapterId, wait, key, raw: reader.raw(reader.remaining) };
 }
 
 /** What travels back: for success text transaction id | result, else JSON {code, message, details}. */
@@ -38,15 +48,23 @@ export function encodeReply(
     const { code, message, details } = answer;
     return Buffer.from(JSON.stringify({ code, message, details }));
   }
-  const { result } = answer;
-  const encoded = adapter?.encodeResult
-    ? adapter.encodeResult(result)
-    : Buffer.from(JSON.stringify(result ?? null));
   return writer
     .text(answer.transactionId ?? '')
-    .raw(encoded)
+    .raw(encodeResult(adapter, answer.result))
     .take();
 }
+
+/** A result as bytes, as its adapter has it or else as JSON. */
+export const encodeResult = (adapter: LedgerAdapter | undefined, result: unknown): Uint8Array =>
+  adapter?.encodeResult
+    ? adapter.encodeResult(result)
+    : Buffer.from(JSON.stringify(result ?? null));
+
+/** Reads what {@link encodeResult} wrote. */
+export const decodeResult = (adapter: LedgerAdapter, bytes: Uint8Array): unknown =>
+  adapter.decodeResult
+    ? adapter.decodeResult(bytes)
+    : JSON.parse(Buffer.from(bytes).toString('utf8'));
 
 /** Reads a success. @throws DecodeError */
 export function decodeReply(
@@ -56,10 +74,7 @@ export function decodeReply(
 ): Submitted<unknown> {
   const reader = new BinaryReader(reply);
   const transactionId = reader.text(64);
-  const bytes = reader.raw(reader.remaining);
-  const result: unknown = adapter.decodeResult
-    ? adapter.decodeResult(bytes)
-    : JSON.parse(bytes.toString('utf8'));
+  const result = decodeResult(adapter, reader.raw(reader.remaining));
   return transactionId === ''
     ? { ok: true, result, height }
     : { ok: true, result, transactionId, height };

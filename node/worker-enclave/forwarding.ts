@@ -1,4 +1,4 @@
-import type { Submitted } from './adapter.ts';
+import type { Refused, Submitted } from './adapter.ts';
 import {
   decodeRefusal,
   decodeReply,
@@ -57,6 +57,7 @@ export class Forwarding {
       adapterId: adapter.id,
       wait: submission.wait,
       raw: submission.raw,
+      key: submission.key,
     });
     this.#options.send(id, this.#options.identityOf(submission), request);
   }
@@ -69,6 +70,7 @@ export class Forwarding {
     if (!reply.ok) {
       const refused = decodeRefusal(reply.reply);
       if (wasNeverTaken(refused)) this.park(submission);
+      else if (mayBeAskedAgain(submission, refused)) this.#askAgain(submission);
       else this.#options.answer(submission, refused);
       return;
     }
@@ -116,7 +118,7 @@ export class Forwarding {
     if (asked.length === 0) return;
     const timer = setTimeout(() => {
       this.#farewells.delete(timer);
-      for (const id of asked) this.#giveUp(id);
+      for (const id of asked) this.#formerLeaderIsSilent(id);
     }, formerLeaderMs);
     this.#farewells.add(timer);
   }
@@ -135,15 +137,43 @@ export class Forwarding {
     const parked = this.#parked.filter(late);
     this.#parked = this.#parked.filter((submission) => !late(submission));
     for (const submission of parked) {
-      this.#options.answer(submission, refusal('LEADER_UNKNOWN', 'there is no leader at present'));
+      const answer = submission.mayBeExecuted
+        ? unknownOutcome
+        : refusal('LEADER_UNKNOWN', 'there is no leader at present');
+      this.#options.answer(submission, answer);
     }
+  }
+
+  #formerLeaderIsSilent(id: number): void {
+    const submission = this.#pending.get(id);
+    if (submission?.key === undefined) {
+      this.#giveUp(id);
+      return;
+    }
+    this.#pending.delete(id);
+    this.#askAgain(submission);
+  }
+
+  /** A keyed submission is executed once, whoever led when it was. */
+  #askAgain(submission: Submission): void {
+    submission.mayBeExecuted = true;
+    this.park(submission);
   }
 
   #giveUp(id: number): void {
     const submission = this.#pending.get(id);
     if (submission === undefined) return;
     this.#pending.delete(id);
-    const why = 'the leader did not answer in time; the outcome is not known';
-    this.#options.answer(submission, refusal('TRANSACTION_UNKNOWN', why));
+    this.#options.answer(submission, unknownOutcome);
   }
 }
+
+const unknownOutcome = refusal(
+  'TRANSACTION_UNKNOWN',
+  'the leader did not answer in time; the outcome is not known',
+);
+
+const undecided = new Set(['TRANSACTION_UNKNOWN', 'TRANSACTION_LOST']);
+
+const mayBeAskedAgain = (submission: Submission, { code }: Refused): boolean =>
+  submission.key !== undefined && undecided.has(code);

@@ -14,6 +14,7 @@ import {
   type ErrorCode,
   errorAnswer,
   errorBody,
+  idempotencyKeyHeader,
   isErrorCode,
   parseConsistency,
   transactionIdHeader,
@@ -21,11 +22,12 @@ import {
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
 import type { Actor, HttpResponse } from './adapter.ts';
+import { nameOf } from './errors.ts';
 import { SocketFrameStream } from './frame-stream.ts';
 import type { WorkerLimits } from './limits.ts';
 import { isRepeated, readTarget, type Target } from './path-guard.ts';
-import { nameOf } from './pipeline.ts';
 import type { ReadCallback } from './read-gate.ts';
+import { hostForRequest } from './request-key.ts';
 import type { Route, Router } from './router.ts';
 import type { StreamSocket } from './stream-socket.ts';
 import { LimitedWebSocket } from './websocket.ts';
@@ -149,8 +151,8 @@ export class HttpFront {
     const consistency = consistencyOf(request);
     if (consistency === undefined) throw wrongConsistency();
     if (consistency === 'linearizable') await this.#current(actor);
-    const answer = await endpoint.handle({ method, ...target, headers, body }, actor, host);
-    send(response, answer);
+    const asked = { method, ...target, headers, body };
+    send(response, await endpoint.handle(asked, actor, hostForRequest(host, asked)));
   }
 
   /** @throws ApiError LEADER_UNKNOWN, READ_NOT_CONFIRMED, OVERLOADED */
@@ -186,7 +188,9 @@ export class HttpFront {
     const protocol = request.headers.upgrade?.toLowerCase();
     const consistency = consistencyOf(request);
     const { router, isReady } = this.#options;
-    if (target === undefined || consistency === undefined) {
+    // Frames and messages have no place for a key: who sends one expects what is not kept.
+    const isKeyed = request.headers[idempotencyKeyHeader] !== undefined;
+    if (target === undefined || consistency === undefined || isKeyed) {
       refuseUpgrade(socket, 'MALFORMED_REQUEST');
     } else if (!isReady()) {
       refuseUpgrade(socket, 'NODE_NOT_READY');

@@ -27,8 +27,9 @@ export function knownActor(identity: Uint8Array): Actor {
 export function identityOf(actor: Actor): Uint8Array {
   let identity = encoded.get(actor);
   if (identity === undefined) {
-    const { actorId, name, kinds, roles } = actor;
-    identity = encodeIdentity({ actorId, name, kinds, roles, subject: name, fingerprint: actorId });
+    const { actorId, name, kinds, roles, certificate = '' } = actor;
+    const presented = { subject: name, fingerprint: actorId, certificate };
+    identity = encodeIdentity({ actorId, name, kinds, roles, ...presented });
     encoded.set(actor, identity);
   }
   return identity;

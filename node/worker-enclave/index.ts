@@ -9,17 +9,23 @@ export {
   type BatchEnvironment,
   type BatchSet,
   type CommittedBatch,
+  deferred,
   type EndpointDeclaration,
   type FrameStream,
   type HttpEndpoint,
   type HttpRequest,
   type HttpResponse,
   type LedgerAdapter,
+  type NetworkTrust,
   type Outcome,
+  type ProgramHolder,
+  type ProgramState,
   type Refused,
   type StateChange,
   type StreamEndpoint,
   type Submitted,
+  type TokenIssuer,
+  type TrustedActor,
   type Wait,
   type WebSocketEndpoint,
   type WebSocketLike,
@@ -28,5 +34,7 @@ export { WorkerError, type WorkerErrorCode } from './errors.ts';
 export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
+export type { PastRange, PastTransactionView } from './past-reader.ts';
+export { Reexecution } from './reexecution.ts';
 export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

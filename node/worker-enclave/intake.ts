@@ -6,6 +6,7 @@ import { decodeForwardRequest, encodeReply } from './forward-codec.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { WorkerLimits } from './limits.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { RequestKey } from './request-key.ts';
 import type { Stats } from './stats.ts';
 import { type Lane, refusal, Submission } from './submission.ts';
 
@@ -69,7 +70,12 @@ export class Intake {
   accept(
     lane: Lane,
     raw: Uint8Array,
-    from: { readonly actor: Actor; readonly wait: Wait; readonly foreign: boolean },
+    from: {
+      readonly actor: Actor;
+      readonly wait: Wait;
+      readonly foreign: boolean;
+      readonly key?: RequestKey | undefined;
+    },
     done: (answer: Submitted<unknown>) => void,
   ): void {
     const { stats, accounts, limits, isOpen, nowMs } = this.#options;
@@ -87,8 +93,7 @@ export class Intake {
     account.inFlight += 1;
     this.#open += 1;
     this.#openBytes += raw.length;
-    const { actor, wait, foreign } = from;
-    this.dispatch(new Submission({ lane, raw, actor, wait, done, receivedMs: nowMs(), foreign }));
+    this.dispatch(new Submission({ ...from, lane, raw, done, receivedMs: nowMs() }));
     if (!this.#pressed && this.#open * 2 > limits.maxQueuedTransactions) this.#press(true);
   }
 
@@ -131,14 +136,14 @@ export class Intake {
     }
     try {
       const actor = actorOf(message.identity);
-      const { adapterId, wait, raw } = decodeForwardRequest(message.request);
+      const { adapterId, wait, raw, key } = decodeForwardRequest(message.request);
       const lane = lanes.find((candidate) => candidate.adapter.id === adapterId);
       if (lane === undefined) {
         reply('', refusal('NOT_FOUND', 'the leader does not run this adapter'));
         return;
       }
       const done = (answer: Submitted<unknown>) => reply(adapterId, answer);
-      this.accept(lane, raw, { actor, wait, foreign: true }, done);
+      this.accept(lane, raw, { actor, wait, foreign: true, key }, done);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       reply('', refusal('MALFORMED_REQUEST', 'the forwarded request is malformed'));
@@ -158,6 +163,6 @@ export class Intake {
 
 /** The actor an identity record names. @throws DecodeError */
 export function actorOf(identity: Uint8Array): Actor {
-  const { actorId, name, kinds, roles } = decodeIdentity(identity);
-  return { actorId: actorId as Actor['actorId'], name, kinds, roles };
+  const { actorId, name, kinds, roles, certificate } = decodeIdentity(identity);
+  return { actorId: actorId as Actor['actorId'], name, kinds, roles, certificate };
 }

@@ -1,18 +1,23 @@
 import type { ReadView } from '@concordat/kv';
-import type { Actor, AdapterHost, Refused, Submitted, Wait } from './adapter.ts';
+import type { Actor, Refused, Submitted, Wait } from './adapter.ts';
 import type { Intake } from './intake.ts';
+import type { LedgerQuestions } from './ledger-questions.ts';
+import type { PastRange, PastReader, PastTransactionView } from './past-reader.ts';
+import type { KeyedHost, RequestKey } from './request-key.ts';
 import type { Lane } from './submission.ts';
 
 /** What a lane's host asks of the worker. */
 interface Surroundings {
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
+  readonly questions: LedgerQuestions;
+  readonly past: PastReader;
   role(): { readonly leader: boolean; readonly view: number };
   timeMs(): number;
   log(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The runtime as one adapter's endpoints see it. */
-export class LaneHost implements AdapterHost {
+export class LaneHost implements KeyedHost {
   readonly #lane: Lane;
   readonly #intake: Intake;
   readonly #worker: Surroundings;
@@ -52,8 +57,24 @@ export class LaneHost implements AdapterHost {
     this.#intake.accept(this.#lane, raw, { actor, wait, foreign: false }, done);
   }
 
+  submitKeyed(
+    raw: Uint8Array,
+    from: { readonly actor: Actor; readonly wait: Wait; readonly key: RequestKey },
+    done: (answer: Submitted<unknown>) => void,
+  ): void {
+    this.#intake.accept(this.#lane, raw, { ...from, foreign: false }, done);
+  }
+
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void {
     this.#worker.whenCurrent(actor, done);
+  }
+
+  askLedger(actor: Actor, about: Parameters<LedgerQuestions['ask']>[1]): Promise<Uint8Array> {
+    return this.#worker.questions.ask(actor, about);
+  }
+
+  readPast(range: PastRange): Promise<readonly PastTransactionView[]> {
+    return this.#worker.past.read(range, this.#lane.tableNames);
   }
 
   role(): { readonly leader: boolean; readonly view: number } {

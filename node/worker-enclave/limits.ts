@@ -1,3 +1,6 @@
+import { idempotencyWindowMs } from '@concordat/api';
+import type { AnswerBounds } from './kept-answers.ts';
+
 /** Bounds of everything that could grow. The host may lower or raise them in its start frame. */
 export interface WorkerLimits {
   /** Transactions waiting to be executed, all adapters together; then OVERLOADED. */
@@ -70,6 +73,15 @@ export const defaultLimits: WorkerLimits = {
   pingIntervalMs: 30_000,
   genesisBlockBytes: 4 * 1024 * 1024,
   maxGenesisBytes: 2 * 1024 * 1024 * 1024,
+};
+
+/** How long, and how much of, the answers to keyed requests are kept. */
+export const defaultAnswerBounds: AnswerBounds = {
+  windowMs: idempotencyWindowMs,
+  maxBytesPerActor: 64 * 1024 * 1024,
+  maxBytes: 256 * 1024 * 1024,
+  assuredBytesPerActor: 1024 * 1024,
+  maxResultBytes: 4_096,
 };
 
 /** The parts of the constitution's policies that shape batches. */

@@ -17,8 +17,7 @@ import {
 } from '@concordat/bridge';
 import { createSigningKey, issueCertificate, type SigningKey, toPem } from '@concordat/crypto';
 import { CodedError, equalBytes } from '@concordat/std';
-import { WorkerError } from './errors.ts';
-import { nameOf } from './pipeline.ts';
+import { nameOf, WorkerError } from './errors.ts';
 
 const yearMs = 365 * 24 * 3_600_000;
 const noNetwork = '0'.repeat(64);

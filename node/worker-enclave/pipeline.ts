@@ -1,7 +1,17 @@
+import { toLatin1 } from '@concordat/std';
 import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
-import { BatchQueue } from './batch-queue.ts';
-import { closeBatch, type Execution, runAdapter } from './execution.ts';
+import type { BatchQueue } from './batch-queue.ts';
+import { BatchQueues } from './batch-queues.ts';
+import { nameOf } from './errors.ts';
+import { closeBatch, type Execution, runAdapter, withoutDeferred } from './execution.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
+import {
+  failureAnswer,
+  notOrdered,
+  tooManyAnswers,
+  unknown,
+  waitedTooLong,
+} from './pipeline-answers.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
@@ -38,8 +48,7 @@ const refusedPauseMs = 5;
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #queues: readonly BatchQueue[];
-  readonly #queueOf = new Map<Lane, BatchQueue>();
+  readonly #queues: BatchQueues;
   /** Rolled back before the manager numbered them: it will refuse them by their number. */
   readonly #orphans = new Map<number, readonly Submission[]>();
   #execution: Execution | undefined;
@@ -48,29 +57,25 @@ export class Pipeline {
   #term = 0;
   #admitting = 0;
   #holdUntilMs = 0;
+  /** Something waits until every block on the chain has its seqnos. */
+  #awaitsNumbers = false;
   #nextBatch = 1;
-  #nextQueue = 0;
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#queues = options.lanes.map((lane) => new BatchQueue(lane));
-    for (const queue of this.#queues) this.#queueOf.set(queue.lane, queue);
+    this.#queues = new BatchQueues(options.lanes);
   }
 
   /** Transactions waiting, those still being admitted or executed included. */
   get queued(): number {
-    let queued = this.#admitting + (this.#execution?.submissions.length ?? 0);
-    for (const queue of this.#queues) queued += queue.length;
-    return queued;
+    return this.#admitting + (this.#execution?.submissions.length ?? 0) + this.#queues.length;
   }
 
   /** Request bytes of the transactions in the queues. */
   get queuedBytes(): number {
-    let bytes = 0;
-    for (const queue of this.#queues) bytes += queue.bytes;
-    return bytes;
+    return this.#queues.bytes;
   }
 
   /** A number for a batch that did not come through the queues (genesis). */
@@ -83,6 +88,7 @@ export class Pipeline {
 
   /** Admits a submission and queues it. */
   submit(submission: Submission): void {
+    if (this.#answerRepeated(submission)) return;
     const { adapter, head } = submission.lane;
     let verdict: Admitted<unknown> | Refused | Promise<Admitted<unknown> | Refused>;
     try {
@@ -170,7 +176,7 @@ export class Pipeline {
       else this.#options.reroute(submission);
     }
     if (again.length === 0) return;
-    this.#queueOf.get((again[0] as Submission).lane)?.putBack(again);
+    this.#queues.of((again[0] as Submission).lane).putBack(again);
     this.#schedule();
   }
 
@@ -184,7 +190,7 @@ export class Pipeline {
     const { answer } = this.#options;
     for (const queue of this.#queues) {
       for (const submission of queue.takeOverdue(receivedBeforeMs)) {
-        answer(submission, refusal('OVERLOADED', 'the request waited too long to be ordered'));
+        answer(submission, submission.mayBeExecuted ? unknown : waitedTooLong);
       }
     }
     for (const [batch, submissions] of this.#orphans) {
@@ -197,12 +203,11 @@ export class Pipeline {
   #admitted(submission: Submission, verdict: Admitted<unknown> | Refused): void {
     if (!verdict.ok) {
       this.#options.stats.refused += 1;
-      // `done` is never called from inside `submit`.
-      process.nextTick(this.#options.answer, submission, verdict);
+      this.#answerSoon(submission, verdict);
       return;
     }
     submission.admitted = verdict;
-    const queue = this.#queueOf.get(submission.lane) as BatchQueue;
+    const queue = this.#queues.of(submission.lane);
     queue.push(submission);
     const policy = this.#options.policy();
     const due = queue.length >= policy.maxBatchTransactions || this.#idle;
@@ -211,13 +216,9 @@ export class Pipeline {
   }
 
   #admitFailed(submission: Submission, error: unknown): void {
-    const { answer, log } = this.#options;
+    const { log } = this.#options;
     log('adapter.admit-failed', { adapter: submission.lane.adapter.id, error: nameOf(error) });
-    process.nextTick(
-      answer,
-      submission,
-      refusal('INTERNAL_ERROR', 'the request could not be checked'),
-    );
+    this.#answerSoon(submission, refusal('INTERNAL_ERROR', 'the request could not be checked'));
   }
 
   get #idle(): boolean {
@@ -250,9 +251,12 @@ export class Pipeline {
         return;
       }
     }
+    const policy = this.#options.policy();
     while (this.#leading && this.#execution === undefined) {
+      if (this.#awaitsNumbers && chain.hasUnsealed) break;
+      this.#awaitsNumbers = false;
       if (chain.length >= limits.maxBatchesInFlight) return;
-      const queue = this.#dueQueue();
+      const queue = this.#queues.due(policy, nowMs() - policy.maxBatchDelayMs, this.#idle);
       if (queue === undefined) break;
       this.#execute(queue);
     }
@@ -261,33 +265,19 @@ export class Pipeline {
     }
   };
 
-  /** The next adapter, in turn, that has a full batch, an old transaction, or an idle pipeline. */
-  #dueQueue(): BatchQueue | undefined {
-    const { maxBatchTransactions, maxBatchDelayMs, maxBlockBytes } = this.#options.policy();
-    const oldestAllowed = this.#options.nowMs() - maxBatchDelayMs;
-    const idle = this.#idle;
-    for (let tried = 0; tried < this.#queues.length; tried++) {
-      const at = (this.#nextQueue + tried) % this.#queues.length;
-      const queue = this.#queues[at] as BatchQueue;
-      const { oldest } = queue;
-      if (oldest === undefined) continue;
-      const full = queue.length >= maxBatchTransactions || queue.bytes >= maxBlockBytes;
-      if (!full && !idle && oldest.receivedMs > oldestAllowed) continue;
-      this.#nextQueue = at + 1;
-      return queue;
-    }
-    return undefined;
-  }
-
   #execute(queue: BatchQueue): void {
     const { chain, limits, environment } = this.#options;
     const { maxBatchTransactions, maxBlockBytes } = this.#options.policy();
+    const env = environment();
+    // Request bytes stand for write-set bytes here; the true size is checked after execution.
+    const taken = queue.take(maxBatchTransactions, maxBlockBytes / 2);
+    const submissions = this.#firstTime(queue, taken, env.timeMs);
+    if (submissions.length === 0) return;
     const execution: Execution = {
       lane: queue.lane,
-      // Request bytes stand for write-set bytes here; the true size is checked after execution.
-      submissions: queue.take(maxBatchTransactions, maxBlockBytes / 2),
+      submissions,
       set: new OpenBatch(chain.begin(), queue.lane.tableNames),
-      env: environment(),
+      env,
       timer: undefined,
     };
     this.#execution = execution;
@@ -315,9 +305,57 @@ export class Pipeline {
     );
   }
 
-  #finish(execution: Execution, outcomes: readonly Outcome<unknown>[]): void {
+  /**
+   * Of a batch, what is to be executed: not what was executed before under its key. What has its key
+   * in common with another one of the batch comes after that one.
+   */
+  #firstTime(queue: BatchQueue, taken: readonly Submission[], timeMs: number): Submission[] {
+    if (taken.every(({ key }) => key === undefined)) return taken as Submission[];
+    const keys = new Set<string>();
+    const later: Submission[] = [];
+    const first = taken.filter((submission) => {
+      const { key, actor, lane } = submission;
+      if (key === undefined) return true;
+      if (this.#answerRepeated(submission)) return false;
+      const name = actor.actorId + toLatin1(key.id);
+      if (keys.has(name)) later.push(submission);
+      else if (lane.answers.hasRoom(submission, timeMs)) {
+        keys.add(name);
+        return true;
+      } else this.#answerSoon(submission, refusal('OVERLOADED', tooManyAnswers));
+      return false;
+    });
+    if (later.length > 0) queue.putBack(later);
+    return first;
+  }
+
+  /** Deals with a submission that was executed before under its key; false when it was not. */
+  #answerRepeated(submission: Submission): boolean {
+    const { chain, reroute } = this.#options;
+    const repeat = submission.lane.answers.find(submission);
+    if (repeat === undefined) return false;
+    const under = chain.newest;
+    if (repeat.isCommitted || submission.wait === 'local' || under === undefined) {
+      this.#answerSoon(submission, repeat.answer);
+      return true;
+    }
+    // Judged anew when the block it was executed in is committed, or gone.
+    const again = () => {
+      if (!submission.answered) reroute(submission);
+    };
+    under.riders.push({ tell: again, again, submissions: [submission] });
+    return true;
+  }
+
+  /** `done` is never called from inside `submit`. */
+  #answerSoon(submission: Submission, answer: Submitted<unknown>): void {
+    process.nextTick(this.#options.answer, submission, answer);
+  }
+
+  #finish(execution: Execution, settled: readonly Outcome<unknown>[]): void {
     if (this.#execution !== execution) return;
     const { set } = execution;
+    const outcomes = this.#putOff(execution, settled);
     try {
       closeBatch(execution, outcomes);
     } catch (error) {
@@ -353,6 +391,29 @@ export class Pipeline {
   }
 
   /**
+   * Puts what the adapter deferred back into its queue, to be executed when every block on the chain
+   * has its seqnos: this batch's too, so that the first one waits for nothing then.
+   * @returns the outcomes of the others
+   */
+  #putOff(
+    execution: Execution,
+    outcomes: readonly Outcome<unknown>[],
+  ): readonly Outcome<unknown>[] {
+    const { put, left } = withoutDeferred(execution, outcomes);
+    if (put.length === 0) return outcomes;
+    this.#awaitsNumbers = true;
+    this.requeue(put);
+    return left;
+  }
+
+  /** A block of the chain has its seqnos. */
+  numbered(): void {
+    if (!this.#awaitsNumbers || this.#options.chain.hasUnsealed) return;
+    this.#awaitsNumbers = false;
+    this.#schedule();
+  }
+
+  /**
    * A batch that left no trace is answered once the state it was judged on is committed, and a
    * majority has confirmed after the execution that no later leader had changed it: what is committed
    * under it may have been so before this node was held up and another one led.
@@ -368,7 +429,7 @@ export class Pipeline {
     };
     const under = chain.newest;
     if (under === undefined) tell();
-    else under.riders.push({ tell, again: () => this.requeue(submissions) });
+    else under.riders.push({ tell, again: () => this.requeue(submissions), submissions });
   }
 
   #answerDropped(submission: Submission, outcome: Refused, term: number): void {
@@ -430,24 +491,6 @@ export class Pipeline {
 
   #lose(submission: Submission): void {
     this.#options.stats.lost += 1;
-    this.#options.answer(
-      submission,
-      refusal('TRANSACTION_LOST', 'the transaction was not ordered; send it again'),
-    );
+    this.#options.answer(submission, submission.mayBeExecuted ? unknown : notOrdered);
   }
-}
-
-function failureAnswer(why: string): Refused {
-  if (why === 'EXECUTION_TIMEOUT') return refusal(why, 'the execution took too long');
-  if (why === 'BLOCK_TOO_LARGE') {
-    return refusal('PAYLOAD_TOO_LARGE', 'the writes of the transaction do not fit in a block');
-  }
-  return refusal('INTERNAL_ERROR', 'the transaction could not be executed');
-}
-
-/** Name or code of a thrown value; never its message, which may quote plaintext. */
-export function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
 }

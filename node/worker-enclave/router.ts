@@ -1,21 +1,22 @@
-import type { AdapterHost, EndpointDeclaration } from './adapter.ts';
+import type { EndpointDeclaration } from './adapter.ts';
 import { WorkerError } from './errors.ts';
 import { readTarget } from './path-guard.ts';
+import type { KeyedHost } from './request-key.ts';
 
 /** An adapter's endpoints with the host they work with. */
 export interface Routes {
   readonly endpoints: readonly EndpointDeclaration[];
-  readonly host: AdapterHost;
+  readonly host: KeyedHost;
 }
 
 /** An endpoint found for a path. */
 export interface Route<Kind extends EndpointDeclaration['kind']> {
   readonly endpoint: Extract<EndpointDeclaration, { kind: Kind }>;
-  readonly host: AdapterHost;
+  readonly host: KeyedHost;
 }
 
 type Kind = EndpointDeclaration['kind'];
-type AnyRoute = { readonly endpoint: EndpointDeclaration; readonly host: AdapterHost };
+type AnyRoute = { readonly endpoint: EndpointDeclaration; readonly host: KeyedHost };
 
 const pathForm = /^\/(?:[A-Za-z0-9\-._~]+(?:\/[A-Za-z0-9\-._~]+)*)?(?:\/\*)?$/;
 const reserved = '/app/';

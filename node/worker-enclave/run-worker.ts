@@ -8,15 +8,16 @@ import {
 import { CodedError } from '@concordat/std';
 import type { LedgerAdapter } from './adapter.ts';
 import { ControlLink } from './control-link.ts';
-import { WorkerError } from './errors.ts';
+import { nameOf, WorkerError } from './errors.ts';
 import { defaultLimits, type WorkerLimits } from './limits.ts';
 import { createLinkIdentity, dialManager, ManagerLink } from './manager-link.ts';
-import { nameOf } from './pipeline.ts';
+import { reexecutionArgument, runReexecution } from './reexecution-program.ts';
 import { Worker } from './worker.ts';
 
 /**
  * Runs this process as a worker enclave until the host stops it. `adapters` are all that the
- * measured image holds; the host's start frame names those that run.
+ * measured image holds; the host's start frame names those that run. With the one argument
+ * `--re-execute` it is no enclave: it executes a ledger anew for whoever audits it.
  * @param args the command line that `formatEnclaveArguments` of the bridge writes
  * @throws WorkerError whatever ends the enclave before the host asks for it; BridgeError
  */
@@ -24,6 +25,7 @@ export async function runWorker(
   adapters: readonly LedgerAdapter[],
   args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
+  if (args.length === 1 && args[0] === reexecutionArgument) return runReexecution(adapters);
   const { bridgeDirectory, worker: index } = parseEnclaveArguments(args);
   if (index === undefined) throw new WorkerError('INVALID_START', 'a worker needs its number');
   const ended = Promise.withResolvers<void>();

@@ -68,6 +68,12 @@ export class OpenBatch implements BatchSet {
     return table;
   }
 
+  /** A table of the framework, which no adapter can name. */
+  frameworkTable(name: string): WriteTable {
+    this.#check();
+    return this.#set.table(name);
+  }
+
   checkpoint(): number {
     this.#check();
     return this.#set.checkpoint();

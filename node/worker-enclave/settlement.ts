@@ -77,7 +77,7 @@ export class Settlement {
       if (!speculative) this.committed(height);
       return;
     }
-    chain.replay(transactions);
+    chain.replay(transactions, firstSeqno);
     this.#headReset();
     this.#committedHeight = height;
     stats.blockCommitted(place.count, nowMs());
@@ -182,19 +182,25 @@ export class Settlement {
 
   #publish({ height, view, firstSeqno, timeMs, count }: CommittedBatch): void {
     const { lanes } = this.#options;
-    for (const { adapter, committed } of lanes) {
-      adapter.committed?.({ height, view, firstSeqno, timeMs, count }, committed);
+    const batch = { height, view, firstSeqno, timeMs, count };
+    for (const { adapter, committed, answers } of lanes) {
+      answers.committed(batch);
+      adapter.committed?.(batch, committed);
     }
   }
 
-  /** Other blocks are committed in the place of those that were taken back up to the height. */
+  /**
+   * Other blocks are committed in the place of those that were taken back up to the height. Of their
+   * transactions those that have a key are ordered anew: somebody may have done that already.
+   */
   #loseUpTo(height: number): void {
-    for (const flight of this.#takenBack.lostUpTo(height)) {
-      this.#options.stats.lost += flight.submissions.length;
-      this.#end(
-        flight,
-        refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again'),
-      );
+    const { stats, intake } = this.#options;
+    for (const { submissions } of this.#takenBack.lostUpTo(height)) {
+      stats.lost += submissions.length;
+      for (const submission of submissions) {
+        if (submission.key === undefined) intake.answer(submission, rolledBack);
+        else if (!submission.answered) intake.dispatch(submission);
+      }
     }
   }
 
@@ -206,3 +212,5 @@ export class Settlement {
     for (const { adapter } of this.#options.lanes) adapter.headReset?.();
   }
 }
+
+const rolledBack = refusal('TRANSACTION_LOST', 'the transaction was rolled back; send it again');

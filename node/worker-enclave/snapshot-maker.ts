@@ -4,9 +4,9 @@ import {
   snapshotChunkCredit,
 } from '@concordat/bridge';
 import type { FrozenState, Store } from '@concordat/kv';
-import { WorkerError } from './errors.ts';
-import { nameOf } from './pipeline.ts';
-import { cutParts, encodeStateHead } from './state-form.ts';
+import type { AdapterMemory } from './adapter.ts';
+import { nameOf, WorkerError } from './errors.ts';
+import { answersMemory, cutParts, encodeStateHead } from './state-form.ts';
 import type { Lane } from './submission.ts';
 
 /** What the maker needs of the worker around it. */
@@ -122,10 +122,13 @@ export class SnapshotMaker {
   ): Iterator<Uint8Array | undefined> {
     // Those that keep nothing are not named, so that another adapter changes no snapshot.
     const memories = this.#options.lanes
-      .flatMap(({ adapter }) => {
-        const memory = adapter.freezeMemory?.();
-        return memory === undefined || memory.bytes === 0 ? [] : { adapterId: adapter.id, memory };
-      })
+      .flatMap(({ adapter, answers }) => [
+        { adapterId: adapter.id, memory: adapter.freezeMemory?.() },
+        { adapterId: answersMemory(adapter.id), memory: answers.freezeMemory() },
+      ])
+      .filter((kept): kept is { adapterId: string; memory: AdapterMemory } =>
+        Boolean(kept.memory?.bytes),
+      )
       .sort((a, b) => (a.adapterId < b.adapterId ? -1 : 1));
     const head = encodeStateHead({
       ...at,

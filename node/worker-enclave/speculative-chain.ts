@@ -9,6 +9,8 @@ export interface Rider {
   tell(): void;
   /** The block is gone, and the state it was judged on with it: judge anew. */
   again(): void;
+  /** Who waits for that. */
+  readonly submissions: readonly Submission[];
 }
 
 /** One block of this worker above the committed state. */
@@ -75,9 +77,10 @@ export class SpeculativeChain {
 
   /** Adds a block from the ledger. */
   applied(block: NewFlight, writeSets: readonly WriteSet[]): Flight {
-    this.#store.applyLayer(this.#nextLayer, writeSets);
+    const { firstSeqno } = block;
+    this.#store.applyLayer(this.#nextLayer, writeSets, firstSeqno);
     const flight = this.#push(block);
-    this.#changed({ kind: 'applied', layer: flight.layer, writeSets });
+    this.#changed({ kind: 'applied', layer: flight.layer, firstSeqno, writeSets });
     return flight;
   }
 
@@ -88,6 +91,8 @@ export class SpeculativeChain {
     flight.height = at.height;
     flight.view = at.view;
     flight.firstSeqno = at.firstSeqno;
+    this.#store.number(flight.layer, at.firstSeqno);
+    this.#changed({ kind: 'numbered', layer: flight.layer, firstSeqno: at.firstSeqno });
   }
 
   /** Folds every block up to the height, one by one: `each` sees the state of exactly its block. */
@@ -118,7 +123,9 @@ export class SpeculativeChain {
   /** Submissions in these blocks received before this time. */
   overdue(receivedBeforeMs: number): readonly Submission[] {
     const late = (submission: Submission) => submission.receivedMs < receivedBeforeMs;
-    return this.#flights.flatMap((flight) => flight.submissions.filter(late));
+    return this.#flights.flatMap(({ submissions, riders }) =>
+      [...submissions, ...riders.flatMap((rider) => rider.submissions)].filter(late),
+    );
   }
 
   /**
@@ -139,9 +146,9 @@ export class SpeculativeChain {
   }
 
   /** Puts a committed block straight into the base. Only while nothing is on the chain. */
-  replay(writeSets: readonly WriteSet[]): void {
-    this.#store.applyCommitted(writeSets);
-    this.#changed({ kind: 'replayed', writeSets });
+  replay(writeSets: readonly WriteSet[], firstSeqno: number): void {
+    this.#store.applyCommitted(writeSets, firstSeqno);
+    this.#changed({ kind: 'replayed', firstSeqno, writeSets });
   }
 
   #push(block: NewFlight): Flight {

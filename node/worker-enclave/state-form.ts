@@ -16,7 +16,10 @@ export interface StateHead {
 
 const magic = utf8('CCDTWRK1');
 const maxAdapters = 1_024;
-const maxIdBytes = 32;
+const maxIdBytes = 64;
+
+/** The name of what is kept beside an adapter's kept answers; no adapter has it as its id. */
+export const answersMemory = (adapterId: string): string => `${adapterId}.answers`;
 
 /** The first chunk. */
 export function encodeStateHead({ height, timeMs, memories }: StateHead): Uint8Array {

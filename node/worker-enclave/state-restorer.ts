@@ -2,7 +2,13 @@ import type { SnapshotToWorker } from '@concordat/bridge';
 import type { SectionWriter, Store } from '@concordat/kv';
 import { CodedError, concatBytes, DecodeError, emptyBytes } from '@concordat/std';
 import { WorkerError } from './errors.ts';
-import { chunkLength, chunksOf, decodeStateHead, type StateHead } from './state-form.ts';
+import {
+  answersMemory,
+  chunkLength,
+  chunksOf,
+  decodeStateHead,
+  type StateHead,
+} from './state-form.ts';
 import type { Lane } from './submission.ts';
 
 /** What the restorer needs of the worker around it. */
@@ -83,7 +89,7 @@ export class StateRestorer {
   #begin({ bytes, chunks }: Chunk): Restoring {
     const { lanes, store } = this.#options;
     const head = decodeStateHead(bytes);
-    const ids = new Set(lanes.map(({ adapter }) => adapter.id));
+    const ids = new Set(lanes.flatMap(({ adapter: { id } }) => [id, answersMemory(id)]));
     if (!head.memories.every(({ adapterId }) => ids.has(adapterId))) {
       throw new DecodeError('INVALID', 'it is the state of an adapter that is not here');
     }
@@ -116,8 +122,10 @@ export class StateRestorer {
   #finish({ head, memories, store }: Restoring): void {
     store.finish();
     for (const lane of this.#options.lanes) {
-      const memory = memories.find(({ adapterId }) => adapterId === lane.adapter.id);
-      tell(lane, concatBytes(...(memory?.parts ?? [])));
+      const { id } = lane.adapter;
+      const of = (name: string): Uint8Array =>
+        concatBytes(...(memories.find(({ adapterId }) => adapterId === name)?.parts ?? []));
+      tell(lane, of(id), of(answersMemory(id)));
     }
     this.#options.restored(head);
   }
@@ -125,13 +133,14 @@ export class StateRestorer {
   #refuse(error: CodedError<string>): void {
     this.#restoring = undefined;
     this.#options.store.clear();
-    for (const lane of this.#options.lanes) tell(lane, emptyBytes);
+    for (const lane of this.#options.lanes) tell(lane, emptyBytes, emptyBytes);
     this.#options.refused(error.code, error.message);
   }
 }
 
 /** Tells an adapter that its tables are others now. */
-function tell({ adapter, committed }: Lane, memory: Uint8Array): void {
+function tell({ adapter, committed, answers }: Lane, memory: Uint8Array, places: Uint8Array): void {
+  answers.restored(places);
   adapter.headReset?.();
   adapter.restored?.(memory, committed);
 }

@@ -1,4 +1,6 @@
 import type { Actor, Admitted, LedgerAdapter, Refused, Submitted, Wait } from './adapter.ts';
+import type { LaneAnswers } from './lane-answers.ts';
+import type { RequestKey } from './request-key.ts';
 import type { ScopedView } from './scoped-state.ts';
 
 /** One adapter with what the runtime keeps beside it. */
@@ -7,6 +9,8 @@ export interface Lane {
   readonly tableNames: ReadonlySet<string>;
   readonly committed: ScopedView;
   readonly head: ScopedView;
+  /** What was answered to keyed requests. */
+  readonly answers: LaneAnswers;
 }
 
 /** Makes a refusal. */
@@ -32,10 +36,14 @@ export class Submission {
   readonly receivedMs: number;
   /** Set for requests of other nodes: they are refused, not forwarded on, when we do not lead. */
   readonly foreign: boolean;
+  /** Makes it one that is executed once, however often it is sent. */
+  readonly key: RequestKey | undefined;
   admitted: Admitted<unknown> | undefined;
   /** Executed in a batch of its own, because a batch with it has failed. */
   alone = false;
   answered = false;
+  /** A leader may have executed it, and the answer was lost. */
+  mayBeExecuted = false;
 
   constructor(fields: {
     lane: Lane;
@@ -45,6 +53,7 @@ export class Submission {
     done: (answer: Submitted<unknown>) => void;
     receivedMs: number;
     foreign: boolean;
+    key?: RequestKey | undefined;
   }) {
     submissions += 1;
     this.serial = submissions;
@@ -55,6 +64,7 @@ export class Submission {
     this.done = fields.done;
     this.receivedMs = fields.receivedMs;
     this.foreign = fields.foreign;
+    this.key = fields.key;
   }
 
   /** Answers once; later answers are ignored. */

@@ -1,6 +1,6 @@
 import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
-import { concatBytes } from '@concordat/std';
+import { concatBytes, isHex64 } from '@concordat/std';
 import { Accounts } from './accounts.ts';
 import type { Actor, AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
 import { parseConfiguration } from './configuration.ts';
@@ -10,16 +10,21 @@ import { Front } from './front.ts';
 import { makeGenesis } from './genesis.ts';
 import { identityOf } from './identities.ts';
 import { Intake } from './intake.ts';
+import type { AnswerBounds } from './kept-answers.ts';
 import { LaneHost } from './lane-host.ts';
 import { createLanes } from './lanes.ts';
+import { LedgerQuestions } from './ledger-questions.ts';
 import {
   type BatchPolicy,
+  defaultAnswerBounds,
   defaultBatchPolicy,
   defaultLimits,
   overlayNumbers,
   type WorkerLimits,
 } from './limits.ts';
+import { PastReader } from './past-reader.ts';
 import { Pipeline } from './pipeline.ts';
+import { ProgramDesk } from './program-desk.ts';
 import { type ReadCallback, ReadGate } from './read-gate.ts';
 import { Settlement } from './settlement.ts';
 import { SnapshotMaker } from './snapshot-maker.ts';
@@ -32,6 +37,8 @@ import type { Lane } from './submission.ts';
 export interface WorkerOptions {
   readonly adapters: readonly LedgerAdapter[];
   readonly limits?: Partial<WorkerLimits>;
+  /** How long, and how much of, the answers to keyed requests are kept. */
+  readonly answers?: Partial<AnswerBounds>;
   /** Sends one frame to the manager; false asks to hold back until {@link Worker.drained}. */
   readonly send: (message: ChannelToManager) => boolean;
   /** Wall clock, milliseconds since 1970. */
@@ -57,6 +64,10 @@ const maxReasonLength = 256;
 export class Worker {
   readonly limits: WorkerLimits;
   readonly stats = new Stats();
+  /** What is asked of the manager about the ledger. */
+  readonly questions: LedgerQuestions;
+  /** Committed transactions of the past. */
+  readonly past: PastReader;
   readonly #options: WorkerOptions;
   readonly #store: Store;
   readonly #lanes: readonly Lane[];
@@ -70,6 +81,7 @@ export class Worker {
   readonly #settlement: Settlement;
   readonly #snapshots: SnapshotMaker;
   readonly #restorer: StateRestorer;
+  readonly #programs: ProgramDesk;
   readonly #sweep: NodeJS.Timeout;
   #policy: BatchPolicy = defaultBatchPolicy;
   #nodeId = zeroNode;
@@ -89,7 +101,10 @@ export class Worker {
     this.limits = { ...defaultLimits, ...options.limits };
     const { limits, stats } = this;
     const { nowMs, send, log } = options;
-    const { store, lanes } = createLanes(options.adapters);
+    const { store, lanes } = createLanes(options.adapters, {
+      ...defaultAnswerBounds,
+      ...options.answers,
+    });
     this.#store = store;
     this.#lanes = lanes;
     this.#chain = new SpeculativeChain(store, (change) => {
@@ -131,27 +146,34 @@ export class Worker {
       committedHeight: () => this.#settlement.committedHeight,
     });
     this.#intake.connect(this.#pipeline, this.#forwarding);
-    this.#settlement = new Settlement({
-      lanes,
-      chain: this.#chain,
-      pipeline: this.#pipeline,
-      intake: this.#intake,
-      forwarding: this.#forwarding,
-      stats,
-      nowMs,
-      isServing: () => this.#started,
-      sawTime: (timeMs) => {
-        this.#timeMs = Math.max(this.#timeMs, timeMs);
-      },
-    });
+    this.#settlement = this.#createSettlement();
     const ask = (id: number) => send({ kind: 'readBarrier', id });
     this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
+    this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
+    this.past = new PastReader((request) => send(request), nowMs);
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = this.#createFront(accounts);
     const committedHeight = () => this.#settlement.committedHeight;
     this.#snapshots = new SnapshotMaker({ store, lanes, committedHeight, send, nowMs, log });
     this.#restorer = this.#createRestorer();
+    this.#programs = new ProgramDesk(lanes, send);
     this.#sweep = setInterval(() => this.#expire(), sweepMs).unref();
+  }
+
+  #createSettlement(): Settlement {
+    return new Settlement({
+      lanes: this.#lanes,
+      chain: this.#chain,
+      pipeline: this.#pipeline,
+      intake: this.#intake,
+      forwarding: this.#forwarding,
+      stats: this.stats,
+      nowMs: this.#options.nowMs,
+      isServing: () => this.#started,
+      sawTime: (timeMs) => {
+        this.#timeMs = Math.max(this.#timeMs, timeMs);
+      },
+    });
   }
 
   #createFront(accounts: Accounts): Front {
@@ -291,6 +313,7 @@ export class Worker {
         return;
       case 'sealed':
         this.#chain.sealed(message.batch, message);
+        this.#pipeline.numbered();
         return;
       case 'committed':
         this.#settlement.committed(message.height);
@@ -309,6 +332,12 @@ export class Worker {
         return;
       case 'readBarrierReply':
         this.#reads.replied(message);
+        return;
+      case 'answer':
+        this.questions.answered(message);
+        return;
+      case 'pastReply':
+        this.past.replied(message);
         return;
       default:
         this.#receiveRare(message);
@@ -340,6 +369,9 @@ export class Worker {
         return;
       case 'restore':
         this.#restorer.receive(message);
+        return;
+      case 'program':
+        void this.#programs.receive(message);
         return;
       case 'snapshot':
       case 'snapshotTaken':
@@ -384,10 +416,14 @@ export class Worker {
   }
 
   #configure(json: Uint8Array): void {
-    const { adapters, policies, nodeId } = parseConfiguration(json);
+    const { adapters, policies, nodeId, networkId, trust } = parseConfiguration(json);
     this.#policy = overlayNumbers(this.#policy, policies);
     if (typeof nodeId === 'string') this.#nodeId = nodeId;
-    for (const { adapter } of this.#lanes) adapter.configure(adapters[adapter.id]);
+    for (const { adapter, answers } of this.#lanes) {
+      if (isHex64(networkId)) answers.network = networkId;
+      adapter.configure(adapters[adapter.id]);
+      adapter.trustChanged?.(trust);
+    }
     this.#ready();
   }
 
@@ -458,5 +494,7 @@ export class Worker {
     this.#pipeline.expire(before);
     this.#forwarding.expire(before);
     this.#reads.expire();
+    this.questions.expire();
+    this.past.expire();
   }
 }

@@ -26,6 +26,12 @@ interface Taking {
   readonly refuse: (error: Error) => void;
 }
 
+type PastRequest = Extract<FromWorker, { kind: 'past' }>;
+type Past = Omit<Extract<ToWorker, { kind: 'pastReply' }>, 'kind' | 'id'>;
+
+/** Transactions of the past in one answer: few, so that tests see ranges come in parts. */
+const maxPast = 5;
+
 type Ordered = Batch | Extract<FromWorker, { kind: 'ready' }>;
 type Reply = Omit<Extract<ToWorker, { kind: 'forwardReply' }>, 'kind' | 'id'>;
 
@@ -155,6 +161,22 @@ export class FakeLedger {
     this.#deliver({ kind: 'applied', blocks: [{ ...block, speculative: true }] });
   }
 
+  /** Makes a block beside the worker, as the manager does of a program that was voted in. */
+  deploy(transaction: FakeBlock['transactions'][number]): void {
+    this.settle();
+    const height = this.blocks.length + 1;
+    const block = {
+      view: this.#view,
+      height,
+      firstSeqno: this.#nextSeqno,
+      timeMs: this.#nowMs(),
+      transactions: [transaction],
+    };
+    this.applySpeculatively(block);
+    this.deliverAndAwait({ kind: 'rollback', height });
+    if (this.#atOnce) this.commit();
+  }
+
   /** Has the worker freeze its committed state and gathers what it sends. */
   takeSnapshot(): Promise<FakeSnapshot> {
     const request = this.#nextSnapshot++;
@@ -214,6 +236,20 @@ export class FakeLedger {
     const answer = this.#replies.get(id);
     this.#replies.delete(id);
     answer?.({ ok, height, reply });
+  }
+
+  /** Committed transactions as a manager shows them; a receipt names its transaction and proves nothing. */
+  past({ from, to, receipts }: Omit<PastRequest, 'kind' | 'id'>): Past {
+    const all = this.committedBlocks.flatMap(({ view, firstSeqno, transactions }) =>
+      transactions.map(({ publicWrites, privateWrites }, at) => {
+        const seqno = firstSeqno + at;
+        const receipt = Buffer.from(receipts ? JSON.stringify({ fake: `${view}.${seqno}` }) : '');
+        return { seqno, view, publicWrites, privateWrites, receipt };
+      }),
+    );
+    const transactions = all.filter(({ seqno }) => seqno >= from && seqno <= to).slice(0, maxPast);
+    if (transactions.length > 0) return { transactions };
+    return { code: 'TRANSACTION_PENDING', transactions };
   }
 
   #order(batch: Batch): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TableDeclaration } from '@concordat/kv';
+import { Store, type TableDeclaration } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import {
   type Actor,
@@ -9,6 +9,7 @@ import {
   type Wait,
   Worker,
   type WorkerLimits,
+  type WorkerOptions,
 } from '@concordat/worker-enclave';
 import { createFakeActor } from './fake-actor.ts';
 import {
@@ -20,6 +21,13 @@ import {
 } from './fake-ledger.ts';
 import { FakeListener } from './fake-listener.ts';
 import { dumpTables } from './table-dump.ts';
+
+/** What an adapter thinks of a program; without a code it is as it should be. */
+export interface ProgramVerdict {
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
 
 /** How a fake node begins. */
 export interface FakeNodeOptions {
@@ -33,6 +41,10 @@ export interface FakeNodeOptions {
   /** Constitution policies that shape batches, e.g. `{maxBatchTransactions: 1}`. */
   readonly policies?: Readonly<Record<string, number>>;
   readonly limits?: Partial<WorkerLimits>;
+  /** Default: 64 times `f`. */
+  readonly networkId?: string;
+  /** Bounds of the answers kept for idempotency keys. */
+  readonly answers?: WorkerOptions['answers'];
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
   readonly timeMs?: () => number;
   /** Entropy of the adapter. Default: this machine's. */
@@ -63,6 +75,9 @@ export class FakeNode {
     readonly event: string;
     readonly fields: Readonly<Record<string, unknown>>;
   }[] = [];
+  /** What adapters said they run, oldest first. */
+  readonly programStates: Readonly<Record<string, unknown>>[] = [];
+  readonly #programs = new Map<number, (verdict: ProgramVerdict) => void>();
   readonly #listener: FakeListener;
   readonly #options: FakeNodeOptions;
   #port = 0;
@@ -81,6 +96,7 @@ export class FakeNode {
     this.worker = new Worker({
       adapters,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.answers && { answers: options.answers }),
       send: (message) => this.#sent(message),
       wallMs: options.timeMs ?? Date.now,
       nowMs: () => performance.now(),
@@ -113,7 +129,12 @@ export class FakeNode {
   configure(policies: Readonly<Record<string, number>>): void {
     const { config } = this.#options;
     const adapters = Object.fromEntries(this.adapters.map(({ id }) => [id, config]));
-    const constitution = { adapters, policies, networkId: 'f'.repeat(64), nodeId: 'a'.repeat(64) };
+    const constitution = {
+      adapters,
+      policies,
+      networkId: this.#options.networkId ?? 'f'.repeat(64),
+      nodeId: 'a'.repeat(64),
+    };
     const json = Buffer.from(JSON.stringify(constitution));
     this.ledger.deliverAndAwait({ kind: 'configure', json });
   }
@@ -125,6 +146,33 @@ export class FakeNode {
     }
     this.ledger.settle();
     this.ledger.commit();
+  }
+
+  /** Puts a program in force, or ends the application, in a block of its own. */
+  deploy(adapterId: string, program: Uint8Array | undefined): void {
+    const name = `public:${adapterId}/program`;
+    const store = new Store([{ name, kind: 'hash' }]);
+    const before = store.begin(1);
+    before.table(name).set('current', new Uint8Array(0));
+    before.takeWriteSet();
+    before.finish();
+    const set = store.begin(2);
+    if (program === undefined) set.table(name).delete('current');
+    else set.table(name).set('current', program);
+    this.ledger.deploy(set.takeWriteSet());
+  }
+
+  /** Asks about a program, as the manager does. */
+  askProgram(
+    purpose: 'check' | 'prepare',
+    adapterId: string,
+    bytes: Uint8Array,
+  ): Promise<ProgramVerdict> {
+    const request = this.#programs.size + 1;
+    return new Promise((resolve) => {
+      this.#programs.set(request, resolve);
+      this.worker.receive({ kind: 'program', request, purpose, adapterId, bytes });
+    });
   }
 
   /** Loopback port of the default actor. */
@@ -194,8 +242,27 @@ export class FakeNode {
     if (this.#listener.take(message) || this.ledger.take(message)) return true;
     if (message.kind === 'forward') this.#forward(message);
     else if (message.kind === 'readBarrier') this.#barrier(message.id);
-    else if (message.kind === 'forwardedReply') this.ledger.reply(message);
+    else if (message.kind === 'past') this.#past(message);
+    else if (message.kind === 'question') this.#noManager(message.id);
+    else if (message.kind === 'programState') {
+      this.programStates.push(JSON.parse(Buffer.from(message.json).toString()));
+    } else if (message.kind === 'programReply') {
+      const { request, code, json } = message;
+      const said = json.length === 0 ? {} : JSON.parse(Buffer.from(json).toString());
+      this.#programs.get(request)?.({ ...said, ...(code !== undefined && { code }) });
+    } else if (message.kind === 'forwardedReply') this.ledger.reply(message);
     return true;
+  }
+
+  #past(request: Extract<FromWorker, { kind: 'past' }>): void {
+    const reply = this.ledger.past(request);
+    setImmediate(() => this.worker.receive({ kind: 'pastReply', id: request.id, ...reply }));
+  }
+
+  /** A ledger without keys and signatures has no receipts. */
+  #noManager(id: number): void {
+    const reason = { code: 'TRANSACTION_NOT_FOUND', bytes: Buffer.from('no receipts here') };
+    setImmediate(() => this.worker.receive({ kind: 'answer', id, ...reason }));
   }
 
   #barrier(id: number): void {

@@ -6,6 +6,7 @@ import { CodedError } from '@concordat/std';
  * - `NO_PROCESS`: the process meant is not running.
  * - `COMMAND_FAILED`: a command of the machine (ip, mount, ...) failed; the message is what it said.
  * - `NOT_ADMITTED`: the members did not let a node in.
+ * - `PAGE_WRONG`: following a page of the documents did not do what it says.
  * - `IMAGES_UNSTABLE`: the enclave images were built anew while they were copied.
  */
 export type LocalNetworkErrorCode =
@@ -13,6 +14,7 @@ export type LocalNetworkErrorCode =
   | 'NO_PROCESS'
   | 'COMMAND_FAILED'
   | 'NOT_ADMITTED'
+  | 'PAGE_WRONG'
   | 'IMAGES_UNSTABLE';
 
 /** The error of this room. */

@@ -10,6 +10,7 @@ export { LocalNode, type LocalNodeFiles, type LogQuestion, type Part } from './l
 export { LoopDisk } from './loop-disk.ts';
 export { NamespaceLinks } from './namespace-links.ts';
 export type { LogLine } from './node-log.ts';
+export { blocksOf, followPage, type PageBlock } from './page-run.ts';
 export {
   type Finding,
   type Forms,

@@ -1,3 +1,4 @@
+import type { RecordedTransaction } from '@concordat/api';
 import { Store } from '@concordat/kv';
 import type {
   Actor,
@@ -34,6 +35,8 @@ export class Bench {
   timeMs = 1_700_000_000_000;
   writeSetBytes = 0;
   leaves = 0;
+  /** What was written, by batch and transaction; the first is the initial state. */
+  readonly recorded: RecordedTransaction[][] = [];
 
   constructor(adapter: EthereumAdapter) {
     this.adapter = adapter;
@@ -51,10 +54,14 @@ export class Bench {
   begin(layer = ++this.#layer): BatchSet & { finish(): void } {
     this.#layer = layer;
     const set = this.store.begin(layer);
-    const end = () => {
-      const { privateWrites } = set.takeWriteSet();
+    const block: RecordedTransaction[] = [];
+    this.recorded.push(block);
+    const end = (claimsDigest?: Uint8Array) => {
+      const { publicWrites, privateWrites } = set.takeWriteSet();
       this.writeSetBytes += privateWrites.length;
       this.leaves++;
+      if (privateWrites.length === 0) return;
+      block.push({ publicWrites, privateWrites, ...(claimsDigest && { claimsDigest }) });
     };
     return {
       table: (name) => set.table(name),
@@ -87,6 +94,8 @@ export class Bench {
       head: () => this.store.head(),
       submit: () => Promise.reject(new Error('not here')),
       submitWith: () => {},
+      askLedger: () => Promise.reject(new Error('not asked here')),
+      readPast: () => Promise.reject(new Error('not asked here')),
       whenCurrent: (_actor, done) => process.nextTick(done),
       role: () => ({ leader: true, view: 1 }),
       timeMs: () => this.timeMs,

@@ -304,6 +304,13 @@ export class StubHost implements AdapterHost<SubmittedTransaction> {
     const result = { hash, blockNumber: 3, index, status: 1 as const, gasUsed: 21_000 };
     this.submissions[index]!.done({ ok: true, result, transactionId: `2.${index + 1}`, height: 9 });
   }
+  askLedger(): Promise<Uint8Array> {
+    return Promise.reject(new Error('no endpoint of this adapter asks for receipts'));
+  }
+  readPast(): Promise<never> {
+    return Promise.reject(new Error('no endpoint of this adapter asks for the past'));
+  }
+
   whenCurrent(_actor: Actor, done: () => void): void {
     process.nextTick(done);
   }

@@ -6,8 +6,10 @@ import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
 import { ModuleInstances } from './module-instances.ts';
 import { linkModules } from './module-linking.ts';
+import type { PastRanges } from './past-ranges.ts';
 import { createRealm, type Realm } from './realm.ts';
 import { RequestState } from './request-state.ts';
+import { SeqnoIndexes } from './seqno-indexes.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** What a run of calls works on: committed state, or the open set of a batch. */
@@ -20,11 +22,14 @@ interface Run {
   readonly target: Target;
   readonly results: CallResult[];
   readonly startedMs: number;
+  /** Of the results so far. */
+  bytes: number;
 }
 
 /** The application of this process: its realm, its modules, one request at a time. */
 export class Application {
   readonly #bundle: Bundle;
+  readonly indexes: SeqnoIndexes;
   readonly #limits: ApplicationLimits;
   readonly #state: RequestState;
   readonly #realm: Realm;
@@ -34,10 +39,19 @@ export class Application {
   #run: Run | undefined;
 
   /** @throws BundleError */
-  constructor(bundle: Uint8Array, limits: ApplicationLimits, history: TransactionHistory) {
+  constructor(
+    bundle: Uint8Array,
+    limits: ApplicationLimits,
+    { history, ranges }: { readonly history: TransactionHistory; readonly ranges: PastRanges },
+  ) {
     this.#bundle = parseBundle(bundle);
     this.#limits = limits;
-    this.#state = new RequestState(limits, history, createPool());
+    this.indexes = new SeqnoIndexes(this.#bundle.indexes);
+    this.#state = new RequestState(limits, history, {
+      random: createPool(),
+      ranges,
+      indexes: this.indexes,
+    });
     this.#realm = createRealm(this.#state);
     this.#state.allocateWith(this.#realm.calls.allocate);
     this.#instances = new ModuleInstances(this.#realm, linkModules(this.#bundle));
@@ -56,7 +70,7 @@ export class Application {
 
   /** Runs calls one after another. */
   run(calls: readonly Call[], target: Target): CallResult[] {
-    const run: Run = { calls, target, results: [], startedMs: performance.now() };
+    const run: Run = { calls, target, results: [], startedMs: performance.now(), bytes: 0 };
     this.#run = run;
     while (run.results.length < calls.length) {
       try {
@@ -89,14 +103,23 @@ export class Application {
   #loop(): void {
     const run = this.#run as Run;
     const { calls, target, results } = run;
+    let unplaced = 0;
     while (results.length < calls.length) {
       const now = performance.now();
-      if (results.length > 0 && now - run.startedMs > this.#limits.maxBatchMs) {
+      if (unplaced >= maxUnplaced) {
+        results.push({ kind: 'unplaced' });
+        continue;
+      }
+      const isLate = now - run.startedMs > this.#limits.maxBatchMs;
+      if (results.length > 0 && (isLate || run.bytes > maxResultBytes)) {
         results.push({ kind: 'unfinished' });
         continue;
       }
       this.#watchdog.began();
-      results.push(this.#call(calls[results.length] as Call, target));
+      const result = this.#call(calls[results.length] as Call, target);
+      if (result.kind === 'unplaced') unplaced += 1;
+      run.bytes += bytesOfResult(result);
+      results.push(result);
     }
   }
 
@@ -115,6 +138,7 @@ export class Application {
     if (isPending || state.outcome === undefined) this.#realm.drain();
     // An interruption now would leave the set half written.
     this.#watchdog.settle();
+    if (state.isUnplaced) return { kind: 'unplaced' };
     const { outcome } = state;
     if (outcome === undefined) {
       const message = 'the promise of the endpoint does not settle: nothing would ever settle it';
@@ -130,6 +154,7 @@ export class Application {
   #flush(set: TransactionSet): WriteSet | undefined {
     const { writes } = this.#state;
     if (writes === undefined) return undefined;
+    const mark = set.checkpoint();
     for (const [name, entries] of writes) {
       const table = set.table(name);
       for (const [key, value] of entries) {
@@ -137,12 +162,26 @@ export class Application {
         else table.set(key, value);
       }
     }
-    const written = set.takeWriteSet();
-    return written.publicWrites.length + written.privateWrites.length > 0 ? written : undefined;
+    // Deleting what is not there is no write; what writes nothing is no transaction, and has no seqno.
+    return set.checkpoint() === mark ? undefined : set.takeWriteSet();
   }
 }
 
+/**
+ * Requests of a batch that had to be put off because of a version, after which the rest is put off
+ * unseen: where many ask for the key that all of them write, one can be answered a batch.
+ */
+const maxUnplaced = 16;
+/** Bytes of results after which the rest is put off: all of them leave in one frame. */
+const maxResultBytes = 64 * 1024 * 1024;
 const poolBytes = 8_192;
+
+function bytesOfResult(result: CallResult): number {
+  if (result.kind !== 'answered') return 0;
+  const { answer, writes } = result;
+  const written = writes ? writes.publicWrites.length + writes.privateWrites.length : 0;
+  return answer.length + written;
+}
 
 /** Random bytes, drawn many at a time. */
 function createPool(): (bytes: number) => Uint8Array {

@@ -46,7 +46,18 @@ export function createDeliver(host: RealmHost, guard: Guarded): (response: unkno
 export function createRequests(host: RealmHost, guard: Guarded): (line: string) => AnyRecord {
   const part = (name: 'headers' | 'params' | 'caller'): unknown => {
     const text = guard(() => host.part(name));
-    return text === '' ? undefined : JSON.parse(text);
+    const value = text === '' ? undefined : JSON.parse(text);
+    if (name === 'caller' && value !== undefined) giveContent(value as AnyRecord);
+    return value;
+  };
+  /** Of a signed body the worker said where its content lies; the policies of `all_of` are inside. */
+  const giveContent = (caller: AnyRecord): void => {
+    for (const identity of [caller, ...Object.values(caller)] as AnyRecord[]) {
+      const cose = identity.cose as AnyRecord | undefined;
+      if (cose === undefined) continue;
+      const { from, to } = cose.content as { from: number; to: number };
+      cose.content = guard(() => host.body()).slice(from, to);
+    }
   };
   return (line) => {
     const lazily = (name: 'headers' | 'params' | 'caller') => ({

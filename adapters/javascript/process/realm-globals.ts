@@ -1,3 +1,4 @@
+import type { TransactionStatus } from '../transaction-history.ts';
 import type { AnyRecord, Guarded, RealmHost } from './realm-host.ts';
 
 /**
@@ -25,7 +26,7 @@ export function createGuard(): Guarded {
 }
 
 /** `ccf.kv`: maps by name, made when first asked for. */
-export function createMaps(host: RealmHost, guard: Guarded): unknown {
+export function createMaps(host: RealmHost, guard: Guarded) {
   class KvMap {
     readonly #name: string;
     constructor(name: string) {
@@ -37,8 +38,9 @@ export function createMaps(host: RealmHost, guard: Guarded): unknown {
     get(key: unknown): ArrayBuffer | undefined {
       return guard(() => host.get(this.#name, key));
     }
-    getVersionOfPreviousWrite(): never {
-      throw new TypeError('getVersionOfPreviousWrite is not supported yet');
+    getVersionOfPreviousWrite(key: unknown): number | undefined {
+      const version = guard(() => host.version(this.#name, key));
+      return version < 0 ? undefined : version;
     }
     set(key: unknown, value: unknown): this {
       guard(() => host.set(this.#name, key, value));
@@ -65,7 +67,7 @@ export function createMaps(host: RealmHost, guard: Guarded): unknown {
   }
   Object.freeze(KvMap.prototype);
   const known = new Map<string, KvMap>();
-  return new Proxy(Object.freeze(Object.create(null)), {
+  return new Proxy(Object.freeze(Object.create(null)) as Record<string, KvMap>, {
     get(_target, name) {
       if (typeof name !== 'string') return undefined;
       let map = known.get(name);
@@ -81,67 +83,86 @@ export function createMaps(host: RealmHost, guard: Guarded): unknown {
 }
 
 /** `ccf.crypto`, over one operation of the process. */
-export function createCrypto(host: RealmHost, guard: Guarded): AnyRecord {
-  const ask = (operation: string, options: unknown, ...given: unknown[]): unknown => {
+export function createCrypto(host: RealmHost, guard: Guarded) {
+  const ask = <Result>(operation: string, options: unknown, ...given: unknown[]): Result => {
     const text = JSON.stringify(options) ?? 'null';
-    return guard(() => host.crypto(operation, text, given[0], given[1], given[2]));
+    return guard(() => host.crypto(operation, text, given[0], given[1], given[2])) as Result;
   };
-  const parsed = (operation: string, options: unknown, given?: unknown): unknown =>
-    JSON.parse(String(ask(operation, options, given)));
+  const parsed = <Result>(operation: string, options: unknown, given?: unknown): Result =>
+    JSON.parse(String(ask(operation, options, given))) as Result;
   const plain = (value: unknown): unknown => {
     // Buffers do not travel in JSON; the one option that is a buffer is passed beside it.
     const { label: _label, ...rest } = Object(value) as AnyRecord;
     return rest;
   };
   const labelOf = (value: unknown): unknown => (Object(value) as AnyRecord).label;
-  const crypto: AnyRecord = {
-    sign: (algorithm: unknown, key: unknown, data: unknown) => ask('sign', algorithm, key, data),
-    verifySignature: (algorithm: unknown, key: unknown, signature: unknown, data: unknown) =>
-      ask('verifySignature', algorithm, key, signature, data),
-    generateAesKey: (size: unknown) => ask('generateAesKey', { size }),
-    generateRsaKeyPair: (size: unknown, exponent: unknown) =>
+  type Pair = { privateKey: string; publicKey: string };
+  type Ec = { kty: string; kid?: string; crv: string; x: string; y: string };
+  type Rsa = { kty: string; kid?: string; n: string; e: string };
+  type RsaPrivate = Rsa & { d: string; p: string; q: string; dp: string; dq: string; qi: string };
+  type Okp = { kty: string; kid?: string; crv: string; x: string };
+  const toJwk =
+    <Jwk>(name: string) =>
+    (pem: unknown, kid?: unknown): Jwk =>
+      parsed(name, { kid }, pem);
+  const toPem =
+    (name: string) =>
+    (jwk: unknown): string =>
+      ask(name, jwk);
+  return {
+    sign: (algorithm: unknown, key: unknown, data: unknown): ArrayBuffer =>
+      ask('sign', algorithm, key, data),
+    verifySignature: (
+      algorithm: unknown,
+      key: unknown,
+      signature: unknown,
+      data: unknown,
+    ): boolean => ask('verifySignature', algorithm, key, signature, data),
+    generateAesKey: (size: unknown): ArrayBuffer => ask('generateAesKey', { size }),
+    generateRsaKeyPair: (size: unknown, exponent?: unknown): Pair =>
       parsed('generateRsaKeyPair', { size, exponent }),
-    generateEcdsaKeyPair: (curve: unknown) => parsed('generateEcdsaKeyPair', { curve }),
-    generateEddsaKeyPair: (curve: unknown) => parsed('generateEddsaKeyPair', { curve }),
-    wrapKey: (key: unknown, wrapping: unknown, algorithm: unknown) =>
+    generateEcdsaKeyPair: (curve: unknown): Pair => parsed('generateEcdsaKeyPair', { curve }),
+    generateEddsaKeyPair: (curve: unknown): Pair => parsed('generateEddsaKeyPair', { curve }),
+    wrapKey: (key: unknown, wrapping: unknown, algorithm: unknown): ArrayBuffer =>
       ask('wrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
-    unwrapKey: (key: unknown, wrapping: unknown, algorithm: unknown) =>
+    unwrapKey: (key: unknown, wrapping: unknown, algorithm: unknown): ArrayBuffer =>
       ask('unwrapKey', plain(algorithm), key, wrapping, labelOf(algorithm)),
-    digest: (algorithm: unknown, data: unknown) => ask('digest', { algorithm }, data),
-    isValidX509CertBundle: (pem: unknown) => ask('isValidX509CertBundle', {}, pem),
-    isValidX509CertChain: (chain: unknown, trusted: unknown) =>
+    digest: (algorithm: unknown, data: unknown): ArrayBuffer => ask('digest', { algorithm }, data),
+    isValidX509CertBundle: (pem: unknown): boolean => ask('isValidX509CertBundle', {}, pem),
+    isValidX509CertChain: (chain: unknown, trusted: unknown): boolean =>
       ask('isValidX509CertChain', {}, chain, trusted),
+    pubPemToJwk: toJwk<Ec>('pubPemToJwk'),
+    pemToJwk: toJwk<Ec & { d: string }>('pemToJwk'),
+    pubRsaPemToJwk: toJwk<Rsa>('pubRsaPemToJwk'),
+    rsaPemToJwk: toJwk<RsaPrivate>('rsaPemToJwk'),
+    pubEddsaPemToJwk: toJwk<Okp>('pubEddsaPemToJwk'),
+    eddsaPemToJwk: toJwk<Okp & { d: string }>('eddsaPemToJwk'),
+    pubJwkToPem: toPem('pubJwkToPem'),
+    jwkToPem: toPem('jwkToPem'),
+    pubRsaJwkToPem: toPem('pubRsaJwkToPem'),
+    rsaJwkToPem: toPem('rsaJwkToPem'),
+    pubEddsaJwkToPem: toPem('pubEddsaJwkToPem'),
+    eddsaJwkToPem: toPem('eddsaJwkToPem'),
   };
-  for (const name of ['pubPemToJwk', 'pemToJwk', 'pubRsaPemToJwk', 'rsaPemToJwk']) {
-    crypto[name] = (pem: unknown, kid: unknown) => parsed(name, { kid }, pem);
-  }
-  for (const name of ['pubEddsaPemToJwk', 'eddsaPemToJwk']) {
-    crypto[name] = (pem: unknown, kid: unknown) => parsed(name, { kid }, pem);
-  }
-  for (const name of ['pubJwkToPem', 'jwkToPem', 'pubRsaJwkToPem', 'rsaJwkToPem']) {
-    crypto[name] = (jwk: unknown) => ask(name, jwk);
-  }
-  for (const name of ['pubEddsaJwkToPem', 'eddsaJwkToPem']) {
-    crypto[name] = (jwk: unknown) => ask(name, jwk);
-  }
-  return crypto;
 }
 
 /** The global `ccf`, as @microsoft/ccf-app types it. */
 export function createCcf(
   host: RealmHost,
   guard: Guarded,
-  parts: { readonly kv: unknown; readonly crypto: AnyRecord },
-): unknown {
-  const { kv, crypto } = parts;
+  parts: {
+    readonly kv: ReturnType<typeof createMaps>;
+    readonly crypto: ReturnType<typeof createCrypto>;
+    readonly historical: AnyRecord;
+    readonly own: () => unknown;
+  },
+) {
+  const { kv, crypto, historical, own } = parts;
   const strToBuf = (text: unknown): ArrayBuffer => {
     if (typeof text !== 'string') throw new TypeError('strToBuf takes a string');
     return guard(() => host.encode(text));
   };
   const bufToStr = (bytes: unknown): string => guard(() => host.decode(bytes));
-  const unsupported = (name: string) => (): never => {
-    throw new TypeError(`${name} is not supported yet`);
-  };
   const switchable = (initial: boolean) => {
     let state = initial;
     return (enable: unknown): boolean => {
@@ -159,16 +180,12 @@ export function createCcf(
       const [view, seqno] = guard(() => host.lastCommitted()).split('.');
       return { view: Number(view), seqno: Number(seqno) };
     },
-    getStatusForTxId: (view: unknown, seqno: unknown): string =>
-      guard(() => host.statusOf(Number(view), Number(seqno))),
+    getStatusForTxId: (view: unknown, seqno: unknown): TransactionStatus =>
+      guard(() => host.statusOf(Number(view), Number(seqno))) as TransactionStatus,
     getViewForSeqno(seqno: unknown): number | null {
       const view = guard(() => host.viewOf(Number(seqno)));
       return view < 0 ? null : view;
     },
-  };
-  const historical = {
-    getStateRange: unsupported('ccf.historical.getStateRange'),
-    dropCachedStates: unsupported('ccf.historical.dropCachedStates'),
   };
   const { generateAesKey, generateRsaKeyPair, generateEcdsaKeyPair, wrapKey, digest } = crypto;
   const { isValidX509CertBundle, isValidX509CertChain } = crypto;
@@ -178,8 +195,12 @@ export function createCcf(
     ...{ isValidX509CertBundle, isValidX509CertChain },
     ...{ kv, crypto, rpc, consensus, historical, strToBuf, bufToStr },
     jsonCompatibleToBuf: (value: unknown) => strToBuf(JSON.stringify(value)),
-    bufToJsonCompatible: (bytes: unknown) => JSON.parse(bufToStr(bytes)) as unknown,
+    bufToJsonCompatible: <Value>(bytes: unknown): Value => JSON.parse(bufToStr(bytes)) as Value,
     enableUntrustedDateTime: switchable(true),
     enableMetricsLogging: switchable(true),
+    /** Of the running request; its module sees it when it is evaluated. */
+    get historicalState(): unknown {
+      return own();
+    },
   };
 }

@@ -2,10 +2,11 @@ import type { AnyRecord } from './realm-host.ts';
 
 /**
  * Freezes everything an application could change for others: every object that can be reached from
- * the global one and from syntax alone. A property of a prototype that code often overrides on its
- * own objects becomes an accessor, as assigning over a frozen one would throw.
+ * the global one, from what calls return (`made`) and from syntax alone. A property of a prototype
+ * that code often overrides on its own objects becomes an accessor, as assigning over a frozen one
+ * would throw.
  */
-export function hardenRealm(): void {
+export function hardenRealm(made: readonly unknown[]): void {
   const removed = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'WeakRef'];
   for (const name of [...removed, 'FinalizationRegistry', 'escape', 'unescape']) {
     delete (globalThis as AnyRecord)[name];
@@ -51,7 +52,7 @@ export function hardenRealm(): void {
   const wrapped = iterator.from({ next: () => ({ done: true, value: 0 }) });
   bySyntax.push(wrapped as never, wrapped.map(() => 0) as never);
   const seen = new Set<unknown>();
-  const pending: unknown[] = [...bySyntax, globalThis];
+  const pending: unknown[] = [...bySyntax, ...made, globalThis];
   while (pending.length > 0) {
     const value = pending.pop();
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) continue;

@@ -1,12 +1,64 @@
+/** Bounds of a scan, as the application gave them. */
+export interface RealmBounds {
+  readonly prefix: unknown;
+  readonly from: unknown;
+  readonly to: unknown;
+  readonly after: unknown;
+  readonly reverse: boolean;
+}
+
+/** Committed states of the past, told apart by numbers. */
+export interface RealmPast {
+  /** The state the request is about; -1 when it is about none. */
+  own(): number;
+  /** The first of the states of a range, the others follow; -1 while they are not there. */
+  range(handle: number, start: number, end: number, seconds: number): number;
+  drop(handle: number): boolean;
+  /** `view.seqno`. */
+  id(state: number): string;
+  /** JSON. */
+  receipt(state: number): string;
+  get(state: number, map: string, key: unknown): ArrayBuffer | undefined;
+  has(state: number, map: string, key: unknown): boolean;
+  size(state: number, map: string): number;
+  each(state: number, map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
+}
+
+/** The indexes of the application, told apart by numbers. */
+export interface RealmIndexes {
+  readonly upTo: number;
+  find(name: string): number | undefined;
+  seqnosOf(
+    index: number,
+    key: unknown,
+    bounds: { readonly from: number; readonly to: number; readonly limit: number },
+  ): readonly number[];
+}
+
 /** What the process offers to this code: primitives and the realm's own buffers in and out. */
 export interface RealmHost {
   get(map: string, key: unknown): ArrayBuffer | undefined;
   has(map: string, key: unknown): boolean;
+  /** Seqno of the transaction that wrote the key; -1 for a key without a value. */
+  version(map: string, key: unknown): number;
   set(map: string, key: unknown, value: unknown): void;
   delete(map: string, key: unknown): void;
   clear(map: string): void;
   size(map: string): number;
   each(map: string, visit: (key: ArrayBuffer, value: ArrayBuffer) => void): void;
+  /**
+   * Visits entries in the order of their keys, each with its place as a text: `wanted` at most,
+   * those after the place `at` if it is given. True when there may be more.
+   */
+  scan(
+    map: string,
+    bounds: RealmBounds,
+    chunk: { readonly at: string | undefined; readonly wanted: number },
+    visit: (place: string, key: ArrayBuffer, value: ArrayBuffer) => void,
+  ): boolean;
+  count(map: string, bounds: RealmBounds): number;
+  /** A number that every write to the map changes. */
+  writesOf(map: string): number;
   encode(text: string): ArrayBuffer;
   decode(bytes: unknown): string;
   body(): ArrayBuffer;
@@ -27,6 +79,8 @@ export interface RealmHost {
   ): unknown;
   answer(status: number, headers: string, type: string, body: unknown): void;
   failed(message: string, trace: string): void;
+  readonly past: RealmPast;
+  readonly indexes: RealmIndexes;
 }
 
 /** How the process calls into the realm. */

@@ -3,13 +3,20 @@ import { createCalls, createDeliver, createFailed, createRequests } from './real
 import { createCcf, createCrypto, createGuard, createMaps } from './realm-globals.ts';
 import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
+import { createIndexes } from './realm-indexes.ts';
 import { createModules } from './realm-modules.ts';
+import { createConcordat } from './realm-ordered.ts';
+import { createPast, createPastMaps } from './realm-past.ts';
 
 const parts = {
   createGuard,
   createMaps,
   createCrypto,
   createCcf,
+  createPast,
+  createPastMaps,
+  createIndexes,
+  createConcordat,
   createFailed,
   createDeliver,
   createRequests,
@@ -50,6 +57,10 @@ function openRealm(
     readonly createMaps: typeof createMaps;
     readonly createCrypto: typeof createCrypto;
     readonly createCcf: typeof createCcf;
+    readonly createPast: typeof createPast;
+    readonly createPastMaps: typeof createPastMaps;
+    readonly createIndexes: typeof createIndexes;
+    readonly createConcordat: typeof createConcordat;
     readonly createFailed: typeof createFailed;
     readonly createDeliver: typeof createDeliver;
     readonly createRequests: typeof createRequests;
@@ -62,16 +73,23 @@ function openRealm(
   const kv = make.createMaps(host, guard);
   const crypto = make.createCrypto(host, guard);
   const global = globalThis as unknown as AnyRecord;
-  global.ccf = make.createCcf(host, guard, { kv, crypto });
+  const pastMapOf = make.createPastMaps(host, guard);
+  const past = make.createPast(host, guard, pastMapOf);
+  global.ccf = make.createCcf(host, guard, { kv, crypto, ...past });
+  const concordat = make.createConcordat(host, guard);
+  concordat.index = make.createIndexes(host, guard);
+  global.concordat = concordat;
   const silent = (): void => {};
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
-  Math.random = () => host.random();
+  Math.random = () => guard(() => host.random());
   const calls = make.createCalls({
     failed: make.createFailed(host),
     deliver: make.createDeliver(host, guard),
     requestOf: make.createRequests(host, guard),
     modules: make.createModules as RealmCalls['modules'],
   });
-  make.hardenRealm();
+  const mapOf = concordat.kv as (name: string) => unknown;
+  // Maps are made when asked for: what they share is reached by one of each kind.
+  make.hardenRealm([(kv as AnyRecord).a, mapOf('a'), pastMapOf(0, 'a')]);
   return calls;
 }

@@ -1,4 +1,4 @@
-import type { Key, ReadView } from '@concordat/kv';
+import { type Key, type ReadView, unnumbered } from '@concordat/kv';
 import { fromLatin1 } from '@concordat/std';
 import { encodeAnswer, isHeader } from '../answer-form.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
@@ -6,10 +6,15 @@ import { decodeRequest, splitUrl } from '../request-form.ts';
 import { maxRecordKeyBytes, prefixOfMap, tableOfMap } from '../tables.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
 import { bytesOf, cryptoOperations } from './crypto-operations.ts';
-import type { RealmHost } from './realm-host.ts';
+import { type KeyRange, type OwnWrites, rangeOf, scanEntries } from './ordered-scan.ts';
+import { RequestWrites } from './own-writes.ts';
+import type { PastRanges } from './past-ranges.ts';
+import { PastView } from './past-view.ts';
+import type { RealmBounds, RealmHost } from './realm-host.ts';
+import type { SeqnoIndexes } from './seqno-indexes.ts';
 
-/** What a request wrote: by table, then by key; undefined for a key it deleted. */
-export type Writes = ReadonlyMap<string, ReadonlyMap<Key, Uint8Array | undefined>>;
+/** What a request wrote, by table. */
+export type Writes = ReadonlyMap<string, OwnWrites>;
 
 /** How a request begins. */
 export interface BeganRequest {
@@ -23,9 +28,21 @@ export interface BeganRequest {
 interface MapPlace {
   readonly table: string;
   readonly prefix: Key;
+  /** Changes with every write to the map. */
+  serial: number;
 }
 
-type Outcome = Exclude<CallResult, { kind: 'unfinished' }>;
+/** Bytes of values that a scan fetches at a time. */
+const scanChunkBytes = 64 * 1024;
+
+/** What a request has beside the state. */
+export interface RequestSources {
+  readonly random: (bytes: number) => Uint8Array;
+  readonly ranges: PastRanges;
+  readonly indexes: SeqnoIndexes;
+}
+
+type Outcome = Exclude<CallResult, { kind: 'unfinished' | 'unplaced' }>;
 
 /**
  * What the running request sees and has done. Its writes lie here until it has ended, so that a
@@ -36,7 +53,8 @@ export class RequestState implements RealmHost {
   readonly #history: TransactionHistory;
   readonly #random: (bytes: number) => Uint8Array;
   #allocate: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes);
-  #writes = new Map<string, Map<Key, Uint8Array | undefined>>();
+  #writes = new RequestWrites();
+  #lastSerial = 0;
   #writtenBytes = 0;
   #began: BeganRequest | undefined;
   #headers: readonly (readonly [string, string])[] = [];
@@ -45,16 +63,22 @@ export class RequestState implements RealmHost {
   #claims: Uint8Array | undefined;
   #outcome: Outcome | undefined;
   #ok = false;
+  #unplaced = false;
   readonly #places = new Map<string, MapPlace>();
+
+  readonly past: PastView;
+  readonly indexes: SeqnoIndexes;
 
   constructor(
     limits: ApplicationLimits,
     history: TransactionHistory,
-    random: (bytes: number) => Uint8Array,
+    { random, ranges, indexes }: RequestSources,
   ) {
     this.#limits = limits;
     this.#history = history;
     this.#random = random;
+    this.indexes = indexes;
+    this.past = new PastView(ranges, (bytes) => this.#give(bytes));
   }
 
   /** Buffers for the application are made in its realm. */
@@ -65,11 +89,13 @@ export class RequestState implements RealmHost {
   /** Begins a request; returns the JSON of what its handler gets at once. @throws DecodeError */
   begin(began: BeganRequest): string {
     this.#began = began;
-    if (this.#writes.size > 0) this.#writes = new Map();
+    if (!this.#writes.isEmpty) this.#writes = new RequestWrites();
     this.#writtenBytes = 0;
     this.#forced = false;
     this.#claims = undefined;
     this.#outcome = undefined;
+    this.#unplaced = false;
+    this.past.begin(began.call.state);
     const { method, url, headers, body } = decodeRequest(began.call.request);
     this.#headers = headers;
     this.#body = body;
@@ -83,10 +109,15 @@ export class RequestState implements RealmHost {
     return this.#outcome;
   }
 
+  /** Whether it asked for a version that is not certain yet: whatever it did then counts for nothing. */
+  get isUnplaced(): boolean {
+    return this.#unplaced;
+  }
+
   /** What is to be written: nothing unless the answer is a success or the application insists. */
   get writes(): Writes | undefined {
     const keep = this.#outcome?.kind === 'answered' && (this.#ok || this.#forced);
-    return keep && this.#writes.size > 0 ? this.#writes : undefined;
+    return keep && !this.#writes.isEmpty ? this.#writes.tables : undefined;
   }
 
   get claimsDigest(): Uint8Array | undefined {
@@ -102,6 +133,14 @@ export class RequestState implements RealmHost {
   has(map: string, key: unknown): boolean {
     const place = this.#place(map);
     return this.#read(place, this.#key(place, key)) !== undefined;
+  }
+
+  version(map: string, key: unknown): number {
+    const place = this.#place(map);
+    const version = this.#request.view.table(place.table).versionOf(this.#key(place, key));
+    if (version !== unnumbered) return version ?? -1;
+    this.#unplaced = true;
+    throw new TypeError('the version is not certain yet: the request begins again');
   }
 
   set(map: string, key: unknown, value: unknown): void {
@@ -130,6 +169,35 @@ export class RequestState implements RealmHost {
     for (const [key, value] of this.#entries(place)) {
       visit(this.#give(fromLatin1(key.slice(place.prefix.length))), this.#give(value));
     }
+  }
+
+  scan(
+    map: string,
+    bounds: RealmBounds,
+    { at, wanted }: { readonly at: string | undefined; readonly wanted: number },
+    visit: (place: string, key: ArrayBuffer, value: ArrayBuffer) => void,
+  ): boolean {
+    const place = this.#place(map);
+    let [count, bytes] = [0, 0];
+    for (const [key, value] of this.#scan(place, this.#range(place, bounds, at))) {
+      const own = key.slice(place.prefix.length);
+      visit(own, this.#give(fromLatin1(own)), this.#give(value));
+      count += 1;
+      bytes += value.length;
+      if (count >= wanted || bytes >= scanChunkBytes) return true;
+    }
+    return false;
+  }
+
+  count(map: string, bounds: RealmBounds): number {
+    const place = this.#place(map);
+    let count = 0;
+    for (const _ of this.#scan(place, this.#range(place, bounds))) count += 1;
+    return count;
+  }
+
+  writesOf(map: string): number {
+    return this.#place(map).serial;
   }
 
   encode(text: string): ArrayBuffer {
@@ -235,7 +303,7 @@ export class RequestState implements RealmHost {
     if (known !== undefined) return known;
     const prefix = prefixOfMap(map);
     if (prefix === undefined) throw new TypeError('the name of a map has 1 to 255 bytes of UTF-8');
-    const place = { table: tableOfMap(map), prefix };
+    const place = { table: tableOfMap(map), prefix, serial: this.#nextSerial() };
     if (this.#places.size >= 1_000) this.#places.clear();
     this.#places.set(map, place);
     return place;
@@ -249,34 +317,40 @@ export class RequestState implements RealmHost {
     return prefix + Buffer.prototype.latin1Slice.call(bytes);
   }
 
+  #nextSerial(): number {
+    this.#lastSerial += 1;
+    return this.#lastSerial;
+  }
+
+  #range(place: MapPlace, bounds: RealmBounds, at?: Key): KeyRange {
+    const [prefix, from, to, after] = [bounds.prefix, bounds.from, bounds.to, bounds.after].map(
+      (bound) => (bound === undefined ? undefined : this.#key({ ...place, prefix: '' }, bound)),
+    );
+    return rangeOf(place.prefix, { prefix, from, to, after: at ?? after, reverse: bounds.reverse });
+  }
+
+  #scan({ table }: MapPlace, range: KeyRange): Iterable<[Key, Uint8Array]> {
+    return scanEntries(this.#request.view.table(table), range, this.#writes.ordered(table));
+  }
+
   #read({ table }: MapPlace, key: Key): Uint8Array | undefined {
-    const own = this.#writes.get(table);
+    const own = this.#writes.of(table);
     if (own?.has(key)) return own.get(key);
     return this.#request.view.table(table).get(key);
   }
 
-  #write({ table }: MapPlace, key: Key, value: Uint8Array | undefined): void {
+  #write(place: MapPlace, key: Key, value: Uint8Array | undefined): void {
     if (!this.#request.writable) throw new TypeError('this endpoint is read-only');
     this.#writtenBytes += key.length + (value?.length ?? 0);
     if (this.#writtenBytes > this.#limits.maxWriteBytes) {
       throw new TypeError(`a request writes at most ${this.#limits.maxWriteBytes} bytes`);
     }
-    let own = this.#writes.get(table);
-    if (own === undefined) {
-      own = new Map();
-      this.#writes.set(table, own);
-    }
-    own.set(key, value);
+    place.serial = this.#nextSerial();
+    this.#writes.put(place.table, key, value);
   }
 
-  *#entries({ table, prefix }: MapPlace): Iterable<[Key, Uint8Array]> {
-    const own = this.#writes.get(table);
-    for (const entry of this.#request.view.table(table).range({ prefix })) {
-      if (!own?.has(entry[0])) yield entry;
-    }
-    for (const [key, value] of own ?? []) {
-      if (value !== undefined && key.startsWith(prefix)) yield [key, value];
-    }
+  #entries(place: MapPlace): Iterable<[Key, Uint8Array]> {
+    return this.#scan(place, rangeOf(place.prefix, { reverse: false }));
   }
 
   #give(bytes: Uint8Array): ArrayBuffer {

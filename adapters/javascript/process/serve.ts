@@ -11,11 +11,13 @@ import {
   encodeFromProcess,
   type ToProcess,
 } from '../frames.ts';
+import type { WantedRange } from '../past-state.ts';
 import { tables } from '../tables.ts';
 import { TransactionHistory } from '../transaction-history.ts';
 import { Application } from './application.ts';
 import { compileModule } from './module-instances.ts';
 import { linkModules } from './module-linking.ts';
+import { PastRanges } from './past-ranges.ts';
 
 /** Argument of a process that only checks the bundle on its standard input. */
 export const checkArgument = '--check';
@@ -55,13 +57,13 @@ export function serveApplication(args: readonly string[]): void {
 
 /** Writes `{}` or `{code, message}` as JSON to the standard output; ends by a syntax error. */
 function check(): void {
-  let verdict: { code?: string; message?: string } = {};
+  let verdict: { code?: string; message?: string; details?: unknown } = {};
   try {
     const bundle = parseBundle(readFileSync(0));
     for (const { name, body } of linkModules(bundle)) compileModule(name, body);
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    verdict = { code: error.code, message: error.message };
+    verdict = { code: error.code, message: error.message, details: error.details };
   }
   writeSync(1, JSON.stringify(verdict));
 }
@@ -70,11 +72,14 @@ function check(): void {
 class ServedApplication {
   readonly #store = new Store(tables);
   readonly #history = new TransactionHistory();
+  readonly #ranges: PastRanges;
   readonly #send: (message: Parameters<typeof encodeFromProcess>[0]) => void;
   #application: Application | undefined;
 
   constructor(send: (message: Parameters<typeof encodeFromProcess>[0]) => void) {
     this.#send = send;
+    const ask = (wanted: WantedRange): void => this.#send({ kind: 'wanted', ...wanted });
+    this.#ranges = new PastRanges(ask, () => performance.now());
   }
 
   receive(message: ToProcess): void {
@@ -82,14 +87,27 @@ class ServedApplication {
       case 'load':
         this.#load(message.limits, message.bundle);
         return;
+      case 'part':
+        this.#store.rollback(0);
+        this.#store.adopt(message.part);
+        return;
       case 'replayed':
         this.#store.rollback(0);
-        this.#store.applyCommitted(message.writeSets);
+        this.#store.applyCommitted(message.writeSets, message.firstSeqno);
         return;
       case 'applied':
         // A batch of ours that was given up still lies there.
         this.#store.rollback(message.layer - 1);
-        this.#store.applyLayer(message.layer, message.writeSets);
+        this.#store.applyLayer(message.layer, message.writeSets, message.firstSeqno || undefined);
+        return;
+      case 'past':
+        this.#ranges.found(message);
+        return;
+      case 'indexed':
+        this.#running.indexes.add(message.upTo, message.entries);
+        return;
+      case 'numbered':
+        this.#store.number(message.layer, message.firstSeqno);
         return;
       case 'committed':
         this.#store.commit(message.layer);
@@ -101,6 +119,7 @@ class ServedApplication {
         return;
       case 'place':
         this.#history.committed(message.place);
+        this.#ranges.expire();
         return;
       case 'read':
         this.#results(
@@ -114,7 +133,10 @@ class ServedApplication {
   }
 
   #load(limits: ApplicationLimits, bundle: Buffer | Uint8Array): void {
-    this.#application = new Application(Buffer.from(bundle), limits, this.#history);
+    this.#application = new Application(Buffer.from(bundle), limits, {
+      history: this.#history,
+      ranges: this.#ranges,
+    });
     this.#send({ kind: 'loaded' });
   }
 

@@ -104,12 +104,11 @@ test('a syntax error, a missing export or function is refused with the engine’
 test('unknown policies, properties, modes and paths that collide are refused by name', () => {
   refusedWith(withEndpoint({ authn_policies: ['root'] }), 'UNKNOWN_POLICY', /GET \/a|get \/a/);
   refusedWith(withEndpoint({ authn_policies: [{ all_of: ['x'] }] }), 'UNKNOWN_POLICY', /"x"/);
-  refusedWith(withEndpoint({ authn_policies: ['jwt'] }), 'UNSUPPORTED', /jwt/);
-  const both = { authn_policies: [{ all_of: ['jwt', 'user_cert'] }] };
-  refusedWith(withEndpoint(both), 'UNSUPPORTED', /jwt/);
-  const alternative = parseBundle(withEndpoint({ authn_policies: ['jwt', 'user_cert'] }));
-  assert.deepEqual(alternative.endpoints[0]?.policies, ['user_cert']);
-  refusedWith(withEndpoint({ mode: 'historical' }), 'UNSUPPORTED', /historical/);
+  const every = ['jwt', 'user_cose_sign1', { all_of: ['jwt', 'user_cert'] }];
+  const known = parseBundle(withEndpoint({ authn_policies: every }));
+  assert.deepEqual(known.endpoints[0]?.policies, every);
+  refusedWith(withEndpoint({ openapi: 7 }), 'BUNDLE_MALFORMED', /openapi/);
+  refusedWith(withEndpoint({ openapi_hidden: 'x' }), 'BUNDLE_MALFORMED', /openapi_hidden/);
   refusedWith(withEndpoint({ mode: 'rw' }), 'BUNDLE_MALFORMED', /mode/);
   refusedWith(withEndpoint({ colour: 1 }), 'UNKNOWN_PROPERTY', /colour/);
   const twice = { '/a/{x}': { get: endpoint }, '/a/{y}': { get: endpoint } };

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodedError } from '@concordat/std';
 import { decodeAnswer, encodeAnswer } from '../answer-form.ts';
-import { decodeFromProcess, encodeFromProcess, type FromProcess } from '../frames.ts';
+import {
+  decodeFromProcess,
+  decodeToProcess,
+  encodeFromProcess,
+  encodeToProcess,
+  type FromProcess,
+  type ToProcess,
+} from '../frames.ts';
 import { PathTree, parseTemplate } from '../path-template.ts';
 import { decodeRequest, encodeRequest } from '../request-form.ts';
 import { TransactionHistory } from '../transaction-history.ts';
@@ -22,6 +29,7 @@ const message: FromProcess = {
     },
     { kind: 'failed', code: 'APPLICATION_FAILED', message: 'why', trace: 'where' },
     { kind: 'unfinished' },
+    { kind: 'unplaced' },
   ],
 };
 
@@ -67,9 +75,52 @@ for (const [name, [whole, decode]] of Object.entries(forms)) {
 
 test('a frame of results comes back as it was', () => {
   const [read] = [decodeFromProcess(encodeFromProcess(message))];
-  assert.deepEqual(JSON.parse(JSON.stringify(read)).results.length, 4);
+  assert.deepEqual(JSON.parse(JSON.stringify(read)).results.length, 5);
   assert.equal(read.kind === 'results' && read.results[2]?.kind, 'failed');
   assert.throws(() => decodeFromProcess(Buffer.concat([encodeFromProcess(message), bytes(0)])));
+});
+
+test('what an application wants of the past is a range, and no longer than it may be', () => {
+  const wanted = { kind: 'wanted', handle: 2 ** 32 - 1, start: 5, end: 1_004 } as const;
+  assert.deepEqual(decodeFromProcess(encodeFromProcess(wanted)), wanted);
+  for (const [start, end] of [
+    [0, 1],
+    [2, 1],
+    [1, 1_001],
+    [2 ** 53 - 1, 2 ** 53 - 1],
+  ] as const) {
+    const read = () => decodeFromProcess(encodeFromProcess({ ...wanted, start, end }));
+    if (start === end) assert.deepEqual(read(), { ...wanted, start, end });
+    else assert.throws(read, { code: 'INVALID' });
+  }
+});
+
+test('states of the past, indexes and versions reach an application as they are', () => {
+  const state = {
+    view: 2,
+    seqno: 2 ** 40,
+    receipt: Buffer.from('{}'),
+    writes: [
+      { table: 'javascript/records', key: '\x01m\xff\x00', value: Buffer.from('v') },
+      { table: 'public:javascript/records', key: '\x01n' },
+    ],
+  };
+  const request = Buffer.from('raw');
+  const call = { endpoint: 3, caller: '{}', params: '{}', request };
+  const writeSet = { publicWrites: Buffer.from([1]), privateWrites: Buffer.alloc(0) };
+  const messages: readonly ToProcess[] = [
+    { kind: 'read', id: 1, calls: [{ ...call, state }, call] },
+    // The caller's certificate alone may have 64 KiB.
+    { kind: 'execute', id: 2, layer: 3, calls: [{ ...call, caller: 'ü'.repeat(60_000) }, call] },
+    { kind: 'past', wanted: { handle: 1, start: 2, end: 3 }, code: '', states: [state, state] },
+    { kind: 'past', wanted: { handle: 1, start: 2, end: 3 }, code: 'OVERLOADED', states: [] },
+    { kind: 'indexed', upTo: 9, entries: [{ index: 1, key: 'k\xff', seqno: 9 }] },
+    { kind: 'numbered', layer: 4, firstSeqno: 2 ** 40 },
+    { kind: 'applied', layer: 4, firstSeqno: 0, writeSets: [writeSet] },
+    { kind: 'replayed', firstSeqno: 7, writeSets: [writeSet, writeSet] },
+    { kind: 'part', part: writeSet },
+  ];
+  for (const one of messages) assert.deepEqual(decodeToProcess(encodeToProcess(one)), one);
 });
 
 test('an answer with headers that frame messages, or of no status, is refused', () => {

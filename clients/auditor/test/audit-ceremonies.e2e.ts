@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  buildHolderRotation,
   type CeremonyEvent,
   type CeremonyRow,
   canonicalJson,
@@ -46,6 +47,19 @@ test('a lawful life of keys holds: three come to share one, one leaves, old keys
   assert.ok(report.keys.ceremonies.every(({ state }) => state === 'done'));
   const blind = await audit(ledger, { epochKeys: undefined as never });
   assert.deepEqual(firstDefects(blind), []);
+});
+
+test('a member’s order to replace its holder key is executed anew', async () => {
+  const ledger = new WrittenLedger({}, ['Beta', 'Gamma']);
+  const [beta, gamma] = ledger.others as [Identity, Identity];
+  const node = ledger.ceremonies.bringUp(beta);
+  ledger.ceremonies.bringUp(gamma);
+  ledger.ceremonies.hold();
+  ledger.ceremonies.hold();
+  ledger.submit(buildHolderRotation(ledger.signer(beta)));
+  ledger.ceremonies.register(beta, node, 2);
+  ledger.ceremonies.hold();
+  assert.deepEqual(firstDefects(await audit(ledger)), []);
 });
 
 /** A fresh key of three is about to be shared, and the second of them cheats. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type AuditReport, auditLedger, type LedgerAudit } from '@concordat/auditor';
 import { createOrganisation } from '@concordat/sdk';
+import { utf8 } from '@concordat/std';
 import { WrittenLedger } from './written-ledger.ts';
 
 let root = '';
@@ -43,6 +44,13 @@ before(async () => {
   ledger.vote(gamma, rejected.proposalId, false);
   ledger.govern({ name: 'remove_node', args: { nodeId: successor.nodeId } });
   ledger.govern({ name: 'remove_actor', args: { actorId: delta.actorId } });
+  for (const text of ['first', 'second']) {
+    const { proposalId } = ledger.deploy(beta, 'javascript', utf8(text));
+    ledger.vote(ledger.alpha, proposalId);
+    ledger.vote(gamma, proposalId);
+  }
+  ledger.withdraw(beta, ledger.deploy(beta, 'javascript', utf8('third')).proposalId);
+  ledger.govern({ name: 'remove_application', args: { adapter: 'javascript' } });
   ledger.execute('g');
   await ledger.write(join(root, 'whole'));
 });

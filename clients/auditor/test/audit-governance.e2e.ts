@@ -1,4 +1,10 @@
-import { buildProposal, buildVote, type Proposal } from '@concordat/governance';
+import {
+  buildProposal,
+  buildVote,
+  type Proposal,
+  programDigest,
+  submitMessage,
+} from '@concordat/governance';
 import { Store } from '@concordat/kv';
 import { createOrganisation, type Identity } from '@concordat/sdk';
 import { emptyBytes, utf8 } from '@concordat/std';
@@ -28,6 +34,33 @@ forgery(
     ledger.administer((set) => {
       submitted(set, message);
       set.table(tables.policies).set('heartbeatMs', utf8('77'));
+    });
+  },
+);
+
+forgery(
+  'a program in the place of the one that was proposed',
+  { class: 'governance', code: 'MESSAGE_REFUSED', cause: 'PROGRAM_MISMATCH' },
+  (ledger) => {
+    const program = utf8('a program');
+    const digest = programDigest(program);
+    const args = { adapter: 'javascript', digest, bytes: program.length };
+    const actions = [{ name: 'set_application', args }] as const;
+    const message = buildProposal({ ...ledger.signer(ledger.alpha), actions });
+    ledger.administer((set) => {
+      submitMessage(set, message, { nowSeconds: seconds(), program });
+      set.table('public:concordat.programs').set(digest, utf8('A program'));
+    });
+  },
+);
+
+forgery(
+  'an application that nobody voted for',
+  { class: 'governance', code: 'UNDECIDED_CHANGE' },
+  (ledger) => {
+    const row = { adapter: 'javascript', digest: 'ab'.repeat(32), bytes: 9 };
+    ledger.administer((set) => {
+      set.table('public:concordat.applications').set(row.adapter, utf8(JSON.stringify(row)));
     });
   },
 );

@@ -37,7 +37,7 @@ before(async () => {
     [
       {
         publicWrites: emptyBytes,
-        privateWrites: writeSetOf('concordat.network-key', 'pkcs8', 'PEM'),
+        privateWrites: writeSetOf('app.unseen', 'k', 'v'),
       },
       { publicWrites: writeSetOf('public:app.seen', 'k', 'v'), privateWrites: emptyBytes },
     ],
@@ -113,13 +113,6 @@ test('every transaction comes out, public and private writes, with its place and
     writes: [{ table: 'public:app.seen', key: 'k', value: 'v' }],
   });
   assert.ok(lines[0]?.writes.some(({ table }) => table === 'public:concordat.network'));
-});
-
-test('the private key of the network is withheld', async () => {
-  const { lines } = await decrypt();
-  assert.deepEqual(lines.at(-2)?.writes, [
-    { table: 'concordat.network-key', key: 'pkcs8', withheld: true },
-  ]);
 });
 
 test('bytes that are no text come in base64, deletions as such', async () => {

@@ -64,14 +64,14 @@ export class WrittenCeremonies {
   }
 
   /** A node registers its actor's holder key. */
-  register(member: Identity, node: NodeIdentity): void {
+  register(member: Identity, node: NodeIdentity, number = 1): void {
     const { holderKey } = this.keep(member.actorId, createHolderKey(entropy(64)));
     const registration = holderRegistration({
       networkId: this.#ledger.networkId,
       actorId: member.actorId,
       identity: node,
       holderKey,
-      number: 1,
+      number,
       entropy,
     });
     this.#ledger.administer((set) => registerHolder(set, registration));
@@ -164,7 +164,10 @@ export class WrittenCeremonies {
     const { seqno, ceremony } = this;
     this.#ledger.administer((set) => {
       closeCeremony(set, { seqno });
-      if (ceremony.purpose === 'fresh') this.#ledger.beginEpoch(set, 'key');
+      if (ceremony.purpose === 'fresh') {
+        this.#ledger.beginEpoch(set, 'key');
+        this.#ledger.networkKey.write(set, entropy);
+      }
       and(set);
     });
   }

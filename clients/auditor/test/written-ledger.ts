@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createVirtualEvidence, type Verdict } from '@concordat/attestation';
 import type { EpochKeys } from '@concordat/auditor';
 import type { ManagerStart } from '@concordat/bridge';
-import { createSigningKey, fromPem, importSigningKey, type SigningKey } from '@concordat/crypto';
+import { createSigningKey, fromPem, type SigningKey } from '@concordat/crypto';
 import {
   buildProposal,
   buildVote,
@@ -14,10 +14,13 @@ import {
   nodeJoins,
   nodeTrusted,
   type ProposedAction,
+  programDigest,
+  recordEpochOwed,
   recordKeyGrant,
   type Submission,
   signNodeTuple,
   submitMessage,
+  waitsForFreshKey,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
 import {
@@ -36,7 +39,6 @@ import { createOrganisation, type Identity } from '@concordat/sdk';
 import {
   type Digest,
   emptyBytes,
-  fromUtf8,
   type Height,
   type NodeId,
   type Seqno,
@@ -45,11 +47,12 @@ import {
   utf8,
   type View,
 } from '@concordat/std';
-import { Administration, networkKeyRecord } from '../../../node/manager-enclave/administration.ts';
+import { Administration } from '../../../node/manager-enclave/administration.ts';
 import { epochFor } from '../../../node/manager-enclave/administrative-queue.ts';
 import { reportDataFor, verifiedEvidence } from '../../../node/manager-enclave/admission.ts';
 import { recordEvidence } from '../../../node/manager-enclave/evidence-table.ts';
 import { type Genesis, prepareGenesis } from '../../../node/manager-enclave/network-genesis.ts';
+import { NetworkKey } from '../../../node/manager-enclave/network-key.ts';
 import {
   createNodeIdentity,
   endorseNode,
@@ -106,6 +109,7 @@ export class WrittenLedger {
   readonly blocks: SealedBlock[] = [];
   readonly administration = new Administration();
   readonly history = new HistoryTree();
+  readonly networkKey = new NetworkKey(() => this.networkCertificate);
   readonly sessionKeys = new SessionKeys(() => (this.blocks.length + 1) as Height);
   readonly ceremonies = new WrittenCeremonies(this);
   networkId = '';
@@ -136,7 +140,7 @@ export class WrittenLedger {
     const { evidence } = this.#show(this.first, genesis.challenge, {});
     const { shares } = this.ceremonies.keep(this.alpha.actorId, genesis.holderKey);
     this.administer((set) => {
-      const { sharing, ...share } = genesis.write(set, this.sessionKeys, evidence);
+      const { sharing, ...share } = genesis.write(set, this, evidence);
       shares.set(sharing, share);
       alterGenesis(set);
     });
@@ -258,16 +262,23 @@ export class WrittenLedger {
   /** One block with one signed message, executed as a leader does. */
   submit(
     message: Uint8Array,
-    forgery: Forgery & { readonly nowSeconds?: number } = {},
+    forgery: Forgery & { readonly nowSeconds?: number; readonly program?: Uint8Array } = {},
   ): Submission {
     let submission: Submission | undefined;
     this.administer((set) => {
       const nowSeconds = forgery.nowSeconds ?? Math.floor(this.timeMs / 1000);
-      submission = submitMessage(set, message, { nowSeconds });
+      const { program } = forgery;
+      submission = submitMessage(set, message, { nowSeconds, ...(program && { program }) });
       const reason = epochFor(submission.effects);
-      if (reason) this.beginEpoch(set, reason);
+      if (reason === 'actors' && waitsForFreshKey(set)) this.oweEpoch(set);
+      else if (reason) this.beginEpoch(set, reason);
     }, forgery);
     return submission as Submission;
+  }
+
+  /** Writes that an epoch is owed. */
+  oweEpoch(set: TransactionSet): void {
+    recordEpochOwed(set, { height: this.blocks.length + 1, timeMs: this.timeMs });
   }
 
   /** Begins an epoch. */
@@ -283,6 +294,13 @@ export class WrittenLedger {
   /** A member's proposal, in a block of its own. */
   propose(member: Identity, ...actions: ProposedAction[]): Submission {
     return this.submit(buildProposal({ ...this.signer(member), actions }));
+  }
+
+  /** A proposal that an adapter run a program, which comes with it. */
+  deploy(member: Identity, adapter: string, program: Uint8Array): Submission {
+    const args = { adapter, digest: programDigest(program), bytes: program.length };
+    const actions = [{ name: 'set_application', args }] as const;
+    return this.submit(buildProposal({ ...this.signer(member), actions }), { program });
   }
 
   /** A member's vote, in a block of its own. */
@@ -369,9 +387,8 @@ export class WrittenLedger {
 
   /** PEM of a certificate this network issues. */
   endorse(identity: NodeIdentity): string {
-    const stored = this.administration.head.table(networkKeyRecord.table).get(networkKeyRecord.key);
     return endorseNode({
-      networkKey: importSigningKey(fromUtf8(stored as Uint8Array)),
+      networkKey: this.networkKey.signing(),
       networkCertificate: fromPem(this.networkCertificate)[0] as Uint8Array,
       nodePublicKey: identity.signing.publicKeySpki,
       hosts: ['127.0.0.1'],

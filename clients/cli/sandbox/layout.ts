@@ -21,6 +21,7 @@ export interface SandboxRecord {
   readonly version: 1;
   readonly name: string;
   readonly nodes: readonly SandboxNode[];
+  /** 0: it has none. */
   readonly gatewayPort: number;
   /** PEM; known once the first node has begun the network. */
   readonly networkCertificate?: string;
@@ -59,6 +60,7 @@ const own: readonly string[] = [
   'gateway.log',
   'actors',
   'nodes',
+  'images',
 ];
 
 /** Paths of one sandbox. */

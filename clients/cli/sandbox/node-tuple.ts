@@ -6,7 +6,7 @@ import type { NodeStatus } from './node-process.ts';
 
 /** The signed tuple of a node, as the add_node action takes it. */
 export function nodeTuple(owner: Identity, { node }: NodeStatus) {
-  if (!owner.signingKey) throw new CliError('USAGE', 'the owner has no P-256 key to sign with');
+  if (!owner.signer) throw new CliError('USAGE', 'the owner has no P-256 key to sign with');
   const publicKey = fromHex(node.publicKey) as Uint8Array;
   return {
     actorId: owner.actorId,
@@ -16,7 +16,7 @@ export function nodeTuple(owner: Identity, { node }: NodeStatus) {
     applicationAddresses: node.applicationAddresses,
     publicKey: node.publicKey,
     encryptionKey: node.encryptionKey,
-    signature: signNodeTuple(owner.signingKey, { address: node.address, publicKey }),
+    signature: signNodeTuple(owner.signer, { address: node.address, publicKey }),
   };
 }
 

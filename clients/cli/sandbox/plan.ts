@@ -29,6 +29,9 @@ export const sandboxChain = {
   ),
 };
 
+/** An image for workers: the ledger protocols, or applications deployed by vote. */
+export type WorkerImage = 'worker' | 'application';
+
 /** What a sandbox is begun with. */
 export interface SandboxPlan {
   readonly name: string;
@@ -39,6 +42,8 @@ export interface SandboxPlan {
   readonly policies: Partial<Constitution['policies']>;
   /** Files of genesis data by adapter id. */
   readonly genesisData: Readonly<Record<string, string>>;
+  /** Image its workers run. */
+  readonly workerImage: WorkerImage;
 }
 
 /** The genesis constitution: the first organisation alone, and a participant behind the gateway. */
@@ -110,7 +115,9 @@ export function nodeConfig(layout: SandboxLayout, plan: SandboxPlan, node: Sandb
       admin: `${host}:${node.ports.admin}`,
     },
     manager: { image: layout.image('manager') },
-    workers: [{ image: layout.image('worker'), listen: `${host}:${node.ports.application}` }],
+    workers: [
+      { image: layout.image(plan.workerImage), listen: `${host}:${node.ports.application}` },
+    ],
   };
 }
 

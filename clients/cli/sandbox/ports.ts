@@ -43,7 +43,8 @@ export async function requireFreePorts({
   const wanted = nodes.flatMap(({ name, ports }) =>
     Object.values(ports).map((port) => ({ name, port })),
   );
-  for (const { name, port } of [...wanted, { name: 'the gateway', port: gatewayPort }]) {
+  const gateway = gatewayPort === 0 ? [] : [{ name: 'the gateway', port: gatewayPort }];
+  for (const { name, port } of [...wanted, ...gateway]) {
     if (await isFree(port)) continue;
     throw new CliError(
       'PORT_TAKEN',

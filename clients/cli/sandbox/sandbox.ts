@@ -28,6 +28,7 @@ import {
   nodeConfig,
   type SandboxPlan,
   sandboxChain,
+  type WorkerImage,
 } from './plan.ts';
 import { freePorts, requireFreePorts } from './ports.ts';
 import {
@@ -52,6 +53,10 @@ export interface SandboxOptions {
   readonly adapters?: Readonly<Record<string, unknown>>;
   readonly policies?: SandboxPlan['policies'];
   readonly genesisData?: Readonly<Record<string, string>>;
+  /** Image its workers run; default that of the ledger protocols. */
+  readonly workerImage?: WorkerImage;
+  /** Without a gateway no port is kept for one. */
+  readonly gateway?: 'none';
   /** First port tried; nodes take ports from here upwards. */
   readonly basePort?: number;
   /** Last word on what a new node's host is configured with; default as it is. */
@@ -160,7 +165,7 @@ export class Sandbox {
       version: 1,
       name: plan.name,
       nodes,
-      gatewayPort: (await freePorts(1, 8545))[0] as number,
+      gatewayPort: options.gateway === 'none' ? 0 : ((await freePorts(1, 8545))[0] as number),
       measurements: measurements.map(({ measurement }) => measurement),
       complete: false,
     };
@@ -316,7 +321,8 @@ export class Sandbox {
     const height = Math.max(...up.map(({ committedHeight = 0 }) => committedHeight));
     this.#up = this.nodes.filter((_, at) => results[at]?.status === 'fulfilled');
     const which = failures.length > 0 ? `${up.length} of ${count}` : `${count}`;
-    this.#progress.done(`${which} nodes resumed the ledger at block ${height}`);
+    const nodes = which === '1' ? '1 node' : `${which} nodes`;
+    this.#progress.done(`${nodes} resumed the ledger at block ${height}`);
     for (const { reason } of failures) {
       for (const line of (reason as Error).message.split('\n')) this.#progress.note(line);
       this.#progress.note('  what to do: docs/operate/troubleshooting.md');
@@ -463,6 +469,7 @@ function planOf(
     adapters: options.adapters ?? { ethereum: { chains: [sandboxChain] }, keyvalue: {} },
     policies: options.policies ?? {},
     genesisData: options.genesisData ?? {},
+    workerImage: options.workerImage ?? 'worker',
   };
 }
 

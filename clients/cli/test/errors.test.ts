@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { catalogueEntry } from '@concordat/api';
+import { AuditorError } from '@concordat/auditor';
 import { SdkError } from '@concordat/sdk';
 import { CliError, explain } from '../errors.ts';
 
@@ -47,4 +48,14 @@ test('what nobody foresaw keeps its stack and asks for a report', () => {
     /report it\nTypeError: x is no function\n +at /,
   );
   assert.match(explain('thrown'), /thrown$/);
+});
+
+test('what others wrote steers no terminal from an error', () => {
+  const actor = '\u001b]0;owned\u0007\u009b2J\u202e';
+  const error = new AuditorError('UNKNOWN_SHARING', `no sharing with ${actor}\nin this\tledger`);
+  const told = explain(error);
+  assert.match(
+    told,
+    /no sharing with \\u\{1b\}\]0;owned\\u\{7\}\\u\{9b\}2J\\u\{202e\}\nin this\tledger/,
+  );
 });

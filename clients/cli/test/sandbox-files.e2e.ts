@@ -65,6 +65,14 @@ test('a directory that holds other files and no sandbox is not touched', async (
   assert.deepEqual((await readdir(layout.directory)).sort(), ['nodes', 'thesis.tex']);
 });
 
+test('a removed sandbox leaves nothing that would pass for somebody else’s', async () => {
+  const layout = await layoutWith({ 'sandbox.json': '{}' });
+  await mkdir(layout.image('manager'), { recursive: true });
+  await layout.remove();
+  assert.deepEqual(await readdir(layout.directory), []);
+  await layout.remove();
+});
+
 test('the rest of a sandbox that never came up is removed', async () => {
   const layout = await layoutWith({ 'genesis.json': '{}' });
   await layout.remove();

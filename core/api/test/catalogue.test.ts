@@ -10,6 +10,7 @@ import {
   errorCatalogue,
   isErrorCode,
   parseErrorBody,
+  receiptFormOf,
   renderCatalogueMarkdown,
 } from '@concordat/api';
 import { CodedError } from '@concordat/std';
@@ -41,7 +42,7 @@ test('no code is in two parts of the catalogue', () => {
 test('what is worth sending again unchanged is never the fault of the request', () => {
   for (const code of codes) {
     const { status, retryable } = catalogueEntry(code);
-    if (retryable) assert.ok([202, 403, 408, 500, 502, 503, 504].includes(status), code);
+    if (retryable) assert.ok([202, 403, 404, 408, 500, 502, 503, 504].includes(status), code);
   }
   assert.ok(catalogueEntry('TRANSACTION_LOST').retryable);
   assert.ok(!catalogueEntry('TRANSACTION_UNKNOWN').retryable);
@@ -64,7 +65,27 @@ test('what is not an error body reads as undefined', () => {
   for (const value of [null, undefined, 1, 'x', {}, { error: 1 }, { error: { code: 1 } }]) {
     assert.equal(parseErrorBody(value), undefined);
   }
-  assert.equal(parseErrorBody({ error: { code: 'A', message: 'b', details: [] } }), undefined);
+  assert.equal(parseErrorBody({ error: { code: 'A', message: 'b', details: 'c' } }), undefined);
+});
+
+test('details that are a list, as CCF has them, are read as one', () => {
+  const details = [{ auth_policy: 'jwt', code: 'TOKEN_MISSING', message: 'none' }];
+  const read = parseErrorBody({ error: { code: 'POLICY_NOT_MET', message: 'b', details } });
+  assert.deepEqual(read?.error.details, { list: details });
+});
+
+test('the form of a receipt is what the parameter says, else what the header takes', () => {
+  const cases: [string | null, string | undefined, string][] = [
+    [null, undefined, 'json'],
+    [null, '*/*', 'json'],
+    [null, 'application/json, application/cose; q=0.1', 'cose'],
+    ['json', 'application/cose', 'json'],
+    ['cose', undefined, 'cose'],
+  ];
+  for (const [format, accept, form] of cases) assert.equal(receiptFormOf(format, accept), form);
+  for (const format of ['', 'COSE', 'xml']) {
+    assert.throws(() => receiptFormOf(format, undefined), { code: 'INVALID_PARAMETER' });
+  }
 });
 
 test('a coded error of any room answers with the status of its code', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
 import { test } from 'node:test';
 import {
   CryptoError,
@@ -7,6 +7,7 @@ import {
   createSigningKey,
   importEncryptionKey,
   isEncryptionPublicKey,
+  openerBy,
   sealTo,
 } from '@concordat/crypto';
 import { emptyBytes, toHex, utf8 } from '@concordat/std';
@@ -133,4 +134,26 @@ test('a key comes back from PKCS#8 and opens what was sealed before', () => {
 test('one seed gives unrelated signing and encryption keys', () => {
   const signing = createSigningKey(seed(1)).publicKeySpki.subarray(26);
   assert.notDeepEqual(Buffer.from(signing), Buffer.from(recipient.publicKey));
+});
+
+test('what was sealed opens by a key that only agrees, which is asked for points of the curve alone', () => {
+  const privateKey = createPrivateKey(recipient.toPkcs8Pem());
+  let asked = 0;
+  const elsewhere = openerBy(recipient.publicKey, (point) => {
+    asked += 1;
+    const [x = '', y = ''] = [point.subarray(1, 33), point.subarray(33)].map((half) =>
+      Buffer.from(half).toString('base64url'),
+    );
+    const publicKey = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' });
+    return diffieHellman({ privateKey, publicKey });
+  });
+  assert.equal(Buffer.from(elsewhere.open(sealed, info)).toString(), 'a session key');
+  assert.throws(() => elsewhere.open(sealed, utf8('other')), refused);
+  assert.equal(asked, 2);
+  const offCurve = Uint8Array.from(sealed);
+  offCurve[64] = (offCurve[64] as number) ^ 1;
+  for (const bad of [offCurve, sealed.subarray(0, 64), emptyBytes]) {
+    assert.throws(() => elsewhere.open(bad, info), refused);
+  }
+  assert.equal(asked, 2);
 });

@@ -9,6 +9,7 @@ import {
   governanceErrorCodes,
   markRestored,
   maxActions,
+  programDigest,
   recoveryStage,
   writeRecoveredFrom,
 } from '@concordat/governance';
@@ -17,10 +18,12 @@ import {
   action,
   actorArgs,
   formerNetwork,
+  jwkOf,
   machine,
   measurement,
   Network,
   organisation,
+  program,
   seed,
   validFromMs,
   validToMs,
@@ -45,6 +48,8 @@ test('every refusal code is met by a test of this room', () => {
 
 const auditorKey = toHex(createEncryptionKey(seed(77)).publicKey);
 
+const jwks = { keys: [{ ...jwkOf(3), kid: 'k' }] };
+
 const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   add_actor: { ...actorArgs('cyd'), roles: ['auditor'] },
   remove_actor: { actorId: organisation('bob').actorId },
@@ -61,6 +66,11 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   grant_audit: { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs: [2, 3] },
   revoke_audit: { auditor: 'Old auditor' },
   begin_epoch: {},
+  set_application: { adapter: 'other', digest: programDigest(program), bytes: program.length },
+  remove_application: { adapter: 'running' },
+  set_jwt_issuer: { issuer: 'https://new.example' },
+  set_jwt_public_signing_keys: { issuer: 'https://old.example', jwks },
+  remove_jwt_issuer: { issuer: 'https://old.example' },
   open_network: {},
 };
 
@@ -72,6 +82,8 @@ function prepared(): Network {
   for (const number of [1, 2]) network.trust(['ada', 'bob'], machine(organisation('ada'), number));
   const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
   network.pass(['ada'], action('grant_audit', old));
+  network.pass(['ada'], action('set_jwt_issuer', { issuer: 'https://old.example' }));
+  network.deploy(['ada'], 'running', program);
   writeRecoveredFrom(network.set, formerNetwork);
   markRestored(network.set, { formerBlocks: 3, transactions: 5 });
   return network;

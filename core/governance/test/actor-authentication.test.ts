@@ -90,6 +90,17 @@ test('strangers, expired, early and unsuitable certificates are told apart', () 
   assert.equal(code(staffIssued.der), 'UNKNOWN_ACTOR');
 });
 
+test('a certificate longer than one of the membership list may be is refused', () => {
+  const named = (count: number) => {
+    const dns = Array.from({ length: count }, (_, at) => `${'n'.repeat(60)}${at}.example`);
+    return issue('staff', ada, { subjectAltNames: { dns } }).der;
+  };
+  const [long, longer] = [named(150), named(250)];
+  assert.ok(long.length < 12 * 1024 && longer.length > 12 * 1024);
+  assert.ok(ask(long).ok);
+  assert.deepEqual(ask(longer), { ok: false, code: 'CLIENT_CERTIFICATE_INVALID' });
+});
+
 test('a certificate that claims an organisation without its signature is nobody’s', () => {
   const fakeKey = createSigningKey(seed(4242));
   const fake = issueCertificate({

@@ -6,12 +6,15 @@ import {
   epochDue,
   epochKeyRow,
   epochKeyRows,
+  epochOwed,
   epochTables,
   governanceTables,
   isNodeGranted,
   newestEpoch,
+  owedPatienceMs,
   readConstitution,
   recordEpoch,
+  recordEpochOwed,
   recordKeyGrant,
 } from '@concordat/governance';
 import { Store } from '@concordat/kv';
@@ -62,6 +65,33 @@ test('an epoch is due by the policies of its time: so many seconds, so many bloc
   assert.equal(epochDue(never, at(1e15, 1e9)), undefined);
   const empty = new Store([...governanceTables, ...epochTables]).begin(1);
   assert.equal(epochDue(empty, at(1e15, 1e9)), undefined, 'before the first block');
+});
+
+test('an epoch that is owed is due once it has waited three times as long as a phase of a ceremony', () => {
+  const set = stateWith();
+  const height = 101;
+  assert.equal(epochOwed(set), undefined);
+  recordEpochOwed(set, { height: 100, timeMs: 2_000_000 });
+  recordEpochOwed(set, { height: 101, timeMs: 9_000_000 });
+  assert.deepEqual(epochOwed(set), { height: 100, timeMs: 2_000_000 }, 'since the first change');
+  assert.equal(epochDue(set, { nowMs: 2_029_999, height }), undefined);
+  assert.equal(epochDue(set, { nowMs: 2_030_000, height }), 'actors');
+  const begun = { epoch: 5, height: 120, reason: 'actors', timeMs: 2_030_000 } as const;
+  recordEpoch(set, begun, { keyNumber: 3, ciphertext: Uint8Array.of(5, 3) });
+  assert.equal(epochOwed(set), undefined);
+  const slow = stateWith({ keyCeremonyDuration: 86_400 });
+  assert.equal(owedPatienceMs(slow), 60_000, 'a minute at most');
+});
+
+test('a leader whose clock was ahead keeps the next ones from no epoch', () => {
+  const height = 101;
+  const set = stateWith();
+  const aheadMs = 1_000_000 + 86_400_000;
+  assert.equal(epochDue(set, { nowMs: 1_000_000 - 86_400_000, height }), 'time');
+  assert.equal(epochDue(set, { nowMs: 1_000_000 - 60_000, height }), undefined, 'clocks differ');
+  recordEpochOwed(set, { height: 100, timeMs: aheadMs });
+  assert.equal(epochDue(set, { nowMs: aheadMs - 29_999, height }), undefined);
+  assert.equal(epochDue(set, { nowMs: aheadMs - 30_000, height }), 'actors');
 });
 
 test('policies of epochs have their bounds', () => {

@@ -36,3 +36,19 @@ test('a share that was dealt to a holder key its member gave up counts no more',
   assert.deepEqual(strandedKeys(network.set), [1]);
   assert.deepEqual(keyNeeds(network.set).outOfReach, [1]);
 });
+
+test('who could deal a key anew has no node: those who are there get a fresh one, and wait for nobody', () => {
+  const network = sharedBetweenThree();
+  nodeRetired(network.set, enclave(network, 'cyd').nodeId);
+  assert.equal(keyNeeds(network.set).due, undefined);
+  const bob = enclave(network, 'bob');
+  bob.holderKey = network.registrationKey();
+  network.register(bob);
+  const { due } = keyNeeds(network.set);
+  assert.deepEqual([due?.purpose, due?.reason, due?.threshold], ['fresh', 'out-of-reach', 2]);
+  network.ceremonyOf();
+  assert.deepEqual(strandedKeys(network.set), [1]);
+  const after = keyNeeds(network.set);
+  assert.deepEqual(after.outOfReach, [], 'cyd may come back, and then deals it anew');
+  assert.deepEqual([after.due?.purpose, after.due?.key], ['reshare', 1]);
+});

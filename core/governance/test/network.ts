@@ -24,6 +24,7 @@ import {
   nodeTrusted,
   type ProposedAction,
   parseConstitution,
+  programDigest,
   readConstitution,
   type Submission,
   signNodeTuple,
@@ -31,7 +32,7 @@ import {
   writeGenesis,
 } from '@concordat/governance';
 import { Store, type TransactionSet } from '@concordat/kv';
-import { type ActorId, type NodeId, toHex } from '@concordat/std';
+import { type ActorId, type NodeId, toHex, utf8 } from '@concordat/std';
 
 /** Noon of some day, seconds. */
 export const noon = 1_700_000_000;
@@ -43,6 +44,9 @@ export const seed = (n: number): Uint8Array => {
   new DataView(bytes.buffer).setUint32(0, n);
   return bytes;
 };
+
+/** What some adapter runs. */
+export const program = utf8('some program');
 
 /** A network of which only the ledger is left. */
 export const formerNetwork: FormerNetwork = {
@@ -193,8 +197,32 @@ export class Network {
     };
   }
 
-  submit(message: Uint8Array): Submission {
-    return submitMessage(this.set, message, { nowSeconds: this.now });
+  submit(message: Uint8Array, program?: Uint8Array): Submission {
+    return submitMessage(this.set, message, { nowSeconds: this.now, ...(program && { program }) });
+  }
+
+  /** Proposes to put a program in force, with or without the program itself. */
+  proposeProgram(
+    name: string,
+    adapter: string,
+    { of = program, attached = of }: { of?: Uint8Array; attached?: Uint8Array | null } = {},
+  ): Submission {
+    const args = { adapter, digest: programDigest(of), bytes: of.length };
+    const message = buildProposal({
+      ...this.options(name),
+      actions: [action('set_application', args)],
+    });
+    return this.submit(message, attached ?? undefined);
+  }
+
+  /** Puts a program in force by vote. */
+  deploy(voters: readonly string[], adapter: string, of: Uint8Array): Submission {
+    let last = this.proposeProgram(voters[0] as string, adapter, { of });
+    for (const voter of voters) {
+      if (last.state === 'open') last = this.vote(voter, last.proposalId);
+    }
+    assert.equal(last.state, 'accepted');
+    return last;
   }
 
   propose(name: string, ...actions: ProposedAction[]): Submission {
@@ -256,3 +284,11 @@ export const action = (name: ActionName, args: Record<string, unknown>): Propose
   name,
   args,
 });
+
+/** The public JSON Web Key of a P-256 key by number. */
+export function jwkOf(number: number): Record<string, unknown> {
+  const { publicKeySpki } = createSigningKey(seed(number));
+  const point = Buffer.from(publicKeySpki.subarray(27));
+  const [x, y] = [point.subarray(0, 32), point.subarray(32)];
+  return { kty: 'EC', crv: 'P-256', x: x.toString('base64url'), y: y.toString('base64url') };
+}

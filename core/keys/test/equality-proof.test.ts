@@ -125,3 +125,26 @@ test('the identity, and what is no canonical encoding, are no elements; large sc
   assert.throws(() => toScalar(order), { code: 'INVALID_SCALAR' });
   assert.throws(() => toScalar(new Uint8Array(33)), { code: 'INVALID_SCALAR' });
 });
+
+test('Edwards points of small order, however they are written, are no elements: INVALID_ELEMENT', () => {
+  // The points of order 1, 2, 4 and 8 of the curve beneath the group, and what decodes to them without
+  // being canonical. The group has no such elements; its identity is refused as well.
+  for (const small of [
+    '0000000000000000000000000000000000000000000000000000000000000000',
+    '0000000000000000000000000000000000000000000000000000000000000080',
+    '0100000000000000000000000000000000000000000000000000000000000000',
+    '0100000000000000000000000000000000000000000000000000000000000080',
+    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+    'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+    'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  ]) {
+    assert.throws(() => toElement(bytes(small)), { code: 'INVALID_ELEMENT' }, small);
+  }
+});

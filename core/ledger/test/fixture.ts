@@ -29,6 +29,7 @@ const day = 86_400_000;
 /** A network with one node that seals, and what a verifier needs to know of it. */
 export class Ledger {
   nodeKey: SigningKey;
+  readonly networkKey: SigningKey;
   readonly sessionKey: SessionKey;
   readonly networkCertificatePem: string;
   nodeCertificatePem: string;
@@ -42,6 +43,7 @@ export class Ledger {
     this.nodeKey = createSigningKey(seed(n));
     this.sessionKey = { epoch: 1 as Epoch, key: seed(n + 100) };
     const networkKey = createSigningKey(seed(n + 50));
+    this.networkKey = networkKey;
     const network = issueCertificate({
       subject: { commonName: 'network' },
       publicKeySpki: networkKey.publicKeySpki,

@@ -100,8 +100,21 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'snapshotCancel', request: 1 },
   { kind: 'restore', index: 0, chunks: 2, bytes: long },
   { kind: 'restore', index: 1, chunks: 2, bytes: small },
+  { kind: 'program', request: 7, purpose: 'check', adapterId: 'javascript', bytes: long },
+  { kind: 'program', request: 8, purpose: 'prepare', adapterId: 'javascript', bytes: small },
   { kind: 'start' },
   { kind: 'ping' },
+  { kind: 'answer', id: 7, bytes: long },
+  { kind: 'answer', id: 8, code: 'TRANSACTION_PENDING', bytes: small },
+  { kind: 'pastReply', id: 9, code: 'TRANSACTION_PENDING', transactions: [] },
+  {
+    kind: 'pastReply',
+    id: 10,
+    transactions: [
+      { seqno: 2 ** 40, view: 3, ...pair, receipt: Buffer.from('{}') },
+      { seqno: 2 ** 40 + 1, view: 4, ...longPair, receipt: Buffer.alloc(0) },
+    ],
+  },
 ];
 
 export const channelToManager: readonly ChannelToManager[] = [
@@ -122,6 +135,11 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'snapshotChunk', request: 1, index: 0, last: false, bytes: long },
   { kind: 'snapshotChunk', request: 1, index: 1, last: true, bytes: small },
   { kind: 'snapshotRefused', request: 1, code: 'SNAPSHOT_BUSY' },
+  { kind: 'programReply', request: 7, json: none },
+  { kind: 'programReply', request: 8, code: 'SYNTAX_ERROR', json: small },
+  { kind: 'programState', json: long.subarray(0, 8192) },
   { kind: 'restoreRefused', code: 'MALFORMED', message: 'keys out of order' },
+  { kind: 'question', id: 7, subject: 'coseReceipt', view: 3, seqno: 2 ** 40 },
+  { kind: 'past', id: 9, from: 1, to: 2 ** 40, receipts: true },
   { kind: 'log', line: small },
 ];

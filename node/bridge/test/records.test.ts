@@ -19,6 +19,7 @@ const identity = {
   roles: [],
   subject: 'clerk',
   fingerprint: 'b'.repeat(64),
+  certificate: 'PEM',
 };
 
 const start: ManagerStart = {

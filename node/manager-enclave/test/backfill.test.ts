@@ -146,3 +146,16 @@ test('blocks are held or not, and what is whole from a height ends before the ne
   assert.equal(held.missing, 5 + 6);
   assert.throws(() => held.got(6), { name: 'AssertionError' });
 });
+
+test('while a snapshot is taken up, what it passes over is neither held nor fetched', () => {
+  const held = new HeldBlocks();
+  held.willGoOnAfter(220, 160);
+  assert.deepEqual(
+    [160, 161, 220, 221].map((height) => held.has(height)),
+    [true, false, false, true],
+  );
+  assert.equal(held.wholeFrom(100), 160);
+  assert.equal(held.next, undefined);
+  held.goesOnAfter(220, 160);
+  assert.deepEqual(held.next, { from: 161, to: 220 });
+});

@@ -8,11 +8,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
-import { createSigningKey, issueCertificate, toPem } from '@concordat/crypto';
-import { maxMessageBytes } from '@concordat/governance';
+import { reportData, type Verdict, verifyEvidence, virtualVerifier } from '@concordat/attestation';
+import { createSigningKey, issueCertificate, sha256, toPem } from '@concordat/crypto';
+import { canonicalJson, maxMessageBytes } from '@concordat/governance';
+import { fromHex, toDigest } from '@concordat/std';
 import { AdminServer } from '../admin-server.ts';
 import { ApplicationListener } from '../application-listener.ts';
 import { judgeClient } from '../client-identity.ts';
+import { EvidenceDesk } from '../evidence-desk.ts';
 import { ReceiptDesk } from '../receipt-desk.ts';
 import type { StreamEvents } from '../worker-link.ts';
 import {
@@ -39,6 +42,16 @@ const staff = toPem(
     usages: ['clientAuth'],
   }),
 );
+
+/** What the node's worker proved. */
+const worker: Verdict = {
+  platform: 'virtual',
+  measurement: 'b'.repeat(64),
+  reportData: toDigest(new Uint8Array(32)),
+  tcb: 'virtual-1',
+  debug: false,
+  platformKey: 'c'.repeat(64),
+};
 
 const streams: { events: StreamEvents; received: string; ended: boolean; closed: boolean }[] = [];
 /** What the worker says to data: false asks the client to wait. */
@@ -92,6 +105,7 @@ before(async () => {
     desks: {
       governance: node.governance,
       receipts: new ReceiptDesk(node),
+      evidence: new EvidenceDesk(node, () => [worker]),
       connections: () => application.connections,
     },
   });
@@ -307,4 +321,51 @@ test('an actor that was removed is cut off in the middle of what it does', async
   await once(watcher, 'data');
   admin.cutOff((actor) => actor === member.actorId);
   await once(watcher, 'close');
+});
+
+test('evidence is given to anybody, bound to the nonce, key and workers, and to nobody without measure', async () => {
+  const nonce = 'd'.repeat(64);
+  const given = async (query: string) => {
+    const socket = await dial(adminPath());
+    socket.write(`GET /node/evidence${query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+    return readAll(socket);
+  };
+  const text = await given(`?nonce=${nonce}`);
+  assert.match(text, /^HTTP\/1.1 200/);
+  const { statement, evidence } = JSON.parse(text.slice(text.indexOf('\r\n\r\n')));
+  const { measurement, platform } = worker;
+  assert.deepEqual(statement, {
+    type: 'concordat.node-evidence.v1',
+    nonce,
+    networkId: node.network.id,
+    nodeId: node.id,
+    publicKey: Buffer.from(node.identity.signing.publicKeySpki).toString('hex'),
+    workers: [{ measurement, platform }],
+  });
+  const verdict = verifyEvidence(Buffer.from(evidence, 'base64'), {
+    atMs: Date.now(),
+    verifiers: [virtualVerifier],
+  });
+  const bound = reportData({
+    domain: 'client',
+    networkId: node.network.id,
+    publicKeySpki: fromHex(statement.publicKey) as Uint8Array,
+    ledgerRoot: sha256(Buffer.from(canonicalJson(statement))),
+    epoch: 0,
+  });
+  assert.deepEqual('reportData' in verdict && Buffer.from(verdict.reportData), bound);
+  for (const query of ['', '?nonce=', '?nonce=zz', `?nonce=${nonce}0`]) {
+    assert.match(await given(query), /^HTTP\/1.1 400(.|\s)*INVALID_PARAMETER/);
+  }
+  let nowMs = 0;
+  const desk = new EvidenceDesk(
+    node,
+    () => [worker],
+    () => nowMs,
+  );
+  for (let at = 0; at < 100; at++) await desk.give(nonce);
+  await assert.rejects(desk.give(nonce), { code: 'OVERLOADED' });
+  nowMs += 50;
+  await desk.give(nonce);
+  await assert.rejects(desk.give(nonce), { code: 'OVERLOADED' });
 });

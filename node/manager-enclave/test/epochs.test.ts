@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentEpoch, newestEpoch } from '@concordat/governance';
-import { utf8 } from '@concordat/std';
-import { encodeSentKey } from '../share-messages.ts';
+import { equalBytes, utf8 } from '@concordat/std';
+import { decodeSentKey, encodeKeyRequest, encodeSentKey } from '../share-messages.ts';
 import {
   batch,
   decide,
@@ -197,6 +197,57 @@ async function settlesWithout(
   }
   assert(holds());
 }
+
+test('a node that was sent a key too early, and let it go, asks for it when shares are not to be had', async () => {
+  const { world, members, first, second } = await threeNodes();
+  world.deaf.add(second.id);
+  await anEpoch(world, first, members);
+  const known = first.sessionKeys.known(currentEpoch(first.administration.head));
+  assert(known);
+  await settles(world, () => first.log.committedHeight === first.log.lastHeight);
+  // It took the key, so that nobody sends it again; a minute later its ledger had not named it.
+  const inForce = currentEpoch(second.administration.committedState);
+  second.sessionKeys.sweep({ inForce, ttlMs: 1e9, nowMs: Date.now() + 61_000 });
+  for (const node of world.nodes) node.vault.erase();
+  assert(first.driver.place(1, batch('under the new key')).ok);
+  world.deaf.clear();
+  // So long it tries to gather shares.
+  await world.tick(3);
+  await sleep(2_100);
+  await settles(world, () => second.log.committedHeight === first.log.lastHeight);
+  assert.deepEqual(second.sessionKeys.get(known.epoch)?.key, known.key);
+  assert(first.host.logged.some(({ event }) => event === 'keys.given'));
+});
+
+test('a key is given to nodes of the list that the ledger grants its epoch to, and to no other', async () => {
+  const { world, members, first, second, third } = await threeNodes();
+  await anEpoch(world, first, members);
+  await settles(world, isLevel(world));
+  const epoch = currentEpoch(first.administration.committedState);
+  const asked = encodeKeyRequest(epoch);
+  const given = await first.epochs.give(second.id, asked);
+  const held = first.sessionKeys.get(epoch)?.key;
+  assert(held && equalBytes(decodeSentKey(given).key, held));
+  await assert.rejects(first.epochs.give('ab'.repeat(32) as never, asked), {
+    code: 'NODE_NOT_ADMITTED',
+  });
+  const later = encodeKeyRequest((epoch + 1) as never);
+  await assert.rejects(first.epochs.give(second.id, later), { code: 'EPOCH_NOT_GRANTED' });
+  for (const text of ['', '{}', '{"epoch":0}', '{"epoch":-1}', '{"epoch":"1"}', ' '.repeat(65)]) {
+    await assert.rejects(
+      first.epochs.give(second.id, utf8(text)),
+      { code: 'CHANNEL_FAILED' },
+      text,
+    );
+  }
+  const only = first.sessionKeys.known(epoch);
+  assert(only);
+  third.sessionKeys.forgetAll();
+  third.epochs.received(Buffer.from(encodeSentKey({ ...only })));
+  await assert.rejects(third.epochs.give(second.id, asked), { code: 'SESSION_KEY_MISSING' });
+  await decide(world, first, members, [{ name: 'remove_node', args: { nodeId: second.id } }]);
+  await assert.rejects(first.epochs.give(second.id, asked), { code: 'NODE_NOT_ADMITTED' });
+});
 
 test('a false key that came with the right ciphertext opens nothing and harms nobody', async () => {
   const { world, members, first, second } = await threeNodes();

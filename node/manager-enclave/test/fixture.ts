@@ -37,7 +37,7 @@ export async function newNetwork(members: readonly Organisation[], world = new W
   const { evidence } = await attested(first, genesis.challenge);
   await first.vault.keepHolder(genesis.holderKey);
   const { result } = await world.until(
-    first.queue.administer((set) => genesis.write(set, first.sessionKeys, evidence)),
+    first.queue.administer((set) => genesis.write(set, first, evidence)),
   );
   await first.vault.keepShare(result, result);
   await world.settle();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { constitutionDigest } from '@concordat/governance';
-import { emptyBytes, toHex } from '@concordat/std';
+import { decodeWriteSet } from '@concordat/kv';
+import { emptyBytes, fromUtf8, toHex, utf8 } from '@concordat/std';
 import { SharedKeyLedger, writeSetOf } from '../../../clients/auditor/test/shared-key-ledger.ts';
 import { organisation } from '../../../core/governance/test/network.ts';
 import { ManagerError } from '../errors.ts';
@@ -167,4 +168,36 @@ test('what the host says is wrong with a chunk is said of the block', async () =
   };
   const stuck = new FormerLedger(failing, { lastHeight: 3, networkCertificate });
   await assert.rejects(stuck.survey(none), (error: ManagerError) => error.code === 'HOST_FAULT');
+});
+
+test('programs that votes put in force come as writes of the workers that run their adapters', async () => {
+  const voted = new SharedKeyLedger();
+  voted.write(['a', '1']);
+  for (const text of ['first', 'second']) {
+    voted.govern((network) =>
+      network.transact(() => network.deploy(network.memberNames, 'javascript', utf8(text))),
+    );
+  }
+  voted.write(['b', '2']);
+  const workers = [{ index: 2, adapters: ['javascript'] }];
+  const { bytes, networkCertificate } = voted;
+  const at = { lastHeight: bytes.length, networkCertificate, workers };
+  const former = new FormerLedger(hostOf(bytes), at);
+  const found = await former.survey(none);
+  const held = new Map(voted.sessionKeys.map((one) => [one.epoch, one]));
+  const seen: [number, unknown][] = [];
+  for await (const { header, transactions = [] } of former.contents(
+    found,
+    (epoch) => held.get(epoch),
+    none,
+  )) {
+    const writes = transactions.flatMap(({ publicWrites }) => [...decodeWriteSet(publicWrites)]);
+    seen.push([header.source, writes.map(({ value }) => value && fromUtf8(value)).join()]);
+  }
+  assert.deepEqual(seen, [
+    [1, ''],
+    [2, 'first'],
+    [2, 'second'],
+    [1, ''],
+  ]);
 });

@@ -5,6 +5,7 @@ import { decodeDecryptionShare, encodeDecryptionShare } from '@concordat/keys';
 import { CodedError, type Epoch, toEpoch, utf8 } from '@concordat/std';
 import { machine, organisation } from '../../../core/governance/test/network.ts';
 import type { ManagerError } from '../errors.ts';
+import type { ShareGiver } from '../key-sources.ts';
 import {
   decodeGivenShares,
   encodeGivenShares,
@@ -99,6 +100,23 @@ test('it is tried again until the others are there', async () => {
   await ada.collector.acquire([one], network.sourceOf(ada));
   assert.deepEqual(ada.keys.get(one)?.key, network.key(1));
   assert.equal(ada.collector.missing, undefined);
+});
+
+test('an actor whose share is on one of its nodes only is asked there as well', async () => {
+  const names = [...members, 'dan'];
+  const { network, ada, bob, cyd } = networkWith(1, names, { keyThreshold: 3 });
+  const dan = network.nodes[3] as KeyNode;
+  dan.tamper = () => {
+    throw new CodedError('SHARE_NOT_HELD', 'lost with its record');
+  };
+  const { view, peers } = network.sourceOf(ada, [bob, cyd]);
+  const [ofBob, ofCyd] = peers() as [ShareGiver, ShareGiver];
+  const empty = (of: ShareGiver): ShareGiver => ({ ...of, nodeId: dan.nodeId });
+  // Whichever of its nodes each actor is asked by, never are both of them the right ones at once.
+  const givers = [empty(ofBob), ofBob, ofCyd, empty(ofCyd)];
+  await ada.collector.acquire([one], { view, peers: () => givers }, soon);
+  assert.deepEqual(ada.keys.get(one)?.key, network.key(1));
+  assert.equal(bob.asked + cyd.asked, 2);
 });
 
 test('a forged share is refused as INVALID_SHARE, its actor named, and another one asked', async () => {
@@ -212,7 +230,7 @@ test('garbage in place of an answer has a code and no effect', async () => {
     '{"shares":1,"forms":[]}',
     '{"shares":[null],"forms":[]}',
     '{"shares":[{"epoch":1,"key":1,"sharing":1,"share":"zz"}],"forms":[]}',
-    '{"shares":[{"epoch":0,"key":1,"sharing":1,"share":"00"}],"forms":[]}',
+    '{"shares":[{"epoch":-1,"key":1,"sharing":1,"share":"00"}],"forms":[]}',
     `{"shares":[],"forms":[{"key":1,"sharing":1,"form":"${'00'.repeat(20_000)}"}]}`,
     JSON.stringify({ shares: Array.from({ length: 33 }, () => ({})), forms: [] }),
     '['.repeat(100_000),
@@ -234,12 +252,25 @@ test('a desk gives nothing of an epoch whose block is not committed', async () =
   const { network, ada, bob } = networkWith();
   network.begin(1, { stays: false });
   await assert.rejects(bob.desk.give(ada.nodeId, asking(2)), { code: 'EPOCH_NOT_COMMITTED' });
-  await assert.rejects(bob.desk.give(ada.nodeId, asking(1, 2)), { code: 'EPOCH_NOT_COMMITTED' });
   await assert.rejects(bob.desk.give(ada.nodeId, encodeShareRequest([{ epoch: one, key: 2 }])), {
     code: 'EPOCH_NOT_COMMITTED',
   });
-  assert.deepEqual(bob.refused, Array(3).fill('EPOCH_NOT_COMMITTED'));
+  assert.deepEqual(bob.refused, Array(2).fill('EPOCH_NOT_COMMITTED'));
   assert.equal(bob.desk.given, 0);
+});
+
+test('a desk gives what it can of what it is asked for: what it lacks others may have', async () => {
+  const { network, ada, bob, cyd } = networkWith();
+  network.begin(1, { stays: false });
+  const { shares } = decodeGivenShares(await bob.desk.give(ada.nodeId, asking(1, 2)));
+  assert.deepEqual(
+    shares.map(({ epoch }) => epoch),
+    [1],
+  );
+  assert.deepEqual(bob.refused, []);
+  bob.enclave.shares.clear();
+  await ada.collector.acquire([one], network.sourceOf(ada, [bob, cyd]));
+  assert.deepEqual(ada.keys.get(one)?.key, network.key(1));
 });
 
 test('a desk gives only to nodes that are learning or trusted in the committed list, and granted the epoch', async () => {

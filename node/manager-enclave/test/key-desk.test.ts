@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, mock, test } from 'node:test';
 import {
+  buildHolderRotation,
   type CeremonyRow,
   ceremonyDue,
   ceremonyOf,
   currentEpoch,
   currentSharedKey,
   epochKeyRow,
+  epochOwed,
   holderRegistrationOf,
   newestCeremony,
   newestEpoch,
@@ -19,14 +21,16 @@ import {
   createDecryptionShare,
   decodeCiphertext,
   nodeRequester,
+  type Scalar,
   sessionKeyLabel,
+  timesBase,
   verificationKeyOf,
 } from '@concordat/keys';
 import { toHex } from '@concordat/std';
 import { pause } from '../enclave-sources.ts';
 import { ManagerError } from '../errors.ts';
 import { encodeHolderRequest } from '../key-messages.ts';
-import { ShareVault } from '../share-vault.ts';
+import { type HeldShare, ShareVault } from '../share-vault.ts';
 import { decide, grow, newNetwork, organisation, type TestNode, World } from './fixture.ts';
 
 const members = [1, 2, 3].map((n) => organisation(`org ${n}`));
@@ -103,6 +107,43 @@ function read(at: TestNode, givers: readonly TestNode[]): Uint8Array {
     threshold,
     verificationKey: (index) => verificationKeyOf(key, index),
   });
+}
+
+interface OldShares {
+  readonly threshold: number;
+  readonly held: readonly HeldShare[];
+}
+
+/** Copies of the shares that nodes hold of the newest key now, as somebody may have taken them. */
+function oldSharesOf(nodes: readonly TestNode[]): OldShares {
+  const { number, sharing, key } = currentSharedKey(stateOf(nodes[0] as TestNode)) ?? assert.fail();
+  const held = nodes.map(({ vault }) => {
+    const { index, secret } = vault.shareOf(number, sharing) ?? assert.fail('no share');
+    return { index, secret: Uint8Array.from(secret) as Scalar };
+  });
+  return { threshold: key.threshold, held };
+}
+
+/** All of them together open nothing of the epoch in force: not as shares of its key, nor as if they were. */
+function requireUseless(at: TestNode, { threshold, held }: OldShares): void {
+  const view = stateOf(at);
+  const epoch = currentEpoch(view);
+  const { number, key } = currentSharedKey(view) ?? assert.fail();
+  const row = epochKeyRow(view, { epoch, keyNumber: number }) ?? assert.fail();
+  const request = {
+    ciphertext: decodeCiphertext(row.ciphertext),
+    label: sessionKeyLabel({ networkId: at.network.id, epoch, keyId: key.id }),
+    requester: nodeRequester(at.id),
+  };
+  const shares = held.map((share) =>
+    createDecryptionShare(request, share, Buffer.alloc(64, share.index)),
+  );
+  const against = { threshold, verificationKey: (i: number) => verificationKeyOf(key, i) };
+  assert.throws(() => combineDecryptionShares(request, shares, against), { code: 'INVALID_SHARE' });
+  const own = new Map(held.map(({ index, secret }) => [index, timesBase(secret)]));
+  const unchecked = { threshold, verificationKey: (index: number) => own.get(index) };
+  const combined = combineDecryptionShares(request, shares, unchecked);
+  assert.notDeepEqual(combined, at.sessionKeys.get(epoch)?.key);
 }
 
 /** Another launch of the node finds this vault. */
@@ -307,20 +348,73 @@ test('when all nodes of an actor lost its holder key, one registers another and 
   assert.equal(number, 2);
 });
 
+test('a member’s order replaces its holder key: all its nodes get the new one, and what the old one opened is dealt anew', async () => {
+  const { world, first } = await network();
+  const second = await grow(world, members, members[1] as never);
+  const both = [world.nodes[1] as TestNode, second];
+  await work(world, () => isSettled(world)() && hasAll(second));
+  const { key: sharedKey } = currentSharedKey(stateOf(first)) ?? assert.fail();
+  const before = both.map(({ vault }) => toHex(vault.newestHolder?.encryptionKey ?? assert.fail()));
+  assert.equal(before[0], before[1]);
+  const { key, der } = members[1] as (typeof members)[number];
+  const order = buildHolderRotation({
+    networkId: first.network.id,
+    createdAtSeconds: Math.floor(Date.now() / 1000),
+    key,
+    certificateDer: der,
+  });
+  await world.until(first.governance.submit(order));
+  await work(world, () => holderRegistrationOf(stateOf(first), second.owner.actorId)?.number === 2);
+  await work(world, () => isSettled(world)() && both.every(hasAll), 1_500);
+  const { encryptionKey } = holderRegistrationOf(stateOf(first), second.owner.actorId) as never;
+  assert.notEqual(encryptionKey, before[0]);
+  for (const { vault } of both) {
+    assert.ok(vault.holderOf(encryptionKey));
+    assert.equal(vault.holderOf(before[0] as string), undefined, 'the old one was erased');
+  }
+  const { key: after } = currentSharedKey(stateOf(first)) ?? assert.fail();
+  assert.deepEqual(after.id, sharedKey.id, 'the shared key is the same, dealt anew');
+  assert.equal(summary(first).at(-1)?.endsWith('holders-changed, done'), true);
+});
+
 test('a removed member’s share is of no use for what is sealed afterwards', async () => {
   const { world, first, nodes } = await network();
   const gone = nodes.find((node) => node !== world.leader) as TestNode;
+  const old = oldSharesOf(nodes);
   await decide(world, first, members, [
     { name: 'remove_actor', args: { actorId: gone.owner.actorId } },
   ]);
   world.cut.add(gone.id);
   await work(world, isSettled(world), 1_500);
+  requireUseless(first, old);
   const { number, key } = currentSharedKey(stateOf(first)) ?? assert.fail();
   assert.deepEqual([key.threshold, key.holders.length], [2, 2]);
   assert.equal(newestEpoch(stateOf(first))?.reason, 'key');
   assert.ok(gone.vault.places.every((place) => place.key !== number));
   const left = nodes.filter((node) => node !== gone);
   assert.equal(read(first, left).length, 32);
+});
+
+test('when a removal strands the newest key, its epoch waits for the fresh key: those who left read nothing of it', async () => {
+  const { world, nodes } = await network();
+  const at = world.leader ?? assert.fail();
+  const gone = nodes.filter((node) => node !== at);
+  const old = oldSharesOf(nodes);
+  const before = newestEpoch(stateOf(at))?.epoch as number;
+  const actions = gone.map(({ owner: { actorId } }) => ({
+    name: 'remove_actor',
+    args: { actorId },
+  }));
+  await decide(world, at, members, actions);
+  assert.equal(newestEpoch(stateOf(at))?.epoch, before);
+  assert.ok(epochOwed(stateOf(at)));
+  for (const { id } of gone) world.cut.add(id);
+  await work(world, () => newestEpoch(stateOf(at))?.epoch !== before, 1_500);
+  const begun = newestEpoch(stateOf(at));
+  assert.deepEqual([begun?.epoch, begun?.reason], [before + 1, 'key']);
+  assert.equal(epochOwed(stateOf(at)), undefined);
+  requireUseless(at, old);
+  assert.equal(read(at, [at]).length, 32);
 });
 
 test('a removal that leaves too few shares of a key is told of, and one that does not is not', async () => {

@@ -13,6 +13,7 @@ test('a removed node keeps its channel until consensus has told it, then it is r
   const progress = new Map([[goes, {}]]);
   const refused: string[] = [];
   let targets: string[] = [];
+  let asking = false;
   const channel: RosterChannel = {
     set targets(wanted: readonly PeerTarget[]) {
       targets = wanted.map(({ nodeId }) => nodeId);
@@ -20,6 +21,7 @@ test('a removed node keeps its channel until consensus has told it, then it is r
     refuse: (nodeId: NodeId, code: string) => {
       refused.push(`${nodeId} ${code}`);
     },
+    isAsking: () => asking,
   };
   const learners = new Set<string>();
   const roster = new PeerRoster(self, channel, {
@@ -36,6 +38,10 @@ test('a removed node keeps its channel until consensus has told it, then it is r
   assert.deepEqual(targets, [stays, goes]);
   assert.deepEqual(refused, []);
   progress.delete(goes);
+  asking = true;
+  roster.dismiss(50);
+  assert.deepEqual(refused, [], 'it owes an answer');
+  asking = false;
   roster.dismiss(100);
   assert.deepEqual(targets, [stays]);
   assert.deepEqual(refused, [`${goes} NODE_NOT_ADMITTED`]);

@@ -16,6 +16,7 @@ const identity = encodeIdentity({
   roles: [],
   subject: 'actor',
   fingerprint: 'dd'.repeat(32),
+  certificate: 'PEM',
 });
 
 /** One node's forwarding over a channel that a test answers. */

@@ -108,3 +108,37 @@ test('blocks of a worker this node does not run disturb nobody', () => {
   feed.committed(h(1), h(2));
   assert.deepEqual(told(links[0]), ['applied 2']);
 });
+
+test('what a leader changes in a worker by vote stands between the batches before and after it', () => {
+  const { feed, links } = feedOf(1);
+  feed.sealedHere(h(1), 1);
+  feed.placedHere(opened(2, 1));
+  feed.sealedHere(h(3), 1);
+  assert.deepEqual(told(links[0]), ['applied 2?', 'rollback 2']);
+  feed.committed(h(1), h(3));
+  assert.deepEqual(told(links[0]).slice(2), ['committed 3']);
+});
+
+test('what was changed in a worker by vote is taken back with its block', () => {
+  const { feed, links } = feedOf(1, 2);
+  feed.placedHere(opened(2, 1));
+  feed.placedHere(opened(2, 2));
+  feed.rollback(h(1));
+  for (const link of links) {
+    assert.deepEqual(told(link), ['applied 2?', 'rollback 2', 'rollback 1']);
+  }
+  feed.opened(opened(2, 1));
+  feed.committed(h(2), h(2));
+  assert.deepEqual(told(links[0]).slice(3), ['applied 2', 'committed 2']);
+});
+
+test('one block may concern several workers', () => {
+  const { feed, links } = feedOf(1, 2);
+  for (const source of [1, 2]) feed.opened(opened(1, source));
+  for (const source of [1, 2]) feed.opened(opened(2, source));
+  feed.committed(h(1), h(1));
+  feed.giveSpeculatively();
+  feed.committed(h(2), h(2));
+  for (const link of links)
+    assert.deepEqual(told(link), ['applied 1', 'applied 2?', 'committed 2']);
+});

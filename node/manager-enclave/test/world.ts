@@ -26,6 +26,8 @@ import { LeaderChanges } from '../leader-changes.ts';
 import { LedgerDriver } from '../ledger-driver.ts';
 import { createLedgerParts } from '../ledger-parts.ts';
 import { LedgerReactions } from '../ledger-reactions.ts';
+import type { NetworkKey } from '../network-key.ts';
+import type { NetworkKeyDesk } from '../network-key-desk.ts';
 import type { PeerTarget } from '../node-channel.ts';
 import type { NetworkIdentity, NodeContext } from '../node-context.ts';
 import { createNodeIdentity, type NodeIdentity } from '../node-identity.ts';
@@ -42,6 +44,7 @@ import { ShareVault } from '../share-vault.ts';
 import type { SnapshotDesk } from '../snapshot-desk.ts';
 import type { StoredBlocks } from '../stored-blocks.ts';
 import { WorkerFeed } from '../worker-feed.ts';
+import { WorkerPrograms } from '../worker-programs.ts';
 import { WorkerStates } from '../worker-states.ts';
 import { FakeHost } from './fake-host.ts';
 import {
@@ -64,8 +67,11 @@ export class TestNode implements NodeContext {
   readonly feed = new WorkerFeed();
   readonly leaderChanges = new LeaderChanges();
   readonly states = new WorkerStates(this.feed);
+  readonly programs = new WorkerPrograms(this.feed, () => [{ index: 1, adapters: ['keyvalue'] }]);
   readonly worker = new FakeLink(1);
   readonly sessionKeys: SessionKeys;
+  readonly networkKey: NetworkKey;
+  readonly networkKeyDesk: NetworkKeyDesk;
   readonly keyCollector: KeyCollector;
   readonly shareDesk: ShareDesk;
   readonly epochs: EpochDesk;
@@ -124,6 +130,8 @@ export class TestNode implements NodeContext {
       },
     });
     this.sessionKeys = keys.sessionKeys;
+    this.networkKey = keys.networkKey;
+    this.networkKeyDesk = keys.networkKeyDesk;
     this.keyCollector = keys.keyCollector;
     this.shareDesk = keys.shareDesk;
     this.epochs = keys.epochs;
@@ -285,6 +293,7 @@ export class TestNode implements NodeContext {
       queue: this.#queue,
       driver: this.#driver,
       network: this.network,
+      networkKey: this.networkKey,
       entropy: entropyOf(`join desk ${this.id}`),
       log: (event, fields) => this.host.log(event, fields),
     });
@@ -338,6 +347,7 @@ export class World {
       },
       flush: (): void => undefined,
       connected: (to: NodeId): boolean => !this.cut.has(to) && !this.cut.has(node.id),
+      isAsking: (): boolean => false,
       request: async (to: NodeId, kind: string, body: Uint8Array): Promise<Buffer> => {
         const other = this.node(to);
         if (!other) throw new ManagerError('CHANNEL_FAILED', 'no such node');
@@ -355,6 +365,8 @@ export class World {
         }
         const isCut = this.cut.has(to) || this.cut.has(node.id);
         if (isCut && isOfKeys(kind)) throw new ManagerError('PEER_TIMEOUT', kind);
+        if (kind === 'granted-key') return Buffer.from(await other.epochs.give(node.id, body));
+        if (kind === 'network-key') return Buffer.from(other.networkKeyDesk.give());
         if (kind === 'key-ceremony') return Buffer.from(await other.keyDesk.contribute(body));
         if (kind === 'holder-secret') return Buffer.from(other.keyDesk.holderSecret(node.id, body));
         if (kind !== 'administer') throw new Error(kind);

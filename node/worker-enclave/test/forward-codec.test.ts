@@ -18,19 +18,28 @@ const binary = {
 } as unknown as LedgerAdapter;
 
 describe('forwarded requests and replies', () => {
-  it('carry adapter, wait and request', () => {
+  it('carry adapter, wait, key and request', () => {
+    const key = { id: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2) };
     for (const wait of ['commit', 'local'] as const) {
-      const request = { adapterId: 'toy', wait, raw: Buffer.from('request') };
-      assert.deepEqual(decodeForwardRequest(encodeForwardRequest(request)), request);
+      for (const one of [undefined, key]) {
+        const request = { adapterId: 'toy', wait, key: one, raw: Buffer.from('request') };
+        assert.deepEqual(decodeForwardRequest(encodeForwardRequest(request)), request);
+      }
     }
   });
 
-  it('refuse requests cut short or with an unknown wait', () => {
-    const bytes = encodeForwardRequest({ adapterId: 'toy', wait: 'commit', raw: Buffer.alloc(0) });
+  it('refuse requests cut short or with unknown bits', () => {
+    const raw = Buffer.alloc(0);
+    const key = { id: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2) };
+    const keyed = encodeForwardRequest({ adapterId: 'toy', wait: 'commit', key, raw });
+    for (let length = 0; length < keyed.length; length++) {
+      assert.throws(() => decodeForwardRequest(keyed.subarray(0, length)), DecodeError);
+    }
+    const bytes = encodeForwardRequest({ adapterId: 'toy', wait: 'commit', key: undefined, raw });
     for (let length = 0; length < bytes.length; length++) {
       assert.throws(() => decodeForwardRequest(bytes.subarray(0, length)), DecodeError);
     }
-    bytes[bytes.length - 1] = 2;
+    bytes[bytes.length - 1] = 4;
     assert.throws(() => decodeForwardRequest(bytes), DecodeError);
   });
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AdapterHost, EndpointDeclaration } from '../index.ts';
+import type { EndpointDeclaration } from '../index.ts';
 import { WorkerError } from '../index.ts';
 import { isRepeated, readTarget } from '../path-guard.ts';
+import type { KeyedHost } from '../request-key.ts';
 import { Router } from '../router.ts';
 
-const host = {} as AdapterHost;
+const host = {} as KeyedHost;
 const http = (path: string): EndpointDeclaration => ({
   kind: 'http',
   path,

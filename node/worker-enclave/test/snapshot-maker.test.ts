@@ -5,6 +5,8 @@ import { type SnapshotToManager, snapshotChunkCredit } from '@concordat/bridge';
 import { Store, sectionChunkBytes } from '@concordat/kv';
 import { concatBytes } from '@concordat/std';
 import type { AdapterMemory, LedgerAdapter } from '../adapter.ts';
+import { LaneAnswers } from '../lane-answers.ts';
+import { defaultAnswerBounds } from '../limits.ts';
 import { SnapshotMaker } from '../snapshot-maker.ts';
 import { cutParts, decodeStateHead, encodeStateHead } from '../state-form.ts';
 import type { Lane } from '../submission.ts';
@@ -30,7 +32,7 @@ class Scene {
     } as unknown as LedgerAdapter;
     this.maker = new SnapshotMaker({
       store: this.store,
-      lanes: [{ adapter } as Lane],
+      lanes: [{ adapter, answers: new LaneAnswers(adapter, defaultAnswerBounds) } as Lane],
       committedHeight: () => this.committedHeight,
       nowMs: clockMs,
       log: () => {},

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unnumbered } from '@concordat/kv';
 import { fromUtf8, utf8 } from '@concordat/std';
 import {
   AdapterError,
   type AdapterMemory,
   type Admitted,
   type BatchSet,
+  deferred,
   type LedgerAdapter,
   type Outcome,
 } from '@concordat/worker-enclave';
@@ -15,7 +17,8 @@ const table = 'toy/words';
 
 /**
  * Commands as text: `set k v`, `slow k v` (asynchronous), `drop k` (writes, then is dropped),
- * `throw`, `hang`, `leak` (ends no transaction), `steal` (another's table), `big n` (n bytes).
+ * `throw`, `hang`, `leak` (ends no transaction), `steal` (another's table), `big n` (n bytes), `stamp k`
+ * (writes the seqno that k was written by before, once that is certain).
  * Beside its table it remembers where each block began in the ledger, for `GET /words`.
  */
 export function createToyAdapter(): LedgerAdapter<Command, string> & {
@@ -26,7 +29,7 @@ export function createToyAdapter(): LedgerAdapter<Command, string> & {
   return {
     id: 'toy',
     executions,
-    tables: [{ name: table, kind: 'ordered' }],
+    tables: [{ name: table, kind: 'ordered', versioned: true }],
     endpoints: [
       {
         kind: 'http',
@@ -115,7 +118,7 @@ export function createToyAdapter(): LedgerAdapter<Command, string> & {
     },
     admit: (raw, actor) => {
       const command = fromUtf8(raw).split(' ');
-      if (/^(set|slow|drop|throw|hang|leak|steal|big)$/.test(command[0] ?? '')) {
+      if (/^(set|slow|drop|throw|hang|leak|steal|big|stamp)$/.test(command[0] ?? '')) {
         return { ok: true, transaction: command };
       }
       const message = `${actor.name} makes no sense`;
@@ -151,6 +154,9 @@ function executeOne(set: BatchSet, [verb, key = 'k', value = 'v']: Command): Out
     words.set('leaked', utf8(value));
     return { ok: false, code: 'CONFLICT', message: 'leaked' };
   }
+  const seqno = words.versionOf(key) ?? 'none';
+  if (verb === 'stamp' && seqno === unnumbered) return deferred;
+  if (verb === 'stamp') return executeOne(set, ['set', key, `${seqno}`]);
   const mark = set.checkpoint();
   words.set(key, verb === 'big' ? new Uint8Array(Number(key)) : utf8(value));
   if (verb === 'drop') {

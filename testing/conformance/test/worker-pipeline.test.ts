@@ -375,3 +375,57 @@ describe('several adapters in one worker', () => {
     assert.ok((await node.submit(utf8('set a 1'), { adapterId: 'toy' })).ok);
   });
 });
+
+describe('transactions that need to know the seqnos before them', () => {
+  const results = (answers: readonly { readonly ok: boolean }[]) =>
+    answers.map((answer) => ('result' in answer ? answer.result : 'refused'));
+
+  it('wait for those of their own batch, the others of the batch do not', async (t) => {
+    const { adapter, submit } = await start(t);
+    const answers = await Promise.all(
+      ['set k 1', 'stamp k', 'set j 2', 'stamp k'].map((one) => submit(one)),
+    );
+    assert.deepEqual(results(answers), ['k=1', 'k=1', 'j=2', 'k=3']);
+    assert.deepEqual(
+      adapter.executions.map((batch) => batch.map((command) => command.join(' '))),
+      [['set k 1', 'stamp k', 'set j 2', 'stamp k'], ['stamp k', 'stamp k'], ['stamp k']],
+    );
+  });
+
+  it('wait for blocks that are not numbered, and nothing is executed before them', async (t) => {
+    const { adapter, node, submit } = await start(t, { policies: { maxBatchDelayMs: 1 } });
+    node.ledger.hold = true;
+    const answers = [submit('set k 1')];
+    await sleep(20);
+    answers.push(submit('stamp k'));
+    await sleep(20);
+    answers.push(submit('set j 2'));
+    await sleep(20);
+    assert.equal(adapter.executions.length, 2);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(results(await Promise.all(answers)), ['k=1', 'k=1', 'j=2']);
+  });
+
+  it('go elsewhere when the node leads no more, and on when a batch is refused', async (t) => {
+    const { node, submit } = await start(t);
+    node.ledger.hold = true;
+    node.ledger.refuseBatches = 1;
+    const refused = [submit('set k 1')];
+    await sleep(20);
+    refused.push(submit('stamp k'));
+    await sleep(20);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(results(await Promise.all(refused)), ['k=1', 'k=1']);
+    node.ledger.hold = true;
+    const left = [submit('set k 2')];
+    await sleep(20);
+    left.push(submit('stamp k'));
+    await sleep(20);
+    node.ledger.role(false);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(results(await Promise.all(left)), ['refused', 'refused'], 'nobody leads');
+  });
+});

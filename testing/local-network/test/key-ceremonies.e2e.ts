@@ -87,6 +87,20 @@ test('a node that is restarted keeps its share, and no ceremony is held for it',
   assert.equal(ceremonies(), count);
 });
 
+test('a member that orders its holder key replaced gets its shares anew, and nobody another key', async () => {
+  const [vn1, vn2, vn3] = network.nodes as [LocalNode, LocalNode, LocalNode];
+  const before = await settled(vn1, held(2, 3));
+  const count = ceremonies();
+  await as(vn3, (admin) => admin.rotateHolder());
+  await vn3.logged('key.holder-registering', { where: (line) => line.number === 2 });
+  const dealtAnew = (): boolean => ceremonies() >= count + before.key;
+  await vn3.waitFor(dealtAnew, { what: 'a resharing of every key there is' });
+  for (const node of [vn1, vn2, vn3]) {
+    assert.equal((await settled(node, held(2, 3), 60_000)).key, before.key);
+  }
+  await write(vn3, 'rotated');
+});
+
 test('a second node of a member gets its holder key from the first: the member holds one share', async () => {
   const [vn1, vn2] = network.nodes as [LocalNode, LocalNode];
   const count = ceremonies();

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import {
+  combineOffline,
+  type EpochKeys,
+  type KeyRecord,
+  makeShares,
+  offlineRequesterOf,
+  openCopy,
+} from '@concordat/auditor';
 import { sandboxChainId } from '@concordat/cli';
+import type { EncryptionKey } from '@concordat/crypto';
+import { decodeRecoveryShare } from '@concordat/keys';
 import { decodeHeader, scanChunk } from '@concordat/ledger';
 import { SdkError } from '@concordat/sdk';
 import { Wallet } from 'ethers';
@@ -37,6 +48,20 @@ export async function writeAll(network: LocalNetwork): Promise<number> {
   }
   application.close();
   return tookMs;
+}
+
+/** Session keys from what members keep outside. */
+export async function epochKeysOf(
+  record: KeyRecord,
+  kept: Iterable<{ readonly key: EncryptionKey; readonly files: readonly string[] }>,
+): Promise<EpochKeys> {
+  const requester = offlineRequesterOf(record);
+  const how = { requester, entropy: (bytes: number) => randomBytes(bytes) };
+  const copies = [...kept].flatMap(({ key, files }) =>
+    files.map((file) => openCopy(record, decodeRecoveryShare(file), { key })),
+  );
+  const given = await Promise.all(copies.map((copy) => makeShares(record, copy, how)));
+  return (await combineOffline(record, given, { requester })).keys;
 }
 
 /** Accepts an error of this code, and of this reason if one is given. */

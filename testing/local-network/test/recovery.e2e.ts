@@ -32,6 +32,7 @@ import {
 } from '../index.ts';
 import {
   administrativeTransactions,
+  epochKeysOf,
   flip,
   flipSealed,
   isClosed,
@@ -471,6 +472,12 @@ test('a recovered network that is lost as well is recovered from its own ledger 
   const certificateFile = join(network.directory, 'new-network.pem');
   remains = { ledger: node.ledgerDirectory, certificateFile };
   record = await readKeyRecord({ directory: remains.ledger, networkCertificate });
+  const own = [first, second].flatMap((member) => copies.get(member) ?? []);
+  const epochKeys = await epochKeysOf(record, own);
+  const examined = { directory: remains.ledger, networkCertificate, epochKeys };
+  const anew = await auditLedger({ ...examined, reexecuteWith: network.images.worker });
+  assert.equal(anew.ok, true, JSON.stringify(anew.classes));
+  assert.ok((anew.reexecution?.executed ?? 0) > transfers, JSON.stringify(anew.reexecution));
   node = await recoveredNode(network, { name: 'third-vn', organisation: second }, remains);
   node.start();
   await node.waitFor(({ reason = '' }) => reason.includes('0 of 2'), { timeoutMs: 60_000 });

@@ -17,6 +17,7 @@ export class SecretsWatch {
   /** Session keys by their hex: raw, and as text. */
   readonly #keys = new Map<string, readonly [Buffer, Buffer]>();
   readonly #everHeld = new Set<string>();
+  #network: readonly Buffer[] | undefined;
 
   constructor(seed: string) {
     const random = createHash('sha256').update(`${seed} marker`).digest('base64url');
@@ -40,6 +41,9 @@ export class SecretsWatch {
     if (bytes.includes(this.#marker)) {
       throw new Violation('PLAINTEXT_LEAKED', `a private value is readable in ${where}`);
     }
+    if (this.#network?.some((form) => bytes.includes(form))) {
+      throw new Violation('KEY_EXPOSED', `the network's private key is readable in ${where}`);
+    }
     for (const forms of this.#keys.values()) {
       if (!forms.some((form) => bytes.includes(form))) continue;
       throw new Violation('KEY_EXPOSED', `a session key is readable in ${where}`);
@@ -54,6 +58,17 @@ export class SecretsWatch {
   /** Every session key seen so far, hex. */
   get everHeld(): ReadonlySet<string> {
     return this.#everHeld;
+  }
+
+  /** Whether the network's private key is watched. */
+  get watchesNetwork(): boolean {
+    return this.#network !== undefined;
+  }
+
+  /** Enclaves hold the network's private key, a scalar: nobody else must ever see it. */
+  holdsNetwork(scalar: Uint8Array): void {
+    const bytes = Buffer.from(scalar);
+    this.#network = [bytes, Buffer.from(bytes.toString('hex'))];
   }
 
   /** An enclave holds this session key: whoever is not one must never see it. */

@@ -247,6 +247,10 @@ export class SimulatedChannel implements PeerChannel {
     return this.#outbound.has(nodeId);
   }
 
+  isAsking(nodeId: NodeId): boolean {
+    return (this.#outbound.get(nodeId)?.waitingRequests ?? 0) > 0;
+  }
+
   send(nodeId: NodeId, parts: readonly Uint8Array[]): void {
     const session = this.#outbound.get(nodeId);
     if (!session) return;

@@ -12,12 +12,16 @@ interface Trouble {
   lyingUntilMs: number;
 }
 
+/** What was read falsely may wait so long, for the key that opens it, before it is looked at. */
+const rememberedMs = 10_000;
+
 /** How well every machine's disk works at present. */
 export class DiskHealth {
   readonly #clock: WorldClock;
   readonly #random: Random;
   readonly #quality: DiskQuality;
   readonly #troubles = new Map<string, Trouble>();
+  readonly #lastFalseReadMs = new Map<string, number>();
   /** Reads that gave back something else than is stored. */
   falseReads = 0;
 
@@ -41,6 +45,12 @@ export class DiskHealth {
   isTroubled(machine: string): boolean {
     const { nowMs } = this.#clock;
     return Object.values(this.of(machine)).some((untilMs) => untilMs > nowMs);
+  }
+
+  /** Whether a machine may still have in hand what its disk read falsely, however sound it is now. */
+  hasReadFalsely(machine: string): boolean {
+    const lastMs = this.#lastFalseReadMs.get(machine);
+    return lastMs !== undefined && this.#clock.nowMs - lastMs < rememberedMs;
   }
 
   /** Every disk is as good as new. */
@@ -77,5 +87,6 @@ export class DiskHealth {
     const at = this.#random.between(32, bytes.length - 1);
     bytes[at] = (bytes[at] as number) ^ (1 << this.#random.between(0, 7));
     this.falseReads += 1;
+    this.#lastFalseReadMs.set(machine, this.#clock.nowMs);
   }
 }

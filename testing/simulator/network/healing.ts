@@ -1,3 +1,4 @@
+import { currentSharedKey, networkKeyRow } from '@concordat/governance';
 import { CodedError } from '@concordat/std';
 import { Violation } from '../checks/violation.ts';
 import { actorOf, type Clients } from './clients.ts';
@@ -44,6 +45,8 @@ export async function heal(network: Network, clients: Clients, healingMs: number
   await probe(network, clients);
   await world.run(healingMs, () => keysAtRest(world));
   requireLive(world, keysAtRest(world), 'a key ceremony does not come to its end');
+  await world.run(healingMs, () => networkKeyAtRest(world));
+  requireLive(world, networkKeyAtRest(world), "the network's private key is not with every node");
   clients.stop();
   await world.run(healingMs, () => clients.open === 0 && agree(world));
   requireLive(world, agree(world), 'the nodes do not agree');
@@ -58,6 +61,7 @@ export const present = ({ machines }: World): Machine[] => machines.filter((one)
 function endFaults(world: World): void {
   world.wire.quality = { loss: 0, duplication: 0, replay: 0, leastDelayMs: 0.5, jitterMs: 1 };
   world.wire.cuts = [];
+  world.lostKeys = 0;
   world.health.heal();
   for (const machine of present(world)) {
     for (const process of [machine.host, machine.enclave?.process]) {
@@ -103,6 +107,16 @@ function keysAtRest(world: World): boolean {
     if (!manager?.takesPart || !manager.driver.leads) return false;
     const keys = manager.keyDesk.status;
     return keys !== undefined && !keys.ceremony && (keys.due?.waitsFor.length ?? 1) > 0;
+  });
+}
+
+/** Whether every node holds the network's private key, and the ledger has it under the newest shared key. */
+function networkKeyAtRest(world: World): boolean {
+  return present(world).every((machine) => {
+    const { manager } = machine.enclave?.launch ?? {};
+    if (!manager?.takesPart || !manager.networkKey.isHeld) return false;
+    const state = manager.administration.committedState;
+    return networkKeyRow(state)?.keyNumber === currentSharedKey(state)?.number;
   });
 }
 

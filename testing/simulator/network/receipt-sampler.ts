@@ -58,7 +58,8 @@ export class ReceiptSampler {
       const code = String(error.code);
       this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
       // A damaged block is named; on a sound disk nothing is damaged.
-      if (code === 'LEDGER_CORRUPT' && !machine.suspect && !machine.isSpoiled) {
+      const isDoubtful = machine.suspect || machine.isSpoiled;
+      if (code === 'LEDGER_CORRUPT' && !isDoubtful && !world.health.hasReadFalsely(machine.name)) {
         this.#refused(machine, transactionId, error.message);
       }
     }

@@ -96,6 +96,11 @@ export class Session implements DialledPeer {
     }
   }
 
+  /** Requests of this side that wait for their answers. */
+  get waitingRequests(): number {
+    return this.#waiting.size;
+  }
+
   request(kind: string, body: Uint8Array, timeoutMs: number): Promise<Buffer> {
     if (this.#closed) return Promise.reject(new ManagerError('CHANNEL_FAILED', 'it is closed'));
     const far = this.#far as Session;

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { decodeControlToHost, FrameDecoder } from '@concordat/bridge';
 import { decodeMessage } from '@concordat/consensus';
-import { createSigningKey, sha256 } from '@concordat/crypto';
+import { createSigningKey, exportSigningScalar, sha256 } from '@concordat/crypto';
 import { CodedError, type NodeId, utf8 } from '@concordat/std';
 import { DurableLedger } from '../checks/durable-ledger.ts';
 import { LedgerWatch } from '../checks/ledger-watch.ts';
@@ -56,6 +56,8 @@ export class World {
   /** Damaged chunks that were set aside, to be fetched again. */
   chunksSetAside = 0;
   readonly #random: Random;
+  /** How often a key that a leader sends is lost now: 0 to 1. */
+  lostKeys: number;
   readonly #lostKeys: Random;
   readonly #files = new FileSystem();
   readonly #network: NodeNetwork;
@@ -73,6 +75,7 @@ export class World {
     this.plan = plan;
     this.#random = streamOf(seed, 1);
     this.#lostKeys = streamOf(seed, 4);
+    this.lostKeys = plan.lostKeys;
     this.clock = new WorldClock((process) => this.#happened(process));
     this.wire = new Wire(this.clock, streamOf(seed, 2), plan.wire);
     this.secrets = new SecretsWatch(String(seed));
@@ -85,7 +88,7 @@ export class World {
     this.#network = {
       wire: this.wire,
       listeners: new Map(),
-      losesRequest: (kind) => kind === 'session-key' && this.#lostKeys.chance(this.plan.lostKeys),
+      losesRequest: (kind) => isOfKeys(kind) && this.#lostKeys.chance(this.lostKeys),
       onMessage: (from, to, bytes) => {
         this.#trace.update(from).update(to).update(bytes);
         this.guard(() => {
@@ -286,7 +289,11 @@ export class World {
 
   /** What the managers know must be known nowhere else. */
   #watchKeys({ enclave }: Machine): void {
-    const keys = enclave?.launch.manager?.sessionKeys;
+    const manager = enclave?.launch.manager;
+    if (manager?.networkKey.isHeld && !this.secrets.watchesNetwork) {
+      this.secrets.holdsNetwork(exportSigningScalar(manager.networkKey.signing()));
+    }
+    const keys = manager?.sessionKeys;
     for (const epoch of keys?.epochs ?? []) {
       const held = keys?.get(epoch);
       if (held) this.secrets.holds(held.key);
@@ -343,7 +350,8 @@ export class World {
     const isAlarm = damageCodes.has(code) && (fails || tells);
     if (isAlarm) {
       this.alarms.set(code, (this.alarms.get(code) ?? 0) + 1);
-      if (!machine.suspect && !machine.isSpoiled) {
+      const isDoubtful = machine.suspect || machine.isSpoiled;
+      if (!isDoubtful && !this.health.hasReadFalsely(machine.name)) {
         this.violated(
           new Violation('FALSE_ALARM', `${machine.name}: ${code} on an honest disk: ${why}`),
         );
@@ -354,6 +362,10 @@ export class World {
     }
   }
 }
+
+/** Requests that hand over keys. */
+const isOfKeys = (kind: string): boolean =>
+  kind === 'session-key' || kind === 'granted-key' || kind === 'network-key';
 
 /** Chunks of snapshots travel opened within the attested TLS that this network stands in for. */
 const isOpenByDesign = (message: Buffer): boolean => decodeMessage(message).type === 'install';

@@ -3,8 +3,8 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import type { TransactionSet } from '@concordat/kv';
-import type { SessionKey } from '@concordat/ledger';
-import { emptyBytes } from '@concordat/std';
+import type { ProvenBlock, ReceiptJson, SessionKey } from '@concordat/ledger';
+import { emptyBytes, type Seqno } from '@concordat/std';
 import { Configurations } from '../../../core/consensus/configurations.ts';
 import { Store } from '../../../core/kv/store.ts';
 import { BlockLog } from '../../../node/manager-enclave/block-log.ts';
@@ -172,9 +172,13 @@ test('a receipt that proves something else is caught', () =>
       'prove',
       (sound) =>
         async function (this: StoredBlocks, ...args: unknown[]) {
-          const receipt = (await sound(this, args)) as { leaf_components: object };
-          const claims_digest = 'f'.repeat(64);
-          return { ...receipt, leaf_components: { ...receipt.leaf_components, claims_digest } };
+          const block = (await sound(this, args)) as ProvenBlock;
+          const receipt = (seqno: Seqno): ReceiptJson => {
+            const proof = block.receipt(seqno);
+            const claims_digest = 'f'.repeat(64);
+            return { ...proof, leaf_components: { ...proof.leaf_components, claims_digest } };
+          };
+          return { ...block, receipt };
         },
     ),
     ['RECEIPT_REFUSED'],
@@ -224,7 +228,7 @@ test('a node that gives a damaged block away is caught, one that refuses it is n
   const attempt = { chaosMs: 6_000, onStart };
   assert.equal(await violationOf(attempt), undefined);
   await expectCaught(
-    breakMethod(StoredBlocks.prototype, 'prove', () => async () => ({})),
+    breakMethod(StoredBlocks.prototype, 'prove', () => async () => ({ receipt: () => ({}) })),
     ['DAMAGE_UNNOTICED', 'RECEIPT_REFUSED'],
     attempt,
   );
