@@ -23,7 +23,8 @@ const errorSchema: JsonSchema = {
       properties: {
         code: { type: 'string' },
         message: { type: 'string' },
-        details: { type: 'object' },
+        // An object, or a list where several policies say why they do not accept the caller.
+        details: {},
       },
       required: ['code', 'message'],
     },
