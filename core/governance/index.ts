@@ -1,4 +1,5 @@
-export { type GovernanceEffect, maxActions, proposedApplications } from './actions.ts';
+export { type ActionName, actionNames } from './action-names.ts';
+export { maxActions, proposedApplications } from './actions.ts';
 export {
   type Authentication,
   type AuthenticationRefusal,
@@ -35,6 +36,7 @@ export {
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export type { GovernanceEffect } from './effects.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
 export {
   epochDue,
@@ -214,9 +216,7 @@ export {
 } from './submit.ts';
 export { governanceTables, messagesTable, type NetworkInfo } from './tables.ts';
 export {
-  type ActionName,
   acceptsNeeded,
-  actionNames,
   type Judgement,
   judge,
   type Tally,

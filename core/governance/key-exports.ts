@@ -1,6 +1,6 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import type { ActorId } from '@concordat/std';
-import type { GovernanceEffect } from './actions.ts';
+import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { sharedKeys } from './key-due.ts';

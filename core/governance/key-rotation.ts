@@ -1,5 +1,5 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
-import type { GovernanceEffect } from './actions.ts';
+import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { dealersOf, sharedKeys } from './key-due.ts';

@@ -1,6 +1,7 @@
 import type { ActorId } from '@concordat/std';
+import type { ActionName } from './action-names.ts';
 import type { GovernanceErrorCode } from './errors.ts';
-import { type ActionName, type Judgement, judge, type VotingPolicy } from './voting-policy.ts';
+import { type Judgement, judge, type VotingPolicy } from './voting-policy.ts';
 
 /** One change, as proposed: JSON whose `args` the action of that name gives a meaning. */
 export interface ProposedAction {

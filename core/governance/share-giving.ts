@@ -1,13 +1,13 @@
 import { auditorRequester } from '@concordat/keys';
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { type ActorId, type Epoch, fromUtf8 } from '@concordat/std';
-import type { GovernanceEffect } from './actions.ts';
 import {
   type AuditGrant,
   auditGrantProperties,
   isAuditGranted,
   readAuditGrant,
 } from './audit-grant.ts';
+import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { sharedKeys } from './key-due.ts';

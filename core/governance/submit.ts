@@ -1,10 +1,11 @@
 import { verifyCose } from '@concordat/crypto';
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
-import { applyActions, type GovernanceEffect, readActions } from './actions.ts';
+import { applyActions, readActions } from './actions.ts';
 import { actorPublicKey } from './actor.ts';
 import { dropUnusedPrograms, keepProgram, requireFewPrograms } from './applications.ts';
 import { isMember } from './constitution.ts';
+import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { recordKeyExport } from './key-exports.ts';

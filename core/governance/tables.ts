@@ -10,6 +10,7 @@ import type {
   NodeEntry,
   TeeEntry,
 } from './constitution.ts';
+import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
 import type { KeyExport } from './key-exports.ts';
 import type { KeyGrant } from './key-grants.ts';
 import type { HolderRotation } from './key-rotation.ts';
@@ -145,4 +146,34 @@ export function writeRow<Row>(set: TransactionSet, to: Rows<Row>, key: string, r
 /** Removes a row. */
 export function deleteRow<Row>(set: TransactionSet, from: Rows<Row>, key: string): void {
   set.table(from.table).delete(key);
+}
+
+/**
+ * Writes the row of something new.
+ * @throws GovernanceError of the code given when it is listed already
+ */
+export function addRow<Row>(
+  set: TransactionSet,
+  to: Rows<Row>,
+  add: { readonly key: string; readonly row: Row; readonly exists: GovernanceErrorCode },
+): void {
+  if (set.table(to.table).has(add.key)) {
+    throw new GovernanceError(add.exists, `${add.key} is listed already`, { key: add.key });
+  }
+  writeRow(set, to, add.key, add.row);
+}
+
+/**
+ * Deletes the row of something listed.
+ * @throws GovernanceError of the code given when it is not
+ */
+export function removeRow<Row>(
+  set: TransactionSet,
+  from: Rows<Row>,
+  remove: { readonly key: string; readonly missing: GovernanceErrorCode },
+): void {
+  if (!set.table(from.table).has(remove.key)) {
+    throw new GovernanceError(remove.missing, `${remove.key} is not set`, { key: remove.key });
+  }
+  deleteRow(set, from, remove.key);
 }

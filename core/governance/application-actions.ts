@@ -1,0 +1,40 @@
+import {
+  applicationProperties,
+  readAdapterId,
+  readApplication,
+  removeApplication,
+  setApplication,
+} from './applications.ts';
+import type { Action } from './effects.ts';
+import {
+  readIssuer,
+  readJwtIssuer,
+  readJwtKeys,
+  removeJwtIssuer,
+  setJwtIssuer,
+  setJwtKeys,
+} from './jwt-issuers.ts';
+
+/** Changes of the applications in force and of what they trust. */
+export const applicationActions = {
+  set_application: (args) => {
+    const application = readApplication(args.only(applicationProperties));
+    return (set) => setApplication(set, application);
+  },
+  remove_application: (args) => {
+    const adapter = readAdapterId(args.only(['adapter']).at('adapter'));
+    return (set) => removeApplication(set, adapter);
+  },
+  set_jwt_issuer: (args) => {
+    const given = readJwtIssuer(args);
+    return (set) => setJwtIssuer(set, given);
+  },
+  set_jwt_public_signing_keys: (args) => {
+    const given = readJwtKeys(args);
+    return (set) => setJwtKeys(set, given);
+  },
+  remove_jwt_issuer: (args) => {
+    const issuer = readIssuer(args.only(['issuer']).at('issuer'));
+    return (set) => removeJwtIssuer(set, issuer);
+  },
+} satisfies Record<string, Action>;

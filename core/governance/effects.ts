@@ -1,0 +1,34 @@
+import type { TransactionSet } from '@concordat/kv';
+import type { ActorId, NodeId } from '@concordat/std';
+import type { Field } from './field.ts';
+import type { JwtIssuerEffect } from './jwt-issuers.ts';
+
+/** What a change of the constitution means for the running network. */
+export type GovernanceEffect =
+  | { readonly kind: 'actor-added' | 'actor-removed'; readonly actorId: ActorId }
+  | { readonly kind: 'node-admitted' | 'node-removed'; readonly nodeId: NodeId }
+  | { readonly kind: 'code-added' | 'code-removed'; readonly measurement: string }
+  | { readonly kind: 'tee-added' | 'tee-removed'; readonly platform: string }
+  | { readonly kind: 'voting-policy-changed'; readonly policy: string }
+  | { readonly kind: 'policy-changed'; readonly policy: string }
+  | {
+      readonly kind: 'audit-granted' | 'audit-revoked' | 'shares-given';
+      readonly auditor: string;
+    }
+  | { readonly kind: 'network-opened' | 'epoch-asked' }
+  | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
+  | { readonly kind: 'application-removed'; readonly adapter: string }
+  | JwtIssuerEffect
+  | {
+      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
+      readonly actorId: ActorId;
+    }
+  | {
+      readonly kind: 'key-exported';
+      readonly actorId: ActorId;
+      /** Numbers of the keys, newest first. */
+      readonly keys: readonly number[];
+    };
+
+/** Reads the arguments of an action, then makes the change. */
+export type Action = (args: Field) => (set: TransactionSet) => readonly GovernanceEffect[];
