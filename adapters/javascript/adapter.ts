@@ -183,7 +183,8 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
       if (found.endpoint.mode === 'historical') return this.#recall(request, base, call);
       return this.#read(base, call);
     }
-    const answer = await host.submit(raw, actor);
+    const { subject } = 'endpoint' in found ? found : (ahead as Found);
+    const answer = await host.submit(raw, actor, subject === undefined ? {} : { subject });
     if (answer.ok) return success(answer.result, answer.transactionId);
     if (answer.code !== 'APPLICATION_ANSWERED') return refusal(answer);
     const written = fromBase64(String(answer.details?.answer));

@@ -3,6 +3,7 @@ import type { Actor } from '@concordat/worker-enclave';
 import {
   type Caller,
   certifiedIdentity,
+  type Identity,
   type Policy,
   type PolicyName,
   type PolicyVerdict,
@@ -21,7 +22,7 @@ export interface PolicyRefusal {
 
 /** The caller as JSON, empty where there is no policy; or why none holds, one entry each. */
 export type Authentication =
-  | { readonly ok: true; readonly callerJson: string }
+  | { readonly ok: true; readonly callerJson: string; readonly subject?: string }
   | { readonly ok: false; readonly refusals: readonly PolicyRefusal[] };
 
 /** Judges requests by the policies of their endpoints, under what the network trusts at present. */
@@ -45,7 +46,8 @@ export class Authenticator {
       const known = this.#knownByConnection(policy, presented.actor);
       if (known !== undefined) return { ok: true, callerJson: known };
       const verdict = this.#judge(policy, presented);
-      if (verdict.ok) return { ok: true, callerJson: JSON.stringify(verdict.identity) };
+      if (verdict.ok)
+        return { ok: true, callerJson: JSON.stringify(verdict.caller), ...subjectIn(verdict) };
       const { code, message } = verdict;
       refusals.push({ auth_policy: nameOf(policy), code, message });
     }
@@ -60,7 +62,7 @@ export class Authenticator {
     if (known !== undefined) return known;
     const verdict = judgeConnection(policy, actor);
     if (!verdict.ok) return undefined;
-    const text = JSON.stringify(verdict.identity);
+    const text = JSON.stringify(verdict.caller);
     if (byPolicy === undefined) {
       byPolicy = new Map();
       this.#certified.set(actor, byPolicy);
@@ -72,13 +74,16 @@ export class Authenticator {
   #judge(policy: Policy, presented: Presented): PolicyVerdict {
     if (typeof policy === 'string') return this.#judgeOne(policy, presented);
     const parts: [string, Caller][] = [];
+    const subjects: string[] = [];
     for (const name of policy.all_of) {
       const verdict = this.#judgeOne(name, presented);
       if (!verdict.ok) return { ...verdict, message: `${name}: ${verdict.message}` };
-      parts.push([name, verdict.identity]);
+      parts.push([name, verdict.caller]);
+      if (verdict.subject !== undefined) subjects.push(verdict.subject);
     }
-    const identity = { policy: [...policy.all_of], ...Object.fromEntries(parts) };
-    return { ok: true, identity };
+    const caller = { policy: [...policy.all_of], ...Object.fromEntries(parts) };
+    const subject = subjects.length > 0 ? JSON.stringify(subjects) : undefined;
+    return { ok: true, caller, ...subjectIn({ subject }) };
   }
 
   #judgeOne(policy: PolicyName, presented: Presented): PolicyVerdict {
@@ -87,6 +92,13 @@ export class Authenticator {
     return judgeSignedBody(policy, presented, this.#trust);
   }
 }
+
+/** The subject, where there is one. */
+const subjectIn = ({
+  subject,
+}: {
+  readonly subject?: string | undefined;
+}): Pick<Identity, 'subject'> => (subject === undefined ? {} : { subject });
 
 type ByConnection = 'user_cert' | 'member_cert' | 'any_cert' | 'no_auth';
 
@@ -98,11 +110,11 @@ const nameOf = (policy: Policy): string =>
 
 /** A user is an actor that is a participant, a member one that is a member. */
 function judgeConnection(policy: ByConnection, actor: Actor): PolicyVerdict {
-  if (policy === 'no_auth') return { ok: true, identity: { policy } };
+  if (policy === 'no_auth') return { ok: true, caller: { policy } };
   const kind = policy === 'user_cert' ? 'participant' : 'member';
   if (policy !== 'any_cert' && !actor.kinds.includes(kind)) {
     const message = `the actor of the connection is no ${kind}`;
     return { ok: false, code: 'ACTOR_KIND_MISSING', message };
   }
-  return { ok: true, identity: certifiedIdentity(policy, actor) };
+  return { ok: true, caller: certifiedIdentity(policy, actor) };
 }

@@ -27,6 +27,13 @@ export interface Caller {
   readonly [part: string]: unknown;
 }
 
+/** Who called, and who that is beyond the actor of the connection. */
+export interface Identity {
+  readonly caller: Caller;
+  /** Absent where it is the actor of the connection, or nobody in particular. */
+  readonly subject?: string;
+}
+
 /** What a request presents for its policies to look at. */
 export interface Presented {
   readonly actor: Actor;
@@ -39,7 +46,7 @@ export interface Presented {
 
 /** What one policy says. */
 export type PolicyVerdict =
-  | { readonly ok: true; readonly identity: Caller }
+  | ({ readonly ok: true } & Identity)
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 /** The identity of an actor; `cert` is what was presented on the connection, or signed with. */

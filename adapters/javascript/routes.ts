@@ -10,6 +10,8 @@ export interface Found {
   readonly params: Readonly<Record<string, string>>;
   /** JSON of `request.caller`. */
   readonly callerJson: string;
+  /** Who that is behind the connection's actor; absent for the actor itself. */
+  readonly subject?: string;
 }
 
 type ByMethod = Map<string, BundleEndpoint>;
@@ -49,7 +51,11 @@ export class Routes {
       return { ok: false, code: 'METHOD_NOT_ALLOWED', message, details: { allow } };
     }
     const caller = asked.authenticate(endpoint.policies);
-    if (caller.ok) return { endpoint, params: match.params, callerJson: caller.callerJson };
+    if (caller.ok) {
+      const { callerJson, subject } = caller;
+      const { params } = match;
+      return { endpoint, params, callerJson, ...(subject !== undefined && { subject }) };
+    }
     const message = 'no authentication policy of this endpoint accepts the request';
     const { refusals } = caller;
     return { ok: false, code: 'POLICY_NOT_MET', message, details: { refusals } };

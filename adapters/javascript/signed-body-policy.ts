@@ -45,5 +45,6 @@ export function judgeSignedBody(
   }
   const from = message.payload.byteOffset - body.byteOffset;
   const content = { from, to: from + message.payload.length };
-  return { ok: true, identity: { ...certifiedIdentity(policy, signer.actor), cose: { content } } };
+  const caller = { ...certifiedIdentity(policy, signer.actor), cose: { content } };
+  return { ok: true, caller, subject: JSON.stringify(['signer', signer.actor.actorId]) };
 }

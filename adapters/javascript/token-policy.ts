@@ -32,7 +32,7 @@ export class TokenPolicy {
     if (untimely !== undefined) return untimely;
     const { header: fields, payload } = verified.jwt;
     const jwt = { keyIssuer: verified.key.issuer, header: fields, payload };
-    return { ok: true, identity: { policy: 'jwt', jwt } };
+    return { ok: true, caller: { policy: 'jwt', jwt }, subject: subjectOf(verified, token) };
   }
 
   #verify(token: string, trust: Trust): Verified | Refusal {
@@ -63,6 +63,12 @@ export class TokenPolicy {
     this.#verified.set(token, { jwt, key });
     return { jwt, key };
   }
+}
+
+/** Who a token speaks of (RFC 7519, section 4.1.2); the token itself where it does not say. */
+function subjectOf({ jwt: { payload }, key }: Verified, token: string): string {
+  const { iss, sub } = payload;
+  return JSON.stringify(typeof sub === 'string' ? ['jwt', key.issuer, iss, sub] : ['jwt', token]);
 }
 
 type Refusal = Extract<PolicyVerdict, { ok: false }>;

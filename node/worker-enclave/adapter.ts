@@ -134,6 +134,17 @@ export type Submitted<Result> = Accepted<Result> | Refused;
 /** When a submission is answered: durably committed on a majority (default), or once executed. */
 export type Wait = 'commit' | 'local';
 
+/** How one transaction is submitted. */
+export interface SubmitOptions {
+  /** Default: commit. */
+  readonly wait?: Wait;
+  /**
+   * Whom the adapter has verified to ask behind the actor's connection, so that idempotency keys of
+   * two of them are two keys; absent for the actor itself.
+   */
+  readonly subject?: string;
+}
+
 /** What the runtime offers an adapter's endpoints. */
 export interface AdapterHost<Result = unknown> {
   /** Live view of the committed state of the adapter's own tables. */
@@ -141,11 +152,7 @@ export interface AdapterHost<Result = unknown> {
   /** Live view of the speculative head: nothing read from it may leave before it commits. */
   head(): ReadView;
   /** Orders one transaction, on whichever node leads. */
-  submit(
-    raw: Uint8Array,
-    actor: Actor,
-    options?: { readonly wait?: Wait },
-  ): Promise<Submitted<Result>>;
+  submit(raw: Uint8Array, actor: Actor, options?: SubmitOptions): Promise<Submitted<Result>>;
   /** The same without a promise, for hot paths; `done` is called once, never synchronously. */
   submitWith(
     raw: Uint8Array,

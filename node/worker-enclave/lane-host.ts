@@ -1,5 +1,5 @@
 import type { ReadView } from '@concordat/kv';
-import type { Actor, Refused, Submitted, Wait } from './adapter.ts';
+import type { Actor, Refused, SubmitOptions, Submitted, Wait } from './adapter.ts';
 import type { Intake } from './intake.ts';
 import type { LedgerQuestions } from './ledger-questions.ts';
 import type { PastRange, PastReader, PastTransactionView } from './past-reader.ts';
@@ -43,7 +43,7 @@ export class LaneHost implements KeyedHost {
   submit(
     raw: Uint8Array,
     actor: Actor,
-    { wait = 'commit' }: { readonly wait?: Wait } = {},
+    { wait = 'commit' }: SubmitOptions = {},
   ): Promise<Submitted<unknown>> {
     return new Promise((resolve) => this.submitWith(raw, actor, wait, resolve));
   }

@@ -5,7 +5,7 @@ import type { Actor, AdapterHost, HttpRequest, Submitted, Wait } from './adapter
 
 /** What makes a submission one that is executed once, however often it is sent. */
 export interface RequestKey {
-  /** SHA-256 of the client's key and the place of the submission in its request, 32 bytes. */
+  /** SHA-256 of the client's key, who it is, and the place in its request, 32 bytes. */
   readonly id: Uint8Array;
   /** SHA-256 of method, target and body, 32 bytes: what the key was given to. */
   readonly fingerprint: Uint8Array;
@@ -34,15 +34,18 @@ export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHo
   }
   const fingerprint = fingerprintOf(request);
   let place = 0;
-  const submitWith: AdapterHost['submitWith'] = (raw, actor, wait, done) => {
-    const id = sha256(new BinaryWriter().u32(place).raw(utf8(key)).take());
+  const keyed = (subject: string | undefined): RequestKey => {
+    const id = idOf(key, { place, subject });
     place += 1;
-    host.submitKeyed(raw, { actor, wait, key: { id, fingerprint } }, done);
+    return { id, fingerprint };
   };
   return {
-    submitWith,
-    submit: (raw, actor, { wait = 'commit' } = {}) =>
-      new Promise((resolve) => submitWith(raw, actor, wait, resolve)),
+    submitWith: (raw, actor, wait, done) =>
+      host.submitKeyed(raw, { actor, wait, key: keyed(undefined) }, done),
+    submit: (raw, actor, { wait = 'commit', subject } = {}) =>
+      new Promise((resolve) =>
+        host.submitKeyed(raw, { actor, wait, key: keyed(subject) }, resolve),
+      ),
     committed: () => host.committed(),
     head: () => host.head(),
     whenCurrent: (actor, done) => host.whenCurrent(actor, done),
@@ -52,6 +55,16 @@ export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHo
     timeMs: () => host.timeMs(),
     log: (event, fields) => host.log(event, fields),
   };
+}
+
+/** A key has no zero byte: what follows one is a subject, as its hash. */
+function idOf(
+  key: string,
+  { place, subject }: { readonly place: number; readonly subject: string | undefined },
+): Uint8Array {
+  const id = new BinaryWriter().u32(place).raw(utf8(key));
+  if (subject !== undefined) id.u8(0).raw(sha256(utf8(subject)));
+  return sha256(id.take());
 }
 
 function fingerprintOf({ method, path, query, body }: HttpRequest): Uint8Array {

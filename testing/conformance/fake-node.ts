@@ -5,6 +5,7 @@ import { assert } from '@concordat/std';
 import {
   type Actor,
   type LedgerAdapter,
+  type NetworkTrust,
   type Submitted,
   type Wait,
   Worker,
@@ -43,6 +44,8 @@ export interface FakeNodeOptions {
   readonly limits?: Partial<WorkerLimits>;
   /** Default: 64 times `f`. */
   readonly networkId?: string;
+  /** Whom the network trusts; default: nobody. */
+  readonly trust?: NetworkTrust;
   /** Bounds of the answers kept for idempotency keys. */
   readonly answers?: WorkerOptions['answers'];
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
@@ -134,6 +137,7 @@ export class FakeNode {
       policies,
       networkId: this.#options.networkId ?? 'f'.repeat(64),
       nodeId: 'a'.repeat(64),
+      trust: this.#options.trust,
     };
     const json = Buffer.from(JSON.stringify(constitution));
     this.ledger.deliverAndAwait({ kind: 'configure', json });
