@@ -203,7 +203,10 @@ export function completeAndCompare(
     table.set('current', utf8(configurationValue(after)));
     table.set('since', utf8(String(header.height)));
   }
-  set.table(tableNames.openings).set('height', utf8(String(header.height)));
+  const openings = set.table(tableNames.openings);
+  const previous = openings.get('height');
+  if (previous) openings.set('previous', previous);
+  openings.set('height', utf8(String(header.height)));
   const expected = set.takeWriteSet().publicWrites;
   if (!equalBytes(expected, recorded.bytes)) {
     compare(new RecordedWrites(expected), recorded, { deed, findings });

@@ -29,7 +29,8 @@ import {
 import { equalBytes } from '@concordat/std';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { errorOfAnswer, parseJson, SdkError } from './errors.ts';
-import { readLines } from './event-lines.ts';
+import { readEvents } from './event-stream.ts';
+import type { EventsWanted } from './network-events.ts';
 import { type Patience, polling, type RetryPolicy, retrying } from './retrying.ts';
 
 /** What the administrative channel of one node tells, typed (paper, "Secure Communication"). */
@@ -170,16 +171,16 @@ export class AdminReader {
   }
 
   /**
-   * What committed transactions change in governance, from now on, until the signal or the end of
-   * the loop. It does not reconnect: changes in between would be missed unseen.
+   * What committed transactions change in governance, until the signal or the end of the loop. It
+   * does not reconnect; who does gives the seqno heard last.
    * @throws SdkError CONNECTION_LOST when the node ends the stream
    */
-  async *events(signal?: AbortSignal): AsyncGenerator<EventLine<GovernanceEvent>> {
+  async *events({ since, signal }: EventsWanted = {}): AsyncGenerator<EventLine<GovernanceEvent>> {
     const stream = await this.connection.stream({
-      path: adminPaths.events,
+      path: since === undefined ? adminPaths.events : `${adminPaths.events}?since=${since}`,
       ...(signal && { signal }),
     });
-    yield* readLines(stream, this.connection.address, signal);
+    yield* readEvents(stream, this.connection.address, signal);
   }
 
   /**

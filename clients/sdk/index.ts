@@ -59,7 +59,7 @@ export {
   type WriteCallback,
 } from './keyvalue-client.ts';
 export { NetworkClient, type NetworkOptions, type NetworkRequest } from './network-client.ts';
-export type { NetworkEvent } from './network-events.ts';
+export type { EventsWanted } from './network-events.ts';
 export type { NodeAddresses } from './network-nodes.ts';
 export { type GateOptions, gateTo } from './node-gate.ts';
 export {

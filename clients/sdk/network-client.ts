@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Consistency, idempotencyWindowMs } from '@concordat/api';
+import { type Consistency, type EventLine, idempotencyWindowMs } from '@concordat/api';
+import type { GovernanceEvent } from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
 import type { AdminClient } from './admin-client.ts';
 import {
@@ -10,7 +11,7 @@ import {
 } from './application-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { isTransient, isUntouched, mayRepeat, SdkError } from './errors.ts';
-import { followEvents, type NetworkEvent } from './network-events.ts';
+import { type EventsWanted, followEvents } from './network-events.ts';
 import { type KnownNode, NetworkNodes, type NodeAddresses, type Wanted } from './network-nodes.ts';
 import { NodeVerifier, type NodeVerifierOptions } from './node-verifier.ts';
 import { jittered, type Patience, within } from './retrying.ts';
@@ -148,17 +149,17 @@ export class NetworkClient {
   }
 
   /**
-   * What committed transactions change in governance, from now on, until the signal or the end of the
-   * loop: at another node when one goes away, which is told, and no event twice.
+   * What committed transactions change in governance, from now on or from what follows a seqno, until
+   * the signal or the end of the loop: at another node when one goes away, no event lost and none twice.
    * @throws SdkError when no node is left within the time for a call
    */
-  events(signal?: AbortSignal): AsyncGenerator<NetworkEvent> {
+  events(wanted: EventsWanted = {}): AsyncGenerator<EventLine<GovernanceEvent>> {
     const reach = (): Promise<AdminClient> =>
       this.read(async (admin) => {
         await admin.ready();
         return admin;
       });
-    return followEvents(reach, signal);
+    return followEvents(reach, wanted);
   }
 
   #patiently<Result>(attempt: Task<Result>['attempt'], patience: Patience): Promise<Result> {

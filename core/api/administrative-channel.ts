@@ -24,7 +24,10 @@ export const adminPaths = {
   constitution: '/gov/constitution',
   /** GET {@link ProposalsAnswer}; one proposal under `/{proposalId}` */
   proposals: '/gov/proposals',
-  /** GET a stream of {@link EventLine}, one JSON object a line */
+  /**
+   * GET ?since=seqno a stream of {@link EventLine}: server-sent events, from what follows that
+   * transaction (or the one of the header `last-event-id`), else from now on
+   */
   events: '/gov/events',
   /** POST application/cose, a signed governance message; {@link SubmissionAnswer} */
   messages: '/gov/messages',
@@ -51,8 +54,8 @@ export const adminPaths = {
 
 /** Media type of governance messages and COSE receipts (RFC 9052, section 10.3). */
 export const coseMediaType = 'application/cose';
-/** Media type of event streams: one JSON object a line. */
-export const linesMediaType = 'application/x-ndjson';
+/** Media type of event streams: server-sent events (WHATWG HTML, section 9.2). */
+export const eventStreamMediaType = 'text/event-stream';
 /** Header of every answer to an executed write: `view.seqno`. The name is CCF's. */
 export const transactionIdHeader = 'x-ms-ccf-transaction-id';
 
@@ -179,7 +182,7 @@ export interface SubmissionAnswer<Effect = unknown> {
   readonly transactionId: string;
 }
 
-/** One line of GET /gov/events: what a committed transaction changed. */
+/** The data of one event of GET /gov/events: what a committed transaction changed. */
 export interface EventLine<Event = unknown> {
   /** `view.seqno` of the transaction that made the change. */
   readonly transactionId: string;

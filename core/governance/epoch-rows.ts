@@ -64,7 +64,7 @@ export function currentEpoch(view: ReadView): Epoch {
 /** How the newest epoch of a state began; undefined before the first block. */
 export function newestEpoch(view: ReadView): EpochBegun | undefined {
   const row = view.table(epochTable).get('begun');
-  return row && (JSON.parse(fromUtf8(row)) as EpochBegun);
+  return row && decodeEpochBegun(row);
 }
 
 /** The epoch that is owed in a state; undefined when none is. */
@@ -111,6 +111,14 @@ export function recordEpoch(
   const row = `${digits(begun.epoch)}/${digits(key.keyNumber)}`;
   set.table(epochKeysTable).set(row, key.ciphertext);
 }
+
+/** Whether this is the row that says how the newest epoch began. */
+export const isEpochBegun = (table: string, key: string): boolean =>
+  table === epochTable && key === 'begun';
+
+/** Reads that row. */
+export const decodeEpochBegun = (row: Uint8Array): EpochBegun =>
+  JSON.parse(fromUtf8(row)) as EpochBegun;
 
 /** Whether a write of this table says that an epoch begins. */
 export const beginsEpoch = (table: string): boolean => table === epochTable;

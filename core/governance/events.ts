@@ -1,15 +1,32 @@
-import { decodeWriteSet, type ReadView } from '@concordat/kv';
+import { decodeWriteSet, type ReadView, type Write } from '@concordat/kv';
 import type { ActorId, NodeId } from '@concordat/std';
 import type { NodeStatus } from './constitution.ts';
+import { decodeEpochBegun, type EpochReason, isEpochBegun } from './epoch-rows.ts';
+import { decodeMessage, type MessageType } from './message.ts';
 import type { Proposal } from './proposal.ts';
-import { decodeRow, readRow, readRows, tables, textKey } from './tables.ts';
+import { decodeRow, messagesTable, readRow, readRows, tables, textKey } from './tables.ts';
+
+/** What an actor did, signed with its own key. */
+export interface SignedDeed {
+  readonly type: MessageType;
+  readonly actorId: ActorId;
+  /** Hex, 32 bytes: the message is in the ledger verbatim. */
+  readonly messageId: string;
+}
 
 /**
  * A change members are notified of (paper: Voting, "all existing members are notified"). Made from
  * a transaction's public writes, so every node that applies the ledger can tell its own clients.
  */
 export type GovernanceEvent =
-  | { readonly event: 'proposal'; readonly proposal: Proposal }
+  | {
+      /** A proposal was opened, voted on, withdrawn, decided, or counted anew. */
+      readonly event: 'proposal';
+      readonly proposal: Proposal;
+      /** What an actor did about this very proposal; absent where it follows from something else. */
+      readonly by?: SignedDeed;
+    }
+  | { readonly event: 'epoch-begun'; readonly epoch: number; readonly reason: EpochReason }
   | { readonly event: 'actor-added' | 'actor-removed'; readonly actorId: ActorId }
   | { readonly event: 'node-changed'; readonly nodeId: NodeId; readonly status: NodeStatus }
   | { readonly event: 'node-unlisted'; readonly nodeId: NodeId }
@@ -24,7 +41,8 @@ export type ConstitutionPart =
   | 'policies'
   | 'adapters'
   | 'applications'
-  | 'jwtIssuers';
+  | 'jwtIssuers'
+  | 'externalSystems';
 
 const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
   (
@@ -37,13 +55,14 @@ const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
       'adapters',
       'applications',
       'jwtIssuers',
+      'externalSystems',
     ] as const
   ).map((part) => [tables[part].table, part]),
 );
 
 /**
  * What a transaction changed in governance: none when it has no such writes; any event but
- * `proposal` means that the constitution is not the one read before.
+ * `proposal` and `epoch-begun` means that the constitution is not the one read before.
  * @param publicWrites the public segment of a write set that the ledger holds
  * @throws KvError MALFORMED
  */
@@ -51,12 +70,19 @@ export function eventsOfWrites(publicWrites: Uint8Array): GovernanceEvent[] {
   const events: GovernanceEvent[] = [];
   const changed = new Set<ConstitutionPart>();
   if (publicWrites.length === 0) return events;
-  for (const { table, key, value } of decodeWriteSet(publicWrites)) {
+  const writes = [...decodeWriteSet(publicWrites)];
+  const deed = deedIn(writes);
+  for (const { table, key, value } of writes) {
     const part = parts.get(table);
     if (part !== undefined) {
       changed.add(part);
     } else if (table === tables.proposals.table && value) {
-      events.push({ event: 'proposal', proposal: decodeRow(tables.proposals, value) });
+      const proposal = decodeRow(tables.proposals, value);
+      const isMeant = deed?.proposalId === proposal.proposalId;
+      events.push({ event: 'proposal', proposal, ...(isMeant && { by: deed.by }) });
+    } else if (value && isEpochBegun(table, key)) {
+      const { epoch, reason } = decodeEpochBegun(value);
+      events.push({ event: 'epoch-begun', epoch, reason });
     } else if (table === tables.actors.table) {
       events.push({ event: value ? 'actor-added' : 'actor-removed', actorId: key as ActorId });
     } else if (table === tables.nodes.table) {
@@ -70,6 +96,16 @@ export function eventsOfWrites(publicWrites: Uint8Array): GovernanceEvent[] {
   }
   for (const part of changed) events.push({ event: 'constitution-changed', part });
   return events;
+}
+
+/** The signed message of a transaction, and the proposal it is about. */
+function deedIn(
+  writes: readonly Write[],
+): { readonly proposalId: string; readonly by: SignedDeed } | undefined {
+  const value = writes.find(({ table }) => table === messagesTable)?.value;
+  if (!value) return undefined;
+  const { type, signer: actorId, messageId, proposalId } = decodeMessage(value);
+  return { proposalId: proposalId || messageId, by: { type, actorId, messageId } };
 }
 
 /** Every proposal, in the order of opening. */

@@ -11,31 +11,28 @@ import {
   deploymentMediaType,
   errorAnswer,
   isErrorCode,
-  linesMediaType,
   maxRecoveryGiftBytes,
   type RecoveryState,
   receiptFormOf,
 } from '@concordat/api';
-import { eventsOfWrites, isMember, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
+import { isMember, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
 import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
 import type { Announcement } from './announcement.ts';
 import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
+import { EventStreams } from './event-streams.ts';
 import type { EvidenceDesk } from './evidence-desk.ts';
 import type { GovernanceDesk } from './governance-desk.ts';
 import { KeyExportDesk } from './key-export-desk.ts';
 import { renderMetrics } from './metrics.ts';
 import type { NodeContext } from './node-context.ts';
+import { PastTurns } from './past-turns.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
 import type { RecoveryDesk } from './recovery-desk.ts';
 
 const maxConnections = 1024;
-const maxWatchers = 256;
-/** Event streams of one actor. */
-const maxWatchersOfOneActor = 16;
-const maxUnreadBytes = 1024 * 1024;
 /** Programs on their way at a time. */
 const maxDeployments = 4;
 
@@ -62,7 +59,7 @@ export class AdminServer {
   readonly #exports: KeyExportDesk;
   readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
-  readonly #watchers = new Map<ServerResponse, ActorId>();
+  readonly #streams: EventStreams;
   #deployments = 0;
 
   constructor(options: {
@@ -78,6 +75,7 @@ export class AdminServer {
     this.#judge = options.judge;
     this.#answers = adminAnswers(options.node, options.desks.receipts);
     this.#exports = new KeyExportDesk(options.node, options.desks.governance);
+    this.#streams = new EventStreams(options.node, new PastTurns());
     this.#audits = new AuditDesk(options.node, options.desks.governance);
     this.#server = createServer(
       {
@@ -162,7 +160,9 @@ export class AdminServer {
     if (path === adminPaths.recoveryOffer) {
       return send(response, 200, await this.#recovery.offer(nonceOf(searchParams)));
     }
-    if (path === adminPaths.events) return this.#watch(response, actor);
+    if (path === adminPaths.events) {
+      return this.#streams.open(response, actor, sinceOf(request, searchParams));
+    }
     if (path === adminPaths.metrics) {
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       response.end(renderMetrics(this.#node, this.#desks.connections()));
@@ -222,30 +222,9 @@ export class AdminServer {
     }
   }
 
-  #watch(response: ServerResponse, actor: ActorId): void {
-    const own = [...this.#watchers.values()].filter((watcher) => watcher === actor).length;
-    if (this.#watchers.size >= maxWatchers || own >= maxWatchersOfOneActor) {
-      throw new ApiError('OVERLOADED', 'too many event streams are open');
-    }
-    response.writeHead(200, { 'content-type': linesMediaType });
-    response.flushHeaders();
-    this.#watchers.set(response, actor);
-    response.on('close', () => this.#watchers.delete(response));
-  }
-
   /** Tells event streams what a committed administrative block changed. */
-  notify({ transactionId, timeMs, publicWrites }: Announcement): void {
-    if (this.#watchers.size === 0) return;
-    for (const writes of publicWrites) {
-      if (writes.length === 0) continue;
-      for (const event of eventsOfWrites(writes)) {
-        const line = `${JSON.stringify({ transactionId, timeMs, event })}\n`;
-        for (const watcher of this.#watchers.keys()) {
-          watcher.write(line);
-          if (watcher.writableLength > maxUnreadBytes) watcher.destroy();
-        }
-      }
-    }
+  notify(announcement: Announcement): void {
+    this.#streams.notify(announcement);
   }
 
   /** Cuts the connections of actors that are no longer in the membership list. */
@@ -257,6 +236,7 @@ export class AdminServer {
 
   /** Cuts every connection and stops listening. */
   stop(): void {
+    this.#streams.stop();
     for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
   }
@@ -274,6 +254,23 @@ function nonceOf(parameters: URLSearchParams): string {
   const nonce = parameters.get('nonce');
   if (isHex64(nonce)) return nonce;
   throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
+}
+
+/**
+ * The seqno that a reader of events has heard last: as it says, or as its stream said (`view.seqno`).
+ * @throws ApiError INVALID_PARAMETER
+ */
+function sinceOf(request: IncomingMessage, parameters: URLSearchParams): number | undefined {
+  const last = request.headers['last-event-id'];
+  const since = parameters.get('since');
+  if (typeof last === 'string' && last !== '') {
+    const id = parseTransactionId(last);
+    if (id) return id.seqno;
+    throw new ApiError('INVALID_PARAMETER', 'last-event-id must be <view>.<seqno>, like 2.17');
+  }
+  if (since === null) return undefined;
+  if (/^\d{1,15}$/.test(since)) return Number(since);
+  throw new ApiError('INVALID_PARAMETER', 'since must be a seqno, 0 for everything');
 }
 
 function requireMethod(request: IncomingMessage, method: string): void {

@@ -9,6 +9,7 @@ import {
   readConstitution,
 } from '@concordat/governance';
 import {
+  decodeWriteSet,
   type FrozenState,
   type ReadView,
   Store,
@@ -18,7 +19,7 @@ import {
   type WriteSet,
 } from '@concordat/kv';
 import type { TransactionRecord } from '@concordat/ledger';
-import { fromHex, type Height, type NodeId, utf8 } from '@concordat/std';
+import { fromHex, fromUtf8, type Height, type NodeId, utf8 } from '@concordat/std';
 import {
   configurationRow,
   configurationUnder,
@@ -28,6 +29,28 @@ import { evidenceTables } from './evidence-table.ts';
 import { snapshotTables } from './snapshot-record.ts';
 
 const openingTable = 'public:concordat.openings';
+
+/** Each administrative block names the one before it, so that all are found without reading others. */
+function recordOpening(set: TransactionSet, height: Height): void {
+  const openings = set.table(openingTable);
+  const previous = openings.get('height');
+  if (previous) openings.set('previous', previous);
+  openings.set('height', utf8(String(height)));
+}
+
+/** Height of the newest administrative block of a state; 0 before the first. */
+export const newestOpening = (view: ReadView): number =>
+  openingIn(view.table(openingTable).get('height'));
+
+/** Height of the administrative block before the one with these public writes; 0 = it is the first. */
+export function openingBefore(publicWrites: Uint8Array): number {
+  for (const { table, key, value } of decodeWriteSet(publicWrites)) {
+    if (table === openingTable && key === 'previous') return openingIn(value);
+  }
+  return 0;
+}
+
+const openingIn = (row: Uint8Array | undefined): number => (row ? Number(fromUtf8(row)) : 0);
 
 const managerTables: readonly TableDeclaration[] = [
   ...epochTables,
@@ -139,7 +162,7 @@ export class Administration {
       const changed = !sameConfiguration(configuration, before);
       if (changed) writeConfiguration(set, { height, configuration });
       // A block whose transaction changed nothing else still records that its view was opened.
-      set.table(openingTable).set('height', utf8(String(height)));
+      recordOpening(set, height);
       const transactions = [set.takeWriteSet()];
       set.finish();
       this.#headMoved();

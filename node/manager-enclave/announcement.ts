@@ -10,7 +10,10 @@ export interface Announcement {
 }
 
 /** The announcement of a block made elsewhere. */
-export const announcementOf = ({ header, transactions }: OpenedBlock): Announcement => ({
+export const announcementOf = ({
+  header,
+  transactions,
+}: Pick<OpenedBlock, 'header' | 'transactions'>): Announcement => ({
   transactionId: formatTransactionId(header.view, header.firstSeqno),
   timeMs: header.timeMs,
   publicWrites: transactions.map(({ publicWrites }) => publicWrites),

@@ -166,7 +166,7 @@ test('events come one by one however they are cut, until the caller stops', asyn
   }));
   const client = await asking((_, response) => {
     response.flushHeaders();
-    const text = events.map((event) => `${JSON.stringify(event)}\n`).join('\n');
+    const text = events.map((event) => `data: ${JSON.stringify(event)}\n`).join('\n');
     let at = 0;
     const timer = setInterval(() => {
       response.write(text.slice(at, at + 40));
@@ -176,7 +176,7 @@ test('events come one by one however they are cut, until the caller stops', asyn
   });
   const seen: string[] = [];
   const stop = new AbortController();
-  for await (const { transactionId } of client.events(stop.signal)) {
+  for await (const { transactionId } of client.events({ signal: stop.signal })) {
     seen.push(transactionId);
     if (seen.length === 3) stop.abort();
   }
@@ -189,7 +189,7 @@ test('a stream of events that ends, or holds something else, is an error', async
   };
   const ending = await asking((_, response) => void response.end('\n'));
   await assert.rejects(read(ending), code('CONNECTION_LOST'));
-  const garbage = await asking((_, response) => void response.end('{"a":1}\n'));
+  const garbage = await asking((_, response) => void response.end('data: {"a":1}\n\n'));
   await assert.rejects(read(garbage), code('UNEXPECTED_ANSWER'));
   const endless = await asking((_, response) => void response.end('x'.repeat(2_000_000)));
   await assert.rejects(read(endless), code('UNEXPECTED_ANSWER'));

@@ -40,7 +40,7 @@ class Cluster {
   /** What node `at` says of the network; default the truth. */
   tell: (at: number) => unknown = () => this.state();
   /** What streams of events carry. */
-  watch: (response: ServerResponse) => void = () => {};
+  watch: (response: ServerResponse, since: string | null) => void = () => {};
   /** How node `at` lies in its evidence. */
   lies: (at: number) => Lies = () => ({});
   readonly nodes: {
@@ -79,7 +79,11 @@ class Cluster {
       const nonce = searchParams.get('nonce') as string;
       if (pathname === '/gov/events') {
         response.flushHeaders();
-        this.watch(response);
+        this.watch(response, searchParams.get('since'));
+        return;
+      }
+      if (pathname === '/node/commit') {
+        response.end(JSON.stringify({ transaction_id: '2.4' }));
         return;
       }
       const answer =
@@ -333,29 +337,30 @@ describe('a client of a network', () => {
 
 describe('the events of a network', () => {
   const line = (seqno: number, what: number): string =>
-    `${JSON.stringify({ transactionId: `2.${seqno}`, timeMs: 0, event: { what } })}\n`;
+    `event: e\ndata: ${JSON.stringify({ transactionId: `2.${seqno}`, timeMs: 0, event: { what } })}\n\n`;
 
-  it('go on at another node, which is told, and none comes twice', async (t) => {
+  it('go on at another node, where they left off, and none comes twice', async (t) => {
     const cluster = await start(t);
-    let streams = 0;
-    cluster.watch = (response) => {
-      streams += 1;
+    const asked: unknown[] = [];
+    cluster.watch = (response, since) => {
+      asked.push(since);
       response.write(
-        streams === 1
+        asked.length === 1
           ? line(5, 0) + line(7, 1) + line(7, 2)
-          : // This node is behind: it tells the last transaction again, and one more.
-            line(7, 1) + line(7, 2) + line(7, 3) + line(8, 4),
+          : // The whole of the last transaction again, and one more; this one began further back.
+            line(5, 0) + line(7, 1) + line(7, 2) + line(7, 3) + line(8, 4),
       );
-      if (streams < 3) setTimeout(() => response.destroy(), 20);
+      if (asked.length < 3) setTimeout(() => response.destroy(), 20);
     };
     const abort = new AbortController();
     const told: unknown[] = [];
     const began = performance.now();
-    for await (const event of cluster.client().events(abort.signal)) {
-      told.push('resumed' in event ? 'resumed' : (event.event as unknown as { what: number }).what);
-      if (told.length === 7) abort.abort();
+    for await (const event of cluster.client().events({ signal: abort.signal })) {
+      told.push((event.event as unknown as { what: number }).what);
+      if (told.length === 5) abort.abort();
     }
-    assert.deepEqual(told, [0, 1, 2, 'resumed', 3, 4, 'resumed']);
+    assert.deepEqual(told, [0, 1, 2, 3, 4]);
+    assert.deepEqual(asked, ['4', '6']);
     assert.ok(performance.now() - began < 10_000);
   });
 
