@@ -1,5 +1,11 @@
-import type { ErrorCode } from '@concordat/api';
-import type { Actor } from '@concordat/worker-enclave';
+import {
+  ApiError,
+  decodeEndUser,
+  type EndUser,
+  type ErrorCode,
+  endUserHeader,
+} from '@concordat/api';
+import { type Actor, isNobody } from '@concordat/worker-enclave';
 import {
   type Caller,
   certifiedIdentity,
@@ -23,6 +29,7 @@ export interface PolicyRefusal {
 /** The caller as JSON, empty where there is no policy; or why none holds, one entry each. */
 export type Authentication =
   | { readonly ok: true; readonly callerJson: string; readonly subject?: string }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
   | { readonly ok: false; readonly refusals: readonly PolicyRefusal[] };
 
 /** Judges requests by the policies of their endpoints, under what the network trusts at present. */
@@ -40,12 +47,16 @@ export class Authenticator {
 
   /** The caller under the first policy that holds. */
   authenticate(policies: readonly Policy[], presented: Presented): Authentication {
+    const endUser = endUserOf(presented);
+    if (endUser instanceof ApiError) {
+      return { ok: false, code: endUser.code, message: endUser.message };
+    }
     if (policies.length === 0) return { ok: true, callerJson: '' };
     const refusals: PolicyRefusal[] = [];
     for (const policy of policies) {
       const known = this.#knownByConnection(policy, presented.actor);
-      if (known !== undefined) return { ok: true, callerJson: known };
-      const verdict = this.#judge(policy, presented);
+      if (known !== undefined && endUser === undefined) return { ok: true, callerJson: known };
+      const verdict = this.#judge(policy, { ...presented, endUser });
       if (verdict.ok)
         return { ok: true, callerJson: JSON.stringify(verdict.caller), ...subjectIn(verdict) };
       const { code, message } = verdict;
@@ -60,7 +71,7 @@ export class Authenticator {
     let byPolicy = this.#certified.get(actor);
     const known = byPolicy?.get(policy);
     if (known !== undefined) return known;
-    const verdict = judgeConnection(policy, actor);
+    const verdict = judgeConnection(policy, { actor });
     if (!verdict.ok) return undefined;
     const text = JSON.stringify(verdict.caller);
     if (byPolicy === undefined) {
@@ -71,7 +82,7 @@ export class Authenticator {
     return text;
   }
 
-  #judge(policy: Policy, presented: Presented): PolicyVerdict {
+  #judge(policy: Policy, presented: Judged): PolicyVerdict {
     if (typeof policy === 'string') return this.#judgeOne(policy, presented);
     const parts: [string, Caller][] = [];
     const subjects: string[] = [];
@@ -86,9 +97,9 @@ export class Authenticator {
     return { ok: true, caller, ...subjectIn({ subject }) };
   }
 
-  #judgeOne(policy: PolicyName, presented: Presented): PolicyVerdict {
+  #judgeOne(policy: PolicyName, presented: Judged): PolicyVerdict {
     if (policy === 'jwt') return this.#tokens.judge(presented, this.#trust);
-    if (isByConnection(policy)) return judgeConnection(policy, presented.actor);
+    if (isByConnection(policy)) return judgeConnection(policy, presented);
     return judgeSignedBody(policy, presented, this.#trust);
   }
 }
@@ -100,6 +111,20 @@ const subjectIn = ({
   readonly subject?: string | undefined;
 }): Pick<Identity, 'subject'> => (subject === undefined ? {} : { subject });
 
+/** What policies look at, and for which end user the connection's actor says it asks. */
+type Judged = Presented & { readonly endUser?: EndUser | undefined };
+
+function endUserOf({ header }: Presented): EndUser | ApiError | undefined {
+  const text = header(endUserHeader);
+  if (text === undefined) return undefined;
+  try {
+    return decodeEndUser(text);
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+}
+
 type ByConnection = 'user_cert' | 'member_cert' | 'any_cert' | 'no_auth';
 
 const isByConnection = (policy: PolicyName): policy is ByConnection =>
@@ -109,12 +134,23 @@ const nameOf = (policy: Policy): string =>
   typeof policy === 'string' ? policy : `all_of(${policy.all_of.join(', ')})`;
 
 /** A user is an actor that is a participant, a member one that is a member. */
-function judgeConnection(policy: ByConnection, actor: Actor): PolicyVerdict {
+function judgeConnection(
+  policy: ByConnection,
+  { actor, endUser }: Pick<Judged, 'actor' | 'endUser'>,
+): PolicyVerdict {
   if (policy === 'no_auth') return { ok: true, caller: { policy } };
+  if (isNobody(actor.actorId)) {
+    const message = 'no client certificate was presented';
+    return { ok: false, code: 'CLIENT_CERTIFICATE_REQUIRED', message };
+  }
   const kind = policy === 'user_cert' ? 'participant' : 'member';
   if (policy !== 'any_cert' && !actor.kinds.includes(kind)) {
     const message = `the actor of the connection is no ${kind}`;
     return { ok: false, code: 'ACTOR_KIND_MISSING', message };
   }
-  return { ok: true, caller: certifiedIdentity(policy, actor) };
+  const caller = certifiedIdentity(policy, actor);
+  if (endUser === undefined) return { ok: true, caller };
+  // The connection's participant vouches, so the claim stands in no other identity.
+  const subject = JSON.stringify(['endUser', endUser.issuer, endUser.subject]);
+  return { ok: true, caller: { ...caller, endUser }, subject };
 }

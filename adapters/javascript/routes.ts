@@ -56,6 +56,7 @@ export class Routes {
       const { params } = match;
       return { endpoint, params, callerJson, ...(subject !== undefined && { subject }) };
     }
+    if (!('refusals' in caller)) return caller;
     const message = 'no authentication policy of this endpoint accepts the request';
     const { refusals } = caller;
     return { ok: false, code: 'POLICY_NOT_MET', message, details: { refusals } };

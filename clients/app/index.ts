@@ -13,6 +13,7 @@ export {
   type Endpoint,
   type EndpointMaker,
   type EndpointOptions,
+  type EndUser,
   endpointsOf,
   type Group,
   type Mode,

@@ -11,7 +11,7 @@ import {
 import { MemoryStore } from './memory-store.ts';
 import { asksForToken, groupsOf } from './runtime/access.ts';
 import { type AnyApp, type App, paramNames } from './runtime/define-app.ts';
-import type { AnyEndpoint, CallerToken, Endpoints } from './runtime/endpoint.ts';
+import type { AnyEndpoint, CallerToken, Endpoints, EndUser } from './runtime/endpoint.ts';
 import type { RawRequest, RawResponse } from './runtime/platform.ts';
 import { serveApp } from './runtime/serve.ts';
 import {
@@ -32,6 +32,8 @@ export interface TestCaller {
   readonly roles?: readonly string[];
   /** What it presents beside its certificate. */
   readonly token?: CallerToken;
+  /** For whom it says it asks. */
+  readonly endUser?: EndUser;
 }
 
 /** What a test is run with. */
@@ -162,12 +164,13 @@ function requestOf(endpoint: AnyEndpoint, call: PlainCall, caller: TestCaller): 
 
 /** The caller as a node would show it, if one of its policies takes it. */
 function admitted(endpoint: AnyEndpoint, caller: TestCaller): object {
-  const { name = 'alice', kinds = ['participant'], roles = [], token } = caller;
+  const { name = 'alice', kinds = ['participant'], roles = [], token, endUser } = caller;
   const id = caller.id ?? Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64);
   const fits = groupsOf(endpoint.access).some(
     (group) => group === 'anyone' || kinds.includes(group === 'members' ? 'member' : 'participant'),
   );
-  const certified = { policy: 'any_cert', id, data: { name, kinds, roles } };
+  const data = { name, kinds, roles };
+  const certified = { policy: 'any_cert', id, data, ...(endUser && { endUser }) };
   const wantsToken = asksForToken(endpoint.access);
   if (fits && !wantsToken) return certified;
   if (fits && token !== undefined) {

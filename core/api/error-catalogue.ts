@@ -2,6 +2,7 @@ import { administrationErrors } from './administration-errors.ts';
 import { governanceErrors } from './governance-errors.ts';
 import { identityErrors } from './identity-errors.ts';
 import { requestErrors } from './request-errors.ts';
+import { signInErrors } from './sign-in-errors.ts';
 
 /** What the catalogue says of a code. */
 export interface CatalogueEntry {
@@ -24,6 +25,7 @@ export const errorCatalogue = {
   ...identityErrors,
   ...administrationErrors,
   ...governanceErrors,
+  ...signInErrors,
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
 /** A code of the catalogue. */
@@ -44,4 +46,5 @@ export const catalogueParts: readonly (readonly [
   ['Identity and TLS', identityErrors],
   ['Nodes and administration', administrationErrors],
   ['Governance', governanceErrors],
+  ['End users and the gateway', signInErrors],
 ];

@@ -113,40 +113,51 @@ export const identityErrors = {
     remedy: 'Send the header authorization: Bearer <token>.',
   },
   TOKEN_MALFORMED: {
-    status: 0,
+    status: 401,
     meaning: 'The bearer token is not a JWT in compact form.',
     remedy: 'Send the token as its issuer gave it.',
   },
   TOKEN_KEY_UNKNOWN: {
-    status: 0,
-    meaning: 'The kid of the token names no key of an issuer that the network trusts.',
-    remedy: 'Have members propose set_jwt_issuer or set_jwt_public_signing_keys with the key.',
+    status: 401,
+    meaning: 'The kid of the token names no key of an issuer that is trusted.',
+    remedy:
+      'At a node, have members propose set_jwt_issuer or set_jwt_public_signing_keys with the key; at a gateway, compare the keys the provider publishes.',
   },
   TOKEN_SIGNATURE_INVALID: {
-    status: 0,
-    meaning: 'The key that the kid names did not sign the token by RS256 or ES256.',
+    status: 401,
+    meaning: 'The key that the kid names did not sign the token by an algorithm it is for.',
     remedy: 'Get a new token from the issuer.',
   },
   TOKEN_CLAIMS_INVALID: {
-    status: 0,
-    meaning: 'The token lacks exp or nbf, or they are no numbers.',
-    remedy: 'Have the issuer put both into its tokens.',
+    status: 401,
+    meaning: 'The token lacks a claim that is asked for (exp, nbf, subject), or it is malformed.',
+    remedy: 'Have the issuer put it into its tokens; the message names it.',
   },
   TOKEN_EXPIRED: {
-    status: 0,
-    meaning: 'The time in exp has passed by the clock of the node, leeway included.',
+    status: 401,
+    meaning: 'The time in exp has passed by the clock of the node or gateway, leeway included.',
     remedy: 'Get a new token from the issuer.',
   },
   TOKEN_NOT_YET_VALID: {
-    status: 0,
-    meaning: 'The time in nbf is yet to come by the clock of the node, leeway included.',
+    status: 401,
+    meaning: 'The time in nbf is yet to come by the clock of the node or gateway, leeway included.',
     remedy: 'Wait, or compare the clocks of the issuer and the node.',
   },
   TOKEN_ISSUER_WRONG: {
-    status: 0,
+    status: 401,
     meaning: 'The claims iss and tid are not those that the key of the token may speak for.',
     remedy:
-      'Use a token of the issuer that the network trusts; see jwtIssuers of the constitution.',
+      'Use a token of an issuer that is trusted: by the network (jwtIssuers of the constitution), by the gateway (its configuration).',
+  },
+  TOKEN_AUDIENCE_WRONG: {
+    status: 401,
+    meaning: 'The token was issued for somebody else: its aud does not name the gateway.',
+    remedy: 'Ask the issuer for a token for the audience that the gateway is configured with.',
+  },
+  TOKEN_ALGORITHM_REFUSED: {
+    status: 401,
+    meaning: 'The token is not signed, or by an algorithm that the gateway does not accept.',
+    remedy: 'Have the issuer sign with one of the algorithms that the gateway is configured with.',
   },
   SIGNED_BODY_MALFORMED: {
     status: 0,

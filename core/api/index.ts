@@ -29,6 +29,14 @@ export {
   encodeDeployment,
 } from './deployment.ts';
 export {
+  decodeEndUser,
+  type EndUser,
+  encodeEndUser,
+  endUserBytes,
+  endUserHeader,
+  maxEndUserRoles,
+} from './end-user.ts';
+export {
   ApiError,
   type ErrorAnswer,
   type ErrorBody,

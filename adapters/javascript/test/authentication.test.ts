@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { test } from 'node:test';
+import { encodeEndUser, endUserHeader } from '@concordat/api';
 import {
   type CborKey,
   type CborValue,
@@ -90,6 +91,7 @@ const presented = (more: Partial<Presented> & { bearer?: string } = {}): Present
 function outcome(policies: readonly Policy[], given: Presented): string {
   const result = authenticator.authenticate(policies, given);
   if (result.ok) return 'accepted';
+  if (!('refusals' in result)) return result.code;
   return result.refusals.map(({ code }) => code).join(' ');
 }
 
@@ -134,7 +136,9 @@ test('the same kid may be of several issuers, whose key signed is what counts', 
 
 test('each way in which a token can be wrong has its code', () => {
   assert.equal(outcome(['jwt'], presented()), 'TOKEN_MISSING');
-  const basic = presented({ header: () => 'Basic abc' });
+  const basic = presented({
+    header: (name) => (name === 'authorization' ? 'Basic abc' : undefined),
+  });
   assert.equal(outcome(['jwt'], basic), 'TOKEN_MISSING');
   assert.equal(jwt('a.b'), 'TOKEN_MALFORMED');
   assert.equal(jwt(token(claims, { alg: 'RS256' })), 'TOKEN_KEY_UNKNOWN');
@@ -255,4 +259,37 @@ test('all_of shows every identity, and names the policy that does not hold', () 
       },
     ],
   });
+});
+
+const endUser = { issuer: 'https://users.example', subject: 'u-1', name: 'Úna', roles: ['teller'] };
+const naming = (value: string, more: Parameters<typeof presented>[0] = {}): Presented => {
+  const given = presented(more);
+  return { ...given, header: (name) => (name === endUserHeader ? value : given.header(name)) };
+};
+
+test('an end user is a claim beside the actor of the connection, and nowhere else', () => {
+  const given = naming(encodeEndUser(endUser));
+  for (let again = 0; again < 2; again++) {
+    const caller = callerOf(['user_cert'], given);
+    assert.equal(caller.id, bob.known.actorId);
+    assert.deepEqual(caller.endUser, endUser);
+    const without = callerOf(['user_cert'], presented());
+    assert.equal('endUser' in without, false, 'what one request claims is not remembered');
+  }
+  assert.deepEqual(callerOf(['no_auth'], given), { policy: 'no_auth' });
+  const policies: Policy[] = [{ all_of: ['user_cert', 'jwt'] }];
+  const both = callerOf(policies, naming(encodeEndUser(endUser), { bearer: token() }));
+  assert.deepEqual((both.user_cert as { endUser: unknown }).endUser, endUser);
+  assert.equal('endUser' in (both.jwt as object), false);
+  const body = signedBody(ada.key, ada.known.actorId);
+  const signed = callerOf(['member_cose_sign1'], naming(encodeEndUser(endUser), { body }));
+  assert.equal('endUser' in signed, false, 'the signer vouches for nobody behind the connection');
+});
+
+test('a malformed end user is refused, whatever the policies are', () => {
+  for (const policies of [['user_cert'], ['no_auth'], []] as Policy[][]) {
+    for (const value of ['', 'x', 'e30', `${encodeEndUser(endUser)}, ${encodeEndUser(endUser)}`]) {
+      assert.equal(outcome(policies, naming(value)), 'END_USER_MALFORMED', value);
+    }
+  }
 });

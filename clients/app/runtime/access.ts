@@ -1,4 +1,4 @@
-import type { Access, Caller, CallerToken, Group } from './endpoint.ts';
+import type { Access, Caller, CallerToken, EndUser, Group } from './endpoint.ts';
 import { AppFailure } from './failure.ts';
 
 /** CCF's policies that stand for a group. */
@@ -57,7 +57,7 @@ function callerOf(given: unknown): Caller {
   const names = Array.isArray(policy) ? (policy as string[]) : [];
   const certified = names.find((name) => name !== tokenPolicy);
   const part = certified === undefined ? identity : identity[certified];
-  const { id, data } = (part ?? {}) as { readonly id?: unknown; readonly data?: unknown };
+  const { id, data, endUser } = (part ?? {}) as Readonly<Record<string, unknown>>;
   const { name, kinds, roles } = (data ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || id === '') throw new TypeError('the node names no caller');
   const token = names.includes(tokenPolicy) ? tokenOf(identity[tokenPolicy]) : undefined;
@@ -67,7 +67,17 @@ function callerOf(given: unknown): Caller {
     kinds: textsOf(kinds),
     roles: textsOf(roles),
     ...(token && { token }),
+    ...(endUser !== undefined && { endUser: endUserOf(endUser) }),
   };
+}
+
+/** @throws TypeError for what is no end user: without its subject it could be anybody */
+function endUserOf(part: unknown): EndUser {
+  const { issuer, subject, name, roles } = (part ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof issuer !== 'string' || typeof subject !== 'string' || subject === '') {
+    throw new TypeError('the node shows no end user');
+  }
+  return { issuer, subject, ...(typeof name === 'string' && { name }), roles: textsOf(roles) };
 }
 
 /** @throws TypeError for a part of an identity that is no token */

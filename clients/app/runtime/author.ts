@@ -12,6 +12,7 @@ export {
   type Endpoint,
   type EndpointMaker,
   type EndpointOptions,
+  type EndUser,
   endpointsOf,
   type Group,
   type Mode,

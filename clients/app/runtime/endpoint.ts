@@ -33,6 +33,20 @@ export interface CallerToken {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * Of an end user, what the calling participant says: the network proves none of it, so an application
+ * decides whose word it takes (`caller.id`).
+ */
+export interface EndUser {
+  /** Who knows the end user. */
+  readonly issuer: string;
+  /** Unique at the issuer. */
+  readonly subject: string;
+  readonly name?: string;
+  /** What the participant lets it be; not roles of the network. */
+  readonly roles: readonly string[];
+}
+
 /** Who called. */
 export interface Caller {
   /** The actor's id: 64 hex digits. */
@@ -42,6 +56,8 @@ export interface Caller {
   readonly roles: readonly string[];
   /** Of endpoints that ask for one. */
   readonly token?: CallerToken;
+  /** For whom the caller says it asks. */
+  readonly endUser?: EndUser;
 }
 
 /** Which actors: `anyone` is every actor of the network. */

@@ -57,6 +57,13 @@ const app = defineApp({
       response: s.string(),
       handler: (_, { caller }) => `${caller.name} ${caller.token?.keyIssuer}`,
     }),
+    desk: endpoint('POST /desk', {
+      access: {
+        when: ({ name, endUser }) => name === 'bank' && endUser?.roles.includes('teller') === true,
+      },
+      response: s.string(),
+      handler: (_, { caller: { endUser } }) => `${endUser?.issuer} ${endUser?.subject}`,
+    }),
     wait: endpoint('GET /forever', { access: 'anyone', handler: () => {} }),
     writes: endpoint('POST /reads', {
       access: 'anyone',
@@ -133,6 +140,17 @@ suite('an application in the process of its test', () => {
       { all_of: ['member_cert', 'jwt'] },
       { all_of: ['user_cert', 'jwt'] },
     ]);
+  });
+
+  test('sees for whom the caller says it asks, and decides whose word it takes', async () => {
+    const tested = testApp(app);
+    const call = (caller: object) => tested.call('POST /desk', {}, { caller });
+    const endUser = { issuer: 'https://i', subject: 'u1', roles: ['teller'] };
+    assert.equal((await call({ name: 'bank', endUser })).body, 'https://i u1');
+    await assert.rejects(call({ name: 'bank' }), { code: 'AuthorizationFailed' });
+    await assert.rejects(call({ name: 'other', endUser }), { code: 'AuthorizationFailed' });
+    const clerk = { ...endUser, roles: ['clerk'] };
+    await assert.rejects(call({ name: 'bank', endUser: clerk }), { code: 'AuthorizationFailed' });
   });
 
   test('cannot write where it said that it reads', async () => {
