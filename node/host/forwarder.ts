@@ -11,13 +11,15 @@ export interface ForwarderOptions {
   /** The enclave's socket. */
   readonly path: string;
   readonly maxConnections: number;
+  /** Of one peer's IP address (IPv6: of its /64 network); default: no bound of its own. */
+  readonly maxConnectionsPerAddress?: number | undefined;
   readonly halfOpenTimeoutMs: number;
 }
 
 /** Counters of a listener since it was opened. */
 export interface ForwarderStats {
   accepted: number;
-  /** Closed at once because too many were open. */
+  /** Closed at once because too many were open, of all or of one address. */
   refused: number;
   /** Closed because the enclave did not take them. */
   failed: number;
@@ -34,6 +36,7 @@ export class Forwarder {
   readonly #server: Server;
   readonly #options: ForwarderOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #open = new Map<string, number>();
 
   private constructor(server: Server, options: ForwarderOptions) {
     this.#server = server;
@@ -74,6 +77,14 @@ export class Forwarder {
   }
 
   #accept(socket: Socket): void {
+    const peer = networkOf(socket.remoteAddress ?? '');
+    const ofPeer = this.#open.get(peer) ?? 0;
+    if (ofPeer >= (this.#options.maxConnectionsPerAddress ?? Number.POSITIVE_INFINITY)) {
+      this.stats.refused++;
+      socket.destroy();
+      return;
+    }
+    this.#open.set(peer, ofPeer + 1);
     this.stats.accepted++;
     this.stats.open++;
     const enclave = connect({ path: this.#options.path, allowHalfOpen: true });
@@ -85,11 +96,24 @@ export class Forwarder {
       halfOpenTimeoutMs: this.#options.halfOpenTimeoutMs,
       onClose: () => {
         this.stats.open--;
+        const left = (this.#open.get(peer) ?? 1) - 1;
+        if (left === 0) this.#open.delete(peer);
+        else this.#open.set(peer, left);
         this.#sockets.delete(socket);
         this.#sockets.delete(enclave);
       },
     });
   }
+}
+
+/** Whoever has an IPv6 address has as many as its /64 network holds (RFC 4291, section 2.5.4). */
+export function networkOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head = '', tail] = address.split('%', 1)[0]?.split('::') ?? [];
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail ? tail.split(':').length : 0;
+  while (tail !== undefined && groups.length + after < 8) groups.push('0');
+  return groups.slice(0, 4).join(':');
 }
 
 /**

@@ -51,6 +51,8 @@ export interface GenerationEnd {
 
 const connectTimeoutMs = 30_000;
 const relistenMs = 1000;
+/** Anybody may ask there for evidence, which is slow to make. */
+const maxAdminConnectionsPerAddress = 256;
 
 /**
  * One launch of a validating node's enclaves, from fresh processes to the end of any one of them.
@@ -334,6 +336,7 @@ export class Generation {
         address,
         path: listenerSocket(config.bridgeDirectory, which),
         ...config.limits,
+        maxConnectionsPerAddress: which === 'admin' ? maxAdminConnectionsPerAddress : undefined,
       });
       if (this.#over) return forwarder.close();
       this.#forwarders.set(which, forwarder);

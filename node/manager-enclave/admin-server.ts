@@ -105,6 +105,12 @@ export class AdminServer {
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
+  /** Who sent a request, if that is an actor. */
+  #actorIn(request: IncomingMessage): ActorId | undefined {
+    const verdict = this.#sockets.get(request.socket as TLSSocket);
+    return verdict?.ok ? verdict.identity.actorId : undefined;
+  }
+
   /** Who sent a request. @throws ApiError saying why the certificate is nobody's */
   #actorOf(request: IncomingMessage): ActorId {
     const verdict = this.#sockets.get(request.socket as TLSSocket);
@@ -132,7 +138,8 @@ export class AdminServer {
     if (path === adminPaths.evidence) {
       requireMethod(request, 'GET');
       request.resume();
-      return send(response, 200, await this.#desks.evidence.give(nonceOf(searchParams)));
+      const asker = { connection: request.socket, actor: this.#actorIn(request) };
+      return send(response, 200, await this.#desks.evidence.give(nonceOf(searchParams), asker));
     }
     const actor = this.#actorOf(request);
     if (path === adminPaths.messages) {

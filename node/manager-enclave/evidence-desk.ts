@@ -1,24 +1,19 @@
-import { ApiError, type EvidenceAnswer, type EvidenceStatement } from '@concordat/api';
+import type { EvidenceAnswer, EvidenceStatement } from '@concordat/api';
 import { reportData, type Verdict } from '@concordat/attestation';
 import { sha256 } from '@concordat/crypto';
 import { canonicalJson } from '@concordat/governance';
 import { toBase64, toDigest, toEpoch, toHex, utf8 } from '@concordat/std';
+import { type EvidenceAsker, EvidenceTurns } from './evidence-turns.ts';
 import type { NodeContext } from './node-context.ts';
-
-/** Evidence made for clients in one second, and saved up while nobody asks. */
-const perSecond = 20;
-const savedUp = 100;
 
 /**
  * Evidence for clients. Anybody who completes TLS may ask, actor or not: a client decides by it whether
- * to say who it is. So its rate is bounded, and what it says is nothing that an actor alone may know.
+ * to say who it is. So its rate is bounded and shared fairly, and what it says is nothing that an actor alone may know.
  */
 export class EvidenceDesk {
   readonly #node: Pick<NodeContext, 'identity' | 'network' | 'control'>;
   readonly #workers: () => readonly Verdict[];
-  readonly #nowMs: () => number;
-  #left = savedUp;
-  #countedMs: number;
+  readonly #turns: EvidenceTurns;
 
   /** @param workers what the worker enclaves of this node proved */
   constructor(
@@ -28,13 +23,12 @@ export class EvidenceDesk {
   ) {
     this.#node = node;
     this.#workers = workers;
-    this.#nowMs = nowMs;
-    this.#countedMs = nowMs();
+    this.#turns = new EvidenceTurns(nowMs);
   }
 
   /** Evidence bound to a client's nonce. @param nonce 64 hex digits @throws ApiError OVERLOADED */
-  async give(nonce: string): Promise<EvidenceAnswer> {
-    this.#take();
+  async give(nonce: string, asker: EvidenceAsker): Promise<EvidenceAnswer> {
+    await this.#turns.take(asker);
     const { identity, network, control } = this.#node;
     const { publicKeySpki } = identity.signing;
     const statement: EvidenceStatement = {
@@ -57,16 +51,5 @@ export class EvidenceDesk {
       }),
     );
     return { statement, evidence: toBase64(evidence) };
-  }
-
-  #take(): void {
-    const nowMs = this.#nowMs();
-    const earned = ((nowMs - this.#countedMs) / 1_000) * perSecond;
-    this.#countedMs = nowMs;
-    this.#left = Math.min(savedUp, this.#left + earned);
-    if (this.#left < 1) {
-      throw new ApiError('OVERLOADED', 'evidence is asked for too often: try again in a second');
-    }
-    this.#left -= 1;
   }
 }
