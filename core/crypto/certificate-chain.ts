@@ -1,8 +1,8 @@
-import { type KeyObject, verify } from 'node:crypto';
-import { equalBytes, toHex } from '@concordat/std';
+import { equalBytes } from '@concordat/std';
 import { type Certificate, keyUsageBits, oids, parseCertificate } from './certificate.ts';
+import { isAcceptedKey, signatureFault } from './certificate-signature.ts';
 import { CryptoError } from './errors.ts';
-import { importPublicKey } from './public-key.ts';
+import { allowsNames } from './name-constraints.ts';
 
 /** Why no chain from the leaf to a root holds. */
 export type ChainRefusal =
@@ -13,8 +13,20 @@ export type ChainRefusal =
   | 'NOT_CA'
   | 'PATH_LENGTH'
   | 'KEY_USAGE'
+  | 'NAME_CONSTRAINTS'
   | 'UNKNOWN_CRITICAL_EXTENSION'
+  | 'UNSUPPORTED_ALGORITHM'
+  | RevocationRefusal
   | 'MALFORMED';
+
+/** An authority has revoked what it issued; or its list is too old to tell, where that counts. */
+export type RevocationRefusal = 'REVOKED' | 'REVOCATION_UNKNOWN';
+
+/** Asks whether an authority has revoked a certificate that its key signed. */
+export type RevocationCheck = (
+  certificate: Certificate,
+  authority: Certificate,
+) => RevocationRefusal | undefined;
 
 /** A chain from leaf to root, both included, as DER; or why there is none. */
 export type ChainVerdict =
@@ -32,6 +44,8 @@ export interface ChainQuestion {
   /** The instant it must be valid at, ms since the Unix epoch. */
   readonly atMs: number;
   readonly usage: 'clientAuth' | 'serverAuth';
+  /** Asked of every link; without it nothing is revoked. */
+  readonly revocation?: RevocationCheck;
 }
 
 const maxIntermediates = 16;
@@ -44,6 +58,7 @@ interface Search {
   readonly intermediates: readonly Certificate[];
   readonly atMs: number;
   readonly purpose: string;
+  readonly revocation: RevocationCheck;
   checksLeft: number;
   /** The most telling failure so far. */
   failure: ChainRefusal;
@@ -52,9 +67,10 @@ interface Search {
 /**
  * Finds a chain from the leaf to a trusted root and verifies it by RFC 5280, section 6: signatures,
  * validity of every certificate at the given time, CA flag, path lengths, key usage and purpose (of
- * authorities too, where they name purposes), unknown critical extensions. A leaf byte-equal to a
- * root is its own chain: an actor may present the very certificate it was admitted with.
- * Names are not compared with an address, and revocation is by removal of a root.
+ * authorities too, where they name purposes), name constraints, algorithms and key sizes, revocation
+ * where it is asked for, unknown critical extensions. A leaf byte-equal to a root is its own chain:
+ * an actor may present the very certificate it was admitted with; roots are never revoked, but
+ * removed. Issuer and subject must be equal byte for byte. Names are not compared with an address.
  */
 export function verifyCertificateChain(question: ChainQuestion): ChainVerdict {
   const refused = (code: ChainRefusal): ChainVerdict => ({ ok: false, code });
@@ -68,6 +84,7 @@ export function verifyCertificateChain(question: ChainQuestion): ChainVerdict {
     intermediates,
     atMs: question.atMs,
     purpose: oids[question.usage],
+    revocation: question.revocation ?? (() => undefined),
     checksLeft: maxSignatureChecks,
     failure: 'UNTRUSTED',
   };
@@ -101,9 +118,10 @@ function commonFault(certificate: Certificate, search: Search): ChainRefusal | u
 }
 
 /** TLS 1.3 and COSE need a key that signs (RFC 8446, section 4.4.2.2). */
-function leafFault({ keyUsage }: Certificate): ChainRefusal | undefined {
+function leafFault({ keyUsage, spki }: Certificate): ChainRefusal | undefined {
   const signs = keyUsage === undefined || (keyUsage & keyUsageBits.digitalSignature) !== 0;
-  return signs ? undefined : 'KEY_USAGE';
+  if (!signs) return 'KEY_USAGE';
+  return isAcceptedKey(spki) ? undefined : 'UNSUPPORTED_ALGORITHM';
 }
 
 /** What keeps an authority from standing above the path, leaf first. */
@@ -118,7 +136,17 @@ function authorityFault(
   // RFC 5280, section 4.2.1.9: self-issued authorities below do not count.
   const below = path.slice(1).filter((one) => !equalBytes(one.issuer, one.subject)).length;
   if (pathLength !== undefined && below > pathLength) return 'PATH_LENGTH';
-  return commonFault(authority, search);
+  if (!namesAllowed(authority, path)) return 'NAME_CONSTRAINTS';
+  return commonFault(authority, search) ?? search.revocation(path.at(-1) as Certificate, authority);
+}
+
+/** RFC 5280, section 6.1.3: self-issued authorities below are exempt. */
+function namesAllowed({ nameConstraints }: Certificate, path: readonly Certificate[]): boolean {
+  if (nameConstraints === undefined) return true;
+  return path.every(
+    (one, at) =>
+      (at > 0 && equalBytes(one.issuer, one.subject)) || allowsNames(nameConstraints, one),
+  );
 }
 
 /** Depth first: roots before intermediates, so that the shortest trusted path is found early. */
@@ -130,9 +158,7 @@ function extend(search: Search, path: readonly Certificate[]): Certificate[] | u
     if (path.some((one) => equalBytes(one.der, authority.der))) continue;
     if (search.checksLeft === 0) return undefined;
     search.checksLeft -= 1;
-    const fault = isSignedBy(below, authority)
-      ? authorityFault(authority, path, search)
-      : 'BAD_SIGNATURE';
+    const fault = signatureFault(below, authority.spki) ?? authorityFault(authority, path, search);
     if (fault !== undefined) {
       // What a true issuer lacks tells more than that a namesake did not sign.
       if (fault !== 'BAD_SIGNATURE' || search.failure === 'UNTRUSTED') search.failure = fault;
@@ -149,39 +175,4 @@ function mayHaveIssued(authority: Certificate, below: Certificate): boolean {
   if (!equalBytes(authority.subject, below.issuer)) return false;
   const [wanted, has] = [below.authorityKeyId, authority.subjectKeyId];
   return wanted === undefined || has === undefined || equalBytes(wanted, has);
-}
-
-interface SignatureScheme {
-  readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
-  readonly suits: (key: KeyObject) => boolean;
-}
-
-const curves = ['prime256v1', 'secp384r1', 'secp521r1'];
-const isEc = (key: KeyObject): boolean =>
-  key.asymmetricKeyType === 'ec' && curves.includes(key.asymmetricKeyDetails?.namedCurve ?? '');
-const isRsa = (key: KeyObject): boolean => {
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return key.asymmetricKeyType === 'rsa' && bits >= 2048 && bits <= 8192;
-};
-
-/**
- * Signatures accepted in certificates, by the hex of their whole AlgorithmIdentifier. An
- * organisation's authority may be of any of these; SHA-1, RSA under 2,048 bits and RSA-PSS are not.
- */
-const schemes: Readonly<Record<string, SignatureScheme>> = {
-  '300a06082a8648ce3d040302': { hash: 'sha256', suits: isEc },
-  '300a06082a8648ce3d040303': { hash: 'sha384', suits: isEc },
-  '300a06082a8648ce3d040304': { hash: 'sha512', suits: isEc },
-  '300d06092a864886f70d01010b0500': { hash: 'sha256', suits: isRsa },
-  '300d06092a864886f70d01010c0500': { hash: 'sha384', suits: isRsa },
-  '300d06092a864886f70d01010d0500': { hash: 'sha512', suits: isRsa },
-  '300506032b6570': { hash: null, suits: (key) => key.asymmetricKeyType === 'ed25519' },
-};
-
-/** Whether the authority's key made the certificate's signature, by a scheme accepted here. */
-export function isSignedBy(certificate: Certificate, authority: Certificate): boolean {
-  const scheme = schemes[toHex(certificate.signatureAlgorithm)];
-  const key = importPublicKey(authority.spki);
-  if (scheme === undefined || key === undefined || !scheme.suits(key)) return false;
-  return verify(scheme.hash, certificate.tbs, key, certificate.signature);
 }

@@ -1,7 +1,7 @@
 import { emptyBytes, equalBytes, utf8 } from '@concordat/std';
-import { utcOfMs } from './calendar.ts';
 import { keyUsageBits, oids, parseCertificate, type SubjectName } from './certificate.ts';
 import { derBitString, derInteger, derOid, derSequence, derTags, derValue } from './der.ts';
+import { encodeTime } from './der-time.ts';
 import { CryptoError } from './errors.ts';
 import { sha256 } from './hash.ts';
 import { parseIpAddress } from './ip-address.ts';
@@ -32,12 +32,10 @@ export interface CertificateRequest {
 }
 
 /** AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, section 3.2). */
-const ecdsaSha256 = derSequence(derOid('1.2.840.10045.4.3.2'));
+export const ecdsaSha256 = derSequence(derOid('1.2.840.10045.4.3.2'));
 
-/** 1950-01-01, from which UTCTime reaches. */
-const earliestMs = -631_152_000_000;
-/** 10000-01-01, which GeneralizedTime cannot write. */
-const beyondMs = 253_402_300_800_000;
+/** Organisational units of one subject. */
+const maxUnits = 64;
 
 const refuse = (why: string): CryptoError => new CryptoError('INVALID_REQUEST', why);
 
@@ -84,13 +82,17 @@ function checkRequest(request: CertificateRequest): void {
   if (request.pathLength !== undefined && !(request.isCa && isPathLength(request.pathLength))) {
     throw refuse('path length is for authorities, 0-255');
   }
-  for (const name of [subject.commonName, subject.organization]) {
-    // RFC 5280, appendix A.1: ub-common-name and ub-organization-name.
-    if (name !== undefined && (name.length === 0 || name.length > 64 || !name.isWellFormed())) {
-      throw refuse('a name is 1-64 characters');
-    }
+  const { commonName, organization, organizationalUnits = [] } = subject;
+  if (organizationalUnits.length > maxUnits) throw refuse(`more than ${maxUnits} units`);
+  for (const name of [commonName, organization, ...organizationalUnits]) {
+    // RFC 5280, appendix A.1: ub-common-name, ub-organization-name, ub-organizational-unit-name.
+    if (name !== undefined && !isNamePart(name)) throw refuse('a name is 1-64 visible characters');
   }
 }
+
+const isNamePart = (name: string): boolean =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  name.isWellFormed() && /^[^\u0000-\u001f\u007f]{1,64}$/.test(name);
 
 const isPathLength = (value: number): boolean =>
   Number.isInteger(value) && value >= 0 && value <= 255;
@@ -101,20 +103,12 @@ const keyIdOf = (spki: Uint8Array): Uint8Array => sha256(pointOfSpki(spki)).suba
 function encodeName(name: SubjectName): Uint8Array {
   const pair = (oid: string, text: string): Uint8Array =>
     derValue(derTags.set, derSequence(derOid(oid), derValue(derTags.utf8String, utf8(text))));
-  const parts = [pair(oids.commonName, name.commonName)];
-  if (name.organization !== undefined) parts.unshift(pair(oids.organization, name.organization));
-  return derSequence(...parts);
-}
-
-/** UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280, section 4.1.2.5). */
-function encodeTime(ms: number): Uint8Array {
-  if (!(ms >= earliestMs && ms < beyondMs)) throw refuse('time outside the years 1950-9999');
-  const { year, month, day, hour, minute, second } = utcOfMs(ms);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const tail = [month, day, hour, minute, second].map(two).join('');
-  return year < 2050
-    ? derValue(derTags.utcTime, utf8(`${two(year % 100)}${tail}Z`))
-    : derValue(derTags.generalizedTime, utf8(`${year}${tail}Z`));
+  const { commonName, organization, organizationalUnits = [] } = name;
+  return derSequence(
+    ...(organization === undefined ? [] : [pair(oids.organization, organization)]),
+    ...organizationalUnits.map((unit) => pair(oids.organizationalUnit, unit)),
+    pair(oids.commonName, commonName),
+  );
 }
 
 function encodeExtensions(request: CertificateRequest, authorityKeyId: Uint8Array): Uint8Array[] {
@@ -143,7 +137,8 @@ function encodeExtensions(request: CertificateRequest, authorityKeyId: Uint8Arra
   return extensions;
 }
 
-function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
+/** An extension of a certificate or a list, with its value's encoding. */
+export function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
   const mark = critical ? derValue(derTags.boolean, Uint8Array.of(0xff)) : emptyBytes;
   return derSequence(derOid(oid), mark, derValue(derTags.octetString, value));
 }

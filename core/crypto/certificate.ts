@@ -1,5 +1,4 @@
-import { toHex, viewOf } from '@concordat/std';
-import { msOfUtc } from './calendar.ts';
+import { toHex } from '@concordat/std';
 import {
   type DerNode,
   DerReader,
@@ -9,8 +8,12 @@ import {
   readMagnitude,
   readOid,
 } from './der.ts';
+import { readTime } from './der-time.ts';
+import { readName, readText } from './distinguished-name.ts';
 import { CryptoError } from './errors.ts';
+import { type GeneralName, readAlternativeNames } from './general-name.ts';
 import { sha256 } from './hash.ts';
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
 
 /** Bits of the key usage extension (RFC 5280, section 4.2.1.3) as this room tests them. */
 export const keyUsageBits = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
@@ -19,10 +22,17 @@ export const keyUsageBits = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign
 export const oids = {
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
+  organizationalUnit: '2.5.4.11',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  crlNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  deltaIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
+  nameConstraints: '2.5.29.30',
   certificatePolicies: '2.5.29.32',
   authorityKeyId: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
@@ -59,6 +69,10 @@ export interface Certificate {
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectKeyId: Uint8Array | undefined;
   readonly authorityKeyId: Uint8Array | undefined;
+  /** Subject alternative names. */
+  readonly alternativeNames: readonly GeneralName[];
+  /** What names below this authority may be; undefined when the extension is absent. */
+  readonly nameConstraints: NameConstraints | undefined;
   /** Critical extensions this room does not understand, as dotted identifiers. */
   readonly unknownCritical: readonly string[];
 }
@@ -71,6 +85,8 @@ type Extensions = Pick<
   | 'extendedKeyUsage'
   | 'subjectKeyId'
   | 'authorityKeyId'
+  | 'alternativeNames'
+  | 'nameConstraints'
   | 'unknownCritical'
 >;
 
@@ -79,6 +95,8 @@ export interface SubjectName {
   /** Empty when the subject has no common name. */
   readonly commonName: string;
   readonly organization?: string;
+  /** In the order they stand; absent when there is none. */
+  readonly organizationalUnits?: readonly string[];
 }
 
 const maxCertificateBytes = 65_536;
@@ -102,7 +120,8 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
   const fields = new DerReader(tbs.content);
   const version = fields.enter(0xa0);
-  if (readMagnitude(version.read(derTags.integer))[0] !== 2) throw bad('not version 3');
+  const number = readMagnitude(version.read(derTags.integer));
+  if (number.length !== 1 || number[0] !== 2) throw bad('not version 3');
   version.end();
   const serial = readMagnitude(fields.read(derTags.integer));
   if (serial.length > 20) throw bad('serial number longer than 20 bytes');
@@ -136,21 +155,6 @@ export function parseCertificate(der: Uint8Array): Certificate {
   };
 }
 
-/** UTCTime or GeneralizedTime as RFC 5280, section 4.1.2.5, allows them: seconds, and Z. */
-function readTime(node: DerNode): number {
-  const text = node.content.toString('latin1');
-  const short = node.tag === derTags.utcTime;
-  if (!short && node.tag !== derTags.generalizedTime) throw bad('not a time');
-  const match = /^(\d{2}|\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
-  if (match === null || (match[1] as string).length !== (short ? 2 : 4)) throw bad('time form');
-  const [given = 0, month = 0, ...rest] = match.slice(1).map(Number);
-  const year = short ? given + (given < 50 ? 2000 : 1900) : given;
-  const [day = 0, hour = 0, minute = 0, second = 0] = rest;
-  const ms = msOfUtc({ year, month, day, hour, minute, second });
-  if (ms === undefined) throw bad('no such time');
-  return ms;
-}
-
 function readExtensions(node: DerNode | undefined): Extensions {
   const found: Extensions & { unknownCritical: string[] } = {
     isCa: false,
@@ -159,6 +163,8 @@ function readExtensions(node: DerNode | undefined): Extensions {
     extendedKeyUsage: undefined,
     subjectKeyId: undefined,
     authorityKeyId: undefined,
+    alternativeNames: [],
+    nameConstraints: undefined,
     unknownCritical: [],
   };
   if (node === undefined) return found;
@@ -176,7 +182,9 @@ function readExtensions(node: DerNode | undefined): Extensions {
     if (seen.has(oid)) throw bad(`extension ${oid} twice`);
     seen.add(oid);
     const known = readExtension(found, oid, value);
-    if (!known && critical) found.unknownCritical.push(oid);
+    // What is not judged here of the names an authority may certify is not understood.
+    const half = oid === oids.nameConstraints && found.nameConstraints?.hasUnsupported === true;
+    if ((!known || half) && critical) found.unknownCritical.push(oid);
   }
   return found;
 }
@@ -192,6 +200,8 @@ function readExtension(into: Extensions, oid: string, value: Buffer): boolean {
       body.end();
       into.isCa = ca !== undefined && readBoolean(ca);
       if (length !== undefined) into.pathLength = readSmall(length);
+      // RFC 5280, section 4.2.1.9.
+      if (length !== undefined && !into.isCa) throw bad('a path length without an authority');
       break;
     }
     case oids.keyUsage:
@@ -210,8 +220,13 @@ function readExtension(into: Extensions, oid: string, value: Buffer): boolean {
     case oids.authorityKeyId:
       into.authorityKeyId = reader.enter(derTags.sequence).readOptional(0x80)?.content;
       break;
-    // Names do not restrict a path here, and any policy is acceptable.
     case oids.subjectAltName:
+      into.alternativeNames = readAlternativeNames(value);
+      return true;
+    case oids.nameConstraints:
+      into.nameConstraints = readNameConstraints(value);
+      return true;
+    // Any policy is acceptable.
     case oids.certificatePolicies:
       reader.read(derTags.sequence);
       break;
@@ -239,40 +254,22 @@ export const spkiOf = (certificateDer: Uint8Array): Uint8Array =>
   parseCertificate(certificateDer).spki;
 
 /**
- * Common name and organisation of a certificate's subject; of several, the last, which is the most
- * specific.
+ * Common name, organisation and units of a certificate's subject; of several common names or
+ * organisations the last, which is the most specific.
  * @throws CryptoError INVALID_CERTIFICATE
  */
 export function subjectOf(certificateDer: Uint8Array): SubjectName {
-  const names = new DerReader(parseCertificate(certificateDer).subject).enter(derTags.sequence);
   let commonName = '';
   let organization: string | undefined;
-  while (!names.done) {
-    const relative = names.enter(derTags.set);
-    while (!relative.done) {
-      const pair = relative.enter(derTags.sequence);
-      const oid = readOid(pair.read(derTags.oid));
-      const value = pair.read();
-      pair.end();
-      if (oid === oids.commonName) commonName = readText(value);
-      if (oid === oids.organization) organization = readText(value);
-    }
+  const units: string[] = [];
+  for (const { oid, value } of readName(parseCertificate(certificateDer).subject).flat()) {
+    if (oid === oids.commonName) commonName = readText(value);
+    if (oid === oids.organization) organization = readText(value);
+    if (oid === oids.organizationalUnit) units.push(readText(value));
   }
-  return organization === undefined ? { commonName } : { commonName, organization };
-}
-
-function readText(node: DerNode): string {
-  switch (node.tag) {
-    case derTags.utf8String:
-      return node.content.toString('utf8');
-    case derTags.printableString:
-    case derTags.ia5String:
-    case derTags.teletexString:
-      return node.content.toString('latin1');
-    case derTags.bmpString:
-      if (node.content.length % 2 !== 0) throw bad('BMPString of odd length');
-      return Buffer.from(viewOf(node.content)).swap16().toString('utf16le');
-    default:
-      throw bad(`name of string type ${node.tag}`);
-  }
+  return {
+    commonName,
+    ...(organization !== undefined && { organization }),
+    ...(units.length > 0 && { organizationalUnits: units }),
+  };
 }

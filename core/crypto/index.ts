@@ -19,7 +19,8 @@ export {
   type ChainQuestion,
   type ChainRefusal,
   type ChainVerdict,
-  isSignedBy,
+  type RevocationCheck,
+  type RevocationRefusal,
   verifyCertificateChain,
 } from './certificate-chain.ts';
 export {
@@ -27,6 +28,7 @@ export {
   type CertificateUsage,
   issueCertificate,
 } from './certificate-issue.ts';
+export { isSignedBy } from './certificate-signature.ts';
 export {
   type CoseContent,
   type CoseHeaders,
@@ -40,6 +42,7 @@ export {
   signCoseWith,
   verifyCose,
 } from './cose.ts';
+export { joinCose, signatureOfDer } from './cose-parts.ts';
 export {
   createEncryptionKey,
   type EncryptionKey,
@@ -55,6 +58,16 @@ export { parseIpAddress } from './ip-address.ts';
 export { rsaBits, signatureAlgorithmOf, spkiOfJwk } from './jwk.ts';
 export { type DecodedJwt, decodeJwt, maxTokenLength, verifyJwt } from './jwt.ts';
 export { fromPem, toPem } from './pem.ts';
+export { issueRevocationList, type RevocationListRequest } from './revocation-issue.ts';
+export {
+  maxRevocationListBytes,
+  maxRevokedCertificates,
+  parseRevocationList,
+  type RevocationList,
+  type RevocationListFault,
+  revocationListFault,
+  serialText,
+} from './revocation-list.ts';
 export { type CertificateSigner, signerBy } from './signer-elsewhere.ts';
 export {
   createSigningKey,

@@ -144,7 +144,7 @@ test('a leaf whose key may not sign is refused', () => {
 
 test('a critical extension nobody here understands is refused wherever it stands', () => {
   const strange = (party: Party, key = party.key): Uint8Array =>
-    resign(party.der, key, (tbs) => patch(tbs, '0603551d0f0101ff', '0603551d1e0101ff'));
+    resign(party.der, key, (tbs) => patch(tbs, '0603551d0f0101ff', '0603551d240101ff'));
   assert.equal(judge(strange(leaf, middle.key), [middle], [root]), 'UNKNOWN_CRITICAL_EXTENSION');
   const der = strange(middle, root.key);
   assert.equal(judge(leaf.der, [{ ...middle, der }], [root]), 'UNKNOWN_CRITICAL_EXTENSION');
