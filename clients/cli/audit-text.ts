@@ -7,6 +7,7 @@ import type {
   Observations,
   ProposalReport,
 } from '@concordat/auditor';
+import { votingPolicyText } from '@concordat/governance';
 import { auditorsOf, epochsOf, sharedKeysOf, timeOf } from './audit-keys-text.ts';
 import { formatCount, paint, renderTable, type Terminal } from './terminal.ts';
 
@@ -195,8 +196,9 @@ const receiptsOf = ({ receipts }: AuditReport): string =>
     )
     .join('');
 
-function proposalsOf({ proposals }: AuditReport): string {
+function proposalsOf({ proposals, organisations }: AuditReport): string {
   if (proposals.length === 0) return '  none\n';
+  const names = new Map(organisations.map(({ actorId, name }) => [String(actorId), name]));
   return renderTable(
     ['proposal', 'by', 'changes', 'opened', 'decided', 'state', 'votes', 'policy when opened'],
     proposals.map((proposal) => [
@@ -207,7 +209,7 @@ function proposalsOf({ proposals }: AuditReport): string {
       heightOf(proposal.closedHeight),
       proposal.failure ? `failed: ${proposal.failure}` : proposal.state,
       votesOf(proposal),
-      policyOf(proposal),
+      policyOf(proposal, names),
     ]),
   );
 }
@@ -243,11 +245,11 @@ function votesOf({ votes, members }: ProposalReport): string {
   return `${told || 'none'} (of ${members})`;
 }
 
-const policyOf = ({ requirements }: ProposalReport): string =>
+const policyOf = ({ requirements }: ProposalReport, names: ReadonlyMap<string, string>): string =>
   [
     ...new Set(
       requirements.map(({ policy }) =>
-        policy.kind === 'm-of-n' ? `${policy.m} of n` : policy.kind,
+        votingPolicyText(policy, (actorId) => names.get(actorId) ?? actorId.slice(0, 8)),
       ),
     ),
   ].join(', ');

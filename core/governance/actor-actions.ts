@@ -4,6 +4,7 @@ import { actorProperties, actorPublicKey, readActor } from './actor.ts';
 import type { Actor } from './constitution.ts';
 import type { Action, GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
+import { forgetMember } from './member-leaving.ts';
 import { strikeNode } from './node-actions.ts';
 import { forgetSigner } from './replay.ts';
 import { deleteRow, readRow, readRows, tables, writeRow } from './tables.ts';
@@ -46,5 +47,5 @@ function removeActor(set: TransactionSet, actorId: ActorId): GovernanceEffect[] 
   deleteRow(set, tables.actors, actorId);
   forgetSigner(set, actorId);
   deleteRow(set, tables.holders, actorId);
-  return [...effects, { kind: 'actor-removed', actorId }];
+  return [...effects, ...forgetMember(set, actorId), { kind: 'actor-removed', actorId }];
 }

@@ -181,6 +181,7 @@ export {
   type QuorumPolicy,
 } from './policies.ts';
 export type {
+export { type Preview, previewActions } from './preview.ts';
   Proposal,
   ProposalState,
   ProposedAction,
@@ -218,9 +219,13 @@ export { governanceTables, messagesTable, type NetworkInfo } from './tables.ts';
 export {
   acceptsNeeded,
   type Judgement,
+  type Ballot,
+  type CountingPolicy,
   judge,
-  type Tally,
+  type SubsetPolicy,
+  type Voter,
   type VotingPolicies,
   type VotingPolicy,
   type VotingPolicyKind,
 } from './voting-policy.ts';
+export { votingPolicyText } from './voting-policy-text.ts';

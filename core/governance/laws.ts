@@ -1,11 +1,12 @@
 import type { ReadView } from '@concordat/kv';
-import { isMember, type NodeEntry } from './constitution.ts';
+import type { NodeEntry } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { requireKeyThreshold } from './key-threshold.ts';
+import { membersOf } from './members.ts';
 import { completePolicies, requireConsistentPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
 import { readRow, readRows, tables } from './tables.ts';
-import { requireSatisfiable, type VotingPolicies } from './voting-policy.ts';
+import { requireNamedMembers, requireSatisfiable, type VotingPolicies } from './voting-policy.ts';
 
 /**
  * What holds of every network after every change: at least one member, voting policies that the
@@ -15,16 +16,18 @@ import { requireSatisfiable, type VotingPolicies } from './voting-policy.ts';
  *   UNSAFE_QUORUMS, UNSATISFIABLE_KEY_THRESHOLD, ADDRESS_TAKEN
  */
 export function requireLawful(view: ReadView): void {
-  let members = 0;
-  for (const [, actor] of readRows(view, tables.actors)) if (isMember(actor)) members++;
-  if (members === 0) {
+  const voters = membersOf(view);
+  if (voters.length === 0) {
     throw new GovernanceError('LAST_MEMBER', 'a network needs at least one member');
   }
-  const votingPolicies = Object.fromEntries(readRows(view, tables.votingPolicies));
-  requireSatisfiable(votingPolicies as unknown as VotingPolicies, members);
+  const votingPolicies = Object.fromEntries(
+    readRows(view, tables.votingPolicies),
+  ) as unknown as VotingPolicies;
+  requireNamedMembers(votingPolicies, voters);
+  requireSatisfiable(votingPolicies, voters);
   const policies = completePolicies((name) => readRow(view, tables.policies, name));
   requireConsistentPolicies(policies);
-  requireKeyThreshold(policies, members);
+  requireKeyThreshold(policies, voters.length);
   requireQuorumsMeet(view);
   requireOwnAddresses(Array.from(readRows(view, tables.nodes), ([, node]) => node));
 }

@@ -12,7 +12,8 @@ import { isSignedByOwner, readNode } from './node-entry.ts';
 import { readPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
 import {
-  readVotingPolicy,
+import { readVotingPolicy } from './read-voting-policy.ts';
+  requireNamedMembers,
   requireSatisfiable,
   type VotingPolicies,
   votingPolicyKinds,
@@ -68,8 +69,10 @@ export function parseConstitution(json: unknown): Constitution {
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);
-  requireSatisfiable(constitution.votingPolicies, actors.filter(isMember).length);
-  requireKeyThreshold(constitution.policies, actors.filter(isMember).length);
+  const members = actors.filter(isMember);
+  requireNamedMembers(constitution.votingPolicies, members);
+  requireSatisfiable(constitution.votingPolicies, members);
+  requireKeyThreshold(constitution.policies, members.length);
   return constitution;
 }
 
@@ -137,7 +140,7 @@ function readVotingPolicies(field: Field): VotingPolicies {
   const policies = field.members(votingPolicyKinds.length).map(([kind, policy]) => {
     return [kind, readVotingPolicy(policy)] as const;
   });
-  field.at('default').only(['kind', 'm']);
+  if (!field.optional('default')) field.at('default').fail('must be set');
   return Object.fromEntries(policies) as unknown as VotingPolicies;
 }
 

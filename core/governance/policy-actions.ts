@@ -3,8 +3,9 @@ import type { Action } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import type { Field } from './field.ts';
 import { isPolicyName, readPolicy } from './policies.ts';
+import { readVotingPolicy } from './read-voting-policy.ts';
 import { removeRow, tables, writeRow } from './tables.ts';
-import { readVotingPolicy, votingPolicyKinds } from './voting-policy.ts';
+import { votingPolicyKinds } from './voting-policy.ts';
 
 /** Changes of the voting policies and of the operating policies. */
 export const policyActions = {

@@ -1,7 +1,7 @@
 import type { ActorId } from '@concordat/std';
 import type { ActionName } from './action-names.ts';
 import type { GovernanceErrorCode } from './errors.ts';
-import { type Judgement, judge, type VotingPolicy } from './voting-policy.ts';
+import { type Judgement, judge, type Voter, type VotingPolicy } from './voting-policy.ts';
 
 /** One change, as proposed: JSON whose `args` the action of that name gives a meaning. */
 export interface ProposedAction {
@@ -53,13 +53,16 @@ export interface Proposal {
 }
 
 /**
- * Judges a proposal by its votes, all of present members, among so many members: accepted only if
- * every policy accepts.
+ * Judges a proposal by its votes among the members of now: accepted only if every policy accepts.
  */
-export function judgeProposal(proposal: Proposal, members: number): Judgement {
-  const accepts = proposal.votes.filter((vote) => vote.accept).length;
-  const tally = { members, accepts, rejects: proposal.votes.length - accepts };
-  const judgements = proposal.requirements.map(({ policy }) => judge(policy, tally));
+export function judgeProposal(
+  proposal: Pick<Proposal, 'votes' | 'requirements'>,
+  voters: readonly Voter[],
+): Judgement {
+  const idsOf = (accept: boolean): Set<string> =>
+    new Set(proposal.votes.filter((vote) => vote.accept === accept).map(({ actorId }) => actorId));
+  const ballot = { voters, accepts: idsOf(true), rejects: idsOf(false) };
+  const judgements = proposal.requirements.map(({ policy }) => judge(policy, ballot));
   if (judgements.includes('rejected')) return 'rejected';
   return judgements.includes('open') ? 'open' : 'accepted';
 }

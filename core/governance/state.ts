@@ -1,10 +1,11 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert, isHex64 } from '@concordat/std';
 import { readInForce } from './applications.ts';
-import { type Constitution, isMember } from './constitution.ts';
+import type { Constitution } from './constitution.ts';
 import { readTrustedIssuers } from './jwt-issuers.ts';
 import { requireLawful } from './laws.ts';
 import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
+import { membersOf } from './members.ts';
 import { type NetworkInfo, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import { type VotingPolicies, votingPolicyKinds } from './voting-policy.ts';
 
@@ -103,7 +104,5 @@ export const readVotingPolicies = (view: ReadView): VotingPolicies =>
 
 /** Ids of the present members. */
 export function memberIds(view: ReadView): Set<string> {
-  const ids = new Set<string>();
-  for (const [id, actor] of readRows(view, tables.actors)) if (isMember(actor)) ids.add(id);
-  return ids;
+  return new Set(membersOf(view).map(({ actorId }) => actorId));
 }

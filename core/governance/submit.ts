@@ -4,18 +4,20 @@ import { assert } from '@concordat/std';
 import { applyActions, readActions } from './actions.ts';
 import { actorPublicKey } from './actor.ts';
 import { dropUnusedPrograms, keepProgram, requireFewPrograms } from './applications.ts';
+import { canonicalJson } from './canonical-json.ts';
 import { isMember } from './constitution.ts';
 import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { recordKeyExport } from './key-exports.ts';
 import { recordHolderRotation } from './key-rotation.ts';
+import { membersOf } from './members.ts';
 import { decodeMessage, type GovernanceMessage } from './message.ts';
 import { judgeProposal, type Proposal, type ProposalState, type Requirement } from './proposal.ts';
 import { recordConsent } from './recovery.ts';
 import { acceptOnce } from './replay.ts';
 import { recordGiving } from './share-giving.ts';
-import { memberIds, networkInfo, readVotingPolicies } from './state.ts';
+import { networkInfo, readVotingPolicies } from './state.ts';
 import {
   deleteRow,
   messagesTable,
@@ -25,7 +27,7 @@ import {
   tables,
   writeRow,
 } from './tables.ts';
-import { votingPolicyFor } from './voting-policy.ts';
+import { type Voter, votingPolicyFor } from './voting-policy.ts';
 
 /** Open proposals one member may have. */
 export const maxOpenProposals = 32;
@@ -247,25 +249,26 @@ function close(
 }
 
 /**
- * Judges one proposal. If that changes who the members are, votes of those removed are dropped
+ * Judges one proposal. If that changes who the members are, or their roles, votes of those removed are dropped
  * and all open proposals are judged anew, oldest first, until nothing more is decided.
  */
 function settle(set: TransactionSet, proposalId: string, nowSeconds: number): GovernanceEffect[] {
   const effects: GovernanceEffect[] = [];
   let pending = [proposalId];
   for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-    const before = memberIds(set);
+    const before = canonicalJson(votersOf(set));
     effects.push(...decide(set, next, nowSeconds));
-    const members = memberIds(set);
-    if (sameMembers(before, members)) continue;
-    dropVotes(set, members);
+    const voters = votersOf(set);
+    if (canonicalJson(voters) === before) continue;
+    dropVotes(set, new Set(voters.map(({ actorId }) => actorId)));
     pending = Array.from(readRows(set, tables.open), ([, id]) => id);
   }
   return effects;
 }
 
-const sameMembers = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
-  a.size === b.size && [...a].every((id) => b.has(id));
+/** Who votes, with the roles that voting policies may name. */
+const votersOf = (view: ReadView): Voter[] =>
+  membersOf(view).map(({ actorId, roles }) => ({ actorId, roles }));
 
 function decide(
   set: TransactionSet,
@@ -274,7 +277,7 @@ function decide(
 ): readonly GovernanceEffect[] {
   const proposal = readRow(set, tables.proposals, proposalId);
   assert(proposal?.state === 'open', 'a decided proposal is judged again');
-  const judgement = judgeProposal(proposal, memberIds(set).size);
+  const judgement = judgeProposal(proposal, votersOf(set));
   if (judgement === 'open') return [];
   if (judgement === 'rejected') {
     close(set, proposal, { state: 'rejected', closedAtSeconds });

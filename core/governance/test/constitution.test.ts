@@ -133,7 +133,8 @@ test('a genesis whose voting policy its members cannot meet is refused', () => {
   const votingPolicies = { default: { kind: 'majority' }, add_node: { kind: 'm-of-n', m: 3 } };
   const error = refusal({ ...json(), votingPolicies });
   assert.equal(error.code, 'UNSATISFIABLE_VOTING_POLICY');
-  assert.deepEqual(error.details, { kind: 'add_node', needed: 3, members: 2 });
+  const path = 'votingPolicies.add_node';
+  assert.deepEqual(error.details, { kind: 'add_node', path, members: 2 });
 });
 
 test('policies that contradict each other are refused', () => {

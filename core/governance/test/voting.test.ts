@@ -1,42 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptsNeeded, getProposal, judge, type VotingPolicy } from '@concordat/governance';
+import { getProposal } from '@concordat/governance';
 import { action, actorArgs, machine, Network, organisation } from './network.ts';
 
 const remove = (name: string) => action('remove_actor', { actorId: organisation(name).actorId });
 const harmless = action('set_policy', { name: 'maxBatchDelayMs', value: 1 });
-
-test('a judgement never changes its mind as the remaining votes come in', () => {
-  const policies: VotingPolicy[] = [
-    { kind: 'unanimous' },
-    { kind: 'majority' },
-    ...[1, 2, 3, 6].map((m): VotingPolicy => ({ kind: 'm-of-n', m })),
-  ];
-  for (const policy of policies) {
-    for (let members = 1; members <= 6; members++) {
-      for (let accepts = 0; accepts <= members; accepts++) {
-        for (let rejects = 0; accepts + rejects <= members; rejects++) {
-          const now = judge(policy, { members, accepts, rejects });
-          const undecided = members - accepts - rejects;
-          if (undecided === 0) assert.notEqual(now, 'open');
-          if (undecided === 0 || now === 'open') continue;
-          for (const [a, r] of [
-            [1, 0],
-            [0, 1],
-          ] as const) {
-            const next = judge(policy, { members, accepts: accepts + a, rejects: rejects + r });
-            assert.equal(next, now);
-          }
-        }
-      }
-    }
-  }
-});
-
-test('a majority is more than half', () => {
-  const needed = [1, 2, 3, 4, 5].map((n) => acceptsNeeded({ kind: 'majority' }, n));
-  assert.deepEqual(needed, [1, 2, 2, 3, 3]);
-});
 
 test('a proposal is rejected as soon as it can no longer be accepted', () => {
   const network = new Network(['ada', 'bob', 'cyd']);
