@@ -9,6 +9,8 @@ export interface Execution {
   submissions: readonly Submission[];
   readonly set: OpenBatch;
   readonly env: BatchEnvironment;
+  /** Whether a block below it had no seqnos when it began. */
+  readonly mayDefer: boolean;
   /** Deadline of an asynchronous execution. */
   timer: NodeJS.Timeout | undefined;
 }
@@ -25,27 +27,33 @@ export function runAdapter(execution: Execution): Outcomes | Promise<Outcomes> {
 }
 
 /**
- * Takes what the adapter deferred out of an execution.
+ * Takes what the adapter deferred out of an execution, checks what the adapter must keep to and lets it
+ * seal the batch. The execution is left as it was when that fails.
  * @returns what was put off, and the outcomes of the others
+ * @throws AdapterError CONTRACT_BROKEN
  */
-export function withoutDeferred(
+export function closeBatch(
   execution: Execution,
   outcomes: Outcomes,
 ): { readonly put: readonly Submission[]; readonly left: Outcomes } {
   const { submissions } = execution;
   if (!outcomes.includes(deferred) || outcomes.length !== submissions.length) {
+    sealBatch(execution, outcomes);
     return { put: [], left: outcomes };
   }
-  execution.submissions = submissions.filter((_, at) => outcomes[at] !== deferred);
+  if (outcomes[0] === deferred && !execution.mayDefer) {
+    // It would be deferred for ever.
+    throw broken('a transaction was deferred with nothing before it that has no seqno');
+  }
+  const kept = submissions.filter((_, at) => outcomes[at] !== deferred);
   const put = submissions.filter((_, at) => outcomes[at] === deferred);
-  return { put, left: outcomes.filter((outcome) => outcome !== deferred) };
+  const left = outcomes.filter((outcome) => outcome !== deferred);
+  sealBatch({ ...execution, submissions: kept }, left);
+  execution.submissions = kept;
+  return { put, left };
 }
 
-/**
- * Checks what the adapter must keep to and lets it seal the batch.
- * @throws AdapterError CONTRACT_BROKEN
- */
-export function closeBatch(execution: Execution, outcomes: Outcomes): void {
+function sealBatch(execution: Execution, outcomes: Outcomes): void {
   const { lane, submissions, set, env } = execution;
   if (outcomes.length !== submissions.length) {
     throw broken(`${outcomes.length} outcomes for ${submissions.length} transactions`);

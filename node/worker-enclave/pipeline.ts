@@ -3,7 +3,7 @@ import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './
 import type { BatchQueue } from './batch-queue.ts';
 import { BatchQueues } from './batch-queues.ts';
 import { nameOf } from './errors.ts';
-import { closeBatch, type Execution, runAdapter, withoutDeferred } from './execution.ts';
+import { closeBatch, type Execution, runAdapter } from './execution.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
 import {
   failureAnswer,
@@ -38,6 +38,8 @@ export interface PipelineOptions {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
+type Verdict = Admitted<unknown> | Refused;
+
 /** Pause after a batch was refused, milliseconds. */
 const refusedPauseMs = 5;
 
@@ -57,7 +59,6 @@ export class Pipeline {
   #term = 0;
   #admitting = 0;
   #holdUntilMs = 0;
-  /** Something waits until every block on the chain has its seqnos. */
   #awaitsNumbers = false;
   #nextBatch = 1;
   #scheduled = false;
@@ -90,7 +91,7 @@ export class Pipeline {
   submit(submission: Submission): void {
     if (this.#answerRepeated(submission)) return;
     const { adapter, head } = submission.lane;
-    let verdict: Admitted<unknown> | Refused | Promise<Admitted<unknown> | Refused>;
+    let verdict: Verdict | Promise<Verdict>;
     try {
       verdict = adapter.admit(submission.raw, submission.actor, head);
     } catch (error) {
@@ -106,7 +107,7 @@ export class Pipeline {
       (settled) => {
         this.#admitting -= 1;
         if (this.#leading) this.#admitted(submission, settled);
-        else this.#options.reroute(submission);
+        else this.#elsewhere(submission, settled);
       },
       (error: unknown) => {
         this.#admitting -= 1;
@@ -127,9 +128,9 @@ export class Pipeline {
     this.#leading = false;
     this.#term += 1;
     const abandoned = this.#abandon();
-    for (const submission of abandoned) this.#options.reroute(submission);
+    for (const submission of abandoned) this.#elsewhere(submission);
     for (const queue of this.#queues) {
-      for (const submission of queue.takeAll()) this.#options.reroute(submission);
+      for (const submission of queue.takeAll()) this.#elsewhere(submission);
     }
   }
 
@@ -173,7 +174,7 @@ export class Pipeline {
       if (submission.answered) continue;
       if (submission.receivedMs < tooOldMs) this.#lose(submission);
       else if (this.#leading) again.push(submission);
-      else this.#options.reroute(submission);
+      else this.#elsewhere(submission);
     }
     if (again.length === 0) return;
     this.#queues.of((again[0] as Submission).lane).putBack(again);
@@ -200,7 +201,7 @@ export class Pipeline {
     }
   }
 
-  #admitted(submission: Submission, verdict: Admitted<unknown> | Refused): void {
+  #admitted(submission: Submission, verdict: Verdict): void {
     if (!verdict.ok) {
       this.#options.stats.refused += 1;
       this.#answerSoon(submission, verdict);
@@ -278,6 +279,7 @@ export class Pipeline {
       submissions,
       set: new OpenBatch(chain.begin(), queue.lane.tableNames),
       env,
+      mayDefer: chain.hasUnsealed,
       timer: undefined,
     };
     this.#execution = execution;
@@ -355,9 +357,11 @@ export class Pipeline {
   #finish(execution: Execution, settled: readonly Outcome<unknown>[]): void {
     if (this.#execution !== execution) return;
     const { set } = execution;
-    const outcomes = this.#putOff(execution, settled);
+    let outcomes: readonly Outcome<unknown>[];
     try {
-      closeBatch(execution, outcomes);
+      const { put, left } = closeBatch(execution, settled);
+      outcomes = left;
+      this.#putOff(put);
     } catch (error) {
       this.#fail(execution, nameOf(error));
       return;
@@ -393,17 +397,11 @@ export class Pipeline {
   /**
    * Puts what the adapter deferred back into its queue, to be executed when every block on the chain
    * has its seqnos: this batch's too, so that the first one waits for nothing then.
-   * @returns the outcomes of the others
    */
-  #putOff(
-    execution: Execution,
-    outcomes: readonly Outcome<unknown>[],
-  ): readonly Outcome<unknown>[] {
-    const { put, left } = withoutDeferred(execution, outcomes);
-    if (put.length === 0) return outcomes;
+  #putOff(put: readonly Submission[]): void {
+    if (put.length === 0) return;
     this.#awaitsNumbers = true;
     this.requeue(put);
-    return left;
   }
 
   /** A block of the chain has its seqnos. */
@@ -487,6 +485,12 @@ export class Pipeline {
   #release(execution: Execution): void {
     clearTimeout(execution.timer);
     this.#execution = undefined;
+  }
+
+  /** What had effects outside of the network is not begun again unasked. */
+  #elsewhere(submission: Submission, verdict: Verdict | undefined = submission.admitted): void {
+    if (verdict?.hasActed) this.#lose(submission);
+    else this.#options.reroute(submission);
   }
 
   #lose(submission: Submission): void {

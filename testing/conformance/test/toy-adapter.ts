@@ -18,7 +18,8 @@ const table = 'toy/words';
 /**
  * Commands as text: `set k v`, `slow k v` (asynchronous), `drop k` (writes, then is dropped),
  * `throw`, `hang`, `leak` (ends no transaction), `steal` (another's table), `big n` (n bytes), `stamp k`
- * (writes the seqno that k was written by before, once that is certain).
+ * (writes the seqno that k was written by before, once that is certain), `never` (is deferred each time),
+ * `spill` (is deferred and leaves a write).
  * Beside its table it remembers where each block began in the ledger, for `GET /words`.
  */
 export function createToyAdapter(): LedgerAdapter<Command, string> & {
@@ -118,7 +119,7 @@ export function createToyAdapter(): LedgerAdapter<Command, string> & {
     },
     admit: (raw, actor) => {
       const command = fromUtf8(raw).split(' ');
-      if (/^(set|slow|drop|throw|hang|leak|steal|big|stamp)$/.test(command[0] ?? '')) {
+      if (/^(set|slow|drop|throw|hang|leak|steal|big|stamp|never|spill)$/.test(command[0] ?? '')) {
         return { ok: true, transaction: command };
       }
       const message = `${actor.name} makes no sense`;
@@ -153,6 +154,11 @@ function executeOne(set: BatchSet, [verb, key = 'k', value = 'v']: Command): Out
   if (verb === 'leak') {
     words.set('leaked', utf8(value));
     return { ok: false, code: 'CONFLICT', message: 'leaked' };
+  }
+  if (verb === 'never') return deferred;
+  if (verb === 'spill') {
+    words.set('spilled', utf8(value));
+    return deferred;
   }
   const seqno = words.versionOf(key) ?? 'none';
   if (verb === 'stamp' && seqno === unnumbered) return deferred;

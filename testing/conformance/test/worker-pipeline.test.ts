@@ -407,8 +407,35 @@ describe('transactions that need to know the seqnos before them', () => {
     assert.deepEqual(results(await Promise.all(answers)), ['k=1', 'k=1', 'j=2']);
   });
 
+  it('fail when nothing is before them, and harm no others', async (t) => {
+    const { submit, node } = await start(t);
+    const alone = await submit('never');
+    assert.deepEqual([alone.ok, 'code' in alone && alone.code], [false, 'INTERNAL_ERROR']);
+    const answers = await Promise.all(['never', 'set k 1', 'never'].map((one) => submit(one)));
+    assert.deepEqual(results(answers), ['refused', 'k=1', 'refused']);
+    const [block] = node.ledger.committedBlocks;
+    assert.equal(block?.transactions.length, 1);
+  });
+
+  it('fail, all of a batch too, when they left writes behind', async (t) => {
+    const { submit, node } = await start(t, { policies: { maxBatchDelayMs: 1 } });
+    for (const deferring of [['spill'], ['spill', 'spill', 'spill']]) {
+      node.ledger.hold = true;
+      const before = submit('set k 1');
+      await sleep(20);
+      const answers = deferring.map((one) => submit(one));
+      await sleep(20);
+      node.ledger.hold = false;
+      node.ledger.settle();
+      assert.ok((await before).ok);
+      for (const answer of await Promise.all(answers)) assert.equal(answer.ok, false);
+    }
+    assert.deepEqual(node.dump(), { 'toy/words': ['6b=31'] });
+    assert.ok((await submit('set j 1')).ok, 'the worker goes on');
+  });
+
   it('go elsewhere when the node leads no more, and on when a batch is refused', async (t) => {
-    const { node, submit } = await start(t);
+    const { node, submit } = await start(t, { limits: { commitTimeoutMs: 2_000 } });
     node.ledger.hold = true;
     node.ledger.refuseBatches = 1;
     const refused = [submit('set k 1')];
