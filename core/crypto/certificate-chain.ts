@@ -136,17 +136,27 @@ function authorityFault(
   // RFC 5280, section 4.2.1.9: self-issued authorities below do not count.
   const below = path.slice(1).filter((one) => !equalBytes(one.issuer, one.subject)).length;
   if (pathLength !== undefined && below > pathLength) return 'PATH_LENGTH';
-  if (!namesAllowed(authority, path)) return 'NAME_CONSTRAINTS';
-  return commonFault(authority, search) ?? search.revocation(path.at(-1) as Certificate, authority);
+  return (
+    namesFault(authority, path) ??
+    commonFault(authority, search) ??
+    search.revocation(path.at(-1) as Certificate, authority)
+  );
 }
 
 /** RFC 5280, section 6.1.3: self-issued authorities below are exempt. */
-function namesAllowed({ nameConstraints }: Certificate, path: readonly Certificate[]): boolean {
-  if (nameConstraints === undefined) return true;
-  return path.every(
-    (one, at) =>
-      (at > 0 && equalBytes(one.issuer, one.subject)) || allowsNames(nameConstraints, one),
-  );
+function namesFault(
+  { nameConstraints }: Certificate,
+  path: readonly Certificate[],
+): ChainRefusal | undefined {
+  if (nameConstraints === undefined) return undefined;
+  const bound = path.filter((one, at) => at === 0 || !equalBytes(one.issuer, one.subject));
+  try {
+    return bound.every((one) => allowsNames(nameConstraints, one)) ? undefined : 'NAME_CONSTRAINTS';
+  } catch (error) {
+    // A name nobody can read is within no bounds.
+    if (error instanceof CryptoError) return 'MALFORMED';
+    throw error;
+  }
 }
 
 /** Depth first: roots before intermediates, so that the shortest trusted path is found early. */
