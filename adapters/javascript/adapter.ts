@@ -70,7 +70,13 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
   readonly id = 'javascript';
   readonly tables = tables;
   readonly endpoints: readonly EndpointDeclaration<ApplicationAnswer>[] = [
-    { kind: 'http', path: '/*', methods, handle: (...given) => this.#handle(...given) },
+    {
+      kind: 'http',
+      path: '/*',
+      methods,
+      callers: 'anyone',
+      handle: (...given) => this.#handle(...given),
+    },
   ];
   readonly #program: ApplicationProgram;
   readonly #history = new TransactionHistory();

@@ -1,6 +1,12 @@
 import { ApiError, coseMediaType, errorAnswer, receiptFormOf } from '@concordat/api';
 import { fromUtf8, parseTransactionId, type Seqno, type View } from '@concordat/std';
-import type { Actor, AdapterHost, HttpRequest, HttpResponse } from '@concordat/worker-enclave';
+import {
+  type Actor,
+  type AdapterHost,
+  type HttpRequest,
+  type HttpResponse,
+  isNobody,
+} from '@concordat/worker-enclave';
 import type { TransactionHistory } from './transaction-history.ts';
 
 /** What the framework's own paths are answered from. */
@@ -19,7 +25,7 @@ const maxViews = 10_000;
 /**
  * What the framework answers under CCF's paths, whatever the application is: `/app/commit`,
  * `/app/tx`, `/app/receipt` and `/app/api`; undefined for any other path.
- * @throws ApiError INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, TRANSACTION_NOT_FOUND, and
+ * @throws ApiError CLIENT_CERTIFICATE_REQUIRED, INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, TRANSACTION_NOT_FOUND, and
  *   what else the manager refuses with
  */
 export function builtInAnswer(
@@ -37,6 +43,9 @@ async function answer(
   sources: BuiltInSources,
 ): Promise<HttpResponse> {
   const { method, query } = request;
+  if (isNobody(sources.actor.actorId)) {
+    throw new ApiError('CLIENT_CERTIFICATE_REQUIRED', 'this path is for actors of the network');
+  }
   if (method !== 'GET') throw new ApiError('METHOD_NOT_ALLOWED', 'the method of this path is GET');
   if (name === '/commit') return commit(query, sources);
   if (name === '/api') return api(sources);

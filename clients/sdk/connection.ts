@@ -19,7 +19,10 @@ export interface ConnectionOptions {
   readonly address: string;
   /** PEM of the network certificate: only nodes it endorses are spoken to. */
   readonly networkCertificate: string;
-  /** Who connects; without one every node refuses with CLIENT_CERTIFICATE_REQUIRED. */
+  /**
+   * Who connects; nodes refuse whoever is without with CLIENT_CERTIFICATE_REQUIRED, but for endpoints
+   * that ask for no certificate, in a network whose policy `anonymousConnections` is `accept`.
+   */
   readonly identity?: Identity;
   /** Time for a whole request and its answer, milliseconds; default 60,000. */
   readonly timeoutMs?: number;

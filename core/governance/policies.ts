@@ -45,10 +45,20 @@ export interface Policies {
    */
   readonly sessionKeyTtl: number;
   /**
+   * A proposal that is still open so many seconds after it was opened ends undecided: default 0 =
+   * never. It holds for proposals that are opened from then on.
+   */
+  readonly proposalLifetime: number;
+  /**
    * Nodes that resume after a majority was lost wait so many seconds for all voters before fewer may
    * elect a leader: default 10; 0 = a quorum goes on at once.
    */
   readonly resumePatience: number;
+  /**
+   * Whether application ports take connections without a client certificate, for endpoints that ask
+   * for none (and for sealed requests): `refuse` (default) or `accept`.
+   */
+  readonly anonymousConnections: 'refuse' | 'accept';
 }
 
 /** A number of holders, or as many as are more than half. */
@@ -115,7 +125,10 @@ const policyTable: PolicyTable = {
   epochDuration: { initial: 86_400, read: whole(0, 1_000_000_000) },
   epochBlocks: { initial: 0, read: readEpochBlocks },
   sessionKeyTtl: { initial: 3_600, read: whole(0, 1_000_000_000) },
+  proposalLifetime: { initial: 0, read: whole(0, 1_000_000_000) },
   resumePatience: { initial: 10, read: whole(0, 1_000_000_000) },
+  // Ports are not open to strangers before a vote says what for.
+  anonymousConnections: { initial: 'refuse', read: (field) => field.oneOf(['refuse', 'accept']) },
 };
 
 /** Names of the supported policies. */

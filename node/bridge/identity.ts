@@ -18,6 +18,23 @@ export interface Identity {
 /** UTF-8 JSON of an identity; encode it once a connection and reuse the bytes. */
 export const encodeIdentity = (identity: Identity): Uint8Array => utf8(JSON.stringify(identity));
 
+/** Actor id and fingerprint of whoever presented no certificate: no SHA-256 is known to be zero. */
+export const nobodyId = '0'.repeat(64);
+
+/** The identity of a connection on which no certificate was presented. */
+export const nobody: Identity = {
+  actorId: nobodyId,
+  name: '',
+  kinds: [],
+  roles: [],
+  subject: '',
+  fingerprint: nobodyId,
+  certificate: '',
+};
+
+/** Whether an actor's id is that of whoever presented no certificate. */
+export const isNobody = (actorId: string): boolean => actorId === nobodyId;
+
 const fields = [
   'actorId',
   'name',

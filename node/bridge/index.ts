@@ -27,7 +27,14 @@ export { type EncodedFrame, FrameBuilder, frameBuilder } from './frame-builder.t
 export { FrameConnection, type FrameConnectionOptions } from './frame-connection.ts';
 export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.ts';
 export { FrameWriter, type FrameWriterOptions } from './frame-writer.ts';
-export { decodeIdentity, encodeIdentity, type Identity } from './identity.ts';
+export {
+  decodeIdentity,
+  encodeIdentity,
+  type Identity,
+  isNobody,
+  nobody,
+  nobodyId,
+} from './identity.ts';
 export {
   maxPastTransactions,
   type PastReply,

@@ -1,16 +1,26 @@
 import { once } from 'node:events';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { ErrorCode } from '@concordat/api';
+import { isNobody } from '@concordat/bridge';
 import type { ActorId } from '@concordat/std';
 import type { ClientIdentity, ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions, refuseClient } from './client-tls.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-/** Connections of one listener at once. */
+/** Connections of actors at once. */
 const maxConnections = 4096;
 /** Of these, connections of one actor: nobody locks the others out. */
 const maxOfOneActor = 1024;
+/** Connections of whoever presents no certificate, beside those of actors. */
+const maxOfStrangers = 512;
+/** Connections beside both: in their handshake, or refused and about to be told so. */
+const maxUndecided = 1024;
+/** Of these, refused ones that are still being told. */
+const maxRefused = 256;
 /** A client that does not read its answers is dropped beyond this. */
 const maxWaitingBytes = 32 * 1024 * 1024;
+/** The same for all strangers together. */
+const maxWaitingBytesOfStrangers = 64 * 1024 * 1024;
 
 /**
  * One application port: ends mutual TLS, names the actor, and hands the decrypted byte stream to
@@ -23,6 +33,8 @@ export class ApplicationListener {
   readonly #sockets = new Map<TLSSocket, ClientIdentity>();
   readonly #byActor = new Map<ActorId, number>();
   readonly #path: string;
+  #strangers = 0;
+  #refused = 0;
 
   constructor(options: {
     readonly path: string;
@@ -36,7 +48,7 @@ export class ApplicationListener {
     this.#server = createServer(clientTlsOptions(options.credentials), (socket) =>
       this.#accepted(socket),
     );
-    this.#server.maxConnections = maxConnections;
+    this.#server.maxConnections = maxConnections + maxOfStrangers + maxUndecided;
     this.#server.on('tlsClientError', () => undefined);
   }
 
@@ -55,15 +67,39 @@ export class ApplicationListener {
     socket.on('error', () => undefined);
     const verdict = this.#judge(socket);
     if (!verdict.ok) {
-      refuseClient(socket, verdict.code, verdict.message);
+      this.#refuse(socket, verdict.code, verdict.message);
       return;
     }
     const { identity } = verdict;
-    if ((this.#byActor.get(identity.actorId) ?? 0) >= maxOfOneActor) {
-      refuseClient(socket, 'OVERLOADED', 'this actor has too many connections');
+    const excess = this.#excessOf(identity.actorId);
+    if (excess === undefined) this.#serve(socket, identity);
+    else this.#refuse(socket, 'OVERLOADED', excess);
+  }
+
+  /** Why one more connection is too many; strangers take nothing of what actors have. */
+  #excessOf(actorId: ActorId): string | undefined {
+    if (isNobody(actorId)) {
+      const isFull = this.#strangers >= maxOfStrangers;
+      return isFull ? 'there are too many connections without a certificate' : undefined;
+    }
+    if ((this.#byActor.get(actorId) ?? 0) >= maxOfOneActor) {
+      return 'this actor has too many connections';
+    }
+    const isFull = this.connections - this.#strangers >= maxConnections;
+    return isFull ? 'there are too many connections' : undefined;
+  }
+
+  /** Tells a client why; with many to be told, the connection is just closed. */
+  #refuse(socket: TLSSocket, code: ErrorCode, message: string): void {
+    if (this.#refused >= maxRefused) {
+      socket.destroy();
       return;
     }
-    this.#serve(socket, identity);
+    this.#refused += 1;
+    socket.once('close', () => {
+      this.#refused -= 1;
+    });
+    refuseClient(socket, code, message);
   }
 
   #serve(socket: TLSSocket, identity: ClientIdentity): void {
@@ -78,7 +114,7 @@ export class ApplicationListener {
     const stream = this.#worker.openStream(identity.record, {
       onData: (data) => {
         socket.write(data);
-        if (socket.writableLength > maxWaitingBytes) socket.destroy();
+        if (socket.writableLength > this.#mostWaiting(identity)) socket.destroy();
       },
       onEnd: () => socket.end(),
       onReset: () => socket.destroy(),
@@ -104,11 +140,19 @@ export class ApplicationListener {
     socket.on('close', () => stream.close());
   }
 
+  /** Bytes that one client may leave unread. */
+  #mostWaiting({ actorId }: ClientIdentity): number {
+    if (!isNobody(actorId)) return maxWaitingBytes;
+    return Math.min(maxWaitingBytes, maxWaitingBytesOfStrangers / this.#strangers);
+  }
+
   #count(socket: TLSSocket, identity: ClientIdentity): void {
     const { actorId } = identity;
     this.#sockets.set(socket, identity);
     this.#byActor.set(actorId, (this.#byActor.get(actorId) ?? 0) + 1);
+    if (isNobody(actorId)) this.#strangers += 1;
     socket.on('close', () => {
+      if (isNobody(actorId)) this.#strangers -= 1;
       this.#sockets.delete(socket);
       const left = (this.#byActor.get(actorId) ?? 1) - 1;
       if (left > 0) this.#byActor.set(actorId, left);

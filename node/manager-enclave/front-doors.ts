@@ -1,8 +1,9 @@
-import { applicationListener, listenerSocket } from '@concordat/bridge';
+import { applicationListener, isNobody, listenerSocket } from '@concordat/bridge';
 import { isOpen } from '@concordat/governance';
 import type { ActorId } from '@concordat/std';
 import { type AdminDesks, AdminServer } from './admin-server.ts';
 import type { Announcement } from './announcement.ts';
+import { acceptsAnonymous, judgeApplicationClient } from './anonymous-client.ts';
 import { ApplicationListener } from './application-listener.ts';
 import { judgeClient } from './client-identity.ts';
 import type { ChannelCredentials } from './node-channel.ts';
@@ -49,6 +50,9 @@ export class FrontDoors {
   readonly #judge = (socket: Parameters<typeof judgeClient>[0]) =>
     judgeClient(socket, this.#node.administration.committedConstitution, Date.now());
 
+  readonly #judgeApplicationClient = (socket: Parameters<typeof judgeClient>[0]) =>
+    judgeApplicationClient(this.#judge(socket), this.#node.administration.committedConstitution);
+
   /** Opens the application ports, once and only in a network that is open. */
   async #openApplications(): Promise<void> {
     const { administration, feed, control } = this.#node;
@@ -64,7 +68,7 @@ export class FrontDoors {
         path,
         credentials,
         worker,
-        judge: this.#judge,
+        judge: this.#judgeApplicationClient,
       });
       this.#applications.push(application);
       await application.listen();
@@ -85,9 +89,10 @@ export class FrontDoors {
     this.#openApplications().catch((error: unknown) => {
       this.#node.control.log('applications.not-opened', { level: 'error', why: String(error) });
     });
-    const { actors } = this.#node.administration.committedConstitution;
-    const present = new Set(actors.map(({ actorId }) => actorId));
-    const removed = (actor: ActorId): boolean => !present.has(actor);
+    const constitution = this.#node.administration.committedConstitution;
+    const present = new Set(constitution.actors.map(({ actorId }) => actorId));
+    const removed = (actor: ActorId): boolean =>
+      isNobody(actor) ? !acceptsAnonymous(constitution) : !present.has(actor);
     for (const application of this.#applications) application.cutOff(removed);
     this.#admin?.cutOff(removed);
   }

@@ -7,6 +7,7 @@ import { type Height, type NodeId, toHeight, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
+import { maySpeak } from './anonymous-client.ts';
 import type { Archive } from './archive.ts';
 import { ArchiveDesk } from './archive-desk.ts';
 import type { Backfill } from './backfill.ts';
@@ -202,8 +203,7 @@ export class Manager implements StandingNode {
       channel: this.channel,
       feed: this.feed,
       leader: () => this.leader,
-      isActor: (actor) =>
-        this.administration.committedConstitution.actors.some(({ actorId }) => actorId === actor),
+      maySpeak: (actor) => maySpeak(actor, this.administration.committedConstitution),
     });
     this.readBarriers = new ReadBarriers({
       self: identity.nodeId,

@@ -48,7 +48,7 @@ export class RequestForwarding {
   readonly #channel: ForwardChannel;
   readonly #feed: Pick<WorkerFeed, 'link'>;
   readonly #leader: () => NodeId | undefined;
-  readonly #isActor: (actor: ActorId) => boolean;
+  readonly #maySpeak: (actor: ActorId) => boolean;
   readonly #waiting = new Map<number, Waiting>();
   readonly #writer = new BinaryWriter();
   /** Actor by the bytes of an identity record, so that each is parsed once. */
@@ -59,13 +59,13 @@ export class RequestForwarding {
     readonly channel: ForwardChannel;
     readonly feed: Pick<WorkerFeed, 'link'>;
     readonly leader: () => NodeId | undefined;
-    /** Whether the committed membership list has this actor. */
-    readonly isActor: (actor: ActorId) => boolean;
+    /** Whether requests of this actor, or of nobody, are taken under the committed constitution. */
+    readonly maySpeak: (actor: ActorId) => boolean;
   }) {
     this.#channel = parts.channel;
     this.#feed = parts.feed;
     this.#leader = parts.leader;
-    this.#isActor = parts.isActor;
+    this.#maySpeak = parts.maySpeak;
   }
 
   /** A worker here asks for a request to be executed by the leader. */
@@ -103,7 +103,7 @@ export class RequestForwarding {
     const link = this.#feed.link(source);
     if (!link) throw new ManagerError('WORKER_UNAVAILABLE', `there is no worker ${source} here`);
     // The other node may not have learnt yet that this actor was removed.
-    if (!this.#isActor(this.#actorOf(identity))) {
+    if (!this.#maySpeak(this.#actorOf(identity))) {
       throw new ManagerError('ACTOR_REMOVED', 'the actor is not in the membership list');
     }
     if (this.#waiting.size >= maxWaiting) this.#forgetOld();

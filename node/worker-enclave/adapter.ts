@@ -248,6 +248,11 @@ export interface HttpEndpoint<Result = unknown> {
   readonly kind: 'http';
   readonly path: string;
   readonly methods: readonly string[];
+  /**
+   * `anyone`: requests of nobody in particular reach it too (`isNobody` of the actor's id), and it
+   * judges for itself. Default `actors`: they are answered 401.
+   */
+  readonly callers?: 'actors' | 'anyone';
   handle(
     request: HttpRequest,
     actor: Actor,

@@ -1,5 +1,5 @@
 import { errorBody } from '@concordat/api';
-import type { ChannelToManager } from '@concordat/bridge';
+import { type ChannelToManager, isNobody, nobodyId } from '@concordat/bridge';
 import type { Account, Accounts } from './accounts.ts';
 import type { Actor } from './adapter.ts';
 import { HttpFront, rawAnswer } from './http-front.ts';
@@ -68,7 +68,7 @@ export class Front {
 
   /** A client has connected. @throws DecodeError when the manager's record is malformed */
   open(id: number, identity: Uint8Array): void {
-    const { accounts, limits } = this.#options;
+    const { accounts } = this.#options;
     const actor = knownActor(identity);
     const account = accounts.of(actor.actorId);
     const socket = new StreamSocket(id, this.#wire);
@@ -80,16 +80,21 @@ export class Front {
       this.#framed.delete(socket);
       accounts.release(actor.actorId);
     });
-    const full =
-      account.connections > limits.maxConnectionsPerActor ||
-      this.#connections.size > limits.maxConnections;
-    if (full) {
+    if (this.#isFull(actor, account)) {
       socket.on('error', () => {});
       socket.resume();
       socket.end(rawAnswer(503, errorBody('OVERLOADED')), () => socket.destroy());
       return;
     }
     this.#http.serve(socket);
+  }
+
+  /** Whether a connection that was just counted is one too many; strangers take nothing of actors'. */
+  #isFull({ actorId }: Actor, { connections }: Account): boolean {
+    const { accounts, limits } = this.#options;
+    if (isNobody(actorId)) return connections > limits.maxConnectionsOfStrangers;
+    const ofActors = this.#connections.size - accounts.of(nobodyId).connections;
+    return connections > limits.maxConnectionsPerActor || ofActors > limits.maxConnections;
   }
 
   data(id: number, bytes: Uint8Array): void {

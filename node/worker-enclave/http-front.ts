@@ -19,6 +19,7 @@ import {
   parseConsistency,
   transactionIdHeader,
 } from '@concordat/api';
+import { isNobody } from '@concordat/bridge';
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
 import type { Actor, HttpResponse } from './adapter.ts';
@@ -58,6 +59,8 @@ export class HttpFront {
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
   #openWebSockets = 0;
+  /** Of bodies of requests not answered yet. */
+  #bytesOfStrangers = 0;
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -96,7 +99,11 @@ export class HttpFront {
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { actor, account } = this.#options.actorOf(request.socket);
-    if (account.requests >= this.#options.limits.maxRequestsPerActor) {
+    const { limits } = this.#options;
+    const most = isNobody(actor.actorId)
+      ? limits.maxRequestsOfStrangers
+      : limits.maxRequestsPerActor;
+    if (account.requests >= most) {
       refuse(response, 'OVERLOADED', 'too many requests of this actor are unanswered');
       return;
     }
@@ -125,6 +132,8 @@ export class HttpFront {
     { target, actor }: { readonly target: Target; readonly actor: Actor },
   ): Promise<void> {
     const method = request.method ?? '';
+    const isStranger = isNobody(actor.actorId);
+    if (isStranger && builtInPaths.includes(target.path)) throw new ApiError(...nobodyRefused);
     if (this.#builtIn(target.path, response)) return;
     const route = this.#options.router.find('http', target.path);
     if (route === undefined) {
@@ -132,6 +141,7 @@ export class HttpFront {
       return;
     }
     const { endpoint, host } = route;
+    if (isStranger && endpoint.callers !== 'anyone') throw new ApiError(...nobodyRefused);
     if (!endpoint.methods.includes(method)) {
       response.setHeader('allow', endpoint.methods.join(', '));
       refuse(response, 'METHOD_NOT_ALLOWED');
@@ -141,7 +151,7 @@ export class HttpFront {
       refuse(response, 'NODE_NOT_READY');
       return;
     }
-    const body = await readBody(request, this.#options.limits.maxBodyBytes);
+    const body = await this.#bodyOf(request, response, isStranger);
     if (body === undefined) {
       response.setHeader('connection', 'close');
       refuse(response, 'PAYLOAD_TOO_LARGE');
@@ -153,6 +163,38 @@ export class HttpFront {
     if (consistency === 'linearizable') await this.#current(actor);
     const asked = { method, ...target, headers, body };
     send(response, await endpoint.handle(asked, actor, hostForRequest(host, asked)));
+  }
+
+  /**
+   * The whole body; undefined when it is larger than allowed.
+   * @throws ApiError OVERLOADED when strangers send too much at a time
+   */
+  async #bodyOf(
+    request: IncomingMessage,
+    response: ServerResponse,
+    isStranger: boolean,
+  ): Promise<Buffer | undefined> {
+    const { limits } = this.#options;
+    if (!isStranger) return readBody(request, limits.maxBodyBytes);
+    let held = 0;
+    response.once('close', () => {
+      this.#bytesOfStrangers -= held;
+    });
+    const take = (bytes: number): boolean => {
+      held += bytes;
+      this.#bytesOfStrangers += bytes;
+      return this.#bytesOfStrangers <= limits.maxBodyBytesOfStrangers;
+    };
+    let isRefused = false;
+    const body = await readBody(request, limits.maxBodyBytes, (bytes) => {
+      isRefused ||= !take(bytes);
+      return !isRefused;
+    });
+    if (isRefused) {
+      response.setHeader('connection', 'close');
+      throw new ApiError('OVERLOADED', 'too much is being sent without a client certificate');
+    }
+    return body;
   }
 
   /** @throws ApiError LEADER_UNKNOWN, READ_NOT_CONFIRMED, OVERLOADED */
@@ -190,7 +232,10 @@ export class HttpFront {
     const { router, isReady } = this.#options;
     // Frames and messages have no place for a key: who sends one expects what is not kept.
     const isKeyed = request.headers[idempotencyKeyHeader] !== undefined;
-    if (target === undefined || consistency === undefined || isKeyed) {
+    const { actor } = this.#options.actorOf(socket);
+    if (isNobody(actor.actorId)) {
+      refuseUpgrade(socket, 'CLIENT_CERTIFICATE_REQUIRED');
+    } else if (target === undefined || consistency === undefined || isKeyed) {
       refuseUpgrade(socket, 'MALFORMED_REQUEST');
     } else if (!isReady()) {
       refuseUpgrade(socket, 'NODE_NOT_READY');
@@ -271,6 +316,13 @@ const serverOptions = (limits: WorkerLimits): ServerOptions => ({
   insecureHTTPParser: false,
 });
 
+/** Where the runtime itself answers. */
+const builtInPaths = ['/app/health', '/app/stats'];
+const nobodyRefused = [
+  'CLIENT_CERTIFICATE_REQUIRED',
+  "no client certificate was presented; here one of an actor's is accepted, or a sealed request",
+] as const;
+
 /** The target of a request that has only one reading; else undefined. */
 function checkedTarget(request: IncomingMessage): Target | undefined {
   const { rawHeaders, httpVersionMajor, headers } = request;
@@ -296,8 +348,15 @@ function sameOrigin(origin: string | undefined, host: string | undefined): boole
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }
 
-/** The whole body; undefined when it is larger than allowed, or the client has gone. */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+/**
+ * The whole body; undefined when it is larger than allowed, or the client has gone.
+ * @param take told of every part; false refuses it
+ */
+function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  take: (bytes: number) => boolean = () => true,
+): Promise<Buffer | undefined> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maxBytes) return Promise.resolve(undefined);
   const chunks: Buffer[] = [];
@@ -306,7 +365,7 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 
   return new Promise((resolve) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > maxBytes) resolve(undefined);
+      if (bytes > maxBytes || !take(chunk.length)) resolve(undefined);
       else chunks.push(chunk);
     });
     request.once('end', () => resolve(Buffer.concat(chunks)));

@@ -30,6 +30,7 @@ export {
   type WebSocketEndpoint,
   type WebSocketLike,
 } from './adapter.ts';
+export { isNobody, nobodyId } from '@concordat/bridge';
 export { WorkerError, type WorkerErrorCode } from './errors.ts';
 export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';

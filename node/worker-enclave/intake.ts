@@ -1,6 +1,6 @@
-import { decodeIdentity } from '@concordat/bridge';
+import { decodeIdentity, isNobody, nobodyId } from '@concordat/bridge';
 import { CodedError } from '@concordat/std';
-import type { Accounts } from './accounts.ts';
+import type { Account, Accounts } from './accounts.ts';
 import type { Actor, Submitted, Wait } from './adapter.ts';
 import { decodeForwardRequest, encodeReply } from './forward-codec.ts';
 import type { Forwarding } from './forwarding.ts';
@@ -49,6 +49,8 @@ export class Intake {
   /** Accepted and not answered. */
   #open = 0;
   #openBytes = 0;
+  /** Of those, what belongs to nobody in particular. */
+  #strangersBytes = 0;
   #pressed = false;
 
   constructor(options: IntakeOptions) {
@@ -85,7 +87,7 @@ export class Intake {
       return;
     }
     const account = accounts.of(from.actor.actorId);
-    if (this.#full(raw.length) || account.inFlight >= limits.maxInFlightPerActor) {
+    if (this.#isFull(from.actor, account, raw.length)) {
       stats.overloaded += 1;
       process.nextTick(done, refusal('OVERLOADED', 'too many transactions are waiting'));
       return;
@@ -93,6 +95,7 @@ export class Intake {
     account.inFlight += 1;
     this.#open += 1;
     this.#openBytes += raw.length;
+    if (isNobody(from.actor.actorId)) this.#strangersBytes += raw.length;
     this.dispatch(new Submission({ ...from, lane, raw, done, receivedMs: nowMs() }));
     if (!this.#pressed && this.#open * 2 > limits.maxQueuedTransactions) this.#press(true);
   }
@@ -116,6 +119,7 @@ export class Intake {
     accounts.of(submission.actor.actorId).inFlight -= 1;
     this.#open -= 1;
     this.#openBytes -= submission.raw.length;
+    if (isNobody(submission.actor.actorId)) this.#strangersBytes -= submission.raw.length;
     submission.answer(answer);
     if (this.#pressed && this.#open * 4 < limits.maxQueuedTransactions) this.#press(false);
   };
@@ -150,9 +154,20 @@ export class Intake {
     }
   }
 
-  #full(bytes: number): boolean {
-    const { maxQueuedTransactions, maxQueuedBytes } = this.#options.limits;
-    return this.#open >= maxQueuedTransactions || this.#openBytes + bytes > maxQueuedBytes;
+  /** Whether there is no room for one more; strangers have room of their own, and no other. */
+  #isFull({ actorId }: Actor, { inFlight }: Account, bytes: number): boolean {
+    const { accounts, limits } = this.#options;
+    const ofStrangers = this.#strangersBytes;
+    if (isNobody(actorId)) {
+      const { maxInFlightOfStrangers, maxQueuedBytesOfStrangers } = limits;
+      return inFlight >= maxInFlightOfStrangers || ofStrangers + bytes > maxQueuedBytesOfStrangers;
+    }
+    const { inFlight: strangers } = accounts.of(nobodyId);
+    return (
+      inFlight >= limits.maxInFlightPerActor ||
+      this.#open - strangers >= limits.maxQueuedTransactions ||
+      this.#openBytes - ofStrangers + bytes > limits.maxQueuedBytes
+    );
   }
 
   #press(high: boolean): void {

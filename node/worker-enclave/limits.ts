@@ -25,6 +25,16 @@ export interface WorkerLimits {
   readonly maxHeldReadsPerActor: number;
   /** HTTP requests of one actor not yet answered. */
   readonly maxRequestsPerActor: number;
+  /** Connections on which nobody presented a certificate, beside those of actors. */
+  readonly maxConnectionsOfStrangers: number;
+  /** HTTP requests on them that are not yet answered. */
+  readonly maxRequestsOfStrangers: number;
+  /** Bytes of the bodies of these requests. */
+  readonly maxBodyBytesOfStrangers: number;
+  /** Their transactions accepted and not yet answered, those of other nodes' strangers included. */
+  readonly maxInFlightOfStrangers: number;
+  /** Request bytes of these transactions. */
+  readonly maxQueuedBytesOfStrangers: number;
   /** Request line and headers, bytes. */
   readonly maxHeaderBytes: number;
   /** Body of one HTTP request, bytes. */
@@ -62,6 +72,11 @@ export const defaultLimits: WorkerLimits = {
   maxHeldReads: 20_000,
   maxHeldReadsPerActor: 10_000,
   maxRequestsPerActor: 1_024,
+  maxConnectionsOfStrangers: 512,
+  maxRequestsOfStrangers: 256,
+  maxBodyBytesOfStrangers: 32 * 1024 * 1024,
+  maxInFlightOfStrangers: 1_024,
+  maxQueuedBytesOfStrangers: 16 * 1024 * 1024,
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 8 * 1024 * 1024,
   headersTimeoutMs: 10_000,

@@ -46,6 +46,7 @@ test('defaults are filled in and the result parses to itself', () => {
     epochBlocks: 0,
     sessionKeyTtl: 3_600,
     resumePatience: 10,
+    anonymousConnections: 'refuse',
   });
   assert.deepEqual(parseConstitution(canonicalJson(constitution)), constitution);
 });

@@ -33,7 +33,7 @@ function forwarding(
     },
     feed: { link: (source) => (source === 1 ? link.asLink() : undefined) },
     leader: () => ('leader' in over ? over.leader : leaderId),
-    isActor: (actor) => actors.has(actor),
+    maySpeak: (actor) => actors.has(actor),
   });
   return { forwarding: parts, link, actors };
 }
