@@ -6,6 +6,8 @@ export const adminPaths = {
   state: '/node/state',
   /** GET {@link NetworkState} */
   network: '/node/network',
+  /** GET the OpenAPI 3.1 document of this channel */
+  openApi: '/node/api',
   /** GET Prometheus text, version 0.0.4 */
   metrics: '/node/metrics',
   /** GET 200 {@link Health} while the process works at all */

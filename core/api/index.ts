@@ -18,6 +18,11 @@ export {
   transactionIdHeader,
   type WorkerState,
 } from './administrative-channel.ts';
+export {
+  type AdministrativeOperation,
+  administrativeOpenApi,
+  administrativeOperations,
+} from './administrative-open-api.ts';
 export type { AuditSharesAnswer } from './audit-shares.ts';
 export { renderCatalogueMarkdown } from './catalogue-markdown.ts';
 export { type Consistency, consistencyHeader, parseConsistency } from './consistency.ts';

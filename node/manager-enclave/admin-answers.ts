@@ -1,5 +1,6 @@
 import {
   ApiError,
+  administrativeOpenApi,
   adminPaths,
   type CommitState,
   type ConstitutionAnswer,
@@ -59,6 +60,7 @@ export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAns
     plain: {
       [adminPaths.state]: () => nodeState(node),
       [adminPaths.network]: () => networkState(node),
+      [adminPaths.openApi]: administrativeOpenApi,
       [adminPaths.health]: () => healthOf(node),
       [adminPaths.ready]: () => ready(node),
       [adminPaths.commit]: (): CommitState => ({
