@@ -41,6 +41,16 @@ export const governanceErrors = {
     meaning: 'The network trusts as many issuers of tokens as it can.',
     remedy: 'Propose remove_jwt_issuer for one that is not needed.',
   },
+  EXTERNAL_SYSTEM_NOT_FOUND: {
+    status: 409,
+    meaning: 'The constitution lists no such external system.',
+    remedy: 'Name one that externalSystems of the constitution lists.',
+  },
+  EXTERNAL_SYSTEM_LIMIT: {
+    status: 409,
+    meaning: 'The constitution lists as many external systems as it can.',
+    remedy: 'Propose remove_external_system for one that is not needed.',
+  },
   APPLICATION_NOT_FOUND: {
     status: 404,
     meaning: 'There is no application to be ended, or no program of that digest in the ledger.',

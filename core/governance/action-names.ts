@@ -20,6 +20,8 @@ export const actionNames = [
   'set_jwt_issuer',
   'set_jwt_public_signing_keys',
   'remove_jwt_issuer',
+  'set_external_system',
+  'remove_external_system',
   'open_network',
 ] as const;
 

@@ -7,6 +7,12 @@ import {
 } from './applications.ts';
 import type { Action } from './effects.ts';
 import {
+  readExternalSystem,
+  readExternalSystemName,
+  removeExternalSystem,
+  setExternalSystem,
+} from './external-systems.ts';
+import {
   readIssuer,
   readJwtIssuer,
   readJwtKeys,
@@ -15,7 +21,7 @@ import {
   setJwtKeys,
 } from './jwt-issuers.ts';
 
-/** Changes of the applications in force and of what they trust. */
+/** Changes of the applications in force, of what they trust and of what they may call. */
 export const applicationActions = {
   set_application: (args) => {
     const application = readApplication(args.only(applicationProperties));
@@ -36,5 +42,13 @@ export const applicationActions = {
   remove_jwt_issuer: (args) => {
     const issuer = readIssuer(args.only(['issuer']).at('issuer'));
     return (set) => removeJwtIssuer(set, issuer);
+  },
+  set_external_system: (args) => {
+    const system = readExternalSystem(args);
+    return (set) => setExternalSystem(set, system);
+  },
+  remove_external_system: (args) => {
+    const name = readExternalSystemName(args.only(['name']).at('name'));
+    return (set) => removeExternalSystem(set, name);
   },
 } satisfies Record<string, Action>;

@@ -111,6 +111,29 @@ export interface JwtIssuer {
   readonly keys: readonly JwtKey[];
 }
 
+/** A system outside of the network that applications may call over HTTPS, by vote. */
+export interface ExternalSystem {
+  /** What applications call it by. */
+  readonly name: string;
+  /** `https://host:port`, the host in lower case. */
+  readonly origin: string;
+  /** Ids of the adapters whose applications may call it, sorted. */
+  readonly adapters: readonly string[];
+  /**
+   * PEM of the certificates it is known by, its own or of an authority above, sorted; empty: it
+   * has one under a root that the runtime brings along.
+   */
+  readonly certificates: readonly string[];
+  /** Time for one call from the connection to the whole answer, milliseconds. */
+  readonly timeoutMs: number;
+  /** Body of one request. */
+  readonly maxRequestBytes: number;
+  /** Body of one answer. */
+  readonly maxAnswerBytes: number;
+  /** Calls of one worker at a time. */
+  readonly maxCalls: number;
+}
+
 /**
  * The complete expression of network policies (paper: Network Constitution). Lists are sorted by
  * their identity, so equal constitutions have equal canonical JSON and equal digests.
@@ -140,6 +163,8 @@ export interface Constitution {
   readonly applications?: readonly ApplicationEntry[];
   /** Issuers of tokens that applications accept, sorted; absent when there is none. */
   readonly jwtIssuers?: readonly JwtIssuer[];
+  /** Systems that applications may call, sorted by name; absent when there is none. */
+  readonly externalSystems?: readonly ExternalSystem[];
 }
 
 /** Whether the actor votes. */

@@ -1,5 +1,6 @@
 import type { TransactionSet } from '@concordat/kv';
 import type { ActorId, NodeId } from '@concordat/std';
+import type { ExternalSystemEffect } from './external-systems.ts';
 import type { Field } from './field.ts';
 import type { JwtIssuerEffect } from './jwt-issuers.ts';
 
@@ -26,6 +27,7 @@ export type GovernanceEffect =
   | {
       readonly kind: 'key-exported';
       readonly actorId: ActorId;
+  | ExternalSystemEffect
       /** Numbers of the keys, newest first. */
       readonly keys: readonly number[];
     };

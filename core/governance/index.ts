@@ -28,6 +28,7 @@ export {
   type CodeEntry,
   type CodeRole,
   type Constitution,
+  type ExternalSystem,
   isMember,
   type JwtIssuer,
   type JwtKey,

@@ -3,6 +3,7 @@ import { actorProperties, actorPublicKey, readActor } from './actor.ts';
 import { readApplications } from './applications.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
+import { readExternalSystems } from './external-systems.ts';
 import { Field } from './field.ts';
 import { readJwtIssuers } from './jwt-issuers.ts';
 import { requireKeyThreshold } from './key-threshold.ts';
@@ -31,6 +32,7 @@ const properties = [
   'adapters',
   'applications',
   'jwtIssuers',
+  'externalSystems',
 ] as const;
 
 /**
@@ -50,6 +52,9 @@ export function parseConstitution(json: unknown): Constitution {
   const jwtIssuers = readJwtIssuers(
     root.optional('jwtIssuers') ?? new Field([], 'jwtIssuers', code),
   );
+  const externalSystems = readExternalSystems(
+    root.optional('externalSystems') ?? new Field([], 'externalSystems', code),
+  );
   const constitution: Constitution = {
     version: 1,
     name: root.at('name').name(),
@@ -66,6 +71,7 @@ export function parseConstitution(json: unknown): Constitution {
     adapters: readAdapters(root),
     ...(applications.length > 0 && { applications }),
     ...(jwtIssuers.length > 0 && { jwtIssuers }),
+    ...(externalSystems.length > 0 && { externalSystems }),
   };
   requireOwnAddresses(constitution.nodes);
   requireSafeQuorums(constitution.policies, constitution.nodes);

@@ -2,6 +2,7 @@ import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert, isHex64 } from '@concordat/std';
 import { readInForce } from './applications.ts';
 import type { Constitution } from './constitution.ts';
+import { listExternalSystems } from './external-systems.ts';
 import { readTrustedIssuers } from './jwt-issuers.ts';
 import { requireLawful } from './laws.ts';
 import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
@@ -57,6 +58,9 @@ export function writeGenesis(
   for (const row of constitution.jwtIssuers ?? []) {
     writeRow(set, tables.jwtIssuers, textKey(row.issuer), row);
   }
+  for (const row of constitution.externalSystems ?? []) {
+    writeRow(set, tables.externalSystems, row.name, row);
+  }
   requireLawful(set);
 }
 
@@ -79,6 +83,7 @@ export function readConstitution(view: ReadView): Constitution {
   const { version, name } = networkInfo(view);
   const applications = readInForce(view);
   const jwtIssuers = readTrustedIssuers(view);
+  const externalSystems = listExternalSystems(view);
   return {
     version,
     name,
@@ -91,6 +96,7 @@ export function readConstitution(view: ReadView): Constitution {
     adapters: Object.fromEntries(readRows(view, tables.adapters)),
     ...(applications.length > 0 && { applications }),
     ...(jwtIssuers.length > 0 && { jwtIssuers }),
+    ...(externalSystems.length > 0 && { externalSystems }),
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   Actor,
   ApplicationEntry,
   CodeEntry,
+  ExternalSystem,
   JwtIssuer,
   NodeEntry,
   TeeEntry,
@@ -69,6 +70,8 @@ export const tables = {
   applications: rows<Partial<ApplicationEntry> & { readonly adapter: string }>('applications'),
   /** {@link textKey} of the issuer */
   jwtIssuers: rows<JwtIssuer>('jwt-issuers'),
+  /** name */
+  externalSystems: rows<ExternalSystem>('external-systems'),
   /** proposal id */
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */

@@ -71,6 +71,12 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   set_jwt_issuer: { issuer: 'https://new.example' },
   set_jwt_public_signing_keys: { issuer: 'https://old.example', jwks },
   remove_jwt_issuer: { issuer: 'https://old.example' },
+  set_external_system: {
+    name: 'rates',
+    origin: 'https://rates.example:443',
+    adapters: ['javascript'],
+  },
+  remove_external_system: { name: 'old' },
   open_network: {},
 };
 
@@ -83,6 +89,8 @@ function prepared(): Network {
   const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
   network.pass(['ada'], action('grant_audit', old));
   network.pass(['ada'], action('set_jwt_issuer', { issuer: 'https://old.example' }));
+  const system = { name: 'old', origin: 'https://old.example:443', adapters: ['javascript'] };
+  network.pass(['ada'], action('set_external_system', system));
   network.deploy(['ada'], 'running', program);
   writeRecoveredFrom(network.set, formerNetwork);
   markRestored(network.set, { formerBlocks: 3, transactions: 5 });
