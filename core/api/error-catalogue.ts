@@ -1,4 +1,5 @@
 import { administrationErrors } from './administration-errors.ts';
+import { externalErrors } from './external-errors.ts';
 import { governanceErrors } from './governance-errors.ts';
 import { identityErrors } from './identity-errors.ts';
 import { requestErrors } from './request-errors.ts';
@@ -22,6 +23,7 @@ export interface CatalogueEntry {
  */
 export const errorCatalogue = {
   ...requestErrors,
+  ...externalErrors,
   ...identityErrors,
   ...administrationErrors,
   ...governanceErrors,
@@ -43,6 +45,7 @@ export const catalogueParts: readonly (readonly [
   Readonly<Record<string, CatalogueEntry>>,
 ])[] = [
   ['Requests and transactions', requestErrors],
+  ['Systems outside of the network', externalErrors],
   ['Identity and TLS', identityErrors],
   ['Nodes and administration', administrationErrors],
   ['Governance', governanceErrors],

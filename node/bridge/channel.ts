@@ -9,6 +9,14 @@ import {
 } from './block-frames.ts';
 import { readFlag } from './control.ts';
 import { decodingFrame } from './errors.ts';
+import {
+  type ExternalToManager,
+  type ExternalToWorker,
+  externalType,
+  readExternalToManager,
+  readExternalToWorker,
+  writeExternal,
+} from './external-channel.ts';
 import { type EncodedFrame, frameBuilder } from './frame-builder.ts';
 import type { Frame } from './frame-decoder.ts';
 import {
@@ -117,7 +125,7 @@ export type ChannelToWorker =
       readonly height: number;
       readonly reply: Uint8Array;
     }
-  /** JSON `{adapters: {id: config}, policies, networkId, nodeId, trust: {actors, tokenIssuers}}`. */
+  /** JSON `{adapters: {id: config}, policies, networkId, nodeId, trust, externalSystems?}`. */
   | { readonly kind: 'configure'; readonly json: Uint8Array }
   | {
       readonly kind: 'genesis';
@@ -131,6 +139,7 @@ export type ChannelToWorker =
   | Answer
   | PastReply
   | SnapshotToWorker
+  | ExternalToWorker
   | ProgramToWorker;
 
 /** What a worker enclave tells a manager enclave. */
@@ -170,6 +179,7 @@ export type ChannelToManager =
   | Question
   | PastRequest
   | SnapshotToManager
+  | ExternalToManager
   | ProgramToManager;
 
 const evidenceType = { evidence: 40 } as const;
@@ -195,6 +205,7 @@ const toWorker = {
   ping: 26,
   answer: answerType,
   pastReply: pastReplyType,
+  external: externalType,
   ...snapshotToWorker,
   ...programToWorker,
 } as const satisfies Record<ChannelToWorker['kind'], number>;
@@ -215,6 +226,7 @@ const toManager = {
   failed: 38,
   question: questionType,
   past: pastType,
+  external: externalType,
   ...snapshotToManager,
   ...programToManager,
 } as const satisfies Record<ChannelToManager['kind'], number>;
@@ -269,6 +281,8 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
       return writeAnswer(frame, message);
     case 'pastReply':
       return writePastReply(frame, message);
+    case 'external':
+      return writeExternal(frame, message);
     case 'program':
       return writeProgramToWorker(frame, message);
     default:
@@ -351,6 +365,8 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return readAnswer(reader);
     case toWorker.pastReply:
       return readPastReply(reader);
+    case toWorker.external:
+      return readExternalToWorker(reader);
     case toWorker.program:
       return readProgramToWorker(reader);
     default:
@@ -394,6 +410,8 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return writeQuestion(frame, message);
     case 'past':
       return writePast(frame, message);
+    case 'external':
+      return writeExternal(frame, message);
     case 'programReply':
     case 'programState':
       return writeProgramToManager(frame, message);
@@ -451,6 +469,8 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return readQuestion(reader);
     case toManager.past:
       return readPast(reader);
+    case toManager.external:
+      return readExternalToManager(reader);
     case toManager.log:
       return { kind: 'log', line: reader.bytes() };
     case toManager.failed: {

@@ -23,6 +23,7 @@ export {
   readDialRequest,
 } from './dial.ts';
 export { BridgeError, type BridgeErrorCode } from './errors.ts';
+export type { ExternalToManager, ExternalToWorker } from './external-channel.ts';
 export { type EncodedFrame, FrameBuilder, frameBuilder } from './frame-builder.ts';
 export { FrameConnection, type FrameConnectionOptions } from './frame-connection.ts';
 export { defaultMaxFrameBytes, type Frame, FrameDecoder } from './frame-decoder.ts';

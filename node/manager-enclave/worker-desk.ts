@@ -1,10 +1,16 @@
 import type { Verdict } from '@concordat/attestation';
-import { type BatchTransaction, workerSocket } from '@concordat/bridge';
+import {
+  type BatchTransaction,
+  dialSocket,
+  dialThroughHost,
+  workerSocket,
+} from '@concordat/bridge';
 import type { Constitution } from '@concordat/governance';
 import type { TransactionRecord } from '@concordat/ledger';
 import { equalBytes, toDigest, utf8 } from '@concordat/std';
 import { localReportData, requireManifests, verifiedEvidence } from './admission.ts';
 import { ManagerError } from './errors.ts';
+import { ExternalDesk } from './external-desk.ts';
 import { LedgerQuestions } from './ledger-questions.ts';
 import type { NodeContext } from './node-context.ts';
 import { PastDesk } from './past-desk.ts';
@@ -25,6 +31,8 @@ export class WorkerDesk {
   readonly #readBarriers: ReadBarriers;
   readonly #questions: LedgerQuestions;
   readonly #past: PastDesk;
+  readonly #external: ExternalDesk;
+  #bridgeDirectory = '';
   readonly #ways: Pick<ManagerWays, 'worker'>;
   readonly #fail: (error: Error) => void;
   readonly #verdicts: Verdict[] = [];
@@ -47,12 +55,20 @@ export class WorkerDesk {
     const turns = new PastTurns();
     this.#questions = new LedgerQuestions(context, new ReceiptDesk(context, turns));
     this.#past = new PastDesk(context, turns);
+    this.#external = new ExternalDesk({
+      dial: (address, timeoutMs) =>
+        dialThroughHost(dialSocket(this.#bridgeDirectory), address, { timeoutMs }),
+      adaptersOf: (worker) =>
+        context.start.workers.find(({ index }) => index === worker)?.adapters ?? [],
+      log: (event, fields) => context.control.log(event, fields),
+    });
     this.#ways = parts.ways;
     this.#fail = fail;
   }
 
   /** Connects and attests every worker. */
   async connect(bridgeDirectory: string): Promise<void> {
+    this.#bridgeDirectory = bridgeDirectory;
     const { control, identity, start, feed } = this.#context;
     const evidence = await control.attest(localReportData('node', identity.signing.publicKeySpki));
     const credentials = {
@@ -77,11 +93,14 @@ export class WorkerDesk {
    */
   configure(constitution: Constitution): void {
     for (const verdict of this.#verdicts) requireManifests(verdict, constitution, 'worker');
-    const { adapters, policies } = constitution;
+    this.#external.configure(constitution);
+    const { adapters, policies, externalSystems } = constitution;
     const { network, identity, feed } = this.#context;
     const { nodeId } = identity;
     const trust = trustUnder(constitution);
-    const text = JSON.stringify({ adapters, policies, networkId: network.id, nodeId, trust });
+    const text = JSON.stringify({
+      ...{ adapters, policies, networkId: network.id, nodeId, trust, externalSystems },
+    });
     if (text === this.#configuration) return;
     this.#configuration = text;
     for (const link of feed.links) link.send({ kind: 'configure', json: utf8(text) });
@@ -94,6 +113,7 @@ export class WorkerDesk {
 
   /** Closes every link. */
   stop(): void {
+    this.#external.stop();
     for (const link of this.#links) link.stop();
   }
 
@@ -134,6 +154,7 @@ export class WorkerDesk {
       onPast: (request) => {
         void this.#past.answer(link().index, request).then((reply) => link().send(reply));
       },
+      onExternal: (message) => this.#external.received(link(), message),
       onProgram: (message) => programs.received(link().index, message),
       onSnapshot: (message) => states.received(link().index, message),
       onLog: (line) => control.log('worker.log', { worker: link().index, line: textOf(line) }),

@@ -6,6 +6,7 @@ import {
   type ChannelToManager,
   type ChannelToWorker,
   decodeChannelToManager,
+  type ExternalToManager,
   encodeChannelToWorker,
   FrameConnection,
   type PastRequest,
@@ -52,6 +53,8 @@ export interface WorkerEvents {
   readonly onQuestion: (question: Question) => void;
   /** It asks for committed transactions of the past. */
   readonly onPast: (request: PastRequest) => void;
+  /** What it says of its connections to systems outside of the network. */
+  readonly onExternal: (message: ExternalToManager) => void;
   /** What it says of programs that are voted on, or that it runs. */
   readonly onProgram: (message: ProgramToManager) => void;
   /** What it says of a snapshot that is taken of its state, or that it is to take up. */
@@ -289,6 +292,9 @@ export class WorkerLink {
         return;
       case 'past':
         this.#events.onPast(message);
+        return;
+      case 'external':
+        this.#events.onExternal(message);
         return;
       case 'ready':
         this.#becameReady();

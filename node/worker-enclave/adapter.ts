@@ -2,6 +2,7 @@ import type { RecordedTransaction } from '@concordat/api';
 import type { QuestionSubject } from '@concordat/bridge';
 import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
 import { type ActorId, CodedError, type Digest } from '@concordat/std';
+import type { ExternalAnswer, ExternalCall } from './external-call.ts';
 import type { PastRange, PastTransactionView } from './past-reader.ts';
 
 /** An actor of the membership list; `certificate` is the one it is listed with, PEM. */
@@ -73,6 +74,11 @@ export interface BatchSet extends ReadView {
 export interface Admitted<Tx> {
   readonly ok: true;
   readonly transaction: Tx;
+  /**
+   * Admitting it had effects outside of the network: another node does not admit it again of its own
+   * accord; when this one cannot order it, whoever asked is told, and may ask again.
+   */
+  readonly hasActed?: true;
 }
 
 /** A request that cannot be ordered or was dropped; code from the catalogue of `@concordat/api`. */
@@ -81,6 +87,8 @@ export interface Refused {
   readonly code: string;
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
+  /** As of {@link Admitted}. */
+  readonly hasActed?: true;
 }
 
 /**
@@ -184,6 +192,13 @@ export interface AdapterHost<Result = unknown> {
    *   else the manager refuses with (BLOCK_NOT_HELD, KEY_SHARES_MISSING)
    */
   readPast(range: PastRange): Promise<readonly PastTransactionView[]>;
+  /**
+   * Calls a system outside of the network over HTTPS, if the constitution lists it for this adapter.
+   * Called from `admit` alone it is made once, by the leader, and nobody waits for it but whoever
+   * asked.
+   * @throws ExternalError
+   */
+  callExternal(call: ExternalCall): Promise<ExternalAnswer>;
   role(): { readonly leader: boolean; readonly view: number };
   /** Wall clock, milliseconds since 1970. */
   timeMs(): number;
@@ -298,8 +313,16 @@ export interface AdapterMemory {
  * Layers are numbered from 1 without gaps, in the order they are put on top.
  */
 export type StateChange =
-  /** The batch executed last, of whichever adapter, is this layer now. */
-  | { readonly kind: 'executed'; readonly layer: number }
+  /**
+   * A batch that was executed here, of whichever adapter, is this layer now: of the set that was given
+   * to `execute`, each transaction's write set in their order.
+   */
+  | {
+      readonly kind: 'executed';
+      readonly layer: number;
+      readonly set: BatchSet;
+      readonly writeSets: readonly WriteSet[];
+    }
   /** Seqno of the first transaction of a layer that was executed here: it is sealed now. */
   | { readonly kind: 'numbered'; readonly layer: number; readonly firstSeqno: number }
   /** A block of the ledger is this layer; write set i is that of the transaction `firstSeqno + i`. */

@@ -1,5 +1,6 @@
 import type { NetworkTrust } from './adapter.ts';
 import { WorkerError } from './errors.ts';
+import type { ExternalSystem } from './external-call.ts';
 
 /** What the manager tells a worker of the constitution. */
 export interface Configuration {
@@ -9,6 +10,7 @@ export interface Configuration {
   readonly nodeId: unknown;
   readonly networkId: unknown;
   readonly trust: NetworkTrust;
+  readonly externalSystems: readonly ExternalSystem[];
 }
 
 /** Reads a `configure` frame. @throws WorkerError PROTOCOL */
@@ -22,6 +24,7 @@ export function parseConfiguration(json: Uint8Array): Configuration {
   }
   const adapters = (value.adapters ?? {}) as Record<string, unknown>;
   const trust = (value.trust ?? { actors: [], tokenIssuers: [] }) as NetworkTrust;
+  const externalSystems = (value.externalSystems ?? []) as ExternalSystem[];
   const { policies, nodeId, networkId } = value;
-  return { adapters, policies, nodeId, networkId, trust };
+  return { adapters, policies, nodeId, networkId, trust, externalSystems };
 }

@@ -1,3 +1,4 @@
+export { isNobody, nobodyId } from '@concordat/bridge';
 export {
   type Accepted,
   type Actor,
@@ -30,8 +31,14 @@ export {
   type WebSocketEndpoint,
   type WebSocketLike,
 } from './adapter.ts';
-export { isNobody, nobodyId } from '@concordat/bridge';
 export { WorkerError, type WorkerErrorCode } from './errors.ts';
+export {
+  type ExternalAnswer,
+  type ExternalCall,
+  ExternalError,
+  type ExternalErrorCode,
+  externalErrorCodes,
+} from './external-call.ts';
 export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';

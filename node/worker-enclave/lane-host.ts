@@ -1,5 +1,7 @@
 import type { ReadView } from '@concordat/kv';
 import type { Actor, Refused, SubmitOptions, Submitted, Wait } from './adapter.ts';
+import type { ExternalAnswer, ExternalCall } from './external-call.ts';
+import type { ExternalCalls } from './external-calls.ts';
 import type { Intake } from './intake.ts';
 import type { LedgerQuestions } from './ledger-questions.ts';
 import type { PastRange, PastReader, PastTransactionView } from './past-reader.ts';
@@ -11,6 +13,7 @@ interface Surroundings {
   whenCurrent(actor: Actor, done: (refused?: Refused) => void): void;
   readonly questions: LedgerQuestions;
   readonly past: PastReader;
+  readonly external: ExternalCalls;
   role(): { readonly leader: boolean; readonly view: number };
   timeMs(): number;
   log(event: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -75,6 +78,10 @@ export class LaneHost implements KeyedHost {
 
   readPast(range: PastRange): Promise<readonly PastTransactionView[]> {
     return this.#worker.past.read(range, this.#lane.tableNames);
+  }
+
+  callExternal(call: ExternalCall): Promise<ExternalAnswer> {
+    return this.#worker.external.call(this.adapterId, call);
   }
 
   role(): { readonly leader: boolean; readonly view: number } {

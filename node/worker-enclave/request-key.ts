@@ -51,6 +51,7 @@ export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHo
     whenCurrent: (actor, done) => host.whenCurrent(actor, done),
     askLedger: (actor, about) => host.askLedger(actor, about),
     readPast: (range) => host.readPast(range),
+    callExternal: (call) => host.callExternal(call),
     role: () => host.role(),
     timeMs: () => host.timeMs(),
     log: (event, fields) => host.log(event, fields),

@@ -1,13 +1,15 @@
 import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
-import { concatBytes, isHex64 } from '@concordat/std';
+import { isHex64 } from '@concordat/std';
 import { Accounts } from './accounts.ts';
 import type { Actor, AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
 import { parseConfiguration } from './configuration.ts';
 import { WorkerError } from './errors.ts';
+import { ExternalCalls } from './external-calls.ts';
 import { Forwarding } from './forwarding.ts';
 import { Front } from './front.ts';
 import { makeGenesis } from './genesis.ts';
+import { GenesisParts } from './genesis-parts.ts';
 import { identityOf } from './identities.ts';
 import { Intake } from './intake.ts';
 import type { AnswerBounds } from './kept-answers.ts';
@@ -68,6 +70,7 @@ export class Worker {
   readonly questions: LedgerQuestions;
   /** Committed transactions of the past. */
   readonly past: PastReader;
+  readonly external: ExternalCalls;
   readonly #options: WorkerOptions;
   readonly #store: Store;
   readonly #lanes: readonly Lane[];
@@ -92,19 +95,17 @@ export class Worker {
   /** The adapters have been started: that happens once. */
   #adaptersStarted = false;
   #timeMs = 0;
-  #genesisParts: Uint8Array[] = [];
-  #genesisBytes = 0;
+  readonly #genesisParts: GenesisParts;
 
   /** @throws WorkerError INVALID_ADAPTERS */
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.limits = { ...defaultLimits, ...options.limits };
     const { limits, stats } = this;
+    this.#genesisParts = new GenesisParts(limits.maxGenesisBytes);
     const { nowMs, send, log } = options;
-    const { store, lanes } = createLanes(options.adapters, {
-      ...defaultAnswerBounds,
-      ...options.answers,
-    });
+    const answers = { ...defaultAnswerBounds, ...options.answers };
+    const { store, lanes } = createLanes(options.adapters, answers);
     this.#store = store;
     this.#lanes = lanes;
     this.#chain = new SpeculativeChain(store, (change) => {
@@ -151,6 +152,7 @@ export class Worker {
     this.#reads = new ReadGate({ accounts, limits, ask, nowMs });
     this.questions = new LedgerQuestions({ ask: (question) => send(question), nowMs });
     this.past = new PastReader((request) => send(request), nowMs);
+    this.external = new ExternalCalls({ send });
     this.#hosts = lanes.map((lane) => new LaneHost(lane, this.#intake, this));
     this.#front = this.#createFront(accounts);
     const committedHeight = () => this.#settlement.committedHeight;
@@ -288,6 +290,7 @@ export class Worker {
     clearInterval(this.#sweep);
     this.#front.close();
     this.#pipeline.stop();
+    this.external.stop();
     this.#snapshots.stop();
     this.#forwarding.stop();
     for (const { adapter } of this.#lanes) adapter.stop?.();
@@ -338,6 +341,9 @@ export class Worker {
         return;
       case 'pastReply':
         this.past.replied(message);
+        return;
+      case 'external':
+        this.external.received(message);
         return;
       default:
         this.#receiveRare(message);
@@ -416,7 +422,8 @@ export class Worker {
   }
 
   #configure(json: Uint8Array): void {
-    const { adapters, policies, nodeId, networkId, trust } = parseConfiguration(json);
+    const { adapters, policies, nodeId, networkId, trust, ...rest } = parseConfiguration(json);
+    this.external.configure(rest.externalSystems);
     this.#policy = overlayNumbers(this.#policy, policies);
     if (typeof nodeId === 'string') this.#nodeId = nodeId;
     for (const { adapter, answers } of this.#lanes) {
@@ -428,21 +435,13 @@ export class Worker {
   }
 
   #genesis(adapterId: string, last: boolean, part: Uint8Array): void {
-    this.#genesisBytes += part.length;
-    if (this.#genesisBytes > this.limits.maxGenesisBytes) {
-      throw new WorkerError('PROTOCOL', 'the genesis data is larger than this worker accepts');
-    }
-    // The part is a view of a received chunk, which it would keep whole.
-    if (part.length > 0) this.#genesisParts.push(Buffer.from(part));
-    if (!last) return;
-    const parts = this.#genesisParts;
-    this.#genesisParts = [];
-    this.#genesisBytes = 0;
+    const data = this.#genesisParts.take(part, last);
+    if (data === undefined) return;
     const lane = this.#lanes.find((candidate) => candidate.adapter.id === adapterId);
     if (lane === undefined) {
       throw new WorkerError('PROTOCOL', `genesis data for unknown adapter ${adapterId}`);
     }
-    makeGenesis(lane, parts.length === 0 ? undefined : concatBytes(...parts), {
+    makeGenesis(lane, data.length === 0 ? undefined : data, {
       chain: this.#chain,
       numbers: this.#pipeline,
       blockBytes: this.limits.genesisBlockBytes,

@@ -96,6 +96,7 @@ export class Bench {
       submitWith: () => {},
       askLedger: () => Promise.reject(new Error('not asked here')),
       readPast: () => Promise.reject(new Error('not asked here')),
+      callExternal: () => Promise.reject(new Error('not called here')),
       whenCurrent: (_actor, done) => process.nextTick(done),
       role: () => ({ leader: true, view: 1 }),
       timeMs: () => this.timeMs,

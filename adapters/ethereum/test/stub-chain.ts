@@ -307,6 +307,10 @@ export class StubHost implements AdapterHost<SubmittedTransaction> {
   askLedger(): Promise<Uint8Array> {
     return Promise.reject(new Error('no endpoint of this adapter asks for receipts'));
   }
+  callExternal(): Promise<never> {
+    return Promise.reject(new Error('no endpoint of this adapter calls anybody'));
+  }
+
   readPast(): Promise<never> {
     return Promise.reject(new Error('no endpoint of this adapter asks for the past'));
   }

@@ -106,6 +106,10 @@ export const channelToWorker: readonly ChannelToWorker[] = [
   { kind: 'ping' },
   { kind: 'answer', id: 7, bytes: long },
   { kind: 'answer', id: 8, code: 'TRANSACTION_PENDING', bytes: small },
+  { kind: 'external', id: 3, step: 'opened' },
+  { kind: 'external', id: 3, step: 'data', data: long },
+  { kind: 'external', id: 3, step: 'end' },
+  { kind: 'external', id: 3, step: 'closed', code: 'EXTERNAL_UNREACHABLE', message: 'refused' },
   { kind: 'pastReply', id: 9, code: 'TRANSACTION_PENDING', transactions: [] },
   {
     kind: 'pastReply',
@@ -141,5 +145,9 @@ export const channelToManager: readonly ChannelToManager[] = [
   { kind: 'restoreRefused', code: 'MALFORMED', message: 'keys out of order' },
   { kind: 'question', id: 7, subject: 'coseReceipt', view: 3, seqno: 2 ** 40 },
   { kind: 'past', id: 9, from: 1, to: 2 ** 40, receipts: true },
+  { kind: 'external', id: 3, step: 'open', system: 'rates' },
+  { kind: 'external', id: 3, step: 'data', data: long },
+  { kind: 'external', id: 3, step: 'end' },
+  { kind: 'external', id: 3, step: 'close' },
   { kind: 'log', line: small },
 ];
