@@ -3,7 +3,11 @@
  * the native libraries it loads beside it, and `image.json`. Writes `measurements.json` for the
  * code manifest. Two builds of the same sources with the same runtime are equal byte for byte.
  *
- *   node scripts/build-images.ts [--output build/images] [--image manager]...
+ *   node scripts/build-images.ts [--output build/images] [--image manager]... [--profile directory]
+ *
+ * Enclaves of images built with `--profile` write a V8 profile to that directory when they end. V8
+ * takes none under the permission model, so these images are without it: other ones by their
+ * measurement, for measuring and nothing else.
  */
 import { cp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -76,6 +80,7 @@ async function main(): Promise<void> {
     options: {
       output: { type: 'string', default: join(repository, 'build/images') },
       image: { type: 'string', multiple: true, default: sources.map(({ name }) => name) },
+      profile: { type: 'string' },
     },
   });
   const unknown = values.image.filter((name) => !sources.some((source) => source.name === name));
@@ -85,7 +90,8 @@ async function main(): Promise<void> {
   const measurements = [];
   for (const source of sources.filter(({ name }) => values.image.includes(name))) {
     const directory = join(output, source.name);
-    await buildImage(source, directory);
+    const flags = values.profile === undefined ? source.flags : profiled(source, values.profile);
+    await buildImage({ ...source, flags }, directory);
     const image = await measureImage(directory, runtime);
     measurements.push({
       name: image.name,
@@ -104,6 +110,12 @@ async function main(): Promise<void> {
     `${JSON.stringify(measurements, undefined, 2)}\n`,
   );
 }
+
+const profiled = ({ flags }: ImageSource, directory: string): string[] => [
+  ...flags.filter((flag) => !/^--(permission$|allow-)/.test(flag)),
+  '--cpu-prof',
+  `--cpu-prof-dir=${resolve(directory)}`,
+];
 
 async function buildImage(source: ImageSource, directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });

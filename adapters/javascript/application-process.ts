@@ -25,10 +25,12 @@ export class ApplicationProcess {
   readonly #child: ChildProcess;
   readonly #frames: FrameSocket;
   readonly #events: ProcessEvents;
+  readonly #isProfiled: boolean;
   #over = false;
 
   constructor(program: ApplicationProgram, limits: ApplicationLimits, events: ProcessEvents) {
     this.#events = events;
+    this.#isProfiled = program.profiling !== undefined;
     this.#child = startProcess(program, limits);
     const socket = this.#child.stdio[3] as Socket;
     this.#frames = new FrameSocket(socket, {
@@ -60,7 +62,8 @@ export class ApplicationProcess {
   end(why: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#child.kill('SIGKILL');
+    // One that is profiled ends by itself when its pipe closes: else it would write nothing.
+    if (!this.#isProfiled) this.#child.kill('SIGKILL');
     (this.#child.stdio[3] as Socket).destroy();
     this.#events.ended(why);
   }

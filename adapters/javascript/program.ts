@@ -10,6 +10,8 @@ export interface ApplicationProgram {
   readonly args: readonly string[];
   /** Files and directories that it may read: itself, and what it imports. */
   readonly readable: readonly string[];
+  /** In place of the permission model, under which V8 takes no profile: flags for taking one. */
+  readonly profiling?: readonly string[];
 }
 
 /** Argument by which a program that has several roles knows that it holds an application. */
@@ -26,12 +28,15 @@ const checkTimeoutMs = 30_000;
 const maxVerdictBytes = 64 * 1024;
 
 /** Flags of the runtime: nothing but the program can be read, nothing be started but threads. */
-function flags({ readable }: ApplicationProgram, maxMemoryMebibytes: number): string[] {
-  return [
+function flags({ readable, profiling }: ApplicationProgram, maxMemoryMebibytes: number): string[] {
+  const confinement = [
     '--permission',
     ...readable.map((path) => `--allow-fs-read=${path}`),
     // For the thread that watches over time and memory.
     '--allow-worker',
+  ];
+  return [
+    ...(profiling ?? confinement),
     '--frozen-intrinsics',
     '--disable-proto=delete',
     '--disallow-code-generation-from-strings',

@@ -1,7 +1,12 @@
 export { type BundleJson, programOfBundle, readBundle } from './app/bundle-files.ts';
 export { type DeployedApplication, type DeployOptions, deployApplication } from './app/deploy.ts';
 export { CliError, type CliErrorCode } from './errors.ts';
-export { buildImages, type ImageMeasurement, imageDirectory } from './sandbox/images.ts';
+export {
+  buildImages,
+  type ImageBuild,
+  type ImageMeasurement,
+  imageDirectory,
+} from './sandbox/images.ts';
 export { SandboxLayout, type SandboxNode, type SandboxRecord } from './sandbox/layout.ts';
 export { endProcesses, isRunning, type NodeStatus, sleep } from './sandbox/node-process.ts';
 export { nodeTuple } from './sandbox/node-tuple.ts';

@@ -16,6 +16,13 @@ const args = process.argv.slice(2);
 
 if (args.includes(applicationArgument)) serveApplication(args);
 else {
-  const program = { file, args: [applicationArgument], readable: [dirname(file)] };
+  const profiling = process.execArgv.filter((flag) => flag.startsWith('--cpu-prof'));
+  const program = {
+    file,
+    args: [applicationArgument],
+    readable: [dirname(file)],
+    // In an image that is built to be profiled, which is another by its measurement.
+    ...(profiling.length > 0 && { profiling }),
+  };
   await runWorker([createJavascriptAdapter({ program })]);
 }

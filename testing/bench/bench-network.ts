@@ -1,5 +1,4 @@
 import {
-  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,7 +11,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import {
   frontOffice,
-  imageDirectory,
   type NodeConfig,
   Sandbox,
   type SandboxNode,
@@ -40,6 +38,11 @@ export interface BenchNetworkOptions {
   readonly directory?: string;
   readonly progress?: SandboxProgress;
   readonly adjustConfig?: (config: NodeConfig, node: SandboxNode) => unknown;
+  /**
+   * Directory that every process writes a V8 profile to when it ends. Enclaves then run unconfined,
+   * of images built for that: neither bubblewrap nor the permission model lets a profile through.
+   */
+  readonly profileDirectory?: string;
 }
 
 /** Another measurement beside this one takes other ports; below the system's own. */
@@ -88,7 +91,6 @@ export class BenchNetwork {
     const genesisFile = (id: string): string => `${directory}.${id}.genesis`;
     mkdirSync(dirname(directory), { recursive: true });
     for (const [id, bytes] of data) writeFileSync(genesisFile(id), bytes);
-    const images = `${directory}.images`;
     const { adjustConfig = (config: NodeConfig) => config, workerImage = 'worker' } = options;
     try {
       const sandbox = await Sandbox.open(
@@ -101,15 +103,13 @@ export class BenchNetwork {
           policies: { maxBatchTransactions: options.batch ?? 100, ...options.policies },
           genesisData: Object.fromEntries(data.map(([id]) => [id, genesisFile(id)])),
           basePort: firstPort,
-          adjustConfig: (config, node) =>
-            adjustConfig(withImages(config, images, workerImage), node),
+          workerImage,
+          adjustConfig,
+          ...(options.profileDirectory !== undefined &&
+            profiled(directory, options.profileDirectory, adjustConfig)),
         },
         options.progress,
       );
-      // Of its own: a build beside a measurement must not change what is measured.
-      for (const name of ['manager', workerImage]) {
-        cpSync(imageDirectory(name), join(images, name), { recursive: true, force: true });
-      }
       const network = new BenchNetwork(sandbox, directory, temporary);
       running.add(network);
       await sandbox.up();
@@ -157,6 +157,14 @@ export class BenchNetwork {
     return figures;
   }
 
+  /** Process ids of the hosts and enclaves, by the names of {@link figures}. */
+  processIds(): ReadonlyMap<string, number> {
+    const ids = this.sandbox.nodes.map(({ name }) =>
+      [...this.#pids(name)].map(([part, pid]) => [`${name} ${part}`, pid] as const),
+    );
+    return new Map(ids.flat());
+  }
+
   #pids(node: string): ReadonlyMap<string, number> {
     const pids = new Map([['host', this.sandbox.hostPid(node) ?? 0]]);
     const log = readFileSync(this.sandbox.layout.nodeLog(node), 'utf8');
@@ -198,11 +206,19 @@ export const stopAllNetworks = async (): Promise<void> => {
   await Promise.all([...running].map((network) => network.stop()));
 };
 
-function withImages(config: NodeConfig, images: string, workerImage: string): NodeConfig {
+function profiled(
+  directory: string,
+  profiles: string,
+  adjustConfig: NonNullable<BenchNetworkOptions['adjustConfig']>,
+) {
+  const flags = ['--cpu-prof', `--cpu-prof-dir=${profiles}`];
   return {
-    ...config,
-    manager: { image: join(images, 'manager') },
-    workers: config.workers.map((worker) => ({ ...worker, image: join(images, workerImage) })),
+    images: { directory: `${directory}.images`, profiles },
+    launcherOf: () => ['/usr/bin/env', `NODE_OPTIONS=${flags.join(' ')}`],
+    adjustConfig: (config: NodeConfig, node: SandboxNode) => ({
+      ...(adjustConfig(config, node) as NodeConfig),
+      sandbox: 'none',
+    }),
   };
 }
 

@@ -5,7 +5,7 @@ import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
 import { loadAverage } from './process-figures.ts';
 import { renderSection } from './report.ts';
-import { applicationSection } from './sections/application-section.ts';
+import { applicationSection, profileApplication } from './sections/application-section.ts';
 import { auditSection, renderAudit } from './sections/audit-section.ts';
 import {
   type ConsensusPart,
@@ -68,8 +68,11 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
 const names = Object.keys(sections);
 
 const usage = `npm run bench -- [section ...] [--rounds 3] [--quick] [--no-peers] [--json]
+                    [--profile DIRECTORY]
   sections: ${names.join(' ')} (default all); --only takes them with commas
   --parts ${consensusParts.join(',')}: parts of the section consensus
+  --profile DIRECTORY: of the section app, instead of figures: a .cpuprofile of each process, and
+    a table of the functions that took its time
   --quick: one round and less of everything, for a look rather than a figure
 
   Measures real networks of validating nodes on this machine (three processes each, mutual TLS,
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
       quick: { type: 'boolean', default: false },
       'no-peers': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -111,6 +115,14 @@ async function main(): Promise<void> {
   if (!values.json) {
     process.stdout.write(`${machine}\nload average ${startedLoad} at the start\n`);
   }
+  const say = (text: string): void => {
+    process.stderr.write(`  … ${text}\n`);
+  };
+  if (values.profile !== undefined) {
+    const options = { rounds, quick: values.quick, withPeers: false, say };
+    process.stdout.write(await profileApplication(values.profile, options));
+    return;
+  }
   const done: unknown[] = [];
   for (const name of asked) {
     const { figures, text } = await (sections[name] as (typeof sections)[string])({
@@ -118,9 +130,7 @@ async function main(): Promise<void> {
       withPeers: !values['no-peers'],
       quick: values.quick,
       parts,
-      say: (text) => {
-        process.stderr.write(`  … ${text}\n`);
-      },
+      say,
     });
     done.push(figures);
     if (!values.json) process.stdout.write(text);

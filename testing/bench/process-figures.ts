@@ -52,7 +52,8 @@ export function figuresOf(pid: number, others: readonly number[] = []): ProcessF
   return { cpuMicros, peakBytes, residentBytes };
 }
 
-function withDescendants(pid: number, others: readonly number[]): readonly number[] {
+/** A process and those below it, without those listed in `others` and what is below them. */
+export function withDescendants(pid: number, others: readonly number[] = []): readonly number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name) || others.includes(Number(name))) continue;

@@ -19,16 +19,29 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const imagesDirectory = join(repository, 'build/images');
 
 /** Directory of one image. */
-export const imageDirectory = (name: string): string => join(imagesDirectory, name);
+export const imageDirectory = (name: string, images = imagesDirectory): string =>
+  join(images, name);
+
+/** Images other than the usual ones. */
+export interface ImageBuild {
+  /** Where they are built to. */
+  readonly directory: string;
+  /** Directory that enclaves write V8 profiles to when they end; unconfined images, for measuring. */
+  readonly profiles?: string;
+}
+
+const usualImages: ImageBuild = { directory: imagesDirectory };
 
 /**
  * Builds the enclave images from the sources as they are (about a second) and returns their
  * measurements: the same sources and runtime give the same ones everywhere.
  * @throws CliError NODE_FAILED
  */
-export async function buildImages(): Promise<ImageMeasurement[]> {
+export async function buildImages(build = usualImages): Promise<ImageMeasurement[]> {
   const script = join(repository, 'scripts/build-images.ts');
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const profile = build.profiles === undefined ? [] : ['--profile', build.profiles];
+  const args = ['--output', build.directory, ...profile];
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
@@ -38,6 +51,6 @@ export async function buildImages(): Promise<ImageMeasurement[]> {
   }
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
   if (exitCode !== 0) throw new CliError('NODE_FAILED', `the image build failed:\n${output}`);
-  const text = await readFile(join(imagesDirectory, 'measurements.json'), 'utf8');
+  const text = await readFile(join(build.directory, 'measurements.json'), 'utf8');
   return JSON.parse(text) as ImageMeasurement[];
 }

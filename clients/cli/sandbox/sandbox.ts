@@ -9,7 +9,7 @@ import {
   saveIdentity,
 } from '@concordat/sdk';
 import { CliError } from '../errors.ts';
-import { buildImages, type ImageMeasurement, imageDirectory } from './images.ts';
+import { buildImages, type ImageBuild, type ImageMeasurement, imageDirectory } from './images.ts';
 import { loopback, SandboxLayout, type SandboxNode, type SandboxRecord } from './layout.ts';
 import { newNodes } from './new-nodes.ts';
 import {
@@ -55,6 +55,8 @@ export interface SandboxOptions {
   readonly genesisData?: Readonly<Record<string, string>>;
   /** Image its workers run; default that of the ledger protocols. */
   readonly workerImage?: WorkerImage;
+  /** Images built otherwise than usual. */
+  readonly images?: ImageBuild;
   /** Without a gateway no port is kept for one. */
   readonly gateway?: 'none';
   /** First port tried; nodes take ports from here upwards. */
@@ -139,7 +141,7 @@ export class Sandbox {
     const layout = new SandboxLayout(directory);
     await refuseRunning(layout);
     progress.begin('building the enclave images');
-    const measurements = await buildImages();
+    const measurements = await buildImages(options.images);
     progress.done('enclave images built and measured', {
       measurements: measurements.map(({ name, measurement }) => ({ name, measurement })),
     });
@@ -158,7 +160,8 @@ export class Sandbox {
     await layout.remove();
     await claim(layout);
     for (const { name } of measurements) {
-      await cp(imageDirectory(name), layout.image(name), { recursive: true });
+      const image = imageDirectory(name, options.images?.directory);
+      await cp(image, layout.image(name), { recursive: true });
     }
     const nodes = await newNodes(options);
     const record: SandboxRecord = {

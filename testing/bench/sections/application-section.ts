@@ -1,7 +1,8 @@
 import { frontOffice } from '@concordat/cli';
 import { spreadOf } from '../arithmetic.ts';
-import { BenchNetwork } from '../bench-network.ts';
+import { BenchNetwork, type BenchNetworkOptions } from '../bench-network.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
+import { profileNetwork } from '../profile/profile-network.ts';
 import { ApplicationConnections, recordBytes, recordCount } from '../workloads/application-load.ts';
 import type { WriteFigures } from '../workloads/key-value-load.ts';
 import { recordsApplication } from '../workloads/records-application.ts';
@@ -99,17 +100,41 @@ async function measureNetwork(options: SectionOptions): Promise<Measured> {
   return { ...shared, fresh };
 }
 
+/** The same load on a network whose every process is profiled; no figure is to be taken from it. */
+export function profileApplication(directory: string, options: SectionOptions): Promise<string> {
+  const { quick, say } = options;
+  return profileNetwork(directory, { quick, say }, async (start, stretch) => {
+    await withApplication(
+      true,
+      async (network, connect) => {
+        const client = await connect(1);
+        const load = { method: 'PUT' as const, inFlight: 1_000 };
+        await client.run({ ...load, requests: 40_000 });
+        await stretch(network, async () => {
+          const { perSecond } = await client.run({ ...load, requests: quick ? 40_000 : 160_000 });
+          say(`${Math.round(perSecond)} writes a second while being profiled`);
+          return quick ? 40_000 : 160_000;
+        });
+        client.close();
+      },
+      start,
+    );
+  });
+}
+
 async function withApplication<Result>(
   isReused: boolean,
   measure: (
     network: BenchNetwork,
     connect: (count: number) => Promise<ApplicationConnections>,
   ) => Promise<Result>,
+  further: Partial<BenchNetworkOptions> = {},
 ): Promise<Result> {
   const network = await BenchNetwork.start({
     workerImage: 'application',
     adapters: { javascript: {} },
     genesisData: { javascript: recordsApplication(isReused) },
+    ...further,
   });
   try {
     const { sandbox } = network;
