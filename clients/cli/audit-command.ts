@@ -19,6 +19,10 @@ export const auditVerify: Command = {
     expected: { type: 'string' },
     're-execute': { type: 'string' },
   },
+  examples: [
+    'audit verify vn2',
+    'audit verify /backup/ledger --network-certificate network.pem --json',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const source = await ledgerOf(invocation);

@@ -26,6 +26,9 @@ const auditRequest: Command = {
     out: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
+  examples: [
+    'audit request --name revisor --epochs 2,4-6 --key revisor-key.pem --out proposal.json',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const [keyFile, out] = [required(invocation, 'key'), required(invocation, 'out')];
@@ -44,7 +47,7 @@ const auditRequest: Command = {
     }
     terminal.write(
       `Wrote ${keyFile} (keep it secret: it opens what members give) and ${out}.\n` +
-        `A member proposes it with: npm run concordat -- propose ${out}\n` +
+        `A member proposes it with: concordat proposal create ${out}\n` +
         `Members compare its key with you: ${encryptionKey}\n`,
     );
     return 0;
@@ -58,6 +61,7 @@ const auditGrant: Command = {
   usage: `<auditor> --out shares.json [--epochs 2,4-6] ${connectionUsage}`,
   positionals: 1,
   options: { ...connectionOptions, epochs: { type: 'string' }, out: { type: 'string' } },
+  examples: ['audit grant revisor --out shares.json --as aurora-bank'],
   run: async (invocation) => {
     const { terminal, options, positionals } = invocation;
     const [auditor] = positionals;
@@ -99,7 +103,7 @@ async function grantOf(admin: AdminClient, auditor: string): Promise<AuditGrant>
   }
   if (grant) return grant;
   const why = `members have granted auditor ${auditor} nothing, or not any more`;
-  throw new CliError('USAGE', `${why}: "concordat proposals" lists what was decided`);
+  throw new CliError('USAGE', `${why}: "concordat proposal list" lists what was decided`);
 }
 
 const closedAt = ({ closedAtSeconds, sequence }: Proposal): number =>
@@ -130,6 +134,9 @@ const auditCollect: Command = {
     shares: { type: 'string', multiple: true },
     out: { type: 'string' },
   },
+  examples: [
+    'audit collect /backup/ledger --network-certificate network.pem --key revisor-key.pem --shares aurora.json --shares borealis.json --out epoch-keys.json',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const out = required(invocation, 'out');

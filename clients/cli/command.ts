@@ -24,6 +24,10 @@ export interface Command {
   readonly options: OptionDeclarations;
   /** How many positionals it takes at most; none by default. */
   readonly positionals?: number;
+  /** Whole command lines without the leading `concordat`, as somebody would type them. */
+  readonly examples?: readonly string[];
+  /** What there is to know beyond the summary, in sentences. */
+  readonly details?: string;
   /** Returns the exit status. */
   run(invocation: Invocation): Promise<number>;
 }
@@ -56,7 +60,8 @@ export async function runCommand(
     return await command.run(invocation).finally(() => closeToken(invocation));
   } catch (error) {
     if (!(error instanceof CliError) || error.code !== 'USAGE') throw error;
-    throw new CliError('USAGE', `${error.message}\n  usage: ${usageOf(command)}`);
+    const how = `usage: ${usageOf(command)}\n  "concordat help ${command.name}" tells more`;
+    throw new CliError('USAGE', `${error.message}\n  ${how}`);
   }
 }
 

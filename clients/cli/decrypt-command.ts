@@ -18,7 +18,7 @@ import {
 } from './recover-commands.ts';
 import { combinationText, decryptionText } from './recover-text.ts';
 import { copyOptions, copyUsage } from './recovery-copies.ts';
-import type { Terminal } from './terminal.ts';
+import { errorTerminal, type Terminal } from './terminal.ts';
 
 /** Writes a whole ledger decrypted, one transaction a line. */
 export const recoverDecrypt: Command = {
@@ -33,6 +33,9 @@ export const recoverDecrypt: Command = {
     'decryption-shares': { type: 'string', multiple: true },
     out: { type: 'string' },
   },
+  examples: [
+    'recover decrypt /backup/ledger --network-certificate network.pem --epoch-keys epoch-keys.json --out ledger.jsonl',
+  ],
   run: async (invocation) => {
     const { options, terminal } = invocation;
     const ledger = await offlineLedger(invocation);
@@ -58,13 +61,6 @@ export const recoverDecrypt: Command = {
       throw withKept(error, out);
     }
   },
-};
-
-const errorTerminal: Terminal = {
-  write: (text) => {
-    process.stderr.write(text);
-  },
-  interactive: process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
 };
 
 /** The keys that were given, or that come of the shares that were: none when nothing opens. */

@@ -46,7 +46,7 @@ const remedies: Readonly<Record<string, string>> = {
 export function explain(error: unknown): string {
   if (error instanceof CodedError) {
     const code: string = error.code;
-    const remedy = isErrorCode(code) ? catalogueEntry(code).remedy : remedies[code];
+    const remedy = remedyOf(code);
     const said = remedy === undefined || error.message.includes(remedy);
     return printed(`${code}: ${error.message}${said ? '' : `\n  ${remedy}`}`);
   }
@@ -54,6 +54,20 @@ export function explain(error: unknown): string {
   const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `a fault of this program, please report it\n${told}`;
 }
+
+/** The same for programs, as one line: `{"error":{"code","message","remedy"?,"details"?}}`. */
+export function explainAsJson(error: unknown): string {
+  if (!(error instanceof CodedError)) {
+    const code = isSystemError(error) ? error.code : 'INTERNAL_ERROR';
+    return JSON.stringify({ error: { code, message: explain(error) } });
+  }
+  const { code, message, details } = error;
+  const remedy = remedyOf(code);
+  return JSON.stringify({ error: { code, message, ...(remedy && { remedy }), details } });
+}
+
+const remedyOf = (code: string): string | undefined =>
+  isErrorCode(code) ? catalogueEntry(code).remedy : remedies[code];
 
 /** Messages name what others wrote into files and answers: no such name steers a terminal. */
 const printed = (text: string): string =>

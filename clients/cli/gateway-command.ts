@@ -30,6 +30,10 @@ export const gatewayCommand: Command = {
     key: { type: 'string' },
     linearizable: { type: 'boolean', default: false },
   },
+  examples: [
+    'gateway --directory .concordat/sandbox',
+    'gateway --target vn1.aurora.example:7201 --network-certificate network.pem --certificate shop.pem --key shop-key.pem',
+  ],
   run: async (invocation) => {
     const { listen, targets, networkCertificate, files } = invocation.options.directory
       ? await sandboxRoute(String(invocation.options.directory))

@@ -30,6 +30,7 @@ const keyStatus: Command = {
   summary: 'show the shared keys, who holds shares of them, and who has recovery copies',
   usage: connectionUsage,
   options: connectionOptions,
+  examples: ['key status --as aurora-bank'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const { admin } = await connect(invocation);
@@ -53,6 +54,10 @@ const keyExport: Command = {
     out: { type: 'string', default: '.' },
     again: { type: 'boolean', default: false },
   },
+  examples: [
+    'key export --to copies.pem --out /safe --as aurora-bank',
+    'key export --passphrase-file passphrase --out /safe',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     // Whatever can go wrong on this side goes wrong before the ledger records that a copy was given.
@@ -81,6 +86,7 @@ const keyRotate: Command = {
   summary: 'have one’s own nodes replace the holder key, and the shares dealt anew to another',
   usage: connectionUsage,
   options: connectionOptions,
+  examples: ['key rotate --as aurora-bank'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const { admin } = await connect(invocation);

@@ -1,41 +1,11 @@
-import { appCommands } from './app/app-commands.ts';
-import { deploymentCommands } from './app/deployment-commands.ts';
-import { auditVerify } from './audit-command.ts';
-import { auditGrantCommands } from './audit-grant-commands.ts';
-import { type Command, runCommand, selectCommand, usageOf } from './command.ts';
-import { recoverDecrypt } from './decrypt-command.ts';
-import { CliError, explain } from './errors.ts';
-import { gatewayCommand } from './gateway-command.ts';
-import { governanceCommands } from './governance-commands.ts';
-import { keyCommands } from './key-commands.ts';
-import { proofCommands } from './proof-commands.ts';
-import { recoverKeys, recoverShares } from './recover-commands.ts';
-import { recoverNetworkCommands } from './recover-network-commands.ts';
-import { sandboxCommands } from './sandbox-commands.ts';
-import { sandboxKeys } from './sandbox-keys-command.ts';
-import { startCommand } from './start-command.ts';
-import { paint, processTerminal } from './terminal.ts';
-import { tokenCommands } from './token-commands.ts';
+import { runCommand, selectCommand } from './command.ts';
+import { commandGroups } from './command-groups.ts';
+import { commands } from './commands.ts';
+import { CliError, explain, explainAsJson } from './errors.ts';
+import { exitStatus, statusOfError } from './exit-status.ts';
+import { commandText, groupText, overviewText } from './help.ts';
+import { errorTerminal, paint, processTerminal } from './terminal.ts';
 import { takePin } from './token-options.ts';
-
-const commands: readonly Command[] = [
-  startCommand,
-  ...sandboxCommands,
-  sandboxKeys,
-  ...governanceCommands,
-  ...appCommands,
-  ...deploymentCommands,
-  ...proofCommands,
-  auditVerify,
-  ...auditGrantCommands,
-  ...keyCommands,
-  ...tokenCommands,
-  recoverKeys,
-  recoverShares,
-  recoverDecrypt,
-  ...recoverNetworkCommands,
-  gatewayCommand,
-];
 
 const oldestRuntime = 24;
 
@@ -47,40 +17,41 @@ async function main(args: readonly string[]): Promise<number> {
       `this needs Node ${oldestRuntime} or later; "npm ci" installs it where a package exists`,
     );
   }
-  const selected = selectCommand(commands, args);
-  if (!selected) return help(args);
-  if (selected.rest.includes('--help')) {
-    processTerminal.write(`${selected.command.summary}\n  usage: ${usageOf(selected.command)}\n`);
-    return 0;
-  }
-  return runCommand(selected.command, selected.rest);
+  const asked = args[0] === 'help' ? args.slice(1) : args;
+  const isQuestion = args[0] === 'help' || args.includes('--help');
+  const selected = selectCommand(commands, asked);
+  if (selected && !isQuestion) return runCommand(selected.command, selected.rest);
+  if (selected) processTerminal.write(commandText(selected.command));
+  else explainWords(asked.filter((word) => word !== '--help'));
+  return exitStatus.done;
 }
 
-function help(args: readonly string[]): number {
-  const [first = ''] = args;
-  const asked = ['', 'help', '--help'].includes(first);
-  // Half of a name is a question about what begins so.
-  const begun = commands.filter(({ name }) => name.startsWith(`${first} `));
-  const isHalf = args.length === 1 && begun.length > 0;
-  const shown = isHalf ? begun : commands;
-  const width = Math.max(...shown.map(({ name }) => name.length));
-  const lines = shown.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  const heading = isHalf
-    ? `concordat ${first} <command> [--help]`
-    : asked
-      ? 'concordat <command> [--help]'
-      : `there is no command "${args.join(' ')}"`;
-  processTerminal.write(`${heading}\n\n${lines.join('\n')}\n`);
-  return asked || isHalf ? 0 : 2;
+/** Half of a name is a question about what begins so. @throws CliError USAGE */
+function explainWords(words: readonly string[]): void {
+  const [group = '', ...rest] = words;
+  if (group === '') processTerminal.write(overviewText(processTerminal, commands));
+  else if (rest.length === 0 && commandGroups.some(([name]) => name === group)) {
+    processTerminal.write(groupText(group, commands));
+  } else throw new CliError('USAGE', noSuchCommand(group, rest));
+}
+
+function noSuchCommand(group: string, [verb]: readonly string[]): string {
+  const verbs = commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name] : []));
+  if (verbs.length === 0) return `there is no "${group}": "concordat help" lists what there is`;
+  return `there is no "${group} ${verb}", only ${verbs.join(', ')}`;
 }
 
 // A reader that has seen enough, such as head, is no failure.
 process.stdout.on('error', () => {});
 
 takePin();
+const args = process.argv.slice(2);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 } catch (error) {
-  process.stderr.write(`${paint(processTerminal, 'red', 'error')} ${explain(error)}\n`);
-  process.exitCode = error instanceof CliError && error.code === 'USAGE' ? 2 : 1;
+  const told = args.includes('--json')
+    ? explainAsJson(error)
+    : `${paint(errorTerminal, 'red', 'error')} ${explain(error)}`;
+  process.stderr.write(`${told}\n`);
+  process.exitCode = statusOfError(error);
 }

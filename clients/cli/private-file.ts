@@ -19,8 +19,11 @@ const maxNames = 100;
  * is ever overwritten.
  * @throws CliError USAGE when there is one already
  */
-export async function writeNewPrivateFile(file: string, text: string): Promise<void> {
-  if (await tryToWrite(file, text)) return;
+export async function writeNewPrivateFile(
+  file: string,
+  contents: string | Uint8Array,
+): Promise<void> {
+  if (await tryToWrite(file, contents)) return;
   throw taken(file);
 }
 
@@ -38,12 +41,12 @@ export async function writeSomePrivateFile(file: string, text: string): Promise<
   throw new CliError('NOT_WRITABLE', `${file} and ${maxNames} names like it are taken`);
 }
 
-async function tryToWrite(file: string, text: string): Promise<boolean> {
+async function tryToWrite(file: string, contents: string | Uint8Array): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true });
   try {
     const handle = await open(file, 'wx', 0o600);
     try {
-      await handle.writeFile(text);
+      await handle.writeFile(contents);
       await handle.sync();
     } finally {
       await handle.close();

@@ -1,13 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { type LedgerReport, verifyLedger } from '@concordat/auditor';
 import { createOrganisation, issueStaffIdentity, saveIdentity } from '@concordat/sdk';
 import { type Command, type Invocation, required } from './command.ts';
-import { identityOf, identityOptions, identityUsage } from './connection-options.ts';
-import { CliError } from './errors.ts';
+import { identityOf } from './connection-options.ts';
 import { ledgerOf, ledgerOptions, ledgerUsage } from './ledger-options.ts';
 import { receiptCommands } from './receipt-commands.ts';
-import type { NodeStatus } from './sandbox/node-process.ts';
-import { nodeTuple } from './sandbox/node-tuple.ts';
 import { formatCount, paint, renderTable } from './terminal.ts';
 import { tokenOptions, tokenUsage } from './token-options.ts';
 
@@ -15,6 +11,7 @@ const ledgerVerify: Command = {
   name: 'ledger verify',
   summary: 'verify a ledger offline: every block, signature and, with epoch keys, every byte',
   usage: `${ledgerUsage} [--json]`,
+  examples: ['ledger verify vn2', 'ledger verify /backup/ledger --network-certificate network.pem'],
   positionals: 1,
   options: ledgerOptions,
   run: async (invocation) => {
@@ -63,18 +60,11 @@ function printReport({ terminal }: Invocation, report: LedgerReport, directory: 
   if (damage) terminal.write(`  ${JSON.stringify(damage)}\n`);
 }
 
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new CliError('USAGE', `${file}: ${(error as Error).message}`);
-  }
-}
-
 const keysOrganisation: Command = {
-  name: 'keys organisation',
+  name: 'key organisation',
   summary: 'make an organisation’s key and certificate, as the membership list will hold it',
   usage: '--name name --certificate file --key file',
+  examples: ['key organisation --name dune-logistics --certificate dune.pem --key dune-key.pem'],
   options: {
     name: { type: 'string' },
     certificate: { type: 'string' },
@@ -91,8 +81,11 @@ const keysOrganisation: Command = {
 };
 
 const keysStaff: Command = {
-  name: 'keys staff',
+  name: 'key staff',
   summary: 'issue a certificate to a person or service of an organisation',
+  examples: [
+    'key staff --name "Ann Li" --issuer-certificate dune.pem --issuer-key dune-key.pem --certificate ann.pem --key ann-key.pem',
+  ],
   usage: `--name name --issuer-certificate file (--issuer-key file | --pkcs11-key key ${tokenUsage}) --certificate file --key file`,
   options: {
     name: { type: 'string' },
@@ -116,38 +109,6 @@ const keysStaff: Command = {
   },
 };
 
-const nodeTupleCommand: Command = {
-  name: 'node tuple',
-  summary:
-    'sign a new node with its owner’s key: the arguments of add_node, for a member to propose',
-  usage: `<status.json of its host> ${identityUsage} [--output file]`,
-  positionals: 1,
-  options: {
-    ...identityOptions,
-    output: { type: 'string' },
-  },
-  run: async (invocation) => {
-    const [file] = invocation.positionals;
-    if (!file)
-      throw new CliError('USAGE', 'name the status.json in the data directory of its host');
-    const { manager } = (await readJson(file)) as { manager?: NodeStatus };
-    if (!manager?.node) throw new CliError('USAGE', `${file} does not tell of a node yet`);
-    const owner = await identityOf(invocation);
-    const actions = [{ name: 'add_node', args: nodeTuple(owner, manager) }];
-    const text = `${JSON.stringify(actions, undefined, 2)}\n`;
-    const { output } = invocation.options;
-    if (typeof output === 'string') {
-      await writeFile(output, text);
-      invocation.terminal.write(
-        `Wrote ${output}. A member submits it with: npm run concordat -- propose ${output}\n`,
-      );
-    } else {
-      invocation.terminal.write(text);
-    }
-    return 0;
-  },
-};
-
 const filesOf = (invocation: Invocation) => ({
   certificateFile: required(invocation, 'certificate'),
   keyFile: required(invocation, 'key'),
@@ -157,7 +118,6 @@ const filesOf = (invocation: Invocation) => ({
 export const proofCommands: readonly Command[] = [
   keysOrganisation,
   keysStaff,
-  nodeTupleCommand,
   ...receiptCommands,
   ledgerVerify,
 ];

@@ -13,6 +13,10 @@ const receiptGet: Command = {
   usage: `<view.seqno> [--cose] [--output file] ${connectionUsage}`,
   positionals: 1,
   options: { ...connectionOptions, output: { type: 'string' }, cose: { type: 'boolean' } },
+  examples: [
+    'receipt get 2.17 --output receipt.json',
+    'receipt get 2.17 --cose --output receipt.cose',
+  ],
   run: async (invocation) => {
     const [id] = invocation.positionals;
     if (!id) throw new CliError('USAGE', 'name a transaction as view.seqno, like 2.17');
@@ -63,6 +67,7 @@ const receiptVerify: Command = {
     'network-certificate': { type: 'string' },
     json: { type: 'boolean' },
   },
+  examples: ['receipt verify receipt.json --network-certificate network.pem'],
   run: async (invocation) => {
     const [file] = invocation.positionals;
     if (!file) throw new CliError('USAGE', 'name a file with a receipt');

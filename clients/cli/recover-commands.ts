@@ -50,6 +50,9 @@ export const recoverKeys: Command = {
     'decryption-shares': { type: 'string', multiple: true },
     out: { type: 'string' },
   },
+  examples: [
+    'recover keys /backup/ledger --network-certificate network.pem --share aurora.json --share borealis.json --out epoch-keys.json',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const out = required(invocation, 'out');
@@ -71,6 +74,9 @@ export const recoverShares: Command = {
   usage: `${offlineUsage} ${copyUsage} --out decryption-shares.json [--for requester]`,
   positionals: 1,
   options: { ...offlineOptions, ...copyOptions, out: { type: 'string' }, for: { type: 'string' } },
+  examples: [
+    'recover shares /backup/ledger --network-certificate network.pem --share aurora.json --out decryption-shares.json',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const out = required(invocation, 'out');

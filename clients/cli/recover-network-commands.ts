@@ -27,6 +27,9 @@ const start: Command = {
     'former-network-certificate': { type: 'string' },
     certificate: { type: 'string' },
   },
+  examples: [
+    'recover start --config vn1.json --ledger /backup/ledger --former-network-certificate network.pem',
+  ],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const config = resolve(required(invocation, 'config'));
@@ -152,6 +155,9 @@ const status: Command = {
   summary: 'show how far the recovery of a network is, and whose shares are missing',
   usage: connectionUsage,
   options: connectionOptions,
+  examples: [
+    'recover status --address vn1.aurora.example:7101 --network-certificate new.pem --certificate aurora.pem --key aurora-key.pem',
+  ],
   run: async (invocation) => {
     const { admin } = await connect(invocation);
     const state = await admin.recovery().finally(() => admin.close());
@@ -201,6 +207,9 @@ const submit: Command = {
     ledger: { type: 'string' },
     'former-network-certificate': { type: 'string' },
   },
+  examples: [
+    'recover submit --share aurora.json --ledger /backup/ledger --former-network-certificate network.pem --address vn1.aurora.example:7101 --network-certificate new.pem --certificate aurora.pem --key aurora-key.pem',
+  ],
   run: async (invocation) => {
     if (filesOf(invocation, 'share').length === 0)
       throw new CliError('USAGE', '--share is missing');

@@ -103,6 +103,7 @@ const up: Command = {
   summary: 'start a consortium on this machine and leave it running',
   usage: '[--nodes 3] [--fresh] [--batch 100] [--directory path] [--json]',
   options: startOptions,
+  examples: ['sandbox up --nodes 3'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const steps = new Steps(terminal, { json: options.json === true });
@@ -130,6 +131,7 @@ const down: Command = {
   summary: 'stop the sandbox; its ledger stays',
   usage: '[--directory path]',
   options: sandboxOptions,
+  examples: ['sandbox down'],
   run: async ({ options, terminal }) => {
     const layout = new SandboxLayout(String(options.directory));
     const names = await endSandbox(layout);
@@ -148,6 +150,7 @@ const restart: Command = {
   usage: '<vn1 | vn2 | … | gateway> [--directory path]',
   positionals: 1,
   options: sandboxOptions,
+  examples: ['sandbox restart vn2'],
   run: async ({ options, positionals, terminal }) => {
     const layout = new SandboxLayout(String(options.directory));
     const record = await requireRecord(layout);
@@ -184,6 +187,7 @@ const status: Command = {
   summary: 'show what the nodes of the sandbox are doing',
   usage: '[--directory path] [--json]',
   options: { ...sandboxOptions, json: { type: 'boolean', default: false } },
+  examples: ['sandbox status', 'sandbox status --json'],
   run: async ({ options, terminal }) => {
     const layout = new SandboxLayout(String(options.directory));
     const record = await requireRecord(layout);

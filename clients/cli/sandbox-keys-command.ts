@@ -16,6 +16,7 @@ export const sandboxKeys: Command = {
     directory: { type: 'string', default: defaultSandboxDirectory },
     out: { type: 'string' },
   },
+  examples: ['sandbox epoch-keys --out epoch-keys.json'],
   run: async (invocation) => {
     const { terminal } = invocation;
     const out = required(invocation, 'out');

@@ -13,6 +13,7 @@ export const startCommand: Command = {
   summary: 'start a consortium of three organisations and show it working; Ctrl-C stops it',
   usage: '[--nodes 3] [--fresh] [--batch 100] [--once] [--directory path] [--json]',
   options: { ...startOptions, once: { type: 'boolean', default: false } },
+  examples: ['start', 'start --fresh --nodes 5'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const json = options.json === true;
@@ -113,7 +114,7 @@ function summarise(
     '',
     '  Try next, in another terminal:',
     '    npm run concordat -- sandbox status',
-    '    npm run concordat -- proposals',
+    '    npm run concordat -- proposal list',
     `    npm run concordat -- receipt get ${tour.transactionId}`,
     '    npm run concordat -- ledger verify vn2',
     '    npm run demo:mainnet',

@@ -5,12 +5,24 @@ export interface Terminal {
   readonly interactive: boolean;
 }
 
+/** Whether a stream may carry colours: a terminal that can show them (no-color.org). */
+export const isForPeople = (stream: { readonly isTTY?: boolean }): boolean =>
+  stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+
 /** The terminal of this process. */
 export const processTerminal: Terminal = {
   write: (text) => {
     process.stdout.write(text);
   },
-  interactive: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  interactive: isForPeople(process.stdout),
+};
+
+/** Where errors and progress of this process go. */
+export const errorTerminal: Terminal = {
+  write: (text) => {
+    process.stderr.write(text);
+  },
+  interactive: isForPeople(process.stderr),
 };
 
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;

@@ -15,6 +15,7 @@ const tokenList: Command = {
     'pkcs11-module': tokenOptions['pkcs11-module'],
     json: { type: 'boolean', default: false },
   },
+  examples: ['token list --pkcs11-module softhsm2.so'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const tokens = tokensOf(required(invocation, 'pkcs11-module'));
@@ -42,6 +43,7 @@ const tokenGenerate: Command = {
     for: { type: 'string' },
     out: { type: 'string' },
   },
+  examples: ['token generate --pkcs11-module softhsm2.so --pkcs11-key organisation --for signing'],
   run: async (invocation) => {
     const { terminal, options } = invocation;
     const label = required(invocation, 'pkcs11-key');
@@ -69,6 +71,9 @@ const tokenOrganisation: Command = {
     name: { type: 'string' },
     out: { type: 'string' },
   },
+  examples: [
+    'token organisation --pkcs11-module softhsm2.so --pkcs11-key organisation --name dune-logistics --out dune.pem',
+  ],
   run: async (invocation) => {
     const name = required(invocation, 'name');
     const out = required(invocation, 'out');

@@ -14,6 +14,7 @@ const newCommand: Command = {
   usage: `<directory> [--template ${templates.join(' | ')}]`,
   positionals: 1,
   options: { template: { type: 'string', default: 'counter' } },
+  examples: ['app new ~/counter', 'app new bank --template bank'],
   run: async ({ options, positionals, terminal }) => {
     const [directory] = positionals;
     if (directory === undefined) throw new CliError('USAGE', 'name the directory to make');
@@ -39,6 +40,7 @@ const testCommand: Command = {
   usage: '[directory] [--watch]',
   positionals: 1,
   options: { watch: { type: 'boolean', default: false } },
+  examples: ['app test', 'app test . --watch'],
   run: async ({ options, positionals }) => {
     const { directory } = await readProject(positionals[0] ?? '.');
     await linkFramework(directory);

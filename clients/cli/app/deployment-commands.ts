@@ -19,6 +19,7 @@ const deploy: Command = {
     adapter: { type: 'string', default: 'javascript' },
     wait: { type: 'string' },
   },
+  examples: ['app deploy . --as borealis-trade', 'app deploy bundle.json --wait 60 --json'],
   run: async (invocation) => {
     const [path] = invocation.positionals;
     if (path === undefined) throw new CliError('USAGE', 'name the bundle to deploy');
@@ -37,7 +38,7 @@ const deploy: Command = {
         ...(state === 'open'
           ? [
               `Members see it with: concordat app show ${short(digest)}`,
-              `and vote with: concordat vote ${short(proposalId)} yes --as <organisation>`,
+              `and vote with: concordat vote accept ${short(proposalId)} --as <organisation>`,
             ]
           : []),
       ]);
@@ -54,6 +55,7 @@ const show: Command = {
   usage: `[digest or its beginning] [--source] ${connectionUsage}`,
   positionals: 1,
   options: { ...connectionOptions, source: { type: 'boolean', default: false } },
+  examples: ['app show', 'app show 81c2 --source'],
   run: async (invocation) => {
     const { admin } = await connect(invocation);
     try {

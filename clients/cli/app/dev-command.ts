@@ -32,6 +32,7 @@ export const devCommand: Command = {
     fresh: { type: 'boolean', default: false },
     once: { type: 'boolean', default: false },
   },
+  examples: ['app dev'],
   run: async (invocation) => {
     const { terminal, options, positionals } = invocation;
     const project = await readProject(positionals[0] ?? '.');

@@ -170,7 +170,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     ]) {
       assert.ok(shown.includes(text), text);
     }
-    cli('withdraw', String(proposalId));
+    cli('proposal', 'withdraw', String(proposalId));
     assert.equal((cli('app', 'show').applications as unknown[]).length, 1);
   });
 

@@ -114,11 +114,11 @@ test('without a vote a member gives nothing, whatever it orders', async () => {
 });
 
 test('after the vote each member has its own node give, and the ledger says so', async () => {
-  const proposed = member(first(), 'propose', at('proposal.json'), '--json');
+  const proposed = member(first(), 'proposal', 'create', at('proposal.json'), '--json');
   assert.equal(proposed.status, 0, proposed.said);
   const { proposalId } = JSON.parse(proposed.stdout) as { proposalId: string };
   for (const node of nodes.slice(0, 2)) {
-    const voted = member(node, 'vote', proposalId, 'yes');
+    const voted = member(node, 'vote', 'accept', proposalId);
     assert.equal(voted.status, 0, voted.said);
   }
   await network.level();

@@ -155,9 +155,9 @@ describe('a member whose keys are in a token', { skip }, () => {
       ...['--network-certificate', network.sandbox.layout.networkCertificate],
     ];
     const policy = JSON.stringify({ kind: 'default', policy: { kind: 'unanimous' } });
-    const told = runs('propose', 'set_voting_policy', policy, ...there, ...own, '--json');
+    const told = runs('proposal', 'create', 'set_voting_policy', policy, ...there, ...own, '--json');
     const proposed = JSON.parse(told).proposalId as string;
-    runs('vote', proposed, 'no', ...there, ...own);
+    runs('vote', 'reject', proposed, ...there, ...own);
     await network.level();
     const proposals = await as(vn2, (admin) => admin.proposals());
     const found = proposals.find((one) => one.proposalId === proposed);
@@ -173,14 +173,14 @@ describe('a member whose keys are in a token', { skip }, () => {
     const tuple = JSON.parse(runs('node', 'tuple', status, '--certificate', certificate, ...own));
     assert.ok(nemesis && isSignedByOwner(nemesis, tuple[0].args));
     const staff = ['--certificate', place('staff.pem'), '--key', place('staff-key.pem')];
-    runs('keys', 'staff', '--name', 'Bo', '--issuer-certificate', certificate, ...own, ...staff);
+    runs('key', 'staff', '--name', 'Bo', '--issuer-certificate', certificate, ...own, ...staff);
     assert.equal(readFileSync(place('staff.pem'), 'utf8').split('BEGIN').length, 3);
     const address = ['--address', `127.0.0.1:${vn1.ports.admin}`];
     const pinned = ['--network-certificate', network.sandbox.layout.networkCertificate];
-    assert.match(runs('network', ...address, ...pinned, ...staff), /Nemesis/);
+    assert.match(runs('network', 'show', ...address, ...pinned, ...staff), /Nemesis/);
     const other = [...token(), '--pkcs11-key', 'copies'];
-    fails('INVALID_IDENTITY', 'proposals', ...there, ...other);
-    fails('USAGE', 'proposals', ...there, ...own, '--key', place('pin'));
+    fails('INVALID_IDENTITY', 'proposal', 'list', ...there, ...other);
+    fails('USAGE', 'proposal', 'list', ...there, ...own, '--key', place('pin'));
   });
 
   it('reads the ledger with another member’s copy when every node is gone', async () => {

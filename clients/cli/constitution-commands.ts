@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import {
+  type Constitution,
+  constitutionDigest,
+  defaultPolicy,
+  parseConstitution,
+  policyNames,
+} from '@concordat/governance';
+import type { Command, Invocation } from './command.ts';
+import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
+import { changesBetween, changesText } from './constitution-diff.ts';
+import { Names } from './constitution-names.ts';
+import { constitutionLines } from './constitution-summary.ts';
+import { CliError } from './errors.ts';
+import { print } from './output.ts';
+import { propose, proposingDetails, proposingOptions, proposingUsage } from './proposing.ts';
+import { renderTable } from './terminal.ts';
+
+const show: Command = {
+  name: 'constitution show',
+  summary: 'show the constitution: in force, or in a file',
+  usage: `[constitution.json] ${connectionUsage}`,
+  positionals: 1,
+  options: connectionOptions,
+  details: `With --json it is printed as JSON, which is a constitution file: what one hands to a newcomer, or compares later
+with "concordat constitution diff".`,
+  examples: ['constitution show', 'constitution show --json > constitution.json'],
+  run: async (invocation) => {
+    const { terminal } = invocation;
+    const [file] = invocation.positionals;
+    if (file !== undefined) {
+      const constitution = await readConstitutionFile(file);
+      print(invocation, constitution, constitutionLines(terminal, constitution));
+      return 0;
+    }
+    const { networkId, constitution } = await inForce(invocation);
+    print(invocation, constitution, constitutionLines(terminal, constitution, { networkId }));
+    return 0;
+  },
+};
+
+async function inForce(
+  invocation: Invocation,
+): Promise<{ readonly networkId: string; readonly constitution: Constitution }> {
+  const { admin } = await connect(invocation);
+  return admin.constitution().finally(() => admin.close());
+}
+
+/** A constitution from a file. @throws CliError USAGE; GovernanceError */
+export async function readConstitutionFile(file: string): Promise<Constitution> {
+  return parseConstitution(await readFile(file, 'utf8'));
+}
+
+const diff: Command = {
+  name: 'constitution diff',
+  summary: 'show how the constitution in force, or of a second file, differs from that of a file',
+  usage: `<constitution.json> [later.json] ${connectionUsage}`,
+  positionals: 2,
+  options: connectionOptions,
+  examples: [
+    'constitution diff approved.json',
+    'constitution diff approved.json later.json --json',
+  ],
+  run: async (invocation) => {
+    const [file, later] = invocation.positionals;
+    if (file === undefined) throw new CliError('USAGE', 'name the file with a constitution');
+    const before = await readConstitutionFile(file);
+    const after =
+      later === undefined
+        ? (await inForce(invocation)).constitution
+        : await readConstitutionFile(later);
+    const changes = changesBetween(before, after);
+    const digests = { before: constitutionDigest(before), after: constitutionDigest(after) };
+    const names = new Names({
+      actors: [...before.actors, ...after.actors],
+      nodes: [...before.nodes, ...after.nodes],
+    });
+    print(invocation, { ...digests, changes }, changesText(invocation.terminal, changes, names));
+    return 0;
+  },
+};
+
+const policies: Command = {
+  name: 'constitution policies',
+  summary: 'list the policies, their values and their defaults',
+  usage: connectionUsage,
+  options: connectionOptions,
+  details: 'What each policy means and what it may be is in docs/format/governance.md.',
+  examples: ['constitution policies', 'constitution policies --json'],
+  run: async (invocation) => {
+    const { constitution } = await inForce(invocation);
+    const rows = policyNames.map((name) => ({
+      name,
+      value: constitution.policies[name],
+      default: defaultPolicy(name),
+    }));
+    print(invocation, { policies: rows, votingPolicies: constitution.votingPolicies }, [
+      renderTable(
+        ['policy', 'value', 'default'],
+        rows.map((row) => [row.name, String(row.value), String(row.default)]),
+      ),
+    ]);
+    return 0;
+  },
+};
+
+const set: Command = {
+  name: 'constitution set',
+  summary: 'propose a value for a policy',
+  usage: `<policy> <value> ${proposingUsage}`,
+  positionals: 2,
+  options: proposingOptions,
+  details: proposingDetails,
+  examples: ['constitution set epochDuration 3600 --vote --as aurora-bank'],
+  run: (invocation) => {
+    const name = policyGiven(invocation);
+    const [, text] = invocation.positionals;
+    if (text === undefined) throw new CliError('USAGE', `give the value of ${name}`);
+    const value = policyValue(text);
+    return propose(invocation, async () => [{ name: 'set_policy', args: { name, value } }]);
+  },
+};
+
+const unset: Command = {
+  name: 'constitution unset',
+  summary: 'propose that a policy have its default again',
+  usage: `<policy> ${proposingUsage}`,
+  positionals: 1,
+  options: proposingOptions,
+  details: proposingDetails,
+  examples: ['constitution unset epochDuration --vote --as aurora-bank'],
+  run: (invocation) => {
+    const name = policyGiven(invocation);
+    return propose(invocation, async () => [{ name: 'remove_policy', args: { name } }]);
+  },
+};
+
+function policyGiven({ positionals: [name] }: Invocation): string {
+  if ((policyNames as readonly (string | undefined)[]).includes(name)) return name as string;
+  throw new CliError('USAGE', `name a policy: ${policyNames.join(', ')}`);
+}
+
+/** JSON where it is JSON, else the text itself. */
+function policyValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Commands about the constitution. */
+export const constitutionCommands: readonly Command[] = [show, diff, policies, set, unset];

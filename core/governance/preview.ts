@@ -1,0 +1,43 @@
+import { Store } from '@concordat/kv';
+import { applyActions, readActions } from './actions.ts';
+import type { Constitution } from './constitution.ts';
+import type { GovernanceEffect } from './effects.ts';
+import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
+import type { ProposedAction } from './proposal.ts';
+import { readConstitution, writeGenesis } from './state.ts';
+import { governanceTables, tables, writeRow } from './tables.ts';
+
+/** What actions would make of a constitution, or why nothing. */
+export type Preview =
+  | {
+      readonly ok: true;
+      readonly constitution: Constitution;
+      readonly effects: readonly GovernanceEffect[];
+    }
+  | { readonly ok: false; readonly code: GovernanceErrorCode; readonly message: string };
+
+/** Nothing of the network is in a constitution: these stand for what actions never look at. */
+const stands = { networkId: '0'.repeat(64), networkCertificatePem: '', timeMs: 0 };
+
+/**
+ * Makes the changes on a copy of a constitution, by the very code that a vote runs. What is beyond
+ * the constitution counts as absent: grants to auditors, former actors, a recovery under way.
+ * @param constitution as {@link readConstitution} or `parseConstitution` gives it
+ */
+export function previewActions(
+  constitution: Constitution,
+  actions: readonly ProposedAction[],
+): Preview {
+  const set = new Store(governanceTables).begin(1);
+  try {
+    writeGenesis(set, constitution, stands);
+    for (const row of constitution.applications ?? []) {
+      writeRow(set, tables.applications, row.adapter, row);
+    }
+    const effects = applyActions(set, readActions({ actions }));
+    return { ok: true, constitution: readConstitution(set), effects };
+  } catch (error) {
+    if (!(error instanceof GovernanceError)) throw error;
+    return { ok: false, code: error.code, message: error.message };
+  }
+}
