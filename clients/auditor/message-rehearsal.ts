@@ -35,10 +35,7 @@ export function rehearseMessages(
     try {
       const message = decodeMessage(bytes);
       const nowSeconds = executedAt(message, recorded) ?? Math.floor(header.timeMs / 1000);
-      if (Math.abs(nowSeconds - header.timeMs / 1000) > maxClockDifferenceSeconds) {
-        const times = `at ${isoOf(nowSeconds * 1000)}, its block is of ${isoOf(header.timeMs)}`;
-        findings.defect('governance', 'WRONG_TIME', { message: `${said} was executed ${times}` });
-      }
+      requireRightTime(said, nowSeconds, { header, findings });
       const program = programWith(message, recorded);
       const context = { nowSeconds, ...(program && { program }) };
       effects.push(...submitMessage(set, bytes, context).effects);
@@ -51,6 +48,17 @@ export function rehearseMessages(
     }
   }
   return { kind: 'messages', epochFor: [...new Set(effects.flatMap(epochFor))] };
+}
+
+/** What was executed says a time: that of its block within seconds. */
+export function requireRightTime(
+  what: string,
+  seconds: number,
+  { header, findings }: Pick<AdministrativeBlock, 'header'> & { readonly findings: Findings },
+): void {
+  if (Math.abs(seconds - header.timeMs / 1000) <= maxClockDifferenceSeconds) return;
+  const times = `at ${isoOf(seconds * 1000)}, its block is of ${isoOf(header.timeMs)}`;
+  findings.defect('governance', 'WRONG_TIME', { message: `${what} was executed ${times}` });
 }
 
 /** The program that came with a proposal: the block has it, unless it was in the ledger before. */

@@ -14,6 +14,7 @@ import type { CeremonyPhases } from './ceremony-phases.ts';
 import { rehearseCeremonies } from './ceremony-rehearsal.ts';
 import { configurationUnder, configurationValue } from './configuration.ts';
 import { rehearseEpoch } from './epoch-rehearsal.ts';
+import { rehearseExpiry } from './expiry-rehearsal.ts';
 import type { AuditClass, DefectCode, Findings } from './findings.ts';
 import { isFormError } from './form-error.ts';
 import { RecordedWrites, tableNames } from './framework-tables.ts';
@@ -50,6 +51,7 @@ export interface Deed {
   readonly kind:
     | 'genesis'
     | 'messages'
+    | 'expiry'
     | 'join'
     | 'trust'
     | 'departure'
@@ -102,6 +104,8 @@ function perform(
   if (trusted) return rehearseTrust(set, trusted.entry, context);
   const departed = changed.find(({ entry }) => entry.retired === 'departed');
   if (departed) return rehearseDeparture(set, departed.entry, context.findings);
+  const expiry = rehearseExpiry(set, block, context);
+  if (expiry) return expiry;
   const stage = stageIn(recorded);
   if (!stage) return { kind: 'opening', epochFor: [] };
   const { findings, applicationTransactions } = context;

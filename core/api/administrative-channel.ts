@@ -178,7 +178,14 @@ export interface ProposalsAnswer<Proposal = unknown> {
 export interface SubmissionAnswer<Effect = unknown> {
   /** Hex, 32 bytes. */
   readonly proposalId: string;
-  readonly state: 'open' | 'accepted' | 'rejected' | 'withdrawn' | 'failed';
+  readonly state:
+    | 'open'
+    | 'accepted'
+    | 'rejected'
+    | 'withdrawn'
+    | 'failed'
+    | 'expired'
+    | 'superseded';
   readonly effects: readonly Effect[];
   /** `view.seqno` of the message's transaction. */
   readonly transactionId: string;

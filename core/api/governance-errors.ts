@@ -88,13 +88,33 @@ export const governanceErrors = {
   },
   PROPOSAL_NOT_OPEN: {
     status: 409,
-    meaning: 'The proposal is accepted, rejected, withdrawn or failed already.',
+    meaning: 'The proposal is no longer open: decided, withdrawn, expired or superseded.',
     remedy: 'Propose anew if the change is still wanted.',
   },
   ALREADY_VOTED: {
     status: 409,
-    meaning: 'The member voted on this proposal; each member gets one vote, and it stands.',
-    remedy: 'None; a new proposal gets new votes.',
+    meaning: 'The member has voted so on this proposal already; each member gets one vote.',
+    remedy: 'None; vote otherwise to change it while the proposal is open.',
+  },
+  VOTE_CHANGE_LIMIT: {
+    status: 409,
+    meaning: 'The member has changed its vote on this proposal 16 times.',
+    remedy: 'Make the proposal anew to vote on it anew.',
+  },
+  NODE_NOT_AS_ADMITTED: {
+    status: 403,
+    meaning: 'The node runs other code, or on another platform, than it was admitted with.',
+    remedy: 'Start the image the vote named, or propose the node anew as it is.',
+  },
+  AUTOMATION_RULE_NOT_FOUND: {
+    status: 404,
+    meaning: 'No automation rule has that name.',
+    remedy: 'List automationRules with GET /gov/constitution.',
+  },
+  AUTOMATION_RULE_LIMIT: {
+    status: 409,
+    meaning: 'There are as many automation rules as there can be.',
+    remedy: 'Propose remove_automation_rule for one that is not needed.',
   },
   NOT_THE_PROPOSER: {
     status: 403,

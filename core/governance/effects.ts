@@ -27,6 +27,13 @@ export type GovernanceEffect =
   | {
       readonly kind: 'key-exported';
       readonly actorId: ActorId;
+  | { readonly kind: 'proposal-expired'; readonly proposalId: string }
+  | {
+      readonly kind: 'proposal-superseded';
+      readonly proposalId: string;
+      /** The proposal that was accepted first. */
+      readonly by: string;
+    }
   | ExternalSystemEffect
       /** Numbers of the keys, newest first. */
       readonly keys: readonly number[];

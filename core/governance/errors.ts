@@ -17,6 +17,10 @@ export const governanceErrorCodes = [
   'PROPOSAL_NOT_FOUND',
   'PROPOSAL_NOT_OPEN',
   'ALREADY_VOTED',
+  'VOTE_CHANGE_LIMIT',
+  'AUTOMATION_RULE_NOT_FOUND',
+  'AUTOMATION_RULE_LIMIT',
+  'NODE_NOT_AS_ADMITTED',
   'NOT_THE_PROPOSER',
   'TOO_MANY_OPEN_PROPOSALS',
   'ACTOR_EXISTS',
@@ -54,7 +58,6 @@ export const governanceErrorCodes = [
   'APPLICATION_NOT_FOUND',
   'JWT_ISSUER_NOT_FOUND',
   'JWT_ISSUER_LIMIT',
-  'NO_KEY_CEREMONY',
   'EXTERNAL_SYSTEM_NOT_FOUND',
   'EXTERNAL_SYSTEM_LIMIT',
   'KEY_CEREMONY_OPEN',
@@ -67,6 +70,7 @@ export const governanceErrorCodes = [
 
 /** Why a constitution, a governance message, an action or a step of a node's life is refused. */
 export type GovernanceErrorCode = (typeof governanceErrorCodes)[number];
+  'NO_KEY_CEREMONY',
 
 /** A refusal by governance. It never leaves a trace in the transaction set it was met in. */
 export class GovernanceError extends CodedError<GovernanceErrorCode> {}

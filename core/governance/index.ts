@@ -181,14 +181,18 @@ export {
   policyNames,
   type QuorumPolicy,
 } from './policies.ts';
-export type {
 export { type Preview, previewActions } from './preview.ts';
-  Proposal,
-  ProposalState,
-  ProposedAction,
-  Requirement,
-  Vote,
+export {
+  type EarlierVote,
+  type Proposal,
+  type ProposalState,
+  type ProposedAction,
+  proposalStates,
+  type Requirement,
+  type Vote,
 } from './proposal.ts';
+export { maxOpenProposals } from './proposal-opening.ts';
+export { expireProposals, isExpiryDue } from './proposal-settling.ts';
 export { quorumSizesUnder } from './quorum-policies.ts';
 export {
   isFormerNetwork,
@@ -210,18 +214,15 @@ export {
   readConstitution,
   writeGenesis,
 } from './state.ts';
-export {
-  maxOpenProposals,
-  type Submission,
-  type SubmissionContext,
-  submitMessage,
-} from './submit.ts';
+export type { Submission, SubmissionContext } from './submission.ts';
+export { submitMessage } from './submit.ts';
 export { governanceTables, messagesTable, type NetworkInfo } from './tables.ts';
+export { maxVoteChanges } from './vote.ts';
 export {
   acceptsNeeded,
-  type Judgement,
   type Ballot,
   type CountingPolicy,
+  type Judgement,
   judge,
   type SubsetPolicy,
   type Voter,

@@ -9,19 +9,41 @@ export interface ProposedAction {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** A member's vote. */
-export interface Vote {
-  readonly actorId: ActorId;
+/** How a vote was cast. */
+export interface EarlierVote {
   readonly accept: boolean;
   /** Seconds since the Unix epoch when it was recorded. */
   readonly atSeconds: number;
+  /** Id of the message that cast it; exactly one of this and `rule` is there. */
+  readonly message?: string;
+  /** Name of the automation rule that cast it. */
+  readonly rule?: string;
+}
+
+/** A member's vote. */
+export interface Vote extends EarlierVote {
+  readonly actorId: ActorId;
+  /** The votes it replaced, oldest first, at most 16. */
+  readonly earlier?: readonly EarlierVote[];
 }
 
 /**
  * `open` until decided; `accepted` and in force; `rejected` by votes; `withdrawn` by its proposer;
- * `failed`: accepted by votes, but meanwhile impossible, so nothing of it took effect.
+ * `failed`: accepted by votes, but meanwhile impossible, so nothing of it took effect; `expired`: not
+ * decided in its time; `superseded`: another proposal that set the same thing was accepted first.
  */
-export type ProposalState = 'open' | 'accepted' | 'rejected' | 'withdrawn' | 'failed';
+export type ProposalState = (typeof proposalStates)[number];
+
+/** Every state of a proposal. */
+export const proposalStates = [
+  'open',
+  'accepted',
+  'rejected',
+  'withdrawn',
+  'failed',
+  'expired',
+  'superseded',
+] as const;
 
 /** The voting policy a kind of change is judged by. */
 export interface Requirement {
@@ -40,14 +62,18 @@ export interface Proposal {
   readonly createdAtSeconds: number;
   /** Seconds since the Unix epoch, when it was opened. */
   readonly openedAtSeconds: number;
+  /** Seconds since the Unix epoch when it ends undecided; absent without `proposalLifetime`. */
+  readonly expiresAtSeconds?: number;
   readonly actions: readonly ProposedAction[];
   /** For each kind of change in it, the policy in force when it was opened: all must be met. */
   readonly requirements: readonly Requirement[];
-  /** In the order they came; votes of actors that stopped being members are dropped. */
+  /** In the order they came, one a member; those of actors that stopped being members are dropped. */
   readonly votes: readonly Vote[];
   readonly state: ProposalState;
   /** Seconds since the Unix epoch, once it is no longer open. */
   readonly closedAtSeconds?: number;
+  /** The proposal that was accepted before it. */
+  readonly supersededBy?: string;
   /** Why it failed. */
   readonly failure?: { readonly code: GovernanceErrorCode; readonly message: string };
 }

@@ -1,5 +1,5 @@
 import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
-import { fromUtf8, utf8 } from '@concordat/std';
+import { type ActorId, fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type {
@@ -81,6 +81,8 @@ export const tables = {
   /** actor id; value: messages created up to this second are refused */
   floors: rows<number>('gov.floors'),
   /** actor id */
+  /** second of its expiry in 16 digits, `:`, {@link sequenceKey} of the proposal; value its id */
+  expiries: rows<string>('gov.expiries'),
   holders: rows<HolderRegistration>('keys.holders'),
   /** {@link sequenceKey} of the ceremony's number */
   ceremonies: rows<CeremonyRow>('keys.ceremonies'),

@@ -21,6 +21,7 @@ import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import { readForeignObject } from './foreign.ts';
 import type { NodeContext } from './node-context.ts';
+import { ProposalExpiry } from './proposal-expiry.ts';
 
 const forwardTimeoutMs = 30_000;
 /** A program is checked, or made ready, before its message is executed. */
@@ -36,10 +37,17 @@ type Delivered = Partial<Deployment> & Pick<Deployment, 'message'>;
 export class GovernanceDesk {
   readonly #context: NodeContext;
   readonly #deployments: DeploymentDesk;
+  readonly #expiry: ProposalExpiry;
 
   constructor(context: NodeContext) {
     this.#context = context;
     this.#deployments = new DeploymentDesk(context);
+    this.#expiry = new ProposalExpiry(context);
+  }
+
+  /** What is done about once a second. */
+  tick(): void {
+    this.#expiry.tick();
   }
 
   /**
