@@ -1,5 +1,5 @@
 import { diffieHellman, type KeyObject } from 'node:crypto';
-import { concatBytes, emptyBytes, utf8 } from '@concordat/std';
+import { assert, concatBytes, emptyBytes, utf8 } from '@concordat/std';
 import { aeadOpen, aeadSeal } from './aead.ts';
 import { CryptoError } from './errors.ts';
 import {
@@ -27,6 +27,29 @@ export interface HpkeAead {
 
 const aes256: HpkeAead = { id: 2, keyBytes: 32 };
 
+/** What both ends of a context have. */
+interface Context {
+  /** Uncompressed point, 65 bytes: `enc` of RFC 9180. */
+  readonly ephemeral: Uint8Array;
+  /**
+   * A secret that only both ends know, bound to this context (RFC 9180, section 5.3): 32 bytes.
+   * @param label of what it is used for
+   */
+  export(label: Uint8Array): Uint8Array;
+}
+
+/** The sending end of a context for one message. */
+export interface SendingContext extends Context {
+  /** Seals the one message of this context. @returns ciphertext ‖ tag (16) */
+  seal(plaintext: Uint8Array, additionalData: Uint8Array): Uint8Array;
+}
+
+/** The receiving end of a context for one message. */
+export interface ReceivingContext extends Context {
+  /** @throws CryptoError AUTHENTICATION_FAILED */
+  open(sealed: Uint8Array, additionalData: Uint8Array): Uint8Array;
+}
+
 /** A P-256 private key that opens what was sealed to its public key. */
 export interface EncryptionKey {
   /** Uncompressed point, 65 bytes. */
@@ -36,16 +59,22 @@ export interface EncryptionKey {
    * @throws CryptoError AUTHENTICATION_FAILED
    */
   open(sealed: Uint8Array, info: Uint8Array): Uint8Array;
+  /**
+   * The receiving end of a context (SetupBaseR of RFC 9180, section 5.1.1).
+   * @param ephemeral what the sender sent, 65 bytes
+   * @throws CryptoError AUTHENTICATION_FAILED when it is no point of P-256
+   */
+  receive(ephemeral: Uint8Array, info: Uint8Array): ReceivingContext;
   /** The private key as PKCS#8 PEM. Secret. */
   toPkcs8Pem(): string;
 }
 
-/** KeySchedule in base mode (RFC 9180, section 5.1): key and nonce of sequence 0. */
+/** KeySchedule in base mode (RFC 9180, section 5.1): key, nonce of sequence 0, and exports. */
 export function hpkeSchedule(
   sharedSecret: Uint8Array,
   info: Uint8Array,
   aead: HpkeAead = aes256,
-): { key: Uint8Array; nonce: Uint8Array } {
+): { key: Uint8Array; nonce: Uint8Array; exportOf: (label: Uint8Array) => Uint8Array } {
   const suite = concatBytes(utf8('HPKE'), Uint8Array.of(0x00, 0x10, 0x00, 0x01, 0x00, aead.id));
   const context = concatBytes(
     Uint8Array.of(0),
@@ -56,6 +85,10 @@ export function hpkeSchedule(
   return {
     key: labeledExpand(suite, secret, 'key', context, aead.keyBytes),
     nonce: labeledExpand(suite, secret, 'base_nonce', context, 12),
+    exportOf: (label) => {
+      const exporter = labeledExpand(suite, secret, 'exp', context, 32);
+      return labeledExpand(suite, exporter, 'sec', label, 32);
+    },
   };
 }
 
@@ -88,6 +121,19 @@ function encryptionKeyOf(key: KeyObject, publicKey: Uint8Array): EncryptionKey {
     open(sealed, info) {
       const shared = hpkeDecap(key, publicKey, sealed.subarray(0, pointBytes));
       return openWith(shared, sealed, info);
+    },
+    receive(ephemeral, info) {
+      const isPoint = ephemeral.length === pointBytes;
+      const shared = isPoint ? hpkeDecap(key, publicKey, ephemeral) : undefined;
+      if (shared === undefined) {
+        throw new CryptoError('AUTHENTICATION_FAILED', 'the ephemeral key is no point of P-256');
+      }
+      const { key: aeadKey, nonce, exportOf } = hpkeSchedule(shared, info);
+      return {
+        ephemeral,
+        export: exportOf,
+        open: (sealed, additionalData) => aeadOpen(aeadKey, nonce, additionalData, sealed),
+      };
     },
   };
 }
@@ -154,13 +200,38 @@ export function sealTo(
   info: Uint8Array,
   entropy: Uint8Array,
 ): Uint8Array {
+  const context = sendTo(publicKey, info, entropy);
+  return concatBytes(context.ephemeral, context.seal(plaintext, emptyBytes));
+}
+
+/**
+ * The sending end of a context for one message (SetupBaseS of RFC 9180, section 5.1.1).
+ * @param publicKey the recipient's uncompressed point, 65 bytes
+ * @param info what the context is bound to; not sent
+ * @param entropy 32 bytes that are never used for another context
+ * @throws CryptoError INVALID_KEY when the public key is not a point of P-256
+ */
+export function sendTo(
+  publicKey: Uint8Array,
+  info: Uint8Array,
+  entropy: Uint8Array,
+): SendingContext {
   const peer = publicKey.length === pointBytes ? importP256(spkiOfPoint(publicKey)) : undefined;
   if (peer === undefined) throw new CryptoError('INVALID_KEY', 'not an uncompressed P-256 point');
   const { key, point } = keyOfScalar(deriveScalar(kemSuite, entropy));
   const dh = diffieHellman({ privateKey: key, publicKey: peer });
   const shared = sharedSecretOf(dh, concatBytes(point, publicKey));
-  const schedule = hpkeSchedule(shared, info);
-  return concatBytes(point, aeadSeal(schedule.key, schedule.nonce, emptyBytes, plaintext));
+  const { key: aeadKey, nonce, exportOf } = hpkeSchedule(shared, info);
+  let isUsed = false;
+  return {
+    ephemeral: point,
+    export: exportOf,
+    seal: (plaintext, additionalData) => {
+      assert(!isUsed, 'a context seals one message: its nonce would come back');
+      isUsed = true;
+      return aeadSeal(aeadKey, nonce, additionalData, plaintext);
+    },
+  };
 }
 
 /** Whether the bytes are an uncompressed point of P-256 that can be sealed to. */

@@ -49,7 +49,10 @@ export {
   importEncryptionKey,
   isEncryptionPublicKey,
   openerBy,
+  type ReceivingContext,
+  type SendingContext,
   sealTo,
+  sendTo,
 } from './encryption-key.ts';
 export { CryptoError, type CryptoErrorCode } from './errors.ts';
 export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Latin1 } from './hash.ts';
@@ -68,6 +71,7 @@ export {
   revocationListFault,
   serialText,
 } from './revocation-list.ts';
+export { openReply, replyNonceBytes, sealReply } from './sealed-reply.ts';
 export { type CertificateSigner, signerBy } from './signer-elsewhere.ts';
 export {
   createSigningKey,
