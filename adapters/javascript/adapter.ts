@@ -1,5 +1,5 @@
 import { ApiError, catalogueEntry, type ErrorCode, errorBody, isErrorCode } from '@concordat/api';
-import { decodeWriteSet, type ReadView, type WriteSet } from '@concordat/kv';
+import { decodeWriteSet, type ReadView } from '@concordat/kv';
 import { DecodeError, fromBase64, toBase64, toDigest } from '@concordat/std';
 import {
   type Actor,
@@ -247,7 +247,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const ran = runnable.length === 0 ? [] : await version?.host.execute(runnable as Call[]);
     let at = 0;
     const results = calls.map((call) => ('code' in call ? call : (ran?.[at++] as CallResult)));
-    const written: WriteSet[] = [];
+    let kept = 0;
     const outcomes = results.map((result): Outcome<ApplicationAnswer> => {
       if ('code' in result && !('kind' in result)) return result;
       if (result.kind === 'unplaced') return deferred;
@@ -260,10 +260,10 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
       if (count === 0) return unwritten(result.answer);
       const { claims } = result;
       set.endTransaction(claims && toDigest(claims));
-      written.push(result.writes);
+      kept += 1;
       return { ok: true, result: answer };
     });
-    this.#versions.executed(version, written);
+    this.#versions.executed({ version, set, kept });
     return outcomes;
   }
 

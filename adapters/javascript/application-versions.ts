@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeWriteSet, type ReadView, type WriteSet } from '@concordat/kv';
-import type { ProgramState, StateChange } from '@concordat/worker-enclave';
+import type { BatchSet, ProgramState, StateChange } from '@concordat/worker-enclave';
 import { ApplicationHost, type ApplicationHostOptions } from './application-host.ts';
 import { type Bundle, parseBundle } from './bundle.ts';
 import { BundleError } from './errors.ts';
@@ -19,6 +19,15 @@ export interface Version {
   /** Why it cannot be read. */
   readonly error?: BundleError;
   readonly host: ApplicationHost;
+}
+
+/** A batch that a version executed. */
+export interface Ran {
+  readonly version: Version | undefined;
+  /** The set it was executed on. */
+  readonly set: BatchSet;
+  /** Transactions that are kept. */
+  readonly kept: number;
 }
 
 /** What versions need of the adapter around them. */
@@ -46,7 +55,8 @@ export class ApplicationVersions {
   #base: Version | undefined;
   #head: Version | undefined;
   #prepared: Version | undefined;
-  #executor: Version | undefined;
+  /** Who executed which batch last: it may have been given up since. */
+  #executor: Ran | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: VersionOptions) {
@@ -123,22 +133,27 @@ export class ApplicationVersions {
     for (const { host } of this.#versions.values()) host.placed(place);
   }
 
-  /** What a batch has written that this version executed, before it becomes a layer. */
-  executed(version: Version | undefined, writeSets: readonly WriteSet[]): void {
-    this.#executor = version;
-    this.#source.executed(writeSets);
+  /** A version executed a batch, which may become a layer. */
+  executed(ran: Ran): void {
+    this.#executor = ran;
   }
 
   /** Takes part in a change of the worker's state. */
   changed(change: StateChange): void {
-    const executor = change.kind === 'executed' ? this.#executor : undefined;
-    if (change.kind === 'executed') this.#executor = undefined;
-    const told = this.#source.changed(change);
+    const ran = this.#ranBy(change);
+    const told = this.#source.changed(change, ran?.kept);
     for (const version of this.#versions.values()) {
       // Whoever executed a batch has what it wrote.
-      if (change.kind !== 'executed' || version !== executor) version.host.tell(told);
+      if (ran === undefined || version !== ran.version) version.host.tell(told);
     }
     if (this.#follow(change)) this.#settle();
+  }
+
+  #ranBy(change: StateChange): Ran | undefined {
+    if (change.kind !== 'executed') return undefined;
+    const ran = this.#executor;
+    this.#executor = undefined;
+    return ran?.set === change.set ? ran : undefined;
   }
 
   /** Whether a change concerns programs. */

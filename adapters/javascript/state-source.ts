@@ -17,7 +17,6 @@ const partEntries = 2_000;
 export class StateSource {
   readonly #layers: Layer[] = [];
   #newest = 0;
-  #executed: { readonly layer: number; readonly writeSets: readonly WriteSet[] } | undefined;
 
   /** Number the next layer will have. */
   get nextLayer(): number {
@@ -29,11 +28,6 @@ export class StateSource {
     return this.#layers.map((layer) => ({ kind: 'applied', ...layer }));
   }
 
-  /** Remembers what the batch that is about to become the next layer has written. */
-  executed(writeSets: readonly WriteSet[]): void {
-    this.#executed = { layer: this.nextLayer, writeSets };
-  }
-
   /** Forgets every layer: the state was replaced. */
   forget(): void {
     this.#layers.length = 0;
@@ -42,20 +36,22 @@ export class StateSource {
   /**
    * Takes note of a change. What a process that has everything before it is to be told, unless it
    * executed the batch itself; and what one that has no layers yet.
+   * @param ran of a batch that applications executed here, how many transactions they kept
    */
-  changed(change: StateChange): Told {
+  changed(change: StateChange, ran?: number): Told {
     // While the state is being given, what is committed now may lie behind the reader.
     const late = change.kind === 'committed' ? this.upTo(change.layer) : undefined;
-    const whole = this.#changed(change);
+    const whole = this.#changed(change, ran);
     return { whole, feeding: late ?? (whole.kind === 'replayed' ? [whole] : []) };
   }
 
-  #changed(change: StateChange): ToProcess {
+  #changed(change: StateChange, ran: number | undefined): ToProcess {
     switch (change.kind) {
       case 'executed': {
         const { layer } = change;
-        const writeSets = this.#executed?.layer === layer ? this.#executed.writeSets : [];
-        this.#executed = undefined;
+        // Those of the framework come after those of the applications; looking at each takes time.
+        const all = change.writeSets;
+        const writeSets = ran === undefined ? all.map(own) : all.slice(0, ran);
         this.#put({ layer, firstSeqno: 0, writeSets });
         return { kind: 'applied', layer, firstSeqno: 0, writeSets };
       }

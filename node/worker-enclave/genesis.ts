@@ -49,15 +49,18 @@ export function makeGenesis(
 
 function cut(block: OpenBatch, { chain, numbers, env, send }: GenesisOptions): void {
   block.finish();
-  const flight = chain.executed({
-    batch: numbers.takeBatchNumber(),
-    submissions: [],
-    outcomes: [],
-    count: block.writes.length,
-    timeMs: env.timeMs,
-    height: 0,
-    view: env.view,
-    firstSeqno: 0,
-  });
+  const flight = chain.executed(
+    {
+      batch: numbers.takeBatchNumber(),
+      submissions: [],
+      outcomes: [],
+      count: block.writes.length,
+      timeMs: env.timeMs,
+      height: 0,
+      view: env.view,
+      firstSeqno: 0,
+    },
+    block,
+  );
   send(flight.batch, block.writes);
 }

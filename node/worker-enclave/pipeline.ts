@@ -378,16 +378,12 @@ export class Pipeline {
       return;
     }
     set.finish();
-    const flight = chain.executed({
-      batch: this.takeBatchNumber(),
-      submissions: execution.submissions,
-      outcomes,
-      count: set.writes.length,
-      timeMs: execution.env.timeMs,
-      height: 0,
-      view: execution.env.view,
-      firstSeqno: 0,
-    });
+    const { submissions, env } = execution;
+    const at = { timeMs: env.timeMs, height: 0, view: env.view, firstSeqno: 0 };
+    const flight = chain.executed(
+      { batch: this.takeBatchNumber(), submissions, outcomes, count: set.writes.length, ...at },
+      set,
+    );
     stats.batches += 1;
     stats.batchedTransactions += execution.submissions.length;
     sendBatch(flight.batch, set.writes);

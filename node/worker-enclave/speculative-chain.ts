@@ -1,6 +1,7 @@
 import type { Store, TransactionSet, WriteSet } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import type { Outcome, StateChange } from './adapter.ts';
+import type { OpenBatch } from './scoped-state.ts';
 import type { Submission } from './submission.ts';
 
 /** Answers that depend on the state after a block though they have no leaf in it. */
@@ -68,10 +69,11 @@ export class SpeculativeChain {
     return this.#store.begin(this.#nextLayer);
   }
 
-  /** Adds the block whose set was just finished. */
-  executed(block: NewFlight): Flight {
+  /** Adds the block whose set, this one, was just finished. */
+  executed(block: NewFlight, set: OpenBatch): Flight {
     const flight = this.#push(block);
-    this.#changed({ kind: 'executed', layer: flight.layer });
+    const { layer } = flight;
+    this.#changed({ kind: 'executed', layer, set, writeSets: set.writes });
     return flight;
   }
 

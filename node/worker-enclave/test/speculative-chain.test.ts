@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Store } from '@concordat/kv';
 import { AssertionError, utf8 } from '@concordat/std';
+import { OpenBatch } from '../scoped-state.ts';
 import { type NewFlight, SpeculativeChain } from '../speculative-chain.ts';
 
 const block = (fields: Partial<NewFlight> = {}): NewFlight => ({
@@ -26,11 +27,11 @@ describe('speculative chain', () => {
   });
 
   function execute(batch: number): void {
-    const set = chain.begin();
+    const set = new OpenBatch(chain.begin(), new Set(['a/t']));
     set.table('a/t').set('last', utf8(String(batch)));
-    set.takeWriteSet();
+    set.endTransaction();
     set.finish();
-    chain.executed(block({ batch }));
+    chain.executed(block({ batch }), set);
   }
 
   const head = () => Buffer.from(store.head().table('a/t').get('last') ?? '').toString();
