@@ -379,6 +379,7 @@ export class Manager implements StandingNode {
     });
     this.every(progressIntervalMs, () => {
       this.epochs.tick();
+      this.governance.tick();
       this.networkKeyDesk.work();
       this.#standing.takeStock();
     });
