@@ -16,17 +16,6 @@ export type GovernanceEffect =
       readonly kind: 'audit-granted' | 'audit-revoked' | 'shares-given';
       readonly auditor: string;
     }
-  | { readonly kind: 'network-opened' | 'epoch-asked' }
-  | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
-  | { readonly kind: 'application-removed'; readonly adapter: string }
-  | JwtIssuerEffect
-  | {
-      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
-      readonly actorId: ActorId;
-    }
-  | {
-      readonly kind: 'key-exported';
-      readonly actorId: ActorId;
   | { readonly kind: 'proposal-expired'; readonly proposalId: string }
   | {
       readonly kind: 'proposal-superseded';
@@ -34,7 +23,18 @@ export type GovernanceEffect =
       /** The proposal that was accepted first. */
       readonly by: string;
     }
+  | { readonly kind: 'network-opened' | 'epoch-asked' }
+  | { readonly kind: 'application-set'; readonly adapter: string; readonly digest: string }
+  | { readonly kind: 'application-removed'; readonly adapter: string }
+  | JwtIssuerEffect
   | ExternalSystemEffect
+  | {
+      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
+      readonly actorId: ActorId;
+    }
+  | {
+      readonly kind: 'key-exported';
+      readonly actorId: ActorId;
       /** Numbers of the keys, newest first. */
       readonly keys: readonly number[];
     };

@@ -60,6 +60,7 @@ export const governanceErrorCodes = [
   'JWT_ISSUER_LIMIT',
   'EXTERNAL_SYSTEM_NOT_FOUND',
   'EXTERNAL_SYSTEM_LIMIT',
+  'NO_KEY_CEREMONY',
   'KEY_CEREMONY_OPEN',
   'KEY_CEREMONY_NOT_DUE',
   'KEY_CEREMONY_RECORD',
@@ -70,7 +71,6 @@ export const governanceErrorCodes = [
 
 /** Why a constitution, a governance message, an action or a step of a node's life is refused. */
 export type GovernanceErrorCode = (typeof governanceErrorCodes)[number];
-  'NO_KEY_CEREMONY',
 
 /** A refusal by governance. It never leaves a trace in the transaction set it was met in. */
 export class GovernanceError extends CodedError<GovernanceErrorCode> {}

@@ -76,13 +76,13 @@ export const tables = {
   proposals: rows<Proposal>('gov.proposals'),
   /** sequence of the proposal's message, value its id: the open ones in the order of opening */
   open: rows<string>('gov.open'),
+  /** second of its expiry in 16 digits, `:`, {@link sequenceKey} of the proposal; value its id */
+  expiries: rows<string>('gov.expiries'),
   /** actor id, `:`, created-at of 12 digits, `:`, digest; value: id of the message */
   recent: rows<string>('gov.recent'),
   /** actor id; value: messages created up to this second are refused */
   floors: rows<number>('gov.floors'),
   /** actor id */
-  /** second of its expiry in 16 digits, `:`, {@link sequenceKey} of the proposal; value its id */
-  expiries: rows<string>('gov.expiries'),
   holders: rows<HolderRegistration>('keys.holders'),
   /** {@link sequenceKey} of the ceremony's number */
   ceremonies: rows<CeremonyRow>('keys.ceremonies'),
