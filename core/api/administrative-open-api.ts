@@ -223,7 +223,13 @@ export const administrativeOperations: readonly AdministrativeOperation[] = [
     takes: deploymentMediaType,
     gives: 'Submission',
     summary: 'a signed proposal together with the program it names',
-    errors: [...messageErrors, 'INVALID_ACTION', 'PROGRAM_MISMATCH', 'PROGRAM_REFUSED'],
+    errors: [
+      ...messageErrors,
+      'MALFORMED_REQUEST',
+      'INVALID_ACTION',
+      'PROGRAM_MISMATCH',
+      'PROGRAM_REFUSED',
+    ],
   },
   {
     ...read,

@@ -6,18 +6,25 @@ import {
   ApiError,
   adminPaths,
   coseMediaType,
-  type Deployment,
-  decodeDeployment,
-  deploymentMediaType,
   errorAnswer,
   isErrorCode,
   maxRecoveryGiftBytes,
   type RecoveryState,
   receiptFormOf,
 } from '@concordat/api';
-import { isMember, maxMessageBytes, maxProgramBytes } from '@concordat/governance';
-import { type ActorId, CodedError, isHex64, parseTransactionId } from '@concordat/std';
+import { isMember } from '@concordat/governance';
+import { type ActorId, CodedError, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
+import {
+  discardRest,
+  nonceOf,
+  readBody,
+  readDeployment,
+  readMessage,
+  requireMethod,
+  sinceOf,
+  urlOf,
+} from './admin-request.ts';
 import type { Announcement } from './announcement.ts';
 import { AuditDesk } from './audit-desk.ts';
 import type { ClientVerdict } from './client-identity.ts';
@@ -125,7 +132,8 @@ export class AdminServer {
     } catch (error) {
       const { status, body, retryAfterSeconds } = errorAnswer(asApiError(error));
       if (status === 500) this.#node.control.log('admin.failed', { why: String(error) });
-      // What is left of a refused request is not read: its connection ends with the answer.
+      await discardRest(request);
+      // What is still left of a refused request is not read: its connection ends with the answer.
       if (!request.complete || status === 401) response.setHeader('connection', 'close');
       if (retryAfterSeconds) response.setHeader('retry-after', String(retryAfterSeconds));
       if (!response.headersSent) send(response, status, body);
@@ -249,42 +257,6 @@ export class AdminServer {
   }
 }
 
-/** @throws ApiError MALFORMED_REQUEST */
-function urlOf(request: IncomingMessage): URL {
-  const url = URL.parse(request.url ?? '/', 'https://node.invalid');
-  if (url?.host === 'node.invalid') return url;
-  throw new ApiError('MALFORMED_REQUEST', 'the request target is not a path');
-}
-
-/** @throws ApiError INVALID_PARAMETER */
-function nonceOf(parameters: URLSearchParams): string {
-  const nonce = parameters.get('nonce');
-  if (isHex64(nonce)) return nonce;
-  throw new ApiError('INVALID_PARAMETER', 'nonce must be 64 hex digits');
-}
-
-/**
- * The seqno that a reader of events has heard last: as it says, or as its stream said (`view.seqno`).
- * @throws ApiError INVALID_PARAMETER
- */
-function sinceOf(request: IncomingMessage, parameters: URLSearchParams): number | undefined {
-  const last = request.headers['last-event-id'];
-  const since = parameters.get('since');
-  if (typeof last === 'string' && last !== '') {
-    const id = parseTransactionId(last);
-    if (id) return id.seqno;
-    throw new ApiError('INVALID_PARAMETER', 'last-event-id must be <view>.<seqno>, like 2.17');
-  }
-  if (since === null) return undefined;
-  if (/^\d{1,15}$/.test(since)) return Number(since);
-  throw new ApiError('INVALID_PARAMETER', 'since must be a seqno, 0 for everything');
-}
-
-function requireMethod(request: IncomingMessage, method: string): void {
-  if (request.method === method) return;
-  throw new ApiError('METHOD_NOT_ALLOWED', `use ${method} here`, { allowed: method });
-}
-
 function send(response: ServerResponse, status: number, body: unknown): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
@@ -305,36 +277,6 @@ function sendBytes(response: ServerResponse, bytes: Uint8Array): void {
     'content-length': bytes.length,
   });
   response.end(bytes);
-}
-
-/** A signed proposal and its program. @throws ApiError as {@link readMessage}, MALFORMED_REQUEST */
-async function readDeployment(request: IncomingMessage): Promise<Deployment> {
-  const expected = deploymentMediaType;
-  if (request.headers['content-type'] !== expected) {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
-  }
-  return decodeDeployment(await readBody(request, 4 + maxMessageBytes + maxProgramBytes));
-}
-
-/** A signed message. @throws ApiError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */
-async function readMessage(request: IncomingMessage): Promise<Buffer> {
-  if (request.headers['content-type'] === coseMediaType) return readBody(request, maxMessageBytes);
-  const expected = coseMediaType;
-  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
-}
-
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = (): ApiError =>
-    new ApiError('PAYLOAD_TOO_LARGE', `at most ${maxBytes} bytes`, { maxBytes });
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > maxBytes) throw tooLarge();
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }
 
 function asApiError(error: unknown): unknown {

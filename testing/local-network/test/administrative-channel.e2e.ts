@@ -18,7 +18,9 @@ import { LocalNetwork, type LocalNode } from '../index.ts';
 let network: LocalNetwork;
 let vn1: LocalNode;
 let participant: Identity;
+/** The channel as a participant and as a member. */
 let channel: Connection;
+let members: Connection;
 /** Of a committed transaction, and of a proposal that is open. */
 let transactionId: string;
 let proposalId: string;
@@ -28,6 +30,7 @@ before(async () => {
   [vn1] = network.nodes as [LocalNode];
   participant = await network.identity(frontOffice);
   channel = open(participant);
+  members = open(await network.identity(vn1.organisation));
   const admin = await network.admin(vn1);
   const action = { name: 'set_policy', args: { name: 'maxBatchDelayMs', value: 7 } } as const;
   ({ proposalId, transactionId } = await admin.propose([action]));
@@ -36,6 +39,7 @@ before(async () => {
 
 after(async () => {
   channel?.close();
+  members?.close();
   await network?.end();
 });
 
@@ -152,7 +156,8 @@ describe('what the node answers is what the document says', () => {
 
   it('parameters that are none', async () => {
     for (const operation of administrativeOperations) {
-      const { parameters = [], path, method } = operation;
+      const { parameters = [], path, method, id } = operation;
+      if (id === 'getRecoveryOffer') continue;
       const required = parameters.filter((one) => one.in === 'query' && one.required);
       for (const { name } of required) {
         for (const value of ['', '%00', '../..', '9'.repeat(40), '1.1.1', '-1', '%F0%28%8C']) {
@@ -204,10 +209,10 @@ describe('hostile bodies are refused by code, and nothing is stored', () => {
 
   for (const operation of posts) {
     it(operation.id, async () => {
-      const before = (await committed()).seqno;
+      const before = await stored();
       const takes = operation.takes as string;
       for (const [what, body] of hostileBodies()) {
-        const answer = await channel.request({
+        const answer = await members.request({
           path: operation.path,
           method: 'POST',
           headers: { 'content-type': takes },
@@ -218,7 +223,7 @@ describe('hostile bodies are refused by code, and nothing is stored', () => {
       }
       for (const mediaType of ['text/plain', 'application/json;x', '', 'x'.repeat(1_000)]) {
         if (takes === 'application/json') continue;
-        const answer = await channel.request({
+        const answer = await members.request({
           path: operation.path,
           method: 'POST',
           headers: { 'content-type': mediaType },
@@ -226,7 +231,7 @@ describe('hostile bodies are refused by code, and nothing is stored', () => {
         });
         assert.equal(requireDocumented(operation, answer), 'UNSUPPORTED_MEDIA_TYPE');
       }
-      assert.equal((await committed()).seqno, before, 'something was stored');
+      assert.deepEqual(await stored(), before, 'something was stored');
     });
   }
 
@@ -266,9 +271,14 @@ describe('hostile bodies are refused by code, and nothing is stored', () => {
   });
 });
 
-async function committed(): Promise<{ seqno: number }> {
-  const { transaction_id: id } = json(await channel.request({ path: adminPaths.commit })) as {
-    transaction_id: string;
+/** What messages of members could have changed; key ceremonies go on meanwhile. */
+async function stored(): Promise<unknown[]> {
+  const { constitution, proposals, keys } = adminPaths;
+  const read = async (path: string) => json(await channel.request({ path }));
+  const { keys: shared } = (await read(keys)) as {
+    keys: { sharings: { holders: { copies: number }[] }[] }[];
   };
-  return { seqno: Number(id.split('.')[1]) };
+  const holders = shared.flatMap(({ sharings }) => sharings.flatMap((one) => one.holders));
+  const copies = holders.reduce((sum, holder) => sum + holder.copies, 0);
+  return [await read(constitution), await read(proposals), copies];
 }
