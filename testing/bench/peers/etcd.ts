@@ -80,6 +80,14 @@ export class EtcdCluster {
     }));
   }
 
+  /** A read of what the leader has committed, without asking the others ("serializable"). */
+  get localRead(): Put {
+    return this.#calls(this.#leader, (key) => ({
+      path: '/etcdserverpb.KV/Range',
+      message: rangeMessage(key, 'local'),
+    }));
+  }
+
   #calls(
     sessions: readonly ClientHttp2Session[],
     callOf: (key: string, value: Uint8Array) => Call,
@@ -147,8 +155,15 @@ export function putMessage(key: string, value: Uint8Array): Buffer {
   return grpcFrame(field(1, Buffer.from(key)), field(2, value));
 }
 
-/** etcdserverpb.RangeRequest {1: key}: the value of one key, linearizably. */
-export const rangeMessage = (key: string): Buffer => grpcFrame(field(1, Buffer.from(key)));
+/**
+ * etcdserverpb.RangeRequest {1: key, 7: serializable}: the value of one key, linearizably unless it
+ * is asked of the member's own state.
+ */
+export const rangeMessage = (key: string, of: 'network' | 'local' = 'network'): Buffer =>
+  grpcFrame(
+    field(1, Buffer.from(key)),
+    ...(of === 'local' ? [Buffer.from([(7 << 3) | 0, 1])] : []),
+  );
 
 /** A length-delimited field of protocol buffers. */
 const field = (number: number, bytes: Uint8Array): Buffer =>

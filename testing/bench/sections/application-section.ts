@@ -2,12 +2,13 @@ import { frontOffice } from '@concordat/cli';
 import { spreadOf } from '../arithmetic.ts';
 import { BenchNetwork, type BenchNetworkOptions } from '../bench-network.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
+import { etcdUnderShapes } from '../peers/etcd-shapes.ts';
 import { profileNetwork } from '../profile/profile-network.ts';
 import { ApplicationConnections, recordBytes, recordCount } from '../workloads/application-load.ts';
 import type { WriteFigures } from '../workloads/key-value-load.ts';
 import { recordsApplication } from '../workloads/records-application.ts';
 import { medianLatency } from './median-latency.ts';
-import { finished, type Section, type SectionOptions } from './section.ts';
+import { finished, type Peer, type Section, type SectionOptions } from './section.ts';
 
 /** Connections, and requests in flight on each. */
 const shapes = [
@@ -31,11 +32,8 @@ interface Measured {
 /** (e) A JavaScript application: records of 32 bytes by key, over HTTP. */
 export async function applicationSection(options: SectionOptions): Promise<Section> {
   const { writes, reads, fresh, costs } = await measureNetwork(options);
-  const rate = (figures: readonly WriteFigures[]): string =>
-    Math.round(spreadOf(figures.map((round) => round.perSecond)).median).toLocaleString('en-US');
   const notes = Object.entries(writes).map(
-    ([shape, rounds]) =>
-      `${shape}: ${rate(rounds)} writes a second, ${rate(reads[shape] ?? [])} reads a second`,
+    ([shape, rounds]) => `${shape}: writes ${told(rounds)}; reads ${told(reads[shape] ?? [])}`,
   );
   return finished({
     id: 'app',
@@ -52,13 +50,39 @@ export async function applicationSection(options: SectionOptions): Promise<Secti
       { what: 'a lone read', figures: medianLatency(reads['1x1'] ?? []) },
     ],
     costs,
-    peers: [],
-    notes: [
-      ...notes,
-      `${main} with fresh modules for each request: ${rate(fresh)} writes a second`,
-    ],
+    peers: options.withPeers ? await etcdPeers(writes, reads, options) : [],
+    notes: [...notes, `${main} with fresh modules for each request: writes ${told(fresh)}`],
   });
 }
+
+const rateOf = (rounds: readonly WriteFigures[]): number =>
+  spreadOf(rounds.map((round) => round.perSecond)).median;
+
+function told(rounds: readonly WriteFigures[]): string {
+  const { p50, p99 } = medianLatency(rounds);
+  const rate = Math.round(rateOf(rounds)).toLocaleString('en-US');
+  return `${rate}/s, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+}
+
+const etcdPeers = (
+  writes: Measured['writes'],
+  reads: Measured['reads'],
+  options: SectionOptions,
+): Promise<readonly Peer[]> =>
+  etcdUnderShapes(
+    shapes.map(([connections, inFlight]) => {
+      const name = `${connections}x${inFlight}`;
+      return {
+        name,
+        inFlight: connections * inFlight,
+        requests: perRound(connections * inFlight, options.quick),
+        writesPerSecond: rateOf(writes[name] ?? []),
+        readsPerSecond: rateOf(reads[name] ?? []),
+      };
+    }),
+    { bytes: recordBytes, keys: recordCount },
+    options,
+  );
 
 async function measureNetwork(options: SectionOptions): Promise<Measured> {
   const shared = await withApplication(true, async (network, connect) => {

@@ -32,20 +32,28 @@ export const linearizableReadsOf =
     client.get(key, (error) => done(error), 'linearizable');
   };
 
+/** A stretch of writes. */
+export interface WriteLoad {
+  readonly writes: number;
+  readonly inFlight: number;
+  /** Default {@link valueBytes}. */
+  readonly bytes?: number;
+  /** Distinct keys; default {@link keyCount}. */
+  readonly keys?: number;
+}
+
 /** Keeps so many writes in flight until all are committed. @throws Error the first refusal */
-export function runWrites(
-  put: Put,
-  { writes, inFlight }: { readonly writes: number; readonly inFlight: number },
-): Promise<WriteFigures> {
-  const value = Buffer.alloc(valueBytes, 'v');
-  const keys = Array.from({ length: keyCount }, (_, at) => `key-${at}`);
+export function runWrites(put: Put, load: WriteLoad): Promise<WriteFigures> {
+  const { writes, inFlight, bytes = valueBytes, keys: count = keyCount } = load;
+  const value = Buffer.alloc(bytes, 'v');
+  const keys = Array.from({ length: count }, (_, at) => `key-${at}`);
   const latencies = new Float64Array(writes);
   const startedMs = performance.now();
   let [sent, answered] = [0, 0];
   return new Promise((resolve, reject) => {
     const next = (): void => {
       const sentMs = performance.now();
-      put(keys[sent++ % keyCount] as string, value, (error) => {
+      put(keys[sent++ % count] as string, value, (error) => {
         if (error) {
           reject(error);
           return;
