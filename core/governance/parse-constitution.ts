@@ -12,8 +12,8 @@ import { codeProperties, readCode, readTee, teeProperties } from './manifests.ts
 import { isSignedByOwner, readNode } from './node-entry.ts';
 import { readPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
-import {
 import { readVotingPolicy } from './read-voting-policy.ts';
+import {
   requireNamedMembers,
   requireSatisfiable,
   type VotingPolicies,
