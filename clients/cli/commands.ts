@@ -22,12 +22,14 @@ import { sandboxKeys } from './sandbox-keys-command.ts';
 import { startCommand } from './start-command.ts';
 import { tokenCommands } from './token-commands.ts';
 import { voteCommands } from './vote-commands.ts';
+import { watchCommand } from './watch-command.ts';
 
 const unordered: readonly Command[] = [
   startCommand,
   ...sandboxCommands,
   sandboxKeys,
   ...networkCommands,
+  watchCommand,
   ...memberCommands,
   ...nodeCommands,
   ...codeCommands,

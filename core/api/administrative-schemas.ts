@@ -198,6 +198,7 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
         event: oneOf(
           'proposal',
           'actor-added',
+          'actor-changed',
           'actor-removed',
           'node-changed',
           'node-unlisted',
