@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createGateway } from '@concordat/gateway';
+import { createGateway, type GatewayOptions, loadConfiguration } from '@concordat/gateway';
 import { readIdentity } from '@concordat/sdk';
 import type { Command, Invocation } from './command.ts';
 import { required } from './command.ts';
@@ -15,13 +15,15 @@ interface Route {
   readonly files: { readonly certificateFile: string; readonly keyFile: string };
 }
 
-/** `concordat gateway`: plain HTTP for wallets and tools, mutual TLS to the network. */
+/** `concordat gateway`: HTTP for wallets, tools and end users, mutual TLS to the network. */
 export const gatewayCommand: Command = {
   name: 'gateway',
-  summary: 'offer a participant’s access as plain HTTP on this machine, for wallets and tools',
+  summary: 'offer a participant’s access to wallets and tools here, or to end users who sign in',
   usage:
-    '[--linearizable] --directory sandbox | --listen 127.0.0.1:8545 --target host:port[,...] --network-certificate file --certificate file --key file',
+    '--config file [--check] | [--linearizable] --directory sandbox | --listen 127.0.0.1:8545 --target host:port[,...] --network-certificate file --certificate file --key file',
   options: {
+    config: { type: 'string' },
+    check: { type: 'boolean', default: false },
     directory: { type: 'string' },
     listen: { type: 'string', default: '127.0.0.1:8545' },
     target: { type: 'string' },
@@ -35,17 +37,14 @@ export const gatewayCommand: Command = {
     'gateway --target vn1.aurora.example:7201 --network-certificate network.pem --certificate shop.pem --key shop-key.pem',
   ],
   run: async (invocation) => {
-    const { listen, targets, networkCertificate, files } = invocation.options.directory
-      ? await sandboxRoute(String(invocation.options.directory))
-      : await givenRoute(invocation);
-    const gateway = await createGateway({
-      listen,
-      targets,
-      networkCertificate,
-      identity: await readIdentity(files),
-      consistency: invocation.options.linearizable === true ? 'linearizable' : 'committed',
-    });
-    invocation.terminal.write(`gateway at ${gateway.url} for ${targets.join(', ')}\n`);
+    const { config, check } = invocation.options;
+    const options = config ? await configured(String(config), invocation) : await plain(invocation);
+    if (check === true) {
+      invocation.terminal.write(`${String(config)} is in order\n`);
+      return 0;
+    }
+    const gateway = await createGateway(options);
+    invocation.terminal.write(`gateway at ${gateway.url} for ${options.targets.join(', ')}\n`);
     await new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => resolve());
@@ -54,6 +53,26 @@ export const gatewayCommand: Command = {
     return 0;
   },
 };
+
+/** A front-end system for end users; what it tells goes out a JSON object a line. */
+async function configured(file: string, { terminal }: Invocation): Promise<GatewayOptions> {
+  const log: GatewayOptions['log'] = (event, fields) => {
+    const time = new Date().toISOString();
+    terminal.write(`${JSON.stringify({ time, event, ...fields })}\n`);
+  };
+  return { ...(await loadConfiguration(file)), log };
+}
+
+/** A plain local endpoint: whoever reaches it acts as the participant. */
+async function plain(invocation: Invocation): Promise<GatewayOptions> {
+  const { directory, linearizable, check } = invocation.options;
+  if (check === true) throw new CliError('USAGE', '--check goes with --config');
+  const { files, ...route } = directory
+    ? await sandboxRoute(String(directory))
+    : await givenRoute(invocation);
+  const consistency = linearizable === true ? 'linearizable' : 'committed';
+  return { ...route, identity: await readIdentity(files), consistency };
+}
 
 async function sandboxRoute(directory: string): Promise<Route> {
   const layout = new SandboxLayout(directory);

@@ -10,6 +10,11 @@ export interface DoorOptions {
   readonly allowedOrigins?: readonly string[];
   /** Host names beside the loopback ones by which clients reach the gateway. */
   readonly allowedHosts?: readonly string[];
+  /**
+   * The gateway's own origin. With one, pages of this machine and extensions are let in only if
+   * `allowedOrigins` names them, and allowed pages may send cookies.
+   */
+  readonly ownOrigin?: string;
 }
 
 const loopbackName = /^(?:localhost|(?:[a-z0-9-]+\.)+localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
@@ -24,9 +29,12 @@ const extensionOrigin = /^(?:chrome|moz|safari-web|ms-browser)-extension:\/\/[A-
 export class DoorGuard {
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
+  readonly #isOwn: boolean;
 
-  constructor({ allowedOrigins = [], allowedHosts = [] }: DoorOptions) {
-    this.#origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()));
+  constructor({ allowedOrigins = [], allowedHosts = [], ownOrigin }: DoorOptions) {
+    this.#isOwn = ownOrigin !== undefined;
+    const origins = ownOrigin === undefined ? allowedOrigins : [ownOrigin, ...allowedOrigins];
+    this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
     this.#hosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }
 
@@ -46,13 +54,13 @@ export class DoorGuard {
       .toLowerCase()
       .replace(/:\d{1,5}$/, '')
       .replace(/\.$/, '');
-    return loopbackName.test(name) || this.#hosts.has(name);
+    return isLoopback(name) || this.#hosts.has(name);
   }
 
   #isAllowedOrigin(origin: string): boolean {
     const text = origin.toLowerCase();
     if (this.#origins.has('*') || this.#origins.has(text)) return true;
-    return localOrigin.test(text) || extensionOrigin.test(text);
+    return !this.#isOwn && (localOrigin.test(text) || extensionOrigin.test(text));
   }
 
   /** What lets the page that asked read the answer (Fetch Standard, CORS protocol). */
@@ -60,6 +68,7 @@ export class DoorGuard {
     if (origin === undefined) return {};
     return {
       'access-control-allow-origin': origin,
+      ...(this.#isOwn && { 'access-control-allow-credentials': 'true' }),
       'access-control-expose-headers': `${transactionIdHeader}, retry-after`,
       vary: 'Origin',
     };
@@ -78,6 +87,9 @@ export class DoorGuard {
     };
   }
 }
+
+/** Whether a host name, in lower case, is of this machine alone; IPv6 in brackets. */
+export const isLoopback = (name: string): boolean => loopbackName.test(name);
 
 /** Whether a request is a preflight. */
 export const isPreflight = (method: string | undefined, headers: IncomingHttpHeaders): boolean =>

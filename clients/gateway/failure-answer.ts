@@ -63,3 +63,10 @@ export function refuseUpgrade(socket: Duplex, failure: Failure): void {
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
+
+/** The body has more bytes than a door takes. */
+export const tooLarge = (maxBytes: number): Failure => ({
+  code: 'PAYLOAD_TOO_LARGE',
+  message: `a body has at most ${maxBytes} bytes`,
+  details: { maxBytes },
+});

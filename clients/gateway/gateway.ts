@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Consistency } from '@concordat/api';
 import type { Identity } from '@concordat/sdk';
-import { DoorGuard, type DoorOptions, isPreflight } from './door-guard.ts';
+import { createDoor, type DoorTls } from './door.ts';
+import { DoorGuard, type DoorOptions, isLoopback } from './door-guard.ts';
+import { EndUserDesk } from './end-users/end-user-desk.ts';
+import type { EndUserSettings } from './end-users/settings.ts';
+import { SignInDesk } from './end-users/sign-in-desk.ts';
 import { GatewayError } from './errors.ts';
-import { answerFailure, type Failure, refuseUpgrade } from './failure-answer.ts';
 import { HttpRelay } from './http-relay.ts';
 import { type GatewayLog, TargetPool } from './target-pool.ts';
 import { WebSocketRelay } from './websocket-relay.ts';
@@ -29,13 +31,21 @@ export interface GatewayOptions extends DoorOptions {
   readonly answerTimeoutMs?: number;
   /** How fresh answers are to requests that do not say it themselves; default `committed`. */
   readonly consistency?: Consistency;
-  /** Told when another node is used. */
+  /** How end users are known; absent: whoever reaches the port acts as the participant. */
+  readonly endUsers?: EndUserSettings;
+  /** What clients meet; absent: plain HTTP, with `endUsers` on this machine alone. */
+  readonly tls?: DoorTls;
+  /** Bytes of a request's body; default: what nodes take. */
+  readonly maxBodyBytes?: number;
+  /** Milliseconds since 1970; default: this machine's clock. */
+  readonly now?: () => number;
+  /** Told when another node is used, and who signs in. */
   readonly log?: GatewayLog;
 }
 
 /** A gateway that listens. */
 export interface Gateway {
-  /** `http://host:port`. */
+  /** `http://host:port`, or `https:`. */
   readonly url: string;
   /** `host:port` of the node in use. */
   readonly target: string;
@@ -47,9 +57,10 @@ export interface Gateway {
 }
 
 /**
- * Opens plain HTTP and WebSocket on this machine for programs that cannot do mutual TLS (wallets,
- * development tools), and forwards what they send to a node as the participant whose identity it
- * was given. Whoever reaches the port acts as that participant, so it listens to this machine only.
+ * Opens HTTP and WebSocket for programs that cannot do mutual TLS, and forwards what they send to a node
+ * as the participant whose identity it was given. Without end users whoever reaches the port acts as that
+ * participant, so it listens to this machine only; with them it is the participant's front-end system
+ * (paper, figure 4): requests go on for who has signed in.
  * @throws GatewayError INVALID_OPTIONS, LISTEN_FAILED; SdkError INVALID_ADDRESS,
  *   INVALID_NETWORK_CERTIFICATE
  */
@@ -58,72 +69,45 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (options.targets.length === 0) {
     throw new GatewayError('INVALID_OPTIONS', 'a gateway needs at least one target');
   }
+  const { endUsers: settings, tls, maxBodyBytes, log = () => {} } = options;
+  if (settings && !tls && !isLoopback(host.includes(':') ? `[${host}]` : host)) {
+    const why = 'sessions and tokens go in the clear: listen on a loopback address, or give tls';
+    throw new GatewayError('INVALID_OPTIONS', `listen: ${why}`);
+  }
   const connectTimeoutMs = options.connectTimeoutMs ?? 3_000;
-  const pool = new TargetPool({ ...options, log: options.log ?? (() => {}) });
+  const pool = new TargetPool({ ...options, log });
   const { answerTimeoutMs = 65_000, consistency = 'committed' } = options;
   const relayed = { connectTimeoutMs, answerTimeoutMs, consistency };
   const webSockets = new WebSocketRelay(pool, relayed);
+  const desk = settings && new EndUserDesk(settings, { now: options.now ?? Date.now, log });
   const server = createDoor({
-    guard: new DoorGuard(options),
+    guard: new DoorGuard(settings ? doorOf(settings) : options),
     http: new HttpRelay(pool, relayed),
     webSockets,
+    ...(desk && { endUsers: { desk, signIn: new SignInDesk(desk) } }),
+    tls,
+    maxBodyBytes,
   });
   server.maxConnections = options.maxConnections ?? 1_024;
-  const url = await listen(server, host, port);
+  const address = await listen(server, host, port);
   return {
-    url,
+    url: `${tls ? 'https' : 'http'}://${address}`,
     get target() {
       return pool.active;
     },
-    close: (graceMs = 3_000) => stop(server, { pool, webSockets, graceMs }),
+    close: (graceMs = 3_000) => {
+      desk?.close();
+      return stop(server, { pool, webSockets, graceMs });
+    },
   };
 }
 
-/** The server that clients see. */
-function createDoor({
-  guard,
-  http,
-  webSockets,
-}: {
-  readonly guard: DoorGuard;
-  readonly http: HttpRelay;
-  readonly webSockets: WebSocketRelay;
-}): Server {
-  const server = createServer({
-    headersTimeout: 10_000,
-    requestTimeout: 120_000,
-    keepAliveTimeout: 65_000,
-    maxHeaderSize: 16_384,
-    noDelay: true,
-  });
-  server.on('request', (request, response) => {
-    const refusal = guard.refusal(request.headers) ?? badTarget(request.url);
-    if (refusal !== undefined) {
-      answerFailure(response, forbidden(refusal));
-    } else if (isPreflight(request.method, request.headers)) {
-      response.writeHead(204, guard.preflightHeaders(request.headers)).end();
-    } else {
-      void http.relay(request, response, guard.answerHeaders(request.headers));
-    }
-  });
-  server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
-    const refusal = guard.refusal(request.headers) ?? badTarget(request.url);
-    if (refusal !== undefined) refuseUpgrade(socket, forbidden(refusal));
-    else if (request.headers.upgrade?.toLowerCase() === 'websocket') {
-      void webSockets.relay(request, socket, head);
-    } else {
-      const message = 'the gateway forwards no upgrade but to WebSocket';
-      refuseUpgrade(socket, { code: 'MALFORMED_REQUEST', message });
-    }
-  });
-  return server;
-}
-
-const forbidden = (message: string): Failure => ({ code: 'FORBIDDEN', message });
-
-const badTarget = (url = ''): string | undefined =>
-  url.startsWith('/') ? undefined : 'the gateway is no proxy: ask for a path';
+/** With end users a page of this machine is a foreign page like any other. */
+const doorOf = ({ publicUrl, allowedOrigins }: EndUserSettings): DoorOptions => ({
+  ownOrigin: publicUrl,
+  allowedOrigins,
+  allowedHosts: [new URL(publicUrl).hostname],
+});
 
 function readListen(listen: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:/\s]+)):(\d{1,5})$/.exec(listen);
@@ -143,7 +127,7 @@ async function listen(server: Server, host: string, port: number): Promise<strin
     throw new GatewayError('LISTEN_FAILED', `cannot listen at ${host}:${port}: ${why}`, { code });
   }
   const actual = (server.address() as AddressInfo).port;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
 }
 
 async function stop(

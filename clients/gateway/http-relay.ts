@@ -7,8 +7,8 @@ import type {
 import type { TLSSocket } from 'node:tls';
 import { type Consistency, type ErrorCode, isErrorCode, parseErrorBody } from '@concordat/api';
 import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
-import { answerFailure, type Failure } from './failure-answer.ts';
-import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
+import { answerFailure, type Failure, tooLarge } from './failure-answer.ts';
+import { type Attributed, answerHeaders, requestHeaders } from './forwarded-headers.ts';
 import { isSafe, RequestBody } from './request-body.ts';
 import type { TargetPool } from './target-pool.ts';
 
@@ -20,6 +20,15 @@ export interface RelayOptions {
   readonly connectTimeoutMs: number;
   /** Milliseconds from the request to the head of its answer. */
   readonly answerTimeoutMs: number;
+}
+
+/** How one request is forwarded. */
+export interface RelayedRequest {
+  /** To add to the answer, whatever it is. */
+  readonly headers: OutgoingHttpHeaders;
+  /** For whom; absent where the gateway knows no end users. */
+  readonly attributed?: Attributed | undefined;
+  readonly maxBodyBytes?: number | undefined;
 }
 
 /** Answers of a node that say that it did not begin, and that another one may. */
@@ -48,20 +57,23 @@ export class HttpRelay {
     this.#options = options;
   }
 
-  /** @param headers to add to the answer, whatever it is */
   async relay(
     request: IncomingMessage,
     response: ServerResponse,
-    headers: OutgoingHttpHeaders,
+    { headers, attributed, maxBodyBytes }: RelayedRequest,
   ): Promise<void> {
-    const body = new RequestBody(request);
+    const body = new RequestBody(request, maxBodyBytes);
     const failures: SdkError[] = [];
     for (const target of this.#pool.candidates()) {
-      const attempt = await this.#attempt(target, { request, response, body });
+      const attempt = await this.#attempt(target, { request, response, body, attributed });
       if (response.destroyed) return;
       if (attempt.kind === 'answered') {
         this.#pool.served(target);
-        answer(response, attempt, { headers, requestBody: body.whole });
+        answer(response, attempt, { headers, requestBody: body.whole, attributed });
+        return;
+      }
+      if (body.isTooLarge) {
+        answerFailure(response, tooLarge(maxBodyBytes ?? 0), { headers });
         return;
       }
       const { error, untouched } = attempt;
@@ -84,15 +96,17 @@ export class HttpRelay {
       request,
       response,
       body,
+      attributed,
     }: {
       readonly request: IncomingMessage;
       readonly response: ServerResponse;
       readonly body: RequestBody;
+      readonly attributed: Attributed | undefined;
     },
   ): Promise<Attempt> {
     const { method = 'GET', url: path = '/', headers } = request;
     const { consistency, connectTimeoutMs, answerTimeoutMs } = this.#options;
-    const forwarded = requestHeaders(headers, consistency);
+    const forwarded = requestHeaders(headers, consistency, attributed);
     const upstream = target.start({ method, path, headers: forwarded });
     let sent = false;
     const abandon = () => upstream.destroy();
@@ -185,7 +199,11 @@ function refusalOf({ statusCode = 0 }: IncomingMessage, body: Buffer): Failure |
 function answer(
   response: ServerResponse,
   { answer, body }: Extract<Attempt, { kind: 'answered' }>,
-  given: { readonly headers: OutgoingHttpHeaders; readonly requestBody: Buffer | undefined },
+  given: {
+    readonly headers: OutgoingHttpHeaders;
+    readonly requestBody: Buffer | undefined;
+    readonly attributed: Attributed | undefined;
+  },
 ): void {
   const status = answer.statusCode ?? 502;
   const refusal = body && refusalOf(answer, body);
@@ -194,7 +212,8 @@ function answer(
     answerFailure(response, { ...refusal, status: status === 401 ? 502 : status }, given);
     return;
   }
-  response.writeHead(status, { ...answerHeaders(answer.headers), ...given.headers });
+  const own = answerHeaders(answer.headers, given.attributed);
+  response.writeHead(status, { ...own, ...given.headers });
   if (body) {
     response.end(body);
     return;

@@ -14,9 +14,16 @@ export class RequestBody {
   #complete = false;
   #started = false;
   #sink: ClientRequest | undefined;
+  readonly #maxBytes: number;
 
-  constructor(request: IncomingMessage) {
+  constructor(request: IncomingMessage, maxBytes = Number.POSITIVE_INFINITY) {
     this.#request = request;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether more came than may: the request to the node was cut then. */
+  get isTooLarge(): boolean {
+    return this.#keptBytes > this.#maxBytes;
   }
 
   /** Whether {@link sendTo} may be called (again). */
@@ -56,6 +63,11 @@ export class RequestBody {
     this.#keptBytes += part.length;
     if (this.#keptBytes > keepBytes) this.#kept = undefined;
     this.#kept?.push(part);
+    if (this.isTooLarge) {
+      this.#kept = undefined;
+      this.#sink?.destroy();
+      return;
+    }
     if (this.#sink && !this.#sink.destroyed && !this.#sink.write(part)) this.#request.pause();
   }
 }

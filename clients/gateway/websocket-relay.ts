@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Consistency } from '@concordat/api';
 import { type Connection, collectBody, explainFailure, SdkError } from '@concordat/sdk';
 import { refuseUpgrade } from './failure-answer.ts';
-import { handshakeHeaders } from './forwarded-headers.ts';
+import { type Attributed, handshakeHeaders } from './forwarded-headers.ts';
 import { notServed } from './http-relay.ts';
 import type { TargetPool } from './target-pool.ts';
 
@@ -33,12 +33,16 @@ export class WebSocketRelay {
   }
 
   /** Opens the same WebSocket at the first node that serves it, and connects the two. */
-  async relay(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+  async relay(
+    request: IncomingMessage,
+    client: Duplex,
+    { head, attributed }: { readonly head: Buffer; readonly attributed?: Attributed | undefined },
+  ): Promise<void> {
     const failures: SdkError[] = [];
     this.#keep(client);
     for (const target of this.#pool.candidates()) {
       if (client.destroyed) return;
-      const outcome = await this.#shake(target, request, client);
+      const outcome = await this.#shake(target, { request, client, attributed });
       if (outcome instanceof SdkError) {
         failures.push(outcome);
         this.#pool.failed(target, outcome);
@@ -55,11 +59,18 @@ export class WebSocketRelay {
   /** A handshake changes nothing, so that it may be tried at every node. */
   async #shake(
     target: Connection,
-    request: IncomingMessage,
-    client: Duplex,
+    {
+      request,
+      client,
+      attributed,
+    }: {
+      readonly request: IncomingMessage;
+      readonly client: Duplex;
+      readonly attributed: Attributed | undefined;
+    },
   ): Promise<Opened | { readonly refusal: Buffer } | SdkError> {
     const { url: path = '/', headers } = request;
-    const forwarded = handshakeHeaders(headers, this.#consistency);
+    const forwarded = handshakeHeaders(headers, this.#consistency, attributed);
     const upstream = target.startAlone({ path, headers: forwarded });
     const abandon = () => upstream.destroy();
     client.on('close', abandon);

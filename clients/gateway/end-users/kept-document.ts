@@ -1,0 +1,82 @@
+/** How a document of somebody else is kept. */
+export interface KeptDocumentOptions<T> {
+  /** Fetches it. */
+  readonly load: () => Promise<T>;
+  /** Milliseconds for which it is taken as it is. */
+  readonly freshMs: number;
+  /** Milliseconds for which the last one does, while no newer one can be had. */
+  readonly keptMs: number;
+  /** Milliseconds between two attempts to fetch it at least. */
+  readonly pauseMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * A document that is fetched when it is needed, at most so often, and that outlives failures of whoever
+ * publishes it.
+ */
+export class KeptDocument<T> {
+  readonly #options: KeptDocumentOptions<T>;
+  #held: { readonly document: T; readonly atMs: number } | undefined;
+  #attemptedAtMs = Number.NEGATIVE_INFINITY;
+  #failure: unknown;
+  #loading: Promise<T> | undefined;
+
+  constructor(options: KeptDocumentOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The document, as fresh as it can be had. @throws what `load` threw, when there is none */
+  async get(): Promise<T> {
+    const { now, freshMs, keptMs } = this.#options;
+    const held = this.#held;
+    if (held && now() - held.atMs < freshMs) return held.document;
+    try {
+      return await this.#load();
+    } catch (error) {
+      if (held && now() - held.atMs < keptMs) return held.document;
+      throw error;
+    }
+  }
+
+  /**
+   * A newer one than the held one, for who misses something in it; undefined when it was fetched just
+   * now or cannot be had.
+   */
+  async renewed(): Promise<T | undefined> {
+    const held = this.#held;
+    try {
+      const document = await this.#load();
+      return document === held?.document ? undefined : document;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #load(): Promise<T> {
+    if (this.#loading) return this.#loading;
+    const { now, pauseMs, load } = this.#options;
+    if (now() - this.#attemptedAtMs < pauseMs) {
+      if (this.#failure !== undefined) return Promise.reject(this.#failure);
+      if (this.#held) return Promise.resolve(this.#held.document);
+    }
+    this.#attemptedAtMs = now();
+    this.#loading = load()
+      .then(
+        (document) => {
+          this.#failure = undefined;
+          this.#held = { document, atMs: now() };
+          return document;
+        },
+        (error) => {
+          this.#failure = error;
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    return this.#loading;
+  }
+}
