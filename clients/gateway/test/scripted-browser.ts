@@ -79,8 +79,12 @@ function send(
   url: string,
   { method, headers, body }: VisitOptions & { readonly headers: Readonly<Record<string, string>> },
 ): Promise<Visit> {
+  const { origin, hostname, port } = new URL(url);
+  // As written: what a URL makes of dot segments and backslashes is not what everybody sends.
+  const path = url.startsWith(origin) ? url.slice(origin.length) || '/' : '/';
+  const target = { hostname, port, path, agent: false } as const;
   return new Promise((resolve, reject) => {
-    const asking = request(url, { ...(method && { method }), headers, agent: false }, (answer) => {
+    const asking = request({ ...target, ...(method && { method }), headers }, (answer) => {
       const parts: Buffer[] = [];
       answer.on('data', (part) => parts.push(part));
       answer.on('error', reject);
