@@ -31,7 +31,6 @@ import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult } from './frames.ts';
 import { stateAskedFor } from './historical-endpoint.ts';
 import { readLimits } from './limits.ts';
-import { openapiDocument } from './openapi.ts';
 import { PastFetcher } from './past-fetcher.ts';
 import { type ApplicationProgram, checkBeside, checkWithEngine, sourceProgram } from './program.ts';
 import { type AskedRequest, askedBy } from './request-asked.ts';
@@ -101,7 +100,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
       changed: (state) => this.#watching?.(state),
     });
     this.program = {
-      check: (bundle) => checkBeside(program, bundle),
+      check: (bundle) => checkBeside(program, bundle, this.#limits),
       prepare: (bundle) => this.#versions.prepare(bundle),
       watch: (changed) => {
         this.#watching = changed;
@@ -124,7 +123,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     if (data === undefined || data.length === 0) return;
     try {
       parseBundle(data);
-      checkWithEngine(this.#program, data);
+      checkWithEngine(this.#program, data, this.#limits);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       throw new AdapterError('INVALID_GENESIS', `the application: ${error.message}`);
@@ -170,7 +169,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const url = urlOf(request);
     const { base, head } = this.#versions;
     const history = this.#history;
-    const builtIn = builtInAnswer(request, { actor, host, history, openapi: () => openapi(base) });
+    const builtIn = builtInAnswer(request, { actor, host, history, openapi: () => base?.openapi() });
     if (builtIn !== undefined) return builtIn;
     const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
       name,
@@ -310,9 +309,6 @@ function find(version: Version | undefined, asked: AskedRequest): Found | Refuse
   if (version.routes) return version.routes.find(asked);
   return { ok: false, code: 'APPLICATION_STARTING', message: 'the application cannot be run' };
 }
-
-const openapi = (version: Version | undefined): string | undefined =>
-  version?.bundle && JSON.stringify(openapiDocument(version.bundle));
 
 const isReadwrite = ({ endpoint }: Found): boolean => endpoint.mode === 'readwrite';
 

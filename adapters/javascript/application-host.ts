@@ -71,6 +71,8 @@ export class ApplicationHost {
   #stage: 'down' | 'feeding' | 'up' = 'down';
   #sent: Job[] = [];
   #waiting: Job[] = [];
+  /** Who waits until it is ready. */
+  #starting: { readonly sinceMs: number; settle(refused?: ProcessError): void }[] = [];
   #reads: { readonly call: Call; readonly done: (result: CallResult) => void }[] = [];
   #nextId = 1;
   #pauseMs = firstPauseMs;
@@ -123,18 +125,21 @@ export class ApplicationHost {
     else this.#process.end('REPLACED');
   }
 
-  /** Resolves once its process has the state and answers. @throws ProcessError ENDED, NOT_UP */
+  /**
+   * Resolves once its process has the state and answers.
+   * @throws ProcessError ENDED as soon as a process ends before that, NOT_UP
+   */
   ready(): Promise<void> {
+    if (this.#application === undefined) return Promise.reject(over());
+    if (this.#isReady) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#dispatch({
-        ...readiness,
-        sinceMs: performance.now(),
-        done: (results) => {
-          if (results instanceof ProcessError) reject(results);
-          else resolve();
-        },
-      });
+      const settle = (refused?: ProcessError): void => (refused ? reject(refused) : resolve());
+      this.#starting.push({ settle, sinceMs: performance.now() });
     });
+  }
+
+  #started(refused?: ProcessError): void {
+    for (const { settle } of this.#starting.splice(0)) settle(refused);
   }
 
   /** Nobody asks any more: ends once it has answered what it was asked. */
@@ -151,6 +156,7 @@ export class ApplicationHost {
     clearInterval(this.#waits);
     this.#process?.end('STOPPED');
     for (const job of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) job.done(over());
+    this.#started(over());
   }
 
   /** Tells the process of a change of the state. */
@@ -299,6 +305,7 @@ export class ApplicationHost {
     if (results instanceof ProcessError) return;
     this.#isReady = true;
     this.#failure = undefined;
+    this.#started();
     this.#options.changed();
   }
 
@@ -306,9 +313,11 @@ export class ApplicationHost {
   #refuseOverdue(): void {
     const before = performance.now() - maxWaitMs;
     const overdue = this.#waiting.filter(({ sinceMs }) => sinceMs < before);
+    const late = new ProcessError('NOT_UP', 'the application does not come up');
+    for (const { sinceMs, settle } of this.#starting) if (sinceMs < before) settle(late);
+    this.#starting = this.#starting.filter(({ sinceMs }) => sinceMs >= before);
     if (overdue.length === 0) return;
     this.#waiting = this.#waiting.filter(({ sinceMs }) => sinceMs >= before);
-    const late = new ProcessError('NOT_UP', 'the application does not come up');
     for (const job of overdue) job.done(late);
   }
 
@@ -348,7 +357,10 @@ export class ApplicationHost {
       if (suspect !== undefined) this.#waiting.unshift(suspect);
     } else {
       log('application.ended', { why, livedMs: Math.round(livedMs) });
-      if (!this.#isReady) this.#failure = why;
+      if (!this.#isReady) {
+        this.#failure = why;
+        this.#started(new ProcessError('ENDED', `the process ended before it was ready: ${why}`));
+      }
       suspect?.done(
         suspect.calls.length === 1 && suspect.writes
           ? [stopped]

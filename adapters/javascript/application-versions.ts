@@ -5,6 +5,7 @@ import { ApplicationHost, type ApplicationHostOptions } from './application-host
 import { type Bundle, parseBundle } from './bundle.ts';
 import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Place } from './frames.ts';
+import { openapiDocument } from './openapi.ts';
 import { Routes } from './routes.ts';
 import { StateSource } from './state-source.ts';
 import { programKey, programTable } from './tables.ts';
@@ -19,6 +20,8 @@ export interface Version {
   /** Why it cannot be read. */
   readonly error?: BundleError;
   readonly host: ApplicationHost;
+  /** Its OpenAPI document; undefined when the program cannot be read. */
+  openapi(): string | undefined;
 }
 
 /** A batch that a version executed. */
@@ -212,7 +215,13 @@ export class ApplicationVersions {
     });
     const limits = this.#limits as ApplicationLimits;
     const committed = this.#committed as ReadView;
-    const version = { digest, host, ...readProgram(program, host) };
+    const read = readProgram(program, host);
+    let document: string | undefined;
+    const openapi = (): string | undefined => {
+      if (read.bundle) document ??= JSON.stringify(openapiDocument(read.bundle));
+      return document;
+    };
+    const version = { digest, host, ...read, openapi };
     this.#versions.set(digest, version);
     if (version.bundle) {
       host.start({ bundle: program, indexes: version.bundle.indexes, limits, committed });

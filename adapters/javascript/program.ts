@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { BundleError, type BundleErrorCode, bundleError } from './errors.ts';
+import { readLimits } from './limits.ts';
 
 /** The program that application processes run. */
 export interface ApplicationProgram {
@@ -24,6 +25,7 @@ export const sourceProgram = (): ApplicationProgram => ({
   readable: [fileURLToPath(new URL('../../', import.meta.url))],
 });
 
+const defaultLimits: CheckLimits = readLimits(undefined);
 const checkTimeoutMs = 30_000;
 const maxVerdictBytes = 64 * 1024;
 
@@ -67,8 +69,14 @@ export function startProcess(
   });
 }
 
-const checkArguments = (program: ApplicationProgram): string[] => [
-  ...flags(program, 1_024),
+/** Where a bundle is checked: as it will be run. */
+export interface CheckLimits {
+  /** What its process may occupy. */
+  readonly maxMemoryMebibytes: number;
+}
+
+const checkArguments = (program: ApplicationProgram, limits: CheckLimits): string[] => [
+  ...flags(program, limits.maxMemoryMebibytes),
   program.file,
   ...program.args,
   '--check',
@@ -79,8 +87,12 @@ const checkArguments = (program: ApplicationProgram): string[] => [
  * for it, and nothing else is done meanwhile: for the genesis.
  * @throws BundleError
  */
-export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array): void {
-  const { stdout, stderr, status } = spawnSync(process.execPath, checkArguments(program), {
+export function checkWithEngine(
+  program: ApplicationProgram,
+  bundle: Uint8Array,
+  limits: CheckLimits = defaultLimits,
+): void {
+  const { stdout, stderr, status } = spawnSync(process.execPath, checkArguments(program, limits), {
     env: {},
     cwd: '/',
     input: bundle,
@@ -88,15 +100,19 @@ export function checkWithEngine(program: ApplicationProgram, bundle: Uint8Array)
     timeout: checkTimeoutMs,
     maxBuffer: maxVerdictBytes,
   });
-  judge({ status, stdout: stdout.toString(), stderr: stderr.toString() });
+  judge({ status, stdout: stdout.toString(), stderr: stderr.toString() }, limits);
 }
 
 /**
  * Checks a bundle all over in a process of its own, while this one goes on with its work.
  * @throws BundleError
  */
-export async function checkBeside(program: ApplicationProgram, bundle: Uint8Array): Promise<void> {
-  const child = spawn(process.execPath, checkArguments(program), {
+export async function checkBeside(
+  program: ApplicationProgram,
+  bundle: Uint8Array,
+  limits: CheckLimits = defaultLimits,
+): Promise<void> {
+  const child = spawn(process.execPath, checkArguments(program, limits), {
     env: {},
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -112,7 +128,7 @@ export async function checkBeside(program: ApplicationProgram, bundle: Uint8Arra
   child.stdin.on('error', () => {});
   child.stdin.end(bundle);
   const [status, [stdout, stderr]] = await Promise.all([ended, texts]);
-  judge({ status, stdout, stderr });
+  judge({ status, stdout, stderr }, limits);
 }
 
 /** What a stream says, as far as a verdict can be long. */
@@ -133,10 +149,10 @@ interface CheckEnd {
 }
 
 /** @throws BundleError */
-function judge({ status, stdout, stderr }: CheckEnd): void {
+function judge({ status, stdout, stderr }: CheckEnd, limits: CheckLimits): void {
   const verdict = status === 0 ? verdictIn(stdout) : undefined;
   // No verdict is none in its favour.
-  if (verdict === undefined) throw syntaxError(stderr);
+  if (verdict === undefined) throw syntaxError(stderr, limits);
   const { code, message, details } = verdict;
   if (typeof code !== 'string') return;
   throw new BundleError(code as BundleErrorCode, String(message), { ...(details as object) });
@@ -152,11 +168,12 @@ function verdictIn(text: string): Readonly<Record<string, unknown>> | undefined 
 }
 
 /** What the engine says of a syntax error that nobody caught: `file:line`, the line, the error. */
-function syntaxError(text: string): BundleError {
+function syntaxError(text: string, { maxMemoryMebibytes }: CheckLimits): BundleError {
   const [, file, line] = /^(.+):(\d+)$/m.exec(text) ?? [];
   const [, why] = /^SyntaxError: (.+)$/m.exec(text) ?? [];
   if (file === undefined || why === undefined) {
-    return bundleError('SYNTAX_ERROR', 'the engine did not survive parsing the bundle');
+    const inWhich = `in the ${maxMemoryMebibytes} MiB that are in force`;
+    return bundleError('SYNTAX_ERROR', `the engine did not survive parsing the bundle ${inWhich}`);
   }
   return bundleError('SYNTAX_ERROR', why, { file, line: Number(line) });
 }

@@ -39,4 +39,10 @@ export interface ApplicationState {
   readonly digest?: string;
   /** Why it is failing. */
   readonly reason?: string;
+  /** What came of making a program ready for a vote, the newest time; with a code it failed. */
+  readonly prepared?: {
+    readonly digest: string;
+    readonly code?: string;
+    readonly message?: string;
+  };
 }

@@ -40,8 +40,8 @@ import type { ReceiptDesk } from './receipt-desk.ts';
 import type { RecoveryDesk } from './recovery-desk.ts';
 
 const maxConnections = 1024;
-/** Programs on their way at a time. */
-const maxDeployments = 4;
+/** Programs on their way at a time, each of up to 8 MiB, and of one actor. */
+const [maxDeployments, maxDeploymentsOfOneActor] = [8, 2];
 
 /** What answers on the administrative channel beside the node's own state. */
 export interface AdminDesks {
@@ -67,7 +67,7 @@ export class AdminServer {
   readonly #audits: AuditDesk;
   readonly #sockets = new Map<TLSSocket, ClientVerdict>();
   readonly #streams: EventStreams;
-  #deployments = 0;
+  readonly #deployments = new Map<ActorId, number>();
 
   constructor(options: {
     readonly path: string;
@@ -226,14 +226,18 @@ export class AdminServer {
     if (!actors.some((one) => one.actorId === actor && isMember(one))) {
       throw new ApiError('NOT_A_MEMBER', 'only members propose');
     }
-    if (this.#deployments >= maxDeployments) {
+    const own = this.#deployments.get(actor) ?? 0;
+    const all = [...this.#deployments.values()].reduce((sum, count) => sum + count, 0);
+    if (all >= maxDeployments || own >= maxDeploymentsOfOneActor) {
       throw new ApiError('OVERLOADED', 'too many programs are being proposed');
     }
-    this.#deployments += 1;
+    this.#deployments.set(actor, own + 1);
     try {
       return await this.#desks.governance.deploy(await readDeployment(request));
     } finally {
-      this.#deployments -= 1;
+      const left = (this.#deployments.get(actor) ?? 1) - 1;
+      if (left === 0) this.#deployments.delete(actor);
+      else this.#deployments.set(actor, left);
     }
   }
 

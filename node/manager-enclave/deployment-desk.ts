@@ -1,18 +1,29 @@
 import { ApiError, type Deployment } from '@concordat/api';
 import {
   decodeMessage,
+  identifyMessage,
   programOf,
   proposedApplications,
   submitMessage,
 } from '@concordat/governance';
-import { emptyBytes, isHex64, toHeight, utf8 } from '@concordat/std';
+import { type ActorId, CodedError, isHex64, type NodeId, toHeight, utf8 } from '@concordat/std';
 import { isText, readForeignObject, requireField } from './foreign.ts';
 import type { NodeContext } from './node-context.ts';
+import type { ProgramVerdict } from './worker-programs.ts';
 
 /** A worker that parses a bundle of 8 MiB takes seconds. */
 const checkTimeoutMs = 40_000;
 /** So long a vote waits for the worker to have the new program at hand beside the old one. */
 const prepareTimeoutMs = 10_000;
+
+const noAnswer: ProgramVerdict = {
+  code: 'TIMEOUT',
+  message: 'the worker did not have it ready in time',
+  details: {},
+};
+
+const whyOf = (error: unknown): string =>
+  error instanceof CodedError ? `${error.code} ${error.message}` : String(error);
 
 /**
  * What happens on the leader before a message about programs is executed: a program that its adapter
@@ -31,14 +42,16 @@ export class DeploymentDesk {
    *   as details.reason, PROGRAM_UNCHECKED
    */
   async before({ message, program }: Partial<Deployment> & Pick<Deployment, 'message'>) {
-    const { type, payload } = decodeMessage(message);
+    const decoded = decodeMessage(message);
+    const { type, payload } = decoded;
     const applications = type === 'proposal' ? proposedApplications(payload) : [];
     const isConcerned = type === 'vote' || applications.length > 0 || program !== undefined;
     if (!isConcerned) return;
     const effects = this.#rehearse(message, program);
+    const { signer } = identifyMessage(this.#context.administration.head, decoded);
     for (const { adapter, digest } of applications) {
       const bytes = program ?? programOf(this.#context.administration.head, digest);
-      if (bytes) await this.#check(adapter, bytes);
+      if (bytes) await this.#check(signer, adapter, bytes);
     }
     for (const effect of effects) {
       if (effect.kind === 'application-set') await this.#prepare(effect.adapter, effect.digest);
@@ -54,9 +67,9 @@ export class DeploymentDesk {
     ).effects;
   }
 
-  async #check(adapterId: string, bytes: Uint8Array): Promise<void> {
+  async #check(signer: ActorId, adapterId: string, bytes: Uint8Array): Promise<void> {
     const { programs, control } = this.#context;
-    const verdict = await programs.ask({ purpose: 'check', adapterId, bytes }, checkTimeoutMs);
+    const verdict = await programs.check(signer, { adapterId, bytes }, checkTimeoutMs);
     if (!verdict) {
       throw new ApiError('PROGRAM_UNCHECKED', `no answer from the worker of ${adapterId}`);
     }
@@ -84,7 +97,11 @@ export class DeploymentDesk {
     await Promise.all([
       this.#prepareHere(adapter, digest),
       ...peers.map(({ nodeId }) =>
-        channel.request(nodeId, 'prepare', body, prepareTimeoutMs).catch(() => undefined),
+        channel.request(nodeId, 'prepare', body, prepareTimeoutMs).then(
+          (answer) => this.#heard(nodeId, adapter, digest, answer),
+          (error: unknown) =>
+            this.#notPrepared({ node: nodeId, adapter, digest, why: whyOf(error) }),
+        ),
       ),
     ]);
   }
@@ -93,18 +110,36 @@ export class DeploymentDesk {
   async prepareForPeer(body: Uint8Array): Promise<Uint8Array> {
     const { adapter, digest } = readForeignObject(body, 'a program to prepare');
     requireField(isText(adapter, 32) && isHex64(digest), 'a program to prepare');
-    await this.#prepareHere(adapter, digest);
-    return emptyBytes;
+    return utf8(JSON.stringify(await this.#prepareHere(adapter, digest)));
   }
 
-  async #prepareHere(adapterId: string, digest: string): Promise<void> {
+  /** What a peer answered: `{}`, or `{code, message}` where the program could not be made ready. */
+  #heard(node: NodeId, adapter: string, digest: string, answer: Uint8Array): void {
+    const { code, message } = readForeignObject(answer, 'the outcome of a preparation');
+    if (code === undefined) return;
+    requireField(isText(code, 64), 'the code of a preparation');
+    const why = typeof message === 'string' ? message.slice(0, 1_024) : '';
+    this.#notPrepared({ node, adapter, digest, why: `${code} ${why}` });
+  }
+
+  /** Whoever looks after the network may still take the vote back, or look at that node. */
+  #notPrepared(fields: Readonly<Record<string, unknown>>): void {
+    this.#context.control.log('program.not-prepared', { level: 'error', ...fields });
+  }
+
+  async #prepareHere(adapter: string, digest: string): Promise<Pick<ProgramVerdict, 'code'>> {
     const { programs, control, administration } = this.#context;
     const bytes = programOf(administration.head, digest);
-    if (!bytes) return;
+    if (!bytes) return { code: 'NOT_HELD' };
     const startedMs = performance.now();
-    const verdict = await programs.ask({ purpose: 'prepare', adapterId, bytes }, prepareTimeoutMs);
+    const question = { purpose: 'prepare', adapterId: adapter, bytes } as const;
+    const verdict = (await programs.ask(question, prepareTimeoutMs)) ?? noAnswer;
     const tookMs = Math.round(performance.now() - startedMs);
-    const code = verdict === undefined ? 'TIMEOUT' : verdict.code;
-    control.log('program.prepared', { adapter: adapterId, digest, tookMs, ...(code && { code }) });
+    const { code, message } = verdict;
+    const failure = code === undefined ? {} : { code, message };
+    programs.prepared({ adapter, digest, ...failure });
+    if (code === undefined) control.log('program.prepared', { adapter, digest, tookMs });
+    else this.#notPrepared({ adapter, digest, tookMs, ...failure });
+    return failure;
   }
 }

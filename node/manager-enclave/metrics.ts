@@ -122,6 +122,11 @@ function metricsOf(node: NodeContext, connections: number): Metric[] {
     ),
     gauge('key_shares_missing', 'Shares missing for a key that is needed', node.epochs.missing),
     gauge('application_connections', 'Client connections open', connections),
+    counter(
+      'program_preparations_failed_total',
+      'Applications not ready when a vote put them in force',
+      node.programs.failedPreparations,
+    ),
     counter('read_barriers_passed_total', 'Read barriers passed', readBarriers.counts.passed),
     counter('read_barriers_refused_total', 'Read barriers refused', readBarriers.counts.refused),
     gauge('worker_waiting_bytes', 'Bytes that wait for workers', waiting),

@@ -1,6 +1,7 @@
 import type { ApplicationState } from '@concordat/api';
 import type { ProgramToManager, ProgramToWorker } from '@concordat/bridge';
 import { fromUtf8 } from '@concordat/std';
+import { FairTurns } from './fair-turns.ts';
 import type { WorkerAdapters } from './program-projection.ts';
 import type { WorkerLinks } from './worker-states.ts';
 
@@ -11,10 +12,21 @@ export interface ProgramVerdict {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Programs that are checked at a time: each takes a process of its own. */
+/** Programs that are checked at a time: each takes a process of its own, and has up to 8 MiB. */
 const maxChecks = 2;
+/** Checks of one actor that wait. */
+const maxWaitingChecks = 4;
 const maxReasonLength = 1_024;
 const states = ['none', 'starting', 'running', 'failing'] as const;
+
+/** A program to be made ready, and what came of it. */
+export interface Preparation {
+  readonly adapter: string;
+  readonly digest: string;
+  /** Absent when it is ready. */
+  readonly code?: string;
+  readonly message?: string;
+}
 
 /** Where workers are asked about programs, and say what they run. */
 export class WorkerPrograms {
@@ -22,7 +34,9 @@ export class WorkerPrograms {
   readonly #adapters: () => WorkerAdapters;
   readonly #open = new Map<number, (verdict: ProgramVerdict) => void>();
   readonly #running = new Map<number, Map<string, ApplicationState>>();
-  #checks = 0;
+  readonly #checks = new FairTurns(maxChecks, maxWaitingChecks);
+  readonly #prepared = new Map<string, Preparation>();
+  #failedPreparations = 0;
   #nextRequest = 1;
 
   constructor(workers: WorkerLinks, adapters: () => WorkerAdapters) {
@@ -32,13 +46,42 @@ export class WorkerPrograms {
 
   /** What the adapters of a worker run, as far as they take programs. */
   statesOf(index: number): ApplicationState[] {
-    return [...(this.#running.get(index)?.values() ?? [])];
+    return [...(this.#running.get(index)?.values() ?? [])].map((state) => {
+      const prepared = this.#prepared.get(state.adapter);
+      if (prepared === undefined) return state;
+      const { adapter: _, ...outcome } = prepared;
+      return { ...state, prepared: outcome };
+    });
   }
 
-  /**
-   * Asks the worker of an adapter; undefined when it does not answer in time, or too much is asked
-   * already.
-   */
+  /** Programs that could not be made ready before they were put in force, since this node began. */
+  get failedPreparations(): number {
+    return this.#failedPreparations;
+  }
+
+  /** Takes note of what came of the newest preparation for an adapter. */
+  prepared(preparation: Preparation): void {
+    this.#prepared.set(preparation.adapter, preparation);
+    if (preparation.code !== undefined) this.#failedPreparations += 1;
+  }
+
+  /** Asks for a check in the turn of whoever proposes the program; else as {@link ask}. */
+  async check(
+    who: string,
+    question: Pick<ProgramToWorker, 'adapterId' | 'bytes'>,
+    timeoutMs: number,
+  ): Promise<ProgramVerdict | undefined> {
+    const startedMs = performance.now();
+    if (!(await this.#checks.take(who, timeoutMs))) return undefined;
+    try {
+      const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
+      return await this.ask({ purpose: 'check', ...question }, leftMs);
+    } finally {
+      this.#checks.giveBack(who);
+    }
+  }
+
+  /** Asks the worker of an adapter; undefined when it does not answer in time. */
   ask(
     question: Pick<ProgramToWorker, 'purpose' | 'adapterId' | 'bytes'>,
     timeoutMs: number,
@@ -50,15 +93,11 @@ export class WorkerPrograms {
       const message = `no worker of the leader has an adapter ${adapterId}`;
       return Promise.resolve({ code: 'ADAPTER_MISSING', message, details: {} });
     }
-    const isCheck = question.purpose === 'check';
-    if (isCheck && this.#checks >= maxChecks) return Promise.resolve(undefined);
-    if (isCheck) this.#checks += 1;
     const request = this.#nextRequest;
     this.#nextRequest = (request % 0xffff_fffe) + 1;
     return new Promise((resolve) => {
       const settle = (verdict?: ProgramVerdict): void => {
         clearTimeout(timer);
-        if (isCheck) this.#checks -= 1;
         this.#open.delete(request);
         resolve(verdict);
       };

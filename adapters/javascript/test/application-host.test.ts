@@ -55,6 +55,9 @@ test('a process that cannot load its bundle ends, and nobody beside it reads the
   const committed = new Store(tables).committed();
   const bundle = new TextEncoder().encode('no bundle');
   host.start({ bundle, indexes: [], limits: readLimits(undefined), committed });
+  const startedMs = performance.now();
+  await assert.rejects(host.ready(), { code: 'ENDED' });
   await changed.promise;
   assert.equal(host.state.state, 'failing');
+  assert.ok(performance.now() - startedMs < 9_000, 'nobody waits until it might have come up');
 });

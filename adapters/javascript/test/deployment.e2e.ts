@@ -231,3 +231,53 @@ test('a state that is replaced brings its own application', async (t) => {
   assert.deepEqual((await get(late)).body, { version: 'new', size: 1 });
   assert.deepEqual(late.dump(), leader.dump());
 });
+
+test('a bundle is checked within the memory that is in force, as it will be run', async (t) => {
+  // Parsing it takes much more than the 32 MiB of heap that 128 MiB leave.
+  const list = `export const list = [${'[1,{a:[2]}],'.repeat(60_000)}];\n`;
+  const heavy = bytesOfBundle({
+    metadata: { endpoints: { '/m': { get: endpoint('get', 'readonly') } } },
+    modules: [
+      {
+        name: 'main.js',
+        module: `${list}export const get = () => ({ body: list.length });\n`,
+      },
+    ],
+  });
+  const verdictUnder = async (maxMemoryMebibytes: number) => {
+    const node = await nodeOf(t, { config: { maxMemoryMebibytes } });
+    return node.askProgram('check', 'javascript', heavy);
+  };
+  assert.equal((await verdictUnder(1_024)).code, undefined);
+  const { code, message } = await verdictUnder(128);
+  assert.equal(code, 'SYNTAX_ERROR');
+  assert.match(String(message), /128 MiB/);
+});
+
+test('a program that cannot be made ready says so at once', async (t) => {
+  const node = await nodeOf(t);
+  const broken = bytesOfBundle({
+    metadata: { endpoints: { '/m': { get: endpoint('get', 'readonly') } } },
+    modules: [{ name: 'main.js', module: 'export const get = ) => 1;' }],
+  });
+  const startedMs = performance.now();
+  const { code, message } = await node.askProgram('prepare', 'javascript', broken);
+  assert.equal(code, 'ENDED', message);
+  assert.match(String(message), /before it was ready: EXIT/);
+  assert.ok(performance.now() - startedMs < 9_000, 'nobody waits until it might have come up');
+});
+
+test('the description of an application is that of the one in force', async (t) => {
+  const node = await nodeOf(t);
+  for (const version of ['one', 'two', 'one']) {
+    node.deploy('javascript', bundle(version, { [`/${version}`]: { get: endpoint('get') } }));
+    assert.equal((await put(node, `${version}-${Math.random()}`)).version, version);
+    for (let again = 0; again < 2; again++) {
+      const { paths } = (await (await fetch(`${node.url}/app/api`)).json()) as {
+        paths: Record<string, unknown>;
+      };
+      const own = Object.keys(paths).filter((path) => /one|two/.test(path));
+      assert.deepEqual(own, [`/${version}`]);
+    }
+  }
+});

@@ -15,6 +15,11 @@ function vn() {
 }
 
 const question = { purpose: 'check', adapterId: 'javascript', bytes: utf8('x') } as const;
+interface Sent {
+  readonly request: number;
+  readonly bytes: Uint8Array;
+}
+
 const reply = (request: number, code?: string, said: unknown = {}) =>
   ({
     kind: 'programReply',
@@ -43,18 +48,56 @@ test('the worker of an adapter is asked, and its answer is that of its question'
 
 test('nobody waits for a worker that is silent, is asked too much or is not there', async () => {
   const { fake, programs } = vn();
-  const held = [programs.ask(question, 30), programs.ask(question, 30)];
-  assert.equal(await programs.ask(question, 30), undefined, 'two checks at a time');
+  const check = (who: string, timeoutMs: number) => programs.check(who, question, timeoutMs);
+  const held = [check('ada', 60), check('bob', 60)];
+  assert.equal(await check('cyd', 30), undefined, 'two checks at a time');
   const prepare = programs.ask({ ...question, purpose: 'prepare' }, 1_000);
   assert.equal(fake.sent.length, 3, 'what is voted in waits for no check');
   programs.received(1, reply(3));
   assert.ok(await prepare);
   assert.deepEqual(await Promise.all(held), [undefined, undefined]);
-  const next = programs.ask(question, 1_000);
+  const next = check('cyd', 1_000);
+  await new Promise(setImmediate);
   programs.received(1, reply(4));
   assert.ok(await next, 'those that ended make room');
   const missing = await programs.ask({ ...question, adapterId: 'elsewhere' }, 1_000);
   assert.equal(missing?.code, 'ADAPTER_MISSING');
+});
+
+test('one member that proposes programs in a loop leaves the others their checks', async () => {
+  const { fake, programs } = vn();
+  const asked: string[] = [];
+  const check = (who: string) => {
+    const verdict = programs.check(who, { ...question, bytes: utf8(who) }, 5_000);
+    return verdict.then((one) => one === undefined && asked.push(`${who} refused`));
+  };
+  const all = Array.from({ length: 6 }, () => check('greedy'));
+  for (const who of ['ada', 'bob', 'ada']) all.push(check(who));
+  for (let at = 0; at < 8; at++) {
+    await new Promise(setImmediate);
+    const [message] = fake.sent.splice(0, 1) as unknown as Sent[];
+    assert.ok(message);
+    asked.push(Buffer.from(message.bytes).toString());
+    assert.ok(fake.sent.length <= 1, 'two at a time');
+    programs.received(1, reply(message.request));
+  }
+  await Promise.all(all);
+  const order = ['greedy', 'ada', 'greedy', 'bob', 'ada', 'greedy', 'greedy', 'greedy'];
+  assert.deepEqual(asked, ['greedy refused', ...order]);
+});
+
+test('what came of a preparation is shown beside what runs, and counted when it failed', () => {
+  const { programs } = vn();
+  const json = Buffer.from('{"adapter":"javascript","state":"running","digest":"ab"}');
+  programs.received(1, { kind: 'programState', json });
+  const [digest, code, message] = ['cd', 'ENDED', 'SIGKILL'];
+  programs.prepared({ adapter: 'javascript', digest, code, message });
+  const running = { adapter: 'javascript', state: 'running', digest: 'ab' } as const;
+  assert.deepEqual(programs.statesOf(1), [{ ...running, prepared: { digest, code, message } }]);
+  assert.equal(programs.failedPreparations, 1);
+  programs.prepared({ adapter: 'javascript', digest });
+  assert.deepEqual(programs.statesOf(1), [{ ...running, prepared: { digest } }]);
+  assert.equal(programs.failedPreparations, 1);
 });
 
 test('what a worker says of what it runs is taken for its own adapters, in the declared form', () => {
