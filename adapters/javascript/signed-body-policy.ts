@@ -19,7 +19,7 @@ const maxBytes = 8 * 1024 * 1024;
  */
 export function judgeSignedBody(
   policy: 'user_cose_sign1' | 'member_cose_sign1',
-  { body }: Presented,
+  { body, timeMs }: Presented,
   trust: Trust,
 ): PolicyVerdict {
   let message: DecodedCose;
@@ -39,7 +39,16 @@ export function judgeSignedBody(
   if (!signer.actor.kinds.includes(kind)) {
     return { ok: false, code: 'ACTOR_KIND_MISSING', message: `its signer is no ${kind}` };
   }
-  if (!verifyCose(message, signer.spki)) {
+  const { notBeforeMs, notAfterMs, spki } = signer.certificate;
+  if (timeMs > notAfterMs) {
+    const why = 'the certificate of its signer has expired';
+    return { ok: false, code: 'SIGNER_CERTIFICATE_EXPIRED', message: why };
+  }
+  if (timeMs < notBeforeMs) {
+    const why = 'the certificate of its signer is not valid yet';
+    return { ok: false, code: 'SIGNER_CERTIFICATE_NOT_YET_VALID', message: why };
+  }
+  if (!verifyCose(message, spki)) {
     const why = 'the key of its kid did not sign it (ES256)';
     return { ok: false, code: 'BODY_SIGNATURE_INVALID', message: why };
   }

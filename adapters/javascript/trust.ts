@@ -1,4 +1,4 @@
-import { CryptoError, fromPem, spkiOf } from '@concordat/crypto';
+import { type Certificate, CryptoError, fromPem, parseCertificate } from '@concordat/crypto';
 import { fromHex } from '@concordat/std';
 import type { NetworkTrust, TrustedActor } from '@concordat/worker-enclave';
 
@@ -12,11 +12,10 @@ export interface TokenKey {
   readonly spki: Uint8Array;
 }
 
-/** An actor that may sign a body, and the key of its certificate. */
+/** An actor that may sign a body, and its certificate in the membership list. */
 export interface Signer {
   readonly actor: TrustedActor;
-  /** DER. */
-  readonly spki: Uint8Array;
+  readonly certificate: Certificate;
 }
 
 /** Whom the network trusts, as policies look it up. */
@@ -42,13 +41,13 @@ export class Trust {
     return this.#tokenKeys.get(kid) ?? [];
   }
 
-  /** The actor of that id, 64 hex digits, and its key. */
+  /** The actor of that id, 64 hex digits, and its certificate. */
   signer(actorId: string): Signer | undefined {
     const actor = this.#actors.get(actorId);
     if (actor === undefined) return undefined;
     try {
       const [der] = fromPem(actor.certificate);
-      return der && { actor, spki: spkiOf(der) };
+      return der && { actor, certificate: parseCertificate(der) };
     } catch (error) {
       if (error instanceof CryptoError) return undefined;
       throw error;

@@ -169,6 +169,16 @@ export const identityErrors = {
     meaning: 'The kid of the signed body is the id of no actor of the network.',
     remedy: 'Put the actor id, 64 hex digits, into the protected header kid.',
   },
+  SIGNER_CERTIFICATE_EXPIRED: {
+    status: 0,
+    meaning: 'The certificate that the membership list has of the signer is past its validity.',
+    remedy: 'Have a new certificate of the organisation voted in, and sign with its key.',
+  },
+  SIGNER_CERTIFICATE_NOT_YET_VALID: {
+    status: 0,
+    meaning: 'The certificate that the membership list has of the signer is not valid yet.',
+    remedy: 'Check the clocks of the issuer and of the node.',
+  },
   BODY_SIGNATURE_INVALID: {
     status: 0,
     meaning: "The key of the actor's certificate did not sign the body by ES256.",

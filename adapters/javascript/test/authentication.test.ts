@@ -209,6 +209,16 @@ test('whoever signed the body is the caller, whoever sent it', () => {
   assert.equal(cose('user_cose_sign1', signedBody(bob.key, bob.known.actorId)), 'accepted');
 });
 
+test('a signer counts while its certificate is valid, to the second', () => {
+  const body = signedBody(bob.key, bob.known.actorId);
+  const at = (timeMs: number) => outcome(['user_cose_sign1'], presented({ body, timeMs }));
+  const lastMs = now * 2_000 + 999;
+  assert.equal(at(lastMs), 'accepted');
+  assert.equal(at(lastMs + 1), 'SIGNER_CERTIFICATE_EXPIRED');
+  assert.equal(at(0), 'accepted');
+  assert.equal(at(-1), 'SIGNER_CERTIFICATE_NOT_YET_VALID');
+});
+
 test('a body with any bit turned, by another key, or unsigned, is refused by code', () => {
   const body = signedBody(bob.key, bob.known.actorId);
   const met = new Set<string>();
