@@ -62,6 +62,22 @@ export const identityErrors = {
     remedy: 'None needed: the node asks again until the vote has passed.',
     retryable: true,
   },
+  CONSTITUTION_NOT_APPROVED: {
+    status: 0,
+    meaning: "The network's constitution waits for the approval of the newcomer's operator.",
+    remedy: 'Read it with "concordat constitution show --from", then approve or refuse it.',
+  },
+  CONSTITUTION_CHANGED: {
+    status: 403,
+    meaning: 'The constitution is not the one that the newcomer approved.',
+    remedy: 'None needed: the node shows the changed one, and asks again.',
+    retryable: true,
+  },
+  CONSTITUTION_REFUSED: {
+    status: 0,
+    meaning: 'The operator of a newcomer refused the constitution; nothing was downloaded.',
+    remedy: 'None; started again, the node asks again.',
+  },
   NODE_REMOVED: {
     status: 403,
     meaning: 'The node was removed from the VN list.',

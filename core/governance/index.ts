@@ -37,6 +37,7 @@ export {
   type RetirementReason,
   type TeeEntry,
 } from './constitution.ts';
+export { constitutionTerms, type Newcomer } from './constitution-terms.ts';
 export type { GovernanceEffect } from './effects.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
 export {

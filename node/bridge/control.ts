@@ -84,6 +84,8 @@ export type ControlToEnclave =
   /** 32 bytes. */
   | { readonly kind: 'sealing'; readonly request: number; readonly key: Uint8Array }
   | { readonly kind: 'shutdown' }
+  /** The operator approves the constitution with these terms, 32 bytes. */
+  | { readonly kind: 'approve'; readonly terms: Uint8Array }
   | {
       readonly kind: 'genesisData';
       readonly adapterId: string;
@@ -124,6 +126,7 @@ const toEnclave = {
   truncated: 42,
   earlierSynced: 43,
   chunk: 44,
+  approve: 45,
 } as const satisfies Record<ControlToEnclave['kind'], number>;
 
 /** Encodes one frame from an enclave to its host. Long byte strings are passed by reference. */
@@ -246,6 +249,8 @@ export function encodeControlToEnclave(message: ControlToEnclave): EncodedFrame 
       return frame.u32(message.request).u64(message.from).u64(message.to).finish();
     case 'shutdown':
       return frame.finish();
+    case 'approve':
+      return frame.raw(message.terms).finish();
     case 'genesisData':
       return frame.text(message.adapterId).flag(message.last).bytes(message.part).finish();
     case 'hostFault':
@@ -296,6 +301,8 @@ function readToEnclave(type: number, reader: BinaryReader): ControlToEnclave {
       return { kind: 'chunk', request: reader.u32(), from: reader.u64(), to: reader.u64() };
     case toEnclave.shutdown:
       return { kind: 'shutdown' };
+    case toEnclave.approve:
+      return { kind: 'approve', terms: reader.raw(32) };
     case toEnclave.genesisData: {
       const [adapterId, last] = [reader.text(), readFlag(reader)];
       return { kind: 'genesisData', adapterId, last, part: reader.bytes() };

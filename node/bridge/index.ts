@@ -80,6 +80,7 @@ export {
   type HeightRange,
   type ManagerStart,
   type NodeAddresses,
+  type StartApproval,
   type StartMode,
   type WorkerLimits,
   type WorkerStart,

@@ -1,4 +1,4 @@
-import { utf8 } from '@concordat/std';
+import { isHex64, utf8 } from '@concordat/std';
 import { BridgeError } from './errors.ts';
 import { isTextList, parseObject } from './identity.ts';
 
@@ -22,6 +22,16 @@ export interface HeightRange {
   readonly to: number;
 }
 
+/** What a newcomer goes on with unasked; nothing: it waits until its operator approves. */
+export interface StartApproval {
+  /** Whatever the constitution of the network says. */
+  readonly any?: boolean;
+  /** Hex, 32 bytes: the constitution with these terms. */
+  readonly terms?: string;
+  /** A constitution that was handed over, as JSON. */
+  readonly constitution?: unknown;
+}
+
 /** The `start` frame of a manager enclave. Everything in it is the host's claim, to be checked. */
 export interface ManagerStart {
   readonly role: 'manager';
@@ -34,6 +44,8 @@ export interface ManagerStart {
   readonly peers: readonly string[];
   /** The network to join, pinned (mode join), or the one whose ledger is recovered (mode recover). */
   readonly networkCertificatePem?: string;
+  /** What the operator approved of the network's constitution beforehand (mode join). */
+  readonly approval?: StartApproval;
   /**
    * Height of the last block in the host's ledger, or of the base it goes on from while it holds
    * none; 0 = no ledger.
@@ -109,6 +121,7 @@ export function decodeManagerStart(json: Uint8Array): ManagerStart {
   check(isTextList(value.peers), 'peers');
   check(isTextList(value.genesisData), 'genesisData');
   check(isOptionalText(networkCertificatePem), 'networkCertificatePem');
+  check(isApproval(value.approval), 'approval');
   check(isCount(value.lastHeight), 'lastHeight');
   const { firstHeight, missing, snapshots } = value;
   check(isHeight(firstHeight) && firstHeight <= value.lastHeight + 1, 'firstHeight');
@@ -168,6 +181,11 @@ const isSnapshotEntry = (value: unknown): boolean =>
 /** A list from a host is short: it keeps two snapshots, and few gaps in its ledger. */
 const isListOf = (value: unknown, isEntry: (entry: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length <= maxListed && value.every(isEntry);
+const isApproval = (value: unknown): boolean =>
+  value === undefined ||
+  (isObject(value) &&
+    (value.any === undefined || typeof value.any === 'boolean') &&
+    (value.terms === undefined || isHex64(value.terms)));
 const isOptionalText = (value: unknown): boolean =>
   value === undefined || typeof value === 'string';
 const isWorkerEntry = (value: unknown): boolean =>

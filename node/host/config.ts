@@ -28,6 +28,9 @@ export interface HostConfig {
   readonly genesisData: Readonly<Record<string, string>>;
   readonly actorCertificateFile?: string;
   readonly networkCertificateFile?: string;
+  /** `ask`, `any`, or the terms that are approved. */
+  readonly approve: string;
+  readonly approvedConstitutionFile?: string;
   readonly formerLedgerDirectory?: string;
   readonly peers: readonly string[];
   readonly listen: { readonly node: string; readonly admin: string };
@@ -129,6 +132,7 @@ function optionalPaths(given: Document, path: (value: unknown) => string): Docum
     'genesisFile',
     'actorCertificateFile',
     'networkCertificateFile',
+    'approvedConstitutionFile',
     'formerLedgerDirectory',
     'logFile',
   ];
@@ -148,6 +152,9 @@ function checkMeaning(config: HostConfig): void {
     if (config.formerLedgerDirectory === join(config.dataDirectory, 'ledger')) {
       faults.push('formerLedgerDirectory is that of the new ledger: give another dataDirectory');
     }
+  }
+  if (config.approvedConstitutionFile !== undefined && config.approve !== 'ask') {
+    faults.push('approvedConstitutionFile and approve exclude each other');
   }
   if (config.mode === 'join' && config.peers.length === 0) {
     faults.push('peers needs at least one address with mode join');

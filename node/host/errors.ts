@@ -22,6 +22,8 @@ export type HostErrorCode =
   | 'DISK_ERROR'
   | 'INVALID_RECORD'
   | 'INVALID_SNAPSHOT'
+  /** The operator does not approve the constitution of the network it was to join. */
+  | 'CONSTITUTION_REFUSED'
   | 'FORBIDDEN_FRAME'
   | 'BUSY';
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { chmod, chown, readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import {
   applicationListener,
   controlSocket,
@@ -9,6 +10,7 @@ import {
   encodeStart,
   listenerSocket,
   rejoinExitStatus,
+  type StartApproval,
   workerControlSocket,
 } from '@concordat/bridge';
 import { CodedError } from '@concordat/std';
@@ -23,6 +25,7 @@ import { closeStores, type LaunchStores, openStores } from './launch-stores.ts';
 import type { Log } from './log.ts';
 import { ManagerSession } from './manager-session.ts';
 import { type MeasuredImage, measureImage } from './measurement.ts';
+import { decisionFileName, OperatorDecision } from './operator-decision.ts';
 import type { RecordStore } from './record-store.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { VirtualPlatform } from './virtual-platform.ts';
@@ -38,6 +41,8 @@ export interface GenerationContext {
   /** Launches before this one. */
   readonly restarts: number;
   readonly onStatus: (source: string, status: unknown) => void;
+  /** The operator refuses the constitution with these terms: the node is not to go on. */
+  readonly onRefused: (terms: string) => void;
 }
 
 /** Why a launch of the enclaves ended. */
@@ -75,9 +80,17 @@ export class Generation {
   readonly #announced = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #dialer: Dialer | undefined;
+  readonly #decision: OperatorDecision;
 
   constructor(context: GenerationContext) {
     this.#context = context;
+    const { config, log, onRefused } = context;
+    this.#decision = new OperatorDecision(join(config.dataDirectory, decisionFileName), log, {
+      onApproved: (terms) => {
+        this.#manager?.send({ kind: 'approve', terms: Buffer.from(terms, 'hex') });
+      },
+      onRefused,
+    });
     this.ended = new Promise((resolve) => {
       this.#end = (end) => {
         if (this.#over) return;
@@ -132,6 +145,7 @@ export class Generation {
     this.#end({ reason: 'closed' });
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#decision.close();
     for (const process of this.#processes) process.kill();
     await Promise.all(this.#processes.map(({ exited }) => exited));
     for (const forwarder of this.#forwarders.values()) forwarder.close();
@@ -231,8 +245,13 @@ export class Generation {
   }
 
   #managerSession(socket: Socket, image: MeasuredImage): ManagerSession {
+    const options = this.#sessionOptions('manager', image.measurement);
     return new ManagerSession(socket, {
-      ...this.#sessionOptions('manager', image.measurement),
+      ...options,
+      onStatus: (source, status) => {
+        options.onStatus(source, status);
+        if (!this.#over) this.#decision.statusIs(status);
+      },
       ...this.#stores!,
       records: this.#context.records,
       onListening: (which) => {
@@ -250,10 +269,11 @@ export class Generation {
       const mode = ledger.lastHeight > 0 ? 'resume' : config.mode;
       const text = async (path: string | undefined) =>
         path === undefined ? undefined : await readFile(path, 'utf8');
-      const [genesis, actorCertificatePem, networkCertificatePem] = await Promise.all([
+      const [genesis, actorCertificatePem, networkCertificatePem, approved] = await Promise.all([
         text(mode === 'genesis' ? config.genesisFile : undefined),
         text(config.actorCertificateFile),
         text(config.networkCertificateFile),
+        text(config.approvedConstitutionFile),
       ]);
       const genesisData = mode === 'genesis' ? Object.keys(config.genesisData) : [];
       const json = encodeStart({
@@ -267,6 +287,7 @@ export class Generation {
         ...(genesis !== undefined && { genesis: JSON.parse(genesis) }),
         peers: config.peers,
         ...(networkCertificatePem !== undefined && { networkCertificatePem }),
+        approval: approvalOf(config, approved),
         lastHeight: ledger.lastHeight,
         firstHeight: ledger.firstHeight,
         missing: ledger.missing,
@@ -371,3 +392,10 @@ function checkRole(image: MeasuredImage, role: MeasuredImage['role']): void {
 
 const codeOf = (error: Error): { readonly code?: unknown } =>
   'code' in error ? { code: error.code } : {};
+
+/** What the operator approved beforehand. */
+function approvalOf({ approve }: HostConfig, constitution: string | undefined): StartApproval {
+  if (constitution !== undefined) return { constitution: JSON.parse(constitution) };
+  if (approve === 'any') return { any: true };
+  return approve === 'ask' ? {} : { terms: approve };
+}

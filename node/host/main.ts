@@ -16,10 +16,14 @@ async function main(): Promise<number> {
     const config = await readConfig();
     log = new Log(config.name, write, config.logFile);
     const node = await ValidatingNode.start(config, log);
-    await new Promise<void>((resolve) => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
+    const signalled = new Promise<undefined>((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        process.on(signal, () => resolve(undefined));
+      }
     });
+    const refusal = await Promise.race([signalled, node.refused]);
     await node.stop();
+    if (refusal) throw refusal;
     return 0;
   } catch (error) {
     if (!(error instanceof HostError)) throw error;

@@ -9,7 +9,7 @@ import {
 } from './bridge-directory.ts';
 import type { HostConfig } from './config.ts';
 import { lockDirectory } from './directory-lock.ts';
-import type { HostError } from './errors.ts';
+import { HostError } from './errors.ts';
 import { settlePort } from './forwarder.ts';
 import { Generation, type GenerationContext, type GenerationEnd } from './generation.ts';
 import type { Log } from './log.ts';
@@ -29,15 +29,23 @@ export class ValidatingNode {
   readonly #stop = new AbortController();
   #generation: Generation | undefined;
   #supervision: Promise<void> = Promise.resolve();
+  readonly #refused = Promise.withResolvers<HostError>();
 
   private constructor(
-    context: Omit<GenerationContext, 'restarts' | 'onStatus'>,
+    context: Omit<GenerationContext, 'restarts' | 'onStatus' | 'onRefused'>,
     lock: Server | undefined,
   ) {
     const { config, log } = context;
     this.#lock = lock;
     this.#status = new StatusFile(join(config.dataDirectory, 'status.json'), log);
-    this.#context = { ...context, onStatus: (source, status) => this.#status.put(source, status) };
+    this.#context = {
+      ...context,
+      onStatus: (source, status) => this.#status.put(source, status),
+      onRefused: (terms) => {
+        const why = 'its operator does not approve the constitution of the network';
+        this.#refused.resolve(new HostError('CONSTITUTION_REFUSED', why, { terms }));
+      },
+    };
   }
 
   /**
@@ -64,6 +72,11 @@ export class ValidatingNode {
       lock?.close();
       throw error;
     }
+  }
+
+  /** Resolves when the operator refuses the network: this node is to be stopped then. */
+  get refused(): Promise<HostError> {
+    return this.#refused.promise;
   }
 
   /** Ends the enclaves in order, then everything else. Safe to call more than once. */

@@ -46,6 +46,7 @@ export interface AdminAnswers {
 const phases: Readonly<Record<Phase, NodePhase>> = {
   starting: 'starting',
   joining: 'joining',
+  'awaiting-approval': 'joining',
   learning: 'catching-up',
   resuming: 'catching-up',
   recovering: 'recovering',

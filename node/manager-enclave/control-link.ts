@@ -20,6 +20,8 @@ export interface ControlEvents {
   readonly onTruncated: (after: number) => void;
   /** Every block handed over as an earlier one, up to this height, is durable. */
   readonly onEarlierSynced: (height: number) => void;
+  /** The operator approves the constitution with these terms, 32 bytes. */
+  readonly onApprove: (terms: Uint8Array) => void;
   readonly onGenesisData: (adapterId: string, part: Uint8Array, last: boolean) => void;
   readonly onShutdown: () => void;
   readonly onFault: (code: string, message: string) => void;
@@ -264,6 +266,9 @@ export class ControlLink {
         return;
       case 'genesisData':
         this.#events.onGenesisData(message.adapterId, message.part, message.last);
+        return;
+      case 'approve':
+        this.#events.onApprove(message.terms);
         return;
       case 'shutdown':
         this.#events.onShutdown();

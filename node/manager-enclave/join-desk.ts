@@ -1,10 +1,12 @@
 import { fromPem, type SigningKey } from '@concordat/crypto';
 import {
+  constitutionTerms,
   currentEpoch,
   getNode,
   listProposals,
   nodeJoins,
   nodeTrusted,
+  readConstitution,
   recordKeyGrant,
 } from '@concordat/governance';
 import type { TransactionSet } from '@concordat/kv';
@@ -18,6 +20,7 @@ import { recordEvidence } from './evidence-table.ts';
 import {
   decodeJoinRequest,
   encodeJoinMessage,
+  type JoinOffer,
   type JoinReply,
   type JoinRequest,
 } from './join-messages.ts';
@@ -61,20 +64,34 @@ export class JoinDesk {
   }
 
   /**
-   * Admits an attested newcomer that the node list names.
-   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, NOT_LEADER, NETWORK_KEY_MISSING,
-   *   CHANNEL_FAILED; GovernanceError
+   * Admits an attested newcomer that the node list names, under the constitution it approves; shows it
+   * the constitution while it names none, and records nothing.
+   * @throws ManagerError NODE_TOO_EARLY, NODE_NOT_ADMITTED, CONSTITUTION_CHANGED, NOT_LEADER,
+   *   NETWORK_KEY_MISSING, CHANNEL_FAILED; GovernanceError
    */
   async join(peer: PeerIdentity, admitted: AdmittedPeer, body: Buffer): Promise<Uint8Array> {
     const request = decodeJoinRequest(body);
     const known = this.#administration.node(peer.nodeId);
     if (!known && !request.replaces) throw this.#notListed(peer);
     if (known?.status === 'retired') throw this.#notListed(peer);
+    if (!request.replaces && !request.approved) return encodeJoinMessage(this.#offer(peer));
     if (!known || known.status === 'admitted') {
       this.#log('join.admitting', { joiner: peer.nodeId, replaces: request.replaces });
       await this.#queue.administer((set) => this.#take(set, peer, admitted, request));
     }
     return encodeJoinMessage(this.#replyFor(peer));
+  }
+
+  /** The committed constitution, to whom it concerns: it is not for everybody (paper, same section). */
+  #offer(peer: PeerIdentity): JoinOffer {
+    if (!this.#driver.leads) throw new ManagerError('NOT_LEADER', 'another node leads');
+    const constitution = this.#administration.committedConstitution;
+    // The vote may not be committed yet.
+    if (!constitution.nodes.some(({ nodeId }) => nodeId === peer.nodeId)) {
+      throw this.#notListed(peer);
+    }
+    const { id: networkId, certificate: networkCertificate } = this.#network;
+    return { networkId, networkCertificate, constitution };
   }
 
   #notListed(peer: PeerIdentity): ManagerError {
@@ -105,6 +122,7 @@ export class JoinDesk {
     // Whom a certificate names is what the vote said, not what the newcomer's host says now.
     const place = getNode(set, peer.nodeId) ?? (request.replaces && getNode(set, request.replaces));
     if (!place) throw this.#notListed(peer);
+    requireUnchanged(set, peer, request);
     const { address, adminAddress, applicationAddresses } = place;
     const hosts = hostsOf([address, adminAddress, ...applicationAddresses]);
     const certificate = this.#endorse(peer.publicKey, hosts);
@@ -175,6 +193,18 @@ export class JoinDesk {
         this.#promoting = false;
       });
   }
+}
+
+/** What a newcomer's operator approved is what it joins under. @throws ManagerError */
+function requireUnchanged(set: TransactionSet, peer: PeerIdentity, request: JoinRequest): void {
+  const { approved } = request;
+  if (!approved) return;
+  const newcomer = { nodeId: peer.nodeId, ...(approved.actorId && { actorId: approved.actorId }) };
+  if (constitutionTerms(readConstitution(set), newcomer) === approved.terms) return;
+  throw new ManagerError(
+    'CONSTITUTION_CHANGED',
+    'the constitution is not the one that was approved: it is shown again',
+  );
 }
 
 /** Host names and addresses a node's certificate is valid for; loopback always. */

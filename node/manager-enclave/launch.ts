@@ -1,5 +1,5 @@
 import { decodeManagerStart, type ManagerStart } from '@concordat/bridge';
-import { CodedError, equalBytes } from '@concordat/std';
+import { CodedError, equalBytes, toHex } from '@concordat/std';
 import { localReportData, verifiedEvidence } from './admission.ts';
 import { ControlLink } from './control-link.ts';
 import { entropy } from './enclave-sources.ts';
@@ -56,6 +56,7 @@ export class Launch {
       onTruncated: () => this.#manager?.truncated(),
       onEarlierSynced: (height) => this.#manager?.backfill.synced(height),
       onGenesisData: (adapterId, part, last) => this.#genesisPart(adapterId, part, last),
+      onApprove: (terms) => this.#manager?.peerDesk.approval.approve(toHex(terms)),
       onShutdown: options.onShutdown,
       onFault: (code, message) => {
         // Without a disk nothing can be acknowledged: the VN stops rather than promise too much.

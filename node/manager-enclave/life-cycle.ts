@@ -5,6 +5,7 @@ import { ManagerError } from './errors.ts';
 export type Phase =
   | 'starting'
   | 'joining'
+  | 'awaiting-approval'
   | 'resuming'
   | 'recovering'
   | 'learning'

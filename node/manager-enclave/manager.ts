@@ -348,7 +348,7 @@ export class Manager implements StandingNode {
 
   /** Tells the host what an operator wants to know at a glance. */
   publishStatus(): void {
-    this.control.status(statusOf(this, this.lifeCycle.reason));
+    this.control.status(statusOf(this, this.lifeCycle.reason, this.peerDesk.approval.shown));
   }
 
   /** Seals what a later start of this VN needs. */

@@ -1,14 +1,16 @@
 import { unknownNetwork } from './admission.ts';
+import type { ShownConstitution } from './constitution-approval.ts';
 import { nodeTupleFor } from './network-genesis.ts';
 import type { NodeContext } from './node-context.ts';
 
 /** What an operator wants to know at a glance, as the host shows it. No secret is in it. */
-export function statusOf(node: NodeContext, reason: string | undefined) {
+export function statusOf(node: NodeContext, reason: string | undefined, shown?: ShownConstitution) {
   const { phase, identity, start, network, verdict } = node;
   const status = node.takesPart ? node.driver.status : undefined;
   return {
     phase,
     ...(reason && { reason }),
+    ...(phase === 'awaiting-approval' && shown && { approval: shown }),
     nodeId: identity.nodeId,
     node: nodeTupleFor(start, identity),
     networkId: network.id === unknownNetwork ? undefined : network.id,

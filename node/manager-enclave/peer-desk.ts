@@ -8,6 +8,7 @@ import {
   requireManifests,
 } from './admission.ts';
 import type { ArchiveDesk } from './archive-desk.ts';
+import { ConstitutionApproval } from './constitution-approval.ts';
 import { ManagerError } from './errors.ts';
 import type { NodeContext } from './node-context.ts';
 import type { Challenge, PeerIdentity, PeerPolicy, PeerRole, PresentPeer } from './peer-policy.ts';
@@ -60,9 +61,12 @@ export class PeerDesk implements Omit<PeerPolicy, 'onClosed' | 'onEstablished'> 
   /** The constitution a join reply brought: in force until the ledger has one of its own. */
   #given: Constitution | undefined;
   #newcomer = false;
+  /** Of a newcomer: which constitution its operator approves. */
+  readonly approval: ConstitutionApproval;
 
   constructor(context: NodeContext, requests: PeerRequests) {
     this.#context = context;
+    this.approval = new ConstitutionApproval(context.start, context.identity.nodeId);
     this.#requests = requests;
   }
 

@@ -4,9 +4,12 @@ import { unknownNetwork } from './admission.ts';
 import { pause } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
 import {
+  type ApprovedTerms,
+  decodeJoinOffer,
   decodeJoinReply,
   decodeLeaderAddress,
   encodeJoinMessage,
+  type JoinOffer,
   type JoinReply,
   type JoinRequest,
 } from './join-messages.ts';
@@ -18,12 +21,13 @@ import { requireProven } from './rejoining.ts';
 import { beginFrom, findStartBase, publicPartOf, type StartBase } from './start-base.ts';
 
 const retryMs = 500;
+const maxRetryMs = 4_000;
 const durableCheckMs = 5;
 const joinTimeoutMs = 30_000;
 
 /**
- * Joins a network (paper, "Adding a New Member or Participant"): asks until admitted, checks the
- * network in turn, then catches up as a learner until the leader makes it a voter. A restarted VN
+ * Joins a network (paper, "Adding a New Member or Participant"): asks until it is listed, checks the
+ * network in turn, waits until its operator has approved the constitution, then catches up as a learner until the leader makes it a voter. A restarted VN
  * keeps its newest snapshot, and of its local ledger what was final, once it has opened and checked
  * it again.
  * @throws ManagerError INVALID_START, LEDGER_CORRUPT, SNAPSHOT_CORRUPT, SNAPSHOT_UNPROVEN
@@ -177,6 +181,7 @@ async function askUntilAdmitted(
     encryptionKey: Buffer.from(identity.encryption.publicKey).toString('hex'),
     ...(rejoin && { replaces: rejoin.replaces }),
   };
+  let waitMs = retryMs;
   for (let attempt = 0; ; attempt++) {
     const address = peers[attempt % peers.length] as string;
     try {
@@ -185,12 +190,26 @@ async function askUntilAdmitted(
       if (!(error instanceof CodedError)) throw error;
       const { code, message } = error;
       const reason = `${code}: ${message}`;
-      if (reason !== lifeCycle.reason) control.log('join.refused', { address, code, why: message });
-      lifeCycle.enter('joining', reason);
+      const isNew = reason !== lifeCycle.reason;
+      if (isNew) control.log('join.refused', { address, code, why: message });
+      // What takes a vote, or an operator, is not asked for as often as what passes by itself.
+      waitMs = isNew || !lasting.has(code) ? retryMs : Math.min(2 * waitMs, maxRetryMs);
+      const isShown = code === 'CONSTITUTION_NOT_APPROVED';
+      lifeCycle.enter(isShown ? 'awaiting-approval' : 'joining', reason);
     }
-    await pause(retryMs);
+    await Promise.race([pause(waitMs), manager.peerDesk.approval.decision]);
   }
 }
+
+/** Refusals that last until somebody has decided something. */
+const lasting: ReadonlySet<string> = new Set([
+  'NODE_TOO_EARLY',
+  'NODE_NOT_ADMITTED',
+  'UNLISTED_MEASUREMENT',
+  'UNLISTED_TEE',
+  'WRONG_NETWORK',
+  'CONSTITUTION_NOT_APPROVED',
+]);
 
 async function ask(manager: Manager, address: string, request: JoinRequest): Promise<Admitted> {
   const first = await manager.channel.dial(address);
@@ -200,20 +219,36 @@ async function ask(manager: Manager, address: string, request: JoinRequest): Pro
     const leader = decodeLeaderAddress(found);
     if (!leader) throw new ManagerError('LEADER_UNKNOWN', 'the network has no leader at present');
     if (leader !== address) session = await manager.channel.dial(leader);
-    const body = await session.request('join', encodeJoinMessage(request), joinTimeoutMs);
-    return takeUp(manager, decodeJoinReply(body), session);
+    const say = (message: JoinRequest): Promise<Uint8Array> =>
+      (session as DialledPeer).request('join', encodeJoinMessage(message), joinTimeoutMs);
+    if (request.replaces) return takeUp(manager, decodeJoinReply(await say(request)), session);
+    const approved = approvedOf(manager, decodeJoinOffer(await say(request)), session);
+    const reply = decodeJoinReply(await say({ ...request, approved }));
+    const admitted = checked(manager, reply, session);
+    // It may have changed between the admission and the answer: nothing has been downloaded yet.
+    manager.peerDesk.approval.require(admitted, reply.networkId);
+    return takeUp(manager, reply, session);
   } finally {
     session.close();
     first.close();
   }
 }
 
+/** The constitution the network shows, once it is checked and approved. @throws as {@link checked} */
+function approvedOf(manager: Manager, offer: JoinOffer, session: DialledPeer): ApprovedTerms {
+  const { approval } = manager.peerDesk;
+  const constitution = checked(manager, offer, session);
+  const { actorId } = approval.newcomer;
+  const terms = approval.require(constitution, offer.networkId);
+  return { terms, ...(actorId && { actorId }) };
+}
+
 /**
- * Checks what the network says of itself, and takes up its keys.
- * @throws ManagerError WRONG_NETWORK, NODE_NOT_ADMITTED and those of the manifests;
- *   GovernanceError, KeysError
+ * Checks what the network says of itself: a newcomer trusts no network that its certificate, or its own
+ * constitution, contradicts.
+ * @throws ManagerError WRONG_NETWORK, NODE_NOT_ADMITTED and those of the manifests; GovernanceError
  */
-function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admitted {
+function checked(manager: Manager, reply: JoinOffer, session: DialledPeer): Constitution {
   const { network, peerDesk, identity } = manager;
   const constitution = parseConstitution(reply.constitution);
   const isExpected = network.id === unknownNetwork || network.id === reply.networkId;
@@ -224,7 +259,13 @@ function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admit
     throw new ManagerError('NODE_NOT_ADMITTED', 'the constitution received has no such node');
   }
   peerDesk.checkAdmitted(session.peer, constitution);
-  peerDesk.given(constitution);
+  return constitution;
+}
+
+/** Takes up what the network gives a node that it admitted. @throws as {@link checked}; KeysError */
+function takeUp(manager: Manager, reply: JoinReply, session: DialledPeer): Admitted {
+  const constitution = checked(manager, reply, session);
+  manager.peerDesk.given(constitution);
   const { networkId: id, networkCertificate: certificate } = reply;
   manager.belongTo({ id, certificate }, reply.nodeCertificate);
   return { reply, constitution };

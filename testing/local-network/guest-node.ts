@@ -12,6 +12,8 @@ export interface GuestOptions {
   readonly managerImage?: string;
   /** Node ports it asks; default those of the whole network. */
   readonly peers?: readonly string[];
+  /** What of its configuration is about the constitution it goes on with; default any. */
+  readonly approval?: Readonly<Record<string, string>>;
   /** Ports to take; default free ones. */
   readonly ports?: LocalNode['ports'];
 }
@@ -32,6 +34,7 @@ export async function guestNode(network: LocalNetwork, options: GuestOptions): P
     version: 1,
     name,
     mode: 'join',
+    ...(options.approval ?? { approve: 'any' }),
     networkCertificateFile: network.sandbox.layout.networkCertificate,
     peers: options.peers ?? network.nodes.map((node) => `127.0.0.1:${node.ports.node}`),
     dataDirectory,

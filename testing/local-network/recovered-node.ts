@@ -52,7 +52,7 @@ export async function recoveredNode(
   const how =
     'ledger' in beginning
       ? { mode: 'recover', formerLedgerDirectory: beginning.ledger }
-      : { mode: 'join', peers: [`127.0.0.1:${beginning.joins.ports.node}`] };
+      : { mode: 'join', approve: 'any', peers: [`127.0.0.1:${beginning.joins.ports.node}`] };
   const configFile = join(directory, `${name}.json`);
   const dataDirectory = join(directory, name);
   const config = {

@@ -53,6 +53,7 @@ function joining(network: LocalNetwork, node: LocalNode): unknown {
   return {
     ...config,
     mode: 'join',
+    approve: 'any',
     networkCertificateFile: network.sandbox.layout.networkCertificate,
     peers: network.nodes
       .filter((other) => other !== node)

@@ -175,6 +175,7 @@ async function hostPair(context: TestContext) {
     onSynced: (height) => seen.synced.push(height),
     onTruncated: nothing,
     onGenesisData: nothing,
+    onApprove: nothing,
     onShutdown: nothing,
     onEarlierSynced: nothing,
     onFault: () => {

@@ -1,8 +1,19 @@
-import { buildProposal, buildVote, parseConstitution } from '@concordat/governance';
+import {
+  buildProposal,
+  buildVote,
+  constitutionTerms,
+  parseConstitution,
+} from '@concordat/governance';
 import { type Height, type NodeId, toHex } from '@concordat/std';
 import { type AdmittedPeer, reportDataFor } from '../admission.ts';
 import type { JoinDesk } from '../join-desk.ts';
-import { decodeJoinReply, encodeJoinMessage, type JoinReply } from '../join-messages.ts';
+import {
+  decodeJoinOffer,
+  decodeJoinReply,
+  encodeJoinMessage,
+  type JoinReply,
+  type JoinRequest,
+} from '../join-messages.ts';
 import { type Genesis, prepareGenesis } from '../network-genesis.ts';
 import { entropyOf, genesisOf, type Organisation, organisation } from './parties.ts';
 import { TestNode, World } from './world.ts';
@@ -114,14 +125,25 @@ export async function join(
   node: TestNode,
   replaces?: NodeId,
 ): Promise<JoinReply> {
-  const body = encodeJoinMessage({
-    encryptionKey: toHex(node.identity.encryption.publicKey),
-    ...(replaces && { replaces }),
-  });
+  if (replaces) return decodeJoinReply(await askToJoin(world, leader, node, { replaces }));
+  const { constitution } = decodeJoinOffer(await askToJoin(world, leader, node, {}));
+  const terms = constitutionTerms(parseConstitution(constitution), { nodeId: node.id });
+  return decodeJoinReply(await askToJoin(world, leader, node, { approved: { terms } }));
+}
+
+/** One request of a newcomer. */
+export async function askToJoin(
+  world: World,
+  leader: TestNode,
+  node: TestNode,
+  request: Omit<JoinRequest, 'encryptionKey'>,
+): Promise<Uint8Array> {
+  const encryptionKey = toHex(node.identity.encryption.publicKey);
+  const body = encodeJoinMessage({ encryptionKey, ...request });
   const challenge = { networkId: leader.network.id, ledgerRoot: leader.log.root, epoch: 1 };
   const admitted = await attested(node, challenge);
   const desk = leader.joinDesk as JoinDesk;
-  return decodeJoinReply(await world.until(desk.join(node.asPeer, admitted, Buffer.from(body))));
+  return world.until(desk.join(node.asPeer, admitted, Buffer.from(body)));
 }
 
 /** A node takes up what a join reply says. */

@@ -7,11 +7,23 @@ import {
   virtualVerifier,
 } from '@concordat/attestation';
 import { fromPem } from '@concordat/crypto';
-import { buildProposal, currentEpoch, keyGrants } from '@concordat/governance';
+import {
+  buildProposal,
+  constitutionTerms,
+  currentEpoch,
+  keyGrants,
+  parseConstitution,
+} from '@concordat/governance';
 import { type NodeId, toEpoch, toHex, utf8 } from '@concordat/std';
 import type { JoinDesk } from '../join-desk.ts';
-import { decodeJoinReply, decodeJoinRequest, encodeJoinMessage } from '../join-messages.ts';
 import {
+  decodeJoinOffer,
+  decodeJoinReply,
+  decodeJoinRequest,
+  encodeJoinMessage,
+} from '../join-messages.ts';
+import {
+  askToJoin,
   attested,
   decide,
   grow,
@@ -92,6 +104,34 @@ test('what a node showed when it joined is recorded, and proves the same when ju
     assert.equal(verdict.measurement, first.administration.node(id)?.measurement);
     assert.equal(record.networkId, first.network.id);
   }
+});
+
+test('a newcomer that names no constitution is shown it, and nothing of it is recorded', async () => {
+  const { world, first, node } = await network();
+  await assert.rejects(askToJoin(world, first, node, {}), { code: 'NODE_NOT_ADMITTED' });
+  await admit(world, first, node);
+  const height = first.log.lastHeight;
+  const offer = decodeJoinOffer(await askToJoin(world, first, node, {}));
+  assert.deepEqual(parseConstitution(offer.constitution), first.administration.constitution);
+  assert.equal(offer.networkCertificate, first.network.certificate);
+  assert.equal(first.log.lastHeight, height);
+  assert.equal(first.administration.node(node.id)?.status, 'admitted');
+  assert.throws(() => decodeJoinReply(utf8(JSON.stringify(offer))), { code: 'CHANNEL_FAILED' });
+});
+
+test('what was voted on since the approval is to be approved again before the node is let in', async () => {
+  const { world, first, node } = await network();
+  await admit(world, first, node);
+  const offer = decodeJoinOffer(await askToJoin(world, first, node, {}));
+  const constitution = parseConstitution(offer.constitution);
+  const approved = { terms: constitutionTerms(constitution, { nodeId: node.id }) };
+  const policy = { name: 'set_policy', args: { name: 'epochBlocks', value: 50 } };
+  await decide(world, first, members, [policy]);
+  const refused = askToJoin(world, first, node, { approved });
+  await assert.rejects(refused, { code: 'CONSTITUTION_CHANGED' });
+  assert.equal(first.administration.node(node.id)?.status, 'admitted');
+  await join(world, first, node);
+  assert.equal(first.administration.node(node.id)?.status, 'learning');
 });
 
 test('asking again is answered alike, so that a lost reply is no dead end', async () => {
@@ -196,6 +236,10 @@ test('join messages that are not what they should be are refused, none escapes a
     `{"encryptionKey":"${'0'.repeat(128)}"}`,
     `{"encryptionKey":"${key}","replaces":"x"}`,
     `{"encryptionKey":"${key}","replaces":{}}`,
+    `{"encryptionKey":"${key}","approved":null}`,
+    `{"encryptionKey":"${key}","approved":{}}`,
+    `{"encryptionKey":"${key}","approved":{"terms":"x"}}`,
+    `{"encryptionKey":"${key}","approved":{"terms":"${'ab'.repeat(32)}","actorId":1}}`,
     '['.repeat(100_000),
   ]) {
     assert.throws(() => decodeJoinRequest(utf8(text)), { code: 'CHANNEL_FAILED' });

@@ -354,6 +354,7 @@ export class Machine {
       ...(mode === 'genesis' && ledger.lastHeight === 0 && { genesis }),
       peers,
       ...(networkCertificatePem !== undefined && { networkCertificatePem }),
+      approval: { any: true },
       lastHeight: ledger.lastHeight,
       firstHeight: ledger.firstHeight,
       missing: ledger.missing,

@@ -67,6 +67,9 @@ function received(message: ControlToEnclave): void {
     case 'genesisData':
       seen.push({ genesisData: message.adapterId, bytes: message.part.length, last: message.last });
       return;
+    case 'approve':
+      seen.push({ approve: Buffer.from(message.terms).toString('hex') });
+      return;
     case 'hostFault':
       seen.push({ hostFault: message.code });
       return;
