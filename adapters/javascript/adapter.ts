@@ -185,7 +185,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const raw = encodeRequest(given);
     if (base && 'endpoint' in found && !isReadwrite(found)) {
       const call = callOf(found, raw);
-      if (found.endpoint.mode === 'historical') return this.#recall(request, base, call);
+      if (found.endpoint.mode === 'historical') return this.#recall(request, actor, { version: base, call });
       return this.#read(base, call);
     }
     const { subject } = 'endpoint' in found ? found : (ahead as Found);
@@ -206,8 +206,13 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
   }
 
   /** Answers a request about a transaction of the past. */
-  async #recall(request: HttpRequest, version: Version, call: Call): Promise<HttpResponse> {
-    const state = await stateAskedFor(request, this.#past, this.#history.last.view);
+  async #recall(
+    request: HttpRequest,
+    actor: Actor,
+    { version, call }: { readonly version: Version; readonly call: Call },
+  ): Promise<HttpResponse> {
+    const past = { state: (seqno: number) => this.#past.state(seqno, actor) };
+    const state = await stateAskedFor(request, past, this.#history.last.view);
     if ('status' in state) return state;
     const response = await this.#read(version, { ...call, state });
     return { ...response, transactionId: `${state.view}.${state.seqno}` };

@@ -1,5 +1,5 @@
 import { ApiError } from '@concordat/api';
-import type { AdapterHost, PastRange, PastTransactionView } from '@concordat/worker-enclave';
+import type { Actor, AdapterHost, PastRange, PastTransactionView } from '@concordat/worker-enclave';
 import {
   bytesOfState,
   type FetchedRange,
@@ -49,11 +49,11 @@ export class PastFetcher {
    * The state a committed transaction left, whatever its view.
    * @throws ApiError TRANSACTION_PENDING, and what else the manager refuses with
    */
-  state(seqno: number): Promise<PastState> {
+  state(seqno: number, actor?: Actor): Promise<PastState> {
     this.#forgetOld();
     const known = this.#kept.get(seqno);
     if (known !== undefined) return known.state;
-    const state = this.#read({ from: seqno, to: seqno, receipts: true }).then(([first]) =>
+    const state = this.#read({ from: seqno, to: seqno, receipts: true }, actor).then(([first]) =>
       stateOf(first as PastTransactionView),
     );
     const kept: Kept = { state, bytes: 0, atMs: this.#nowMs() };
@@ -121,8 +121,8 @@ export class PastFetcher {
     }
   }
 
-  #read(range: PastRange): Promise<readonly PastTransactionView[]> {
-    const read = this.#host()?.readPast(range);
+  #read(range: PastRange, actor?: Actor): Promise<readonly PastTransactionView[]> {
+    const read = this.#host()?.readPast(range, actor);
     return read ?? Promise.reject(new ApiError('OVERLOADED', 'the node is not started yet'));
   }
 

@@ -187,11 +187,12 @@ export interface AdapterHost<Result = unknown> {
   ): Promise<Uint8Array>;
   /**
    * Consecutive committed transactions of any age, from the first of a range on: at least one, as
-   * many as fit one answer. Of each, what it wrote to this adapter's tables, and its receipt.
+   * many as fit one answer. Of each, what it wrote to this adapter's tables, and its receipt. Actors
+   * take turns; without one it is for the adapter itself.
    * @throws ApiError TRANSACTION_PENDING when the first is not committed here, OVERLOADED, and what
    *   else the manager refuses with (BLOCK_NOT_HELD, KEY_SHARES_MISSING)
    */
-  readPast(range: PastRange): Promise<readonly PastTransactionView[]>;
+  readPast(range: PastRange, actor?: Actor): Promise<readonly PastTransactionView[]>;
   /**
    * Calls a system outside of the network over HTTPS, if the constitution lists it for this adapter.
    * Called from `admit` alone it is made once, by the leader, and nobody waits for it but whoever

@@ -76,8 +76,8 @@ export class LaneHost implements KeyedHost {
     return this.#worker.questions.ask(actor, about);
   }
 
-  readPast(range: PastRange): Promise<readonly PastTransactionView[]> {
-    return this.#worker.past.read(range, this.#lane.tableNames);
+  readPast(range: PastRange, actor?: Actor): Promise<readonly PastTransactionView[]> {
+    return this.#worker.past.read(range, this.#lane.tableNames, actor?.actorId);
   }
 
   callExternal(call: ExternalCall): Promise<ExternalAnswer> {

@@ -29,18 +29,23 @@ interface Waiting {
   sinceMs: number;
 }
 
-/** Requests the manager deals with at a time, and those that wait for their turn here. */
+/** Requests the manager deals with at a time, and those that wait here, of all and of one asker. */
 const maxAsked = 4;
 const maxWaiting = 64;
+const maxWaitingOfOne = 16;
 /** Old blocks may have to wait until key shares are collected, milliseconds. */
 const patienceMs = 30_000;
 
-/** Asks the manager for the past; an adapter sees of it what is in its own tables. */
+/**
+ * Asks the manager for the past, for each asker in turn; an adapter sees of it what is in its own
+ * tables.
+ */
 export class PastReader {
   readonly #ask: (request: PastRequest) => void;
   readonly #nowMs: () => number;
   readonly #asked = new Map<number, Waiting>();
-  #waiting: Waiting[] = [];
+  /** By asker; the next in turn first. */
+  readonly #waiting = new Map<string, Waiting[]>();
   #nextId = 1;
 
   /** @param nowMs monotonic milliseconds */
@@ -53,24 +58,37 @@ export class PastReader {
    * Consecutive committed transactions from the first of a range on: at least one, as many as fit
    * one answer.
    * @param tables whose writes are wanted
+   * @param who the actor that asks; empty: the adapter itself
    * @throws ApiError of the manager's code; TRANSACTION_PENDING when the first is not committed here,
    *   OVERLOADED when too much waits, or no answer came in time
    */
-  read(range: PastRange, tables: ReadonlySet<string>): Promise<readonly PastTransactionView[]> {
+  read(
+    range: PastRange,
+    tables: ReadonlySet<string>,
+    who = '',
+  ): Promise<readonly PastTransactionView[]> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length >= maxWaiting) {
+      const line = this.#waiting.get(who) ?? [];
+      let all = 0;
+      for (const { length } of this.#waiting.values()) all += length;
+      if (all >= maxWaiting || line.length >= maxWaitingOfOne) {
         reject(new ApiError('OVERLOADED', 'too many requests for the past are waiting'));
         return;
       }
-      this.#waiting.push({ range, tables, resolve, reject, sinceMs: this.#nowMs() });
+      line.push({ range, tables, resolve, reject, sinceMs: this.#nowMs() });
+      this.#waiting.set(who, line);
       this.#next();
     });
   }
 
   #next(): void {
     while (this.#asked.size < maxAsked) {
-      const waiting = this.#waiting.shift();
-      if (waiting === undefined) return;
+      const [turn] = this.#waiting;
+      if (turn === undefined) return;
+      const [who, [waiting, ...rest]] = turn;
+      this.#waiting.delete(who);
+      if (rest.length > 0) this.#waiting.set(who, rest);
+      if (waiting === undefined) continue;
       const id = this.#nextId;
       this.#nextId = (id % 0xffff_fffe) + 1;
       waiting.sinceMs = this.#nowMs();
@@ -117,9 +135,12 @@ export class PastReader {
       this.#asked.delete(id);
       reject(late);
     }
-    const isLate = ({ sinceMs }: Waiting): boolean => sinceMs <= before;
-    for (const { reject } of this.#waiting.filter(isLate)) reject(late);
-    this.#waiting = this.#waiting.filter((waiting) => !isLate(waiting));
+    for (const [who, line] of this.#waiting) {
+      const left = line.filter(({ sinceMs }) => sinceMs > before);
+      for (const { sinceMs, reject } of line) if (sinceMs <= before) reject(late);
+      if (left.length === 0) this.#waiting.delete(who);
+      else this.#waiting.set(who, left);
+    }
     this.#next();
   }
 }

@@ -50,7 +50,7 @@ export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHo
     head: () => host.head(),
     whenCurrent: (actor, done) => host.whenCurrent(actor, done),
     askLedger: (actor, about) => host.askLedger(actor, about),
-    readPast: (range) => host.readPast(range),
+    readPast: (range, actor) => host.readPast(range, actor),
     callExternal: (call) => host.callExternal(call),
     role: () => host.role(),
     timeMs: () => host.timeMs(),

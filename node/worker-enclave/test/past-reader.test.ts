@@ -61,7 +61,9 @@ test('an answer about other transactions, or with writes that are none, breaks t
 
 test('few requests are out at a time, the others wait, and too many are refused', async () => {
   const { past, asked } = reader();
-  const readings = Array.from({ length: 68 }, (_, at) => past.read(range(at + 1, at + 1), tables));
+  const readings = Array.from({ length: 68 }, (_, at) =>
+    past.read(range(at + 1, at + 1), tables, `${at % 8}`),
+  );
   assert.equal(asked.length, 4);
   await assert.rejects(past.read(range(1, 1), tables), { code: 'OVERLOADED' });
   for (let at = 0; at < readings.length; at++) {
@@ -87,4 +89,19 @@ test('codes of the manager arrive, and who waits too long is told', async () => 
   await ended;
   past.replied({ kind: 'pastReply', id: asked[1]?.id as number, transactions: [transaction(1)] });
   assert.equal(asked.length, 5, 'what comes too late is for nobody');
+});
+
+test('one actor that asks for much waits for itself, others take turns with it', async () => {
+  const { past, asked } = reader();
+  const read = (seqno: number, who?: string) => past.read(range(seqno, seqno), tables, who);
+  const greedy = Array.from({ length: 20 }, (_, at) => read(at + 1, 'greedy'));
+  await assert.rejects(read(21, 'greedy'), { code: 'OVERLOADED' });
+  const others = [read(100, 'ada'), read(101, 'bob'), read(102, 'ada'), read(103)];
+  for (let at = 0; at < asked.length; at++) {
+    const { id, from } = asked[at] as PastRequest;
+    past.replied({ kind: 'pastReply', id, transactions: [transaction(from)] });
+  }
+  await Promise.all([...greedy, ...others]);
+  const order = asked.map(({ from }) => from).slice(0, 12);
+  assert.deepEqual(order, [1, 2, 3, 4, 5, 100, 101, 103, 6, 102, 7, 8]);
 });
