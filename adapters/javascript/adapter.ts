@@ -1,6 +1,6 @@
 import { ApiError, catalogueEntry, type ErrorCode, errorBody, isErrorCode } from '@concordat/api';
 import { decodeWriteSet, type ReadView } from '@concordat/kv';
-import { DecodeError, fromBase64, toBase64, toDigest } from '@concordat/std';
+import { DecodeError, emptyBytes, fromBase64, toBase64, toDigest } from '@concordat/std';
 import {
   type Actor,
   AdapterError,
@@ -27,9 +27,11 @@ import { ApplicationVersions, type Version } from './application-versions.ts';
 import { Authenticator } from './authentication.ts';
 import { builtInAnswer } from './built-in.ts';
 import { parseBundle } from './bundle.ts';
+import { CallPhases } from './call-phases.ts';
 import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Call, CallResult } from './frames.ts';
 import { stateAskedFor } from './historical-endpoint.ts';
+import { idempotencyKeyOf } from './idempotency.ts';
 import { readLimits } from './limits.ts';
 import { PastFetcher } from './past-fetcher.ts';
 import { type ApplicationProgram, checkBeside, checkWithEngine, sourceProgram } from './program.ts';
@@ -86,6 +88,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
   );
   readonly #versions: ApplicationVersions;
   readonly program: ProgramHolder;
+  readonly #phases = new CallPhases((call) => this.#running.callExternal(call));
   #limits: ApplicationLimits = readLimits(undefined);
   #host: Host | undefined;
   #watching: ((state: ProgramState) => void) | undefined;
@@ -169,7 +172,12 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const url = urlOf(request);
     const { base, head } = this.#versions;
     const history = this.#history;
-    const builtIn = builtInAnswer(request, { actor, host, history, openapi: () => base?.openapi() });
+    const builtIn = builtInAnswer(request, {
+      actor,
+      host,
+      history,
+      openapi: () => base?.openapi(),
+    });
     if (builtIn !== undefined) return builtIn;
     const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
       name,
@@ -233,11 +241,38 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     this.#authenticator.trust(new Trust(trust));
   }
 
-  admit(raw: Uint8Array, actor: Actor): Admitted<AdmittedCall> | Refused {
-    const found = this.#callUnder(this.#versions.head, raw, actor);
+  admit(
+    raw: Uint8Array,
+    actor: Actor,
+  ): Admitted<AdmittedCall> | Refused | Promise<Admitted<AdmittedCall> | Refused> {
+    const version = this.#versions.head;
+    const found = this.#foundUnder(version, raw, actor);
     if ('code' in found) return found;
-    const { digest = '' } = this.#versions.head ?? {};
-    return { ok: true, transaction: { call: found, digest, raw, actor } };
+    const { digest = '' } = version ?? {};
+    const admitted = { call: callOf(found, raw), digest, raw, actor };
+    if (version === undefined || found.endpoint.callsFunction === undefined) {
+      return { ok: true, transaction: admitted };
+    }
+    return this.#afterCalls(version.host, admitted, idempotencyKeyOf(raw, actor, found.subject));
+  }
+
+  /** Makes the calls to other systems that a request wants, before it is ordered. */
+  async #afterCalls(
+    host: Version['host'],
+    admitted: AdmittedCall,
+    key: string,
+  ): Promise<Admitted<AdmittedCall> | Refused> {
+    const call = { ...admitted.call, called: { key, value: emptyBytes } };
+    const end = await this.#phases.run(host, call, admitted.actor.actorId);
+    if (!('value' in end)) return end;
+    const { value, hasActed } = end;
+    const transaction = { ...admitted, call: { ...call, called: { key, value } } };
+    return { ok: true, transaction, ...(hasActed && { hasActed }) };
+  }
+
+  get #running(): Host {
+    if (this.#host === undefined) throw new AdapterError('CONTRACT_BROKEN', 'not started yet');
+    return this.#host;
   }
 
   async execute(
@@ -273,6 +308,11 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
 
   /** The call that a request is to an application. */
   #callUnder(version: Version | undefined, raw: Uint8Array, actor: Actor): Call | Refused {
+    const found = this.#foundUnder(version, raw, actor);
+    return 'code' in found ? found : callOf(found, raw);
+  }
+
+  #foundUnder(version: Version | undefined, raw: Uint8Array, actor: Actor): Found | Refused {
     let request: ApplicationRequest;
     try {
       request = decodeRequest(raw);
@@ -280,8 +320,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
       return { ok: false, code: 'INVALID_TRANSACTION', message: 'the request has no valid form' };
     }
     const found = find(version, this.#asked(request, actor));
-    if ('code' in found) return found;
-    if (isReadwrite(found)) return callOf(found, raw);
+    if ('code' in found || isReadwrite(found)) return found;
     return { ok: false, code: 'INVALID_TRANSACTION', message: 'the endpoint is read-only' };
   }
 
@@ -290,7 +329,11 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     version: Version | undefined,
     { call, digest, raw, actor }: AdmittedCall,
   ): Call | Refused {
-    return version?.digest === digest ? call : this.#callUnder(version, raw, actor);
+    if (version?.digest === digest) return call;
+    const found = this.#callUnder(version, raw, actor);
+    if ('code' in found || version === undefined) return found;
+    // What one application has heard of other systems is nothing to another.
+    return call.called || makesCalls(version, found) ? replacedMeanwhile : found;
   }
 
   encodeResult({ status, headers, body }: ApplicationAnswer): Uint8Array {
@@ -342,11 +385,24 @@ function refusedBy(result: Exclude<CallResult, { kind: 'answered' }>): Refused {
   if (result.kind === 'unfinished' || result.kind === 'unplaced') {
     return { ok: false, code: 'EXECUTION_TIMEOUT', message: 'the request was put off too often' };
   }
+  if (result.kind !== 'failed') {
+    return { ok: false, code: 'APPLICATION_FAILED', message: 'the endpoint makes calls too late' };
+  }
   const { code, message, trace } = result;
   const known = isErrorCode(code) ? code : 'APPLICATION_FAILED';
   if (trace === '') return { ok: false, code: known, message };
   return { ok: false, code: known, message, details: { code: 'JSException', message, trace } };
 }
+
+/** Whether a function of the application makes calls before this request is ordered. */
+const makesCalls = ({ bundle }: Version, { endpoint }: Call): boolean =>
+  bundle?.endpoints[endpoint]?.callsFunction !== undefined;
+
+const replacedMeanwhile: Refused = {
+  ok: false,
+  code: 'TRANSACTION_LOST',
+  message: 'the application was replaced before the transaction; send it again',
+};
 
 const callOf = ({ endpoint, callerJson, params }: Found, request: Uint8Array): Call => ({
   endpoint: endpoint.index,

@@ -199,6 +199,25 @@ export class ApplicationHost {
     return new Promise((done) => this.#reads.push({ call, done }));
   }
 
+  /** Runs one step of a function that makes calls, on the committed state. */
+  step(call: Call): Promise<CallResult> {
+    return new Promise((resolve) => {
+      this.#dispatch({
+        ...{ calls: [call], writes: false, id: 0, sinceMs: performance.now() },
+        done: (results) => {
+          const [result] = results instanceof ProcessError ? [] : results;
+          // Its process is gone, and with it whatever the function had begun.
+          resolve(result ?? (this.#application === undefined ? notReady : stopped));
+        },
+      });
+    });
+  }
+
+  /** A function that makes calls is given up. */
+  forget(phase: number): void {
+    if (this.#stage === 'up') this.#process?.send({ kind: 'forget', phase });
+  }
+
   #sendReads(): void {
     const reads = this.#reads;
     this.#reads = [];

@@ -27,6 +27,8 @@ export interface BundleEndpoint {
   readonly openapiHidden?: true;
   /** Requests of endpoints with the same key share the module instances; absent: fresh ones each. */
   readonly reuseKey?: string;
+  /** Function of the same module that makes calls to other systems before the transaction. */
+  readonly callsFunction?: string;
 }
 
 /** An application as it is deployed. */
@@ -131,6 +133,7 @@ const knownProperties = [
   'redirection_strategy',
   'openapi',
   'openapi_hidden',
+  'concordat_calls',
 ];
 
 function readEndpoint(
@@ -150,6 +153,11 @@ function readEndpoint(
   checkChoice(declared, 'forwarding_required', ['sometimes', 'always', 'never'], where);
   checkChoice(declared, 'redirection_strategy', ['none', 'to_primary', 'to_backup'], where);
   const reuseKey = readReuse(declared.interpreter_reuse, where);
+  const { concordat_calls: callsFunction } = declared;
+  if (callsFunction !== undefined && (typeof callsFunction !== 'string' || mode !== 'readwrite')) {
+    const why = 'concordat_calls names a function of the module, in mode readwrite alone';
+    throw at(where, 'BUNDLE_MALFORMED', why);
+  }
   return {
     module: js_module.replace(/^\//, ''),
     functionName: js_function,
@@ -157,6 +165,7 @@ function readEndpoint(
     policies: readPolicies(declared.authn_policies, where),
     ...readOpenapi(declared, where),
     ...(reuseKey !== undefined && { reuseKey }),
+    ...(callsFunction !== undefined && { callsFunction }),
   };
 }
 

@@ -1,5 +1,17 @@
 import type { WriteSet } from '@concordat/kv';
 import { BinaryReader, BinaryWriter, DecodeError, fromUtf8, utf8 } from '@concordat/std';
+import {
+  type Called,
+  maxCalledBytes,
+  type PhaseStep,
+  readCalled,
+  readStep,
+  readWanted,
+  type WantedCall,
+  writeCalled,
+  writeStep,
+  writeWanted,
+} from './call-form.ts';
 import type { IndexEntry } from './index-declarations.ts';
 import {
   type FetchedRange,
@@ -36,6 +48,10 @@ export interface Call {
   readonly request: Uint8Array;
   /** What a request of a historical endpoint is about. */
   readonly state?: PastState;
+  /** Of an endpoint that makes calls to systems outside of the network. */
+  readonly called?: Called;
+  /** Runs the function that makes the calls, a step of it, and not the endpoint itself. */
+  readonly step?: PhaseStep;
 }
 
 /** Where a committed block of the worker stands in the ledger. */
@@ -76,7 +92,9 @@ export type ToProcess =
       readonly layer: number;
       readonly calls: readonly Call[];
     }
-  | { readonly kind: 'read'; readonly id: number; readonly calls: readonly Call[] };
+  | { readonly kind: 'read'; readonly id: number; readonly calls: readonly Call[] }
+  /** A function that makes calls is given up. */
+  | { readonly kind: 'forget'; readonly phase: number };
 
 /** What became of a call. */
 export type CallResult =
@@ -98,7 +116,11 @@ export type CallResult =
   /** Not run: the requests before it took too long together. */
   | { readonly kind: 'unfinished' }
   /** It asked for a version that is not certain before the blocks before it are sealed. */
-  | { readonly kind: 'unplaced' };
+  | { readonly kind: 'unplaced' }
+  /** The function that makes the calls waits: for these, and for those it wanted before. */
+  | { readonly kind: 'calling'; readonly wanted: readonly WantedCall[] }
+  /** It has ended: JSON of what it returned. */
+  | { readonly kind: 'called'; readonly value: Uint8Array };
 
 /** What an application's process tells the worker enclave. */
 export type FromProcess =
@@ -123,6 +145,7 @@ const toProcess = [
   'numbered',
   'past',
   'indexed',
+  'forget',
 ] as const;
 
 /** u8 kind | fields in the order of the type; u32 counts. */
@@ -156,6 +179,9 @@ export function encodeToProcess(message: ToProcess): Buffer {
       writer.u64(message.layer).u64(message.firstSeqno);
       writeSets(message.writeSets);
       break;
+    case 'forget':
+      writer.u32(message.phase);
+      break;
     case 'committed':
     case 'dropped':
       writer.u64(message.layer);
@@ -167,12 +193,7 @@ export function encodeToProcess(message: ToProcess): Buffer {
       writer.u32(message.id);
       if (message.kind === 'execute') writer.u64(message.layer);
       writer.u32(message.calls.length);
-      for (const { endpoint, caller, params, request, state } of message.calls) {
-        // A caller can be long: it holds a whole certificate, or the claims of a token.
-        writer.u16(endpoint).bytes(utf8(caller)).bytes(utf8(params)).bytes(request);
-        writer.u8(state === undefined ? 0 : 1);
-        if (state !== undefined) writeState(writer, state);
-      }
+      for (const call of message.calls) writeCall(call);
   }
   return writer.take();
 }
@@ -208,12 +229,14 @@ export function decodeToProcess(bytes: Uint8Array): ToProcess {
       return { kind, upTo, entries };
     }
     case 'past': {
-      const wanted = readWanted(reader);
+      const wanted = readWantedRange(reader);
       const [code, count] = [reader.text(100), reader.u32()];
       const states: PastState[] = [];
       for (let at = 0; at < count; at++) states.push(readState(reader));
       return { kind, wanted, code, states };
     }
+    case 'forget':
+      return { kind, phase: reader.u32() };
     case 'committed':
     case 'dropped':
       return { kind, layer: reader.u64() };
@@ -250,7 +273,7 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
     return { kind: 'loaded' };
   }
   if (kind === 2) {
-    const wanted = readWanted(reader);
+    const wanted = readWantedRange(reader);
     reader.end();
     if (!isRange(wanted)) throw new DecodeError('INVALID', 'a range of the past that is none');
     return { kind: 'wanted', ...wanted };
@@ -264,7 +287,7 @@ export function decodeFromProcess(bytes: Uint8Array): FromProcess {
   return { kind: 'results', id, results };
 }
 
-function readWanted(reader: BinaryReader): WantedRange {
+function readWantedRange(reader: BinaryReader): WantedRange {
   return { handle: reader.u32(), start: reader.u64(), end: reader.u64() };
 }
 
@@ -284,6 +307,12 @@ function writeResult(result: CallResult): void {
       return;
     case 'unfinished':
       writer.u8(3);
+      return;
+    case 'calling':
+      writeWanted(writer.u8(5), result.wanted);
+      return;
+    case 'called':
+      writer.u8(6).bytes(result.value);
       return;
     default:
       writer.u8(4);
@@ -307,6 +336,8 @@ function readResult(reader: BinaryReader): CallResult {
   }
   if (kind === 3) return { kind: 'unfinished' };
   if (kind === 4) return { kind: 'unplaced' };
+  if (kind === 5) return { kind: 'calling', wanted: readWanted(reader) };
+  if (kind === 6) return { kind: 'called', value: reader.bytes(maxCalledBytes) };
   throw new DecodeError('INVALID', 'unknown result of an application');
 }
 
@@ -326,6 +357,18 @@ function readSets(reader: BinaryReader): WriteSet[] {
   return sets;
 }
 
+/** Which of its optional parts a call has. */
+const parted = { state: 1, called: 2, step: 4 } as const;
+
+function writeCall({ endpoint, caller, params, request, state, called, step }: Call): void {
+  // A caller can be long: it holds a whole certificate, or the claims of a token.
+  writer.u16(endpoint).bytes(utf8(caller)).bytes(utf8(params)).bytes(request);
+  writer.u8((state ? parted.state : 0) | (called ? parted.called : 0) | (step ? parted.step : 0));
+  if (state !== undefined) writeState(writer, state);
+  if (called !== undefined) writeCalled(writer, called);
+  if (step !== undefined) writeStep(writer, step);
+}
+
 function readCalls(reader: BinaryReader): Call[] {
   const count = reader.u32();
   const calls: Call[] = [];
@@ -333,8 +376,13 @@ function readCalls(reader: BinaryReader): Call[] {
     const endpoint = reader.u16();
     const [caller, params] = [fromUtf8(reader.bytes()), fromUtf8(reader.bytes())];
     const request = reader.bytes();
-    const state = reader.u8() === 1 ? readState(reader) : undefined;
-    calls.push({ endpoint, caller, params, request, ...(state !== undefined && { state }) });
+    const parts = reader.u8();
+    calls.push({
+      ...{ endpoint, caller, params, request },
+      ...((parts & parted.state) > 0 && { state: readState(reader) }),
+      ...((parts & parted.called) > 0 && { called: readCalled(reader) }),
+      ...((parts & parted.step) > 0 && { step: readStep(reader) }),
+    });
   }
   return calls;
 }

@@ -37,6 +37,7 @@ export {
   type ExternalCall,
   ExternalError,
   type ExternalErrorCode,
+  type ExternalSystem,
   externalErrorCodes,
 } from './external-call.ts';
 export { streamProtocol } from './http-front.ts';

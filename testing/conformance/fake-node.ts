@@ -4,6 +4,7 @@ import { Store, type TableDeclaration } from '@concordat/kv';
 import { assert } from '@concordat/std';
 import {
   type Actor,
+  type ExternalSystem,
   type LedgerAdapter,
   type NetworkTrust,
   type Submitted,
@@ -13,6 +14,7 @@ import {
   type WorkerOptions,
 } from '@concordat/worker-enclave';
 import { createFakeActor } from './fake-actor.ts';
+import { FakeExternal } from './fake-external.ts';
 import {
   type FakeBlock,
   FakeLedger,
@@ -46,6 +48,8 @@ export interface FakeNodeOptions {
   readonly networkId?: string;
   /** Whom the network trusts; default: nobody. */
   readonly trust?: NetworkTrust;
+  /** Systems that the constitution lists; their ports are asked for on the loopback device. */
+  readonly externalSystems?: readonly ExternalSystem[];
   /** Bounds of the answers kept for idempotency keys. */
   readonly answers?: WorkerOptions['answers'];
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
@@ -74,6 +78,7 @@ export class FakeNode {
   readonly adapters: readonly LedgerAdapter[];
   readonly actor: Actor;
   readonly ledger: FakeLedger;
+  readonly external: FakeExternal;
   readonly events: {
     readonly event: string;
     readonly fields: Readonly<Record<string, unknown>>;
@@ -83,6 +88,8 @@ export class FakeNode {
   readonly #programs = new Map<number, (verdict: ProgramVerdict) => void>();
   readonly #listener: FakeListener;
   readonly #options: FakeNodeOptions;
+  #systems: readonly ExternalSystem[];
+  #policies: Readonly<Record<string, number>> = {};
   #port = 0;
 
   /** Use {@link createFakeNode}. */
@@ -90,11 +97,19 @@ export class FakeNode {
     this.adapters = adapters;
     this.actor = options.actor ?? createFakeActor('alice');
     this.#options = options;
+    this.#systems = options.externalSystems ?? [];
     this.ledger = new FakeLedger({
       deliver: (message) => this.worker.receive(message),
       atOnce: options.commit !== 'on-demand',
       nowMs: options.timeMs ?? Date.now,
     });
+    this.external = new FakeExternal(
+      (message) => this.worker.receive(message),
+      (name) => {
+        const found = this.#systems.find((system) => system.name === name);
+        return found && Number(found.origin.split(':').at(-1));
+      },
+    );
     this.#listener = new FakeListener((message) => this.worker.receive(message));
     this.worker = new Worker({
       adapters,
@@ -130,6 +145,7 @@ export class FakeNode {
 
   /** Tells the worker the constitution's part, as on every change of it. */
   configure(policies: Readonly<Record<string, number>>): void {
+    this.#policies = policies;
     const { config } = this.#options;
     const adapters = Object.fromEntries(this.adapters.map(({ id }) => [id, config]));
     const constitution = {
@@ -138,9 +154,16 @@ export class FakeNode {
       networkId: this.#options.networkId ?? 'f'.repeat(64),
       nodeId: 'a'.repeat(64),
       trust: this.#options.trust,
+      externalSystems: this.#systems,
     };
     const json = Buffer.from(JSON.stringify(constitution));
     this.ledger.deliverAndAwait({ kind: 'configure', json });
+  }
+
+  /** The constitution lists these systems from now on. */
+  listSystems(systems: readonly ExternalSystem[]): void {
+    this.#systems = systems;
+    this.configure(this.#policies);
   }
 
   #makeGenesis(data: Uint8Array | undefined): void {
@@ -247,6 +270,7 @@ export class FakeNode {
     if (message.kind === 'forward') this.#forward(message);
     else if (message.kind === 'readBarrier') this.#barrier(message.id);
     else if (message.kind === 'past') this.#past(message);
+    else if (message.kind === 'external') this.external.received(message);
     else if (message.kind === 'question') this.#noManager(message.id);
     else if (message.kind === 'programState') {
       this.programStates.push(JSON.parse(Buffer.from(message.json).toString()));

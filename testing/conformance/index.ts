@@ -4,5 +4,6 @@ export { type ConsensusChecks, consensusChecks, consensusSuite } from './consens
 export { createFakeActor } from './fake-actor.ts';
 export { type FakeBlock, FakeLedger, type FakeSnapshot } from './fake-ledger.ts';
 export { createFakeNode, FakeNode, type FakeNodeOptions } from './fake-node.ts';
+export { type FakeAnswer, FakeSystem } from './fake-system.ts';
 export type { AdapterSamples, SampleQuery } from './suite-node.ts';
 export { dumpTables, type TableDump } from './table-dump.ts';

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { Script } from 'node:vm';
 import type { ReadView, TransactionSet, WriteSet } from '@concordat/kv';
 import { type Bundle, type BundleEndpoint, parseBundle } from '../bundle.ts';
+import type { PhaseStep } from '../call-form.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
+import { CallPhases, type OpenPhase } from './call-phases.ts';
 import { ModuleInstances } from './module-instances.ts';
 import { linkModules } from './module-linking.ts';
 import type { PastRanges } from './past-ranges.ts';
@@ -35,6 +37,7 @@ export class Application {
   readonly #realm: Realm;
   readonly #instances: ModuleInstances;
   readonly #watchdog: Watchdog;
+  readonly #phases = new CallPhases();
   readonly #driver: Script;
   #run: Run | undefined;
 
@@ -51,6 +54,7 @@ export class Application {
       random: createPool(),
       ranges,
       indexes: this.indexes,
+      phases: this.#phases,
     });
     this.#realm = createRealm(this.#state);
     this.#state.allocateWith(this.#realm.calls.allocate);
@@ -66,6 +70,11 @@ export class Application {
   /** Drops what module instances remember from one request to the next. */
   forget(): void {
     this.#instances.forget();
+  }
+
+  /** A function that makes calls is given up, or has ended. */
+  forgetPhase(phase: number): void {
+    for (const number of this.#phases.end(phase)) this.#realm.calls.drop(number);
   }
 
   /** Runs calls one after another. */
@@ -95,6 +104,8 @@ export class Application {
       this.#watchdog.collect();
       return;
     }
+    const { step } = run.calls[run.results.length] as Call;
+    if (step !== undefined) this.forgetPhase(step.phase);
     const { maxRequestMs } = this.#limits;
     const message = `the request ran for more than ${maxRequestMs} ms`;
     run.results.push({ kind: 'failed', code: 'APPLICATION_TIMEOUT', message, trace: '' });
@@ -116,7 +127,8 @@ export class Application {
         continue;
       }
       this.#watchdog.began();
-      const result = this.#call(calls[results.length] as Call, target);
+      const call = calls[results.length] as Call;
+      const result = call.step ? this.#step(call, call.step, target) : this.#call(call, target);
       if (result.kind === 'unplaced') unplaced += 1;
       run.bytes += bytesOfResult(result);
       results.push(result);
@@ -144,11 +156,61 @@ export class Application {
       const message = 'the promise of the endpoint does not settle: nothing would ever settle it';
       return { kind: 'failed', code: 'APPLICATION_FAILED', message, trace: '' };
     }
-    if (outcome.kind === 'failed' || set === undefined) return outcome;
+    if (outcome.kind !== 'answered' || set === undefined) return outcome;
     const writes = this.#flush(set);
     if (writes === undefined) return outcome;
     const { claimsDigest: claims } = state;
     return { ...outcome, writes, ...(claims !== undefined && { claims }) };
+  }
+
+  /** One step of a function that makes calls: until it waits for answers, or has ended. */
+  #step(call: Call, { phase, answered }: PhaseStep, { view }: Target): CallResult {
+    const endpoint = this.#bundle.endpoints[call.endpoint] as BundleEndpoint;
+    const open =
+      answered === undefined
+        ? this.#phases.begin(phase)
+        : this.#phases.answered(phase, answered.number);
+    if (open === undefined) {
+      this.forgetPhase(phase);
+      const message = 'what the function that makes the calls had begun is lost';
+      return { kind: 'failed', code: 'APPLICATION_STOPPED', message, trace: '' };
+    }
+    const state = this.#state;
+    const route = endpoint.template.path;
+    const line = state.begin({ call, view, writable: false, route, phase: open });
+    try {
+      if (answered === undefined) {
+        this.#realm.calls.prepare(this.#instances.callsOf(endpoint), line);
+      } else this.#settle(answered);
+    } catch (error) {
+      this.#realm.calls.failed(error);
+    }
+    this.#realm.drain();
+    this.#watchdog.settle();
+    return this.#stepped(phase, open);
+  }
+
+  #settle({ number, end }: NonNullable<PhaseStep['answered']>): void {
+    const { calls } = this.#realm;
+    if (end.ok) {
+      const body = calls.allocate(end.body.length);
+      new Uint8Array(body).set(end.body);
+      calls.settle(number, end.status, JSON.stringify(end.headers), body);
+    } else {
+      const told = JSON.stringify({ code: end.code, message: end.message });
+      calls.settle(number, 0, told, calls.allocate(0));
+    }
+  }
+
+  #stepped(phase: number, open: OpenPhase): CallResult {
+    const { outcome, isUnplaced } = this.#state;
+    if (outcome === undefined && !isUnplaced) {
+      const { wanted } = open;
+      open.wanted = [];
+      return { kind: 'calling', wanted };
+    }
+    this.forgetPhase(phase);
+    return outcome ?? { kind: 'unplaced' };
   }
 
   #flush(set: TransactionSet): WriteSet | undefined {

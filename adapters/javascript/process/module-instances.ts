@@ -65,6 +65,11 @@ export class ModuleInstances {
     return this.#modules.exported(index, functionName, this.#instancesFor(reuseKey));
   }
 
+  /** What makes the calls of an endpoint. @throws as {@link handlerOf} */
+  callsOf(endpoint: BundleEndpoint): unknown {
+    return this.handlerOf({ ...endpoint, functionName: endpoint.callsFunction ?? '' });
+  }
+
   /** Forgets every instance: what it had begun may be half done. */
   forget(): void {
     this.#shared.clear();

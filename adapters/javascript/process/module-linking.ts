@@ -44,9 +44,11 @@ export function linkModules({ modules, endpoints }: Bundle): LinkedModule[] {
   }
   const exportsOf = (name: string): string[] =>
     Reflect.ownKeys(linked.get(name)?.namespace ?? {}).filter((key) => typeof key === 'string');
-  for (const { module, functionName, method, template } of endpoints) {
-    if (exportsOf(module).includes(functionName)) continue;
-    const why = `${method} ${template.path}: ${module} does not export ${functionName}`;
+  for (const { module, functionName, callsFunction, method, template } of endpoints) {
+    const names = callsFunction === undefined ? [functionName] : [functionName, callsFunction];
+    const missing = names.find((name) => !exportsOf(module).includes(name));
+    if (missing === undefined) continue;
+    const why = `${method} ${template.path}: ${module} does not export ${missing}`;
     throw bundleError('FUNCTION_MISSING', why, { file: 'app.json' });
   }
   return modules.map(({ name, source }) => {

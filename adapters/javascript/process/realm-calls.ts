@@ -1,3 +1,4 @@
+import type { RealmExternal } from './realm-external.ts';
 import type { AnyRecord, Guarded, RealmCalls, RealmHost } from './realm-host.ts';
 
 /** Tells the process what a handler threw. See `realm-globals.ts` for what this code may use. */
@@ -5,15 +6,17 @@ export function createFailed(host: RealmHost): (error: unknown) => void {
   return (error) => {
     let message = 'a value that is no error was thrown';
     let trace = '';
+    let code = '';
     try {
       if (error instanceof Error) {
         message = String(error.message);
         trace = String(error.stack ?? '');
+        code = String((error as Error & { code?: unknown }).code ?? '');
       } else if (typeof error === 'string') message = error;
     } catch {
       // An error that throws when it is looked at keeps its secrets.
     }
-    host.failed(message, trace);
+    host.failed(message, trace, code);
   };
 }
 
@@ -89,33 +92,47 @@ export function createRequests(host: RealmHost, guard: Guarded): (line: string) 
 
 /** Runs handlers. */
 export function createCalls(parts: {
+  readonly external: RealmExternal;
+  readonly called: (value: unknown) => void;
   readonly failed: (error: unknown) => void;
   readonly deliver: (response: unknown) => void;
   readonly requestOf: (line: string) => AnyRecord;
   readonly modules: RealmCalls['modules'];
 }): RealmCalls {
-  const { failed, deliver, requestOf, modules } = parts;
+  const { failed, deliver, requestOf, modules, external, called } = parts;
+  /** Hands on what a function returned; true when it left a promise that must settle first. */
+  const run = (handler: unknown, line: string, take: (value: unknown) => void): boolean => {
+    try {
+      if (typeof handler !== 'function') throw new TypeError('the endpoint is no function');
+      const response: unknown = handler(requestOf(line));
+      if (response instanceof Promise) {
+        Promise.prototype.then.call(Promise.prototype.then.call(response, take), undefined, failed);
+        return true;
+      }
+      take(response);
+    } catch (error) {
+      failed(error);
+    }
+    return false;
+  };
   return {
     modules,
     allocate: (bytes) => new ArrayBuffer(bytes),
     failed,
-    run(handler, line) {
-      try {
-        if (typeof handler !== 'function') throw new TypeError('the endpoint is no function');
-        const response: unknown = handler(requestOf(line));
-        if (response instanceof Promise) {
-          Promise.prototype.then.call(
-            Promise.prototype.then.call(response, deliver),
-            undefined,
-            failed,
-          );
-          return true;
-        }
-        deliver(response);
-      } catch (error) {
-        failed(error);
-      }
-      return false;
+    run: (handler, line) => run(handler, line, deliver),
+    prepare(handler, line) {
+      run(handler, line, called);
     },
+    settle: (number, status, told, body) => external.settle(number, status, told, body),
+    drop: (number) => external.drop(number),
+  };
+}
+
+/** Takes what a function that makes calls returned. */
+export function createCalled(host: RealmHost, guard: Guarded): (value: unknown) => void {
+  return (value) => {
+    const text = value === undefined ? 'null' : JSON.stringify(value);
+    if (text === undefined) throw new TypeError('what it returns is not JSON-serialisable');
+    guard(() => host.called(text));
   };
 }

@@ -78,7 +78,11 @@ export interface RealmHost {
     third: unknown,
   ): unknown;
   answer(status: number, headers: string, type: string, body: unknown): void;
-  failed(message: string, trace: string): void;
+  failed(message: string, trace: string, code: string): void;
+  /** Has a call made, `told` being JSON of all but its body; returns its number. */
+  external(told: string, body: unknown): number;
+  /** What the function that makes the calls returned, as JSON. */
+  called(value: string): void;
   readonly past: RealmPast;
   readonly indexes: RealmIndexes;
 }
@@ -93,6 +97,12 @@ export interface RealmCalls {
   failed(error: unknown): void;
   /** Runs a handler; true when it left a promise that must settle first. */
   run(handler: unknown, line: string): boolean;
+  /** Runs a function that makes calls. */
+  prepare(handler: unknown, line: string): void;
+  /** Gives one of its calls an answer, or a code; see `createExternal`. */
+  settle(number: number, status: number, told: string, body: ArrayBuffer): void;
+  /** Nobody will ever answer a call. */
+  drop(number: number): void;
 }
 
 /** Runs an action of the process with its errors turned into the realm's own. */

@@ -1,5 +1,12 @@
 import { type Context, constants, createContext, Script } from 'node:vm';
-import { createCalls, createDeliver, createFailed, createRequests } from './realm-calls.ts';
+import {
+  createCalled,
+  createCalls,
+  createDeliver,
+  createFailed,
+  createRequests,
+} from './realm-calls.ts';
+import { createExternal } from './realm-external.ts';
 import { createCcf, createCrypto, createGuard, createMaps } from './realm-globals.ts';
 import { hardenRealm } from './realm-hardening.ts';
 import type { AnyRecord, RealmCalls, RealmHost } from './realm-host.ts';
@@ -22,6 +29,8 @@ const parts = {
   createRequests,
   createModules,
   createCalls,
+  createCalled,
+  createExternal,
   hardenRealm,
 };
 
@@ -66,6 +75,8 @@ function openRealm(
     readonly createRequests: typeof createRequests;
     readonly createModules: typeof createModules;
     readonly createCalls: typeof createCalls;
+    readonly createCalled: typeof createCalled;
+    readonly createExternal: typeof createExternal;
     readonly hardenRealm: typeof hardenRealm;
   },
 ): RealmCalls {
@@ -78,6 +89,8 @@ function openRealm(
   global.ccf = make.createCcf(host, guard, { kv, crypto, ...past });
   const concordat = make.createConcordat(host, guard);
   concordat.index = make.createIndexes(host, guard);
+  const external = make.createExternal(host, guard);
+  concordat.external = external.call;
   global.concordat = concordat;
   const silent = (): void => {};
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
@@ -87,6 +100,8 @@ function openRealm(
     deliver: make.createDeliver(host, guard),
     requestOf: make.createRequests(host, guard),
     modules: make.createModules as RealmCalls['modules'],
+    external,
+    called: make.createCalled(host, guard),
   });
   const mapOf = concordat.kv as (name: string) => unknown;
   // Maps are made when asked for: what they share is reached by one of each kind.

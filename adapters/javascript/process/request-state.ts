@@ -1,10 +1,12 @@
 import { type Key, type ReadView, unnumbered } from '@concordat/kv';
 import { fromLatin1 } from '@concordat/std';
 import { encodeAnswer, isHeader } from '../answer-form.ts';
+import { type Called, maxCalledBytes } from '../call-form.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import { decodeRequest, splitUrl } from '../request-form.ts';
 import { maxRecordKeyBytes, prefixOfMap, tableOfMap } from '../tables.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
+import type { CallPhases, OpenPhase } from './call-phases.ts';
 import { bytesOf, cryptoOperations } from './crypto-operations.ts';
 import { type KeyRange, type OwnWrites, rangeOf, scanEntries } from './ordered-scan.ts';
 import { RequestWrites } from './own-writes.ts';
@@ -23,6 +25,8 @@ export interface BeganRequest {
   readonly writable: boolean;
   /** The endpoint's path template. */
   readonly route: string;
+  /** Of a function that makes calls. */
+  readonly phase?: OpenPhase;
 }
 
 interface MapPlace {
@@ -40,6 +44,7 @@ export interface RequestSources {
   readonly random: (bytes: number) => Uint8Array;
   readonly ranges: PastRanges;
   readonly indexes: SeqnoIndexes;
+  readonly phases: CallPhases;
 }
 
 type Outcome = Exclude<CallResult, { kind: 'unfinished' | 'unplaced' }>;
@@ -52,6 +57,7 @@ export class RequestState implements RealmHost {
   readonly #limits: ApplicationLimits;
   readonly #history: TransactionHistory;
   readonly #random: (bytes: number) => Uint8Array;
+  readonly #phases: CallPhases;
   #allocate: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes);
   #writes = new RequestWrites();
   #lastSerial = 0;
@@ -72,11 +78,12 @@ export class RequestState implements RealmHost {
   constructor(
     limits: ApplicationLimits,
     history: TransactionHistory,
-    { random, ranges, indexes }: RequestSources,
+    { random, ranges, indexes, phases }: RequestSources,
   ) {
     this.#limits = limits;
     this.#history = history;
     this.#random = random;
+    this.#phases = phases;
     this.indexes = indexes;
     this.past = new PastView(ranges, (bytes) => this.#give(bytes));
   }
@@ -101,7 +108,8 @@ export class RequestState implements RealmHost {
     this.#body = body;
     const { path, query } = splitUrl(url);
     const hostname = headers.find(([name]) => name === 'host')?.[1] ?? null;
-    return JSON.stringify({ method, url, path, query, route: began.route, hostname });
+    const line = { method, url, path, query, route: began.route, hostname };
+    return withCalled(line, began.call.called);
   }
 
   /** What became of the request; undefined while it has not answered. */
@@ -288,9 +296,25 @@ export class RequestState implements RealmHost {
     this.#outcome = { kind: 'answered', answer };
   }
 
-  failed(message: string, trace: string): void {
+  failed(message: string, trace: string, thrown: string): void {
     if (this.#outcome !== undefined) return;
-    this.refuse('APPLICATION_FAILED', message.slice(0, 1_000), ownFrames(trace));
+    const code = externalCode.test(thrown) ? thrown : 'APPLICATION_FAILED';
+    this.refuse(code, message.slice(0, 1_000), ownFrames(trace));
+  }
+
+  external(told: string, body: unknown): number {
+    const { phase } = this.#request;
+    if (phase !== undefined) return this.#phases.want(phase, told, body);
+    throw new TypeError('calls are made before the transaction, where concordat_calls says');
+  }
+
+  called(value: string): void {
+    if (this.#outcome !== undefined) return;
+    const bytes = Buffer.from(value);
+    if (bytes.length > maxCalledBytes) {
+      throw new TypeError(`what calls leave has at most ${maxCalledBytes} bytes`);
+    }
+    this.#outcome = { kind: 'called', value: bytes };
   }
 
   /** Ends the request with a code; the first end counts, except that a limit overrides it. */
@@ -363,6 +387,18 @@ export class RequestState implements RealmHost {
     if (this.#began === undefined) throw new TypeError('no request is running');
     return this.#began;
   }
+}
+
+/** What a call fails with keeps its code where the application does not care. */
+const externalCode = /^EXTERNAL_[A-Z_]{1,50}$/;
+
+/** The beginning of a request, with what its calls left. */
+function withCalled(line: Readonly<Record<string, unknown>>, called: Called | undefined): string {
+  if (called === undefined) return JSON.stringify(line);
+  const text = JSON.stringify({ ...line, idempotencyKey: called.key });
+  return called.value.length === 0
+    ? text
+    : `${text.slice(0, -1)},"called":${textOf(called.value)}}`;
 }
 
 /** Frames of this process, whatever the application may see of them, are nobody's business. */

@@ -117,6 +117,9 @@ class ServedApplication {
         // What shared modules remember may come from what is gone.
         this.#application?.forget();
         return;
+      case 'forget':
+        this.#application?.forgetPhase(message.phase);
+        return;
       case 'place':
         this.#history.committed(message.place);
         this.#ranges.expire();

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Script } from 'node:vm';
 import { Store } from '@concordat/kv';
 import { readLimits } from '../limits.ts';
+import { CallPhases } from '../process/call-phases.ts';
 import { PastRanges } from '../process/past-ranges.ts';
 import { createRealm } from '../process/realm.ts';
 import { RequestState } from '../process/request-state.ts';
@@ -21,6 +22,7 @@ function openRealm() {
       () => 0,
     ),
     indexes: new SeqnoIndexes([]),
+    phases: new CallPhases(),
   });
   const realm = createRealm(state);
   state.allocateWith(realm.calls.allocate);

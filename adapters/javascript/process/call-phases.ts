@@ -1,0 +1,57 @@
+import { maxCallsOfRequest, type WantedCall } from '../call-form.ts';
+import { bytesOf } from './crypto-operations.ts';
+
+/** A function that makes calls, between its beginning and its end. */
+export interface OpenPhase {
+  /** Wanted since the step before. */
+  wanted: WantedCall[];
+  /** Numbers of the calls that are not answered. */
+  readonly unanswered: Set<number>;
+  calls: number;
+}
+
+/** The functions of an application that wait for answers of systems outside of the network. */
+export class CallPhases {
+  readonly #open = new Map<number, OpenPhase>();
+  #nextNumber = 1;
+
+  /** Begins one; if it was begun before and interrupted, what it wanted then is forgotten. */
+  begin(phase: number): OpenPhase {
+    const open = { wanted: [], unanswered: new Set<number>(), calls: 0 };
+    this.#open.set(phase, open);
+    return open;
+  }
+
+  /** One that waits for this call; undefined when it is not known, or was interrupted since. */
+  answered(phase: number, number: number): OpenPhase | undefined {
+    const open = this.#open.get(phase);
+    return open?.unanswered.delete(number) ? open : undefined;
+  }
+
+  /** Ends one; returns the calls nobody will be told about. */
+  end(phase: number): readonly number[] {
+    const open = this.#open.get(phase);
+    this.#open.delete(phase);
+    return [...(open?.unanswered ?? [])];
+  }
+
+  /** Takes a call that the function wants. @param told JSON of all but the body */
+  want(open: OpenPhase, told: string, body: unknown): number {
+    if (open.calls >= maxCallsOfRequest) {
+      throw new TypeError(`a request makes at most ${maxCallsOfRequest} calls`);
+    }
+    const call = JSON.parse(told) as Omit<WantedCall, 'number' | 'body'>;
+    const bytes =
+      typeof body === 'string' ? Buffer.from(body) : bytesOf(body, 'the body of a call').slice();
+    if (bytes.length > maxCallBytes) throw new TypeError('the body of a call is too large');
+    const number = this.#nextNumber;
+    this.#nextNumber = (number % 0xffff_fffe) + 1;
+    open.calls += 1;
+    open.unanswered.add(number);
+    open.wanted.push({ number, ...call, body: bytes });
+    return number;
+  }
+}
+
+/** No system takes more. */
+const maxCallBytes = 1024 * 1024;
