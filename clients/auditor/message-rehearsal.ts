@@ -4,6 +4,7 @@ import {
   type GovernanceEffect,
   GovernanceError,
   type GovernanceMessage,
+  identifyMessage,
   type KeyGrant,
   type Proposal,
   proposedApplications,
@@ -33,7 +34,7 @@ export function rehearseMessages(
       return undefined;
     }
     try {
-      const message = decodeMessage(bytes);
+      const message = identifyMessage(set, decodeMessage(bytes));
       const nowSeconds = executedAt(message, recorded) ?? Math.floor(header.timeMs / 1000);
       requireRightTime(said, nowSeconds, { header, findings });
       const program = programWith(message, recorded);
@@ -81,9 +82,15 @@ export const isoOf = (ms: number): string =>
 /** Every change of actors, the removal of a node, and a vote for it end an epoch (M12, M17). */
 function epochFor({ kind }: GovernanceEffect): EpochReason[] {
   if (kind === 'epoch-asked') return ['vote'];
-  const isLeft = kind === 'actor-removed' || kind === 'node-removed';
-  return isLeft || kind === 'actor-added' ? ['actors'] : [];
+  return actorChanges.has(kind) ? ['actors'] : [];
 }
+
+const actorChanges: ReadonlySet<string> = new Set([
+  'actor-added',
+  'actor-removed',
+  'actor-kind-changed',
+  'node-removed',
+] satisfies GovernanceEffect['kind'][]);
 
 /** When a member's consent to a recovery was executed, as its record has it. */
 function consentedAt(signer: string, recorded: RecordedWrites): number | undefined {

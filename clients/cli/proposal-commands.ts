@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { certificateFingerprint, fromPem, spkiOf } from '@concordat/crypto';
+import { spkiOf } from '@concordat/crypto';
 import {
   actionNames,
   type Constitution,
+  certificatesOf,
   type Proposal,
   type ProposedAction,
   previewActions,
@@ -183,7 +184,7 @@ Of a file of bytes to sign it shows what they say, without a connection.`,
 
 async function showFile(invocation: Invocation, file: string): Promise<number> {
   const message = readBytesToSign(await readFile(file), file);
-  const { type, networkId, signer, createdAtSeconds, proposalId, payload } = message;
+  const { type, networkId, kid: signer, createdAtSeconds, proposalId, payload } = message;
   const about = { type, networkId, signer, createdAtSeconds, payload };
   const value = { ...about, ...(proposalId && { proposalId }) };
   print(invocation, value, messageLines(message, new Names()));
@@ -259,15 +260,15 @@ the file with ECDSA over SHA-256 does as well: openssl dgst -sha256 -sign own-ke
     const message = readBytesToSign(bytes, file);
     const { messageSigner, actorId, name } = await identityOf(invocation);
     if (!messageSigner) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
-    if (actorId !== message.signer) {
+    if (actorId !== message.kid) {
       throw new CliError(
         'USAGE',
-        `the message is to be signed by ${message.signer}, and this is the certificate of "${name}", ${actorId}`,
+        `the message is to be signed by ${message.kid}, and this is the certificate of "${name}", ${actorId}`,
       );
     }
     const signature = signBytes(messageSigner, bytes);
     await writeNewPrivateFile(out, `${toHex(signature)}\n`);
-    const { type, networkId, signer } = message;
+    const { type, networkId, kid: signer } = message;
     print(invocation, { file: out, type, networkId, signer }, [
       ...messageLines(message, new Names()),
       '',
@@ -292,7 +293,7 @@ taken for a day after it was made, and once.`,
     if (file === undefined)
       throw new CliError('USAGE', 'name the file with the bytes that were signed');
     const bytes = await readFile(file);
-    const { signer } = readBytesToSign(bytes, file);
+    const { kid: signer } = readBytesToSign(bytes, file);
     const signature = await readFile(required(invocation, 'signature'));
     const { admin } = await connect(invocation);
     try {
@@ -309,11 +310,8 @@ taken for a day after it was made, and once.`,
 
 /** Public key of an actor, to check a signature before it is sent; undefined of others. */
 function signerKey({ actors }: Constitution, signer: string): Uint8Array | undefined {
-  for (const { certificate } of actors) {
-    const [der] = fromPem(certificate);
-    if (der && certificateFingerprint(der) === signer) return spkiOf(der);
-  }
-  return undefined;
+  const found = actors.flatMap(certificatesOf).find(({ fingerprint }) => fingerprint === signer);
+  return found && spkiOf(found.der);
 }
 
 /** Commands about proposals. */

@@ -267,7 +267,7 @@ async function ownCertificate(invocation: Invocation): Promise<Uint8Array> {
 
 /** What a message says, for whoever is to sign it. */
 export function messageLines(message: ReturnType<typeof readBytesToSign>, names: Names): string[] {
-  const { type, networkId, signer, createdAtSeconds, proposalId, payload } = message;
+  const { type, networkId, kid: signer, createdAtSeconds, proposalId, payload } = message;
   const at = new Date(createdAtSeconds * 1000).toISOString();
   const vote = (payload as { accept?: boolean }).accept;
   return [

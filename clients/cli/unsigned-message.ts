@@ -1,7 +1,7 @@
 import { CryptoError, decodeCose, joinCose, signatureOfDer, verifyCose } from '@concordat/crypto';
 import {
+  type DecodedMessage,
   decodeMessage,
-  type GovernanceMessage,
   type MessageOptions,
   type MessageSigner,
   type ProposedAction,
@@ -37,7 +37,7 @@ export function bytesToSign(
  * What somebody who signs these bytes says.
  * @throws CliError USAGE when they are no governance message
  */
-export function readBytesToSign(bytes: Uint8Array, file: string): GovernanceMessage {
+export function readBytesToSign(bytes: Uint8Array, file: string): DecodedMessage {
   try {
     return decodeMessage(joinCose(bytes, new Uint8Array(signatureBytes)));
   } catch (error) {
@@ -46,7 +46,7 @@ export function readBytesToSign(bytes: Uint8Array, file: string): GovernanceMess
 }
 
 /** What the payload of a proposal proposes. */
-export const actionsOf = ({ payload }: GovernanceMessage): readonly ProposedAction[] =>
+export const actionsOf = ({ payload }: DecodedMessage): readonly ProposedAction[] =>
   (payload as { actions?: readonly ProposedAction[] }).actions ?? [];
 
 /** Signs bytes with a key at hand or in a token: r ‖ s, 64 bytes. */

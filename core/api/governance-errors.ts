@@ -131,6 +131,51 @@ export const governanceErrors = {
     meaning: 'An actor with that certificate, key or name is listed already.',
     remedy: 'Remove it in the same proposal, or choose another name or key.',
   },
+  CERTIFICATE_EXISTS: {
+    status: 409,
+    meaning: 'The actor has that certificate already.',
+    remedy: 'None needed.',
+  },
+  CERTIFICATE_NOT_FOUND: {
+    status: 404,
+    meaning: 'The actor has no certificate of that fingerprint.',
+    remedy: 'GET /gov/constitution lists the certificates of each actor.',
+  },
+  CERTIFICATE_LIMIT: {
+    status: 409,
+    meaning: 'An actor has at most four certificates at a time.',
+    remedy: 'Propose remove_actor_certificate for one that is no longer used.',
+  },
+  LAST_CERTIFICATE: {
+    status: 409,
+    meaning: 'Without that certificate the actor would have none that goes on being valid.',
+    remedy: 'Propose add_actor_certificate first, or remove_actor.',
+  },
+  INVALID_REVOCATION_LIST: {
+    status: 400,
+    meaning: "The revocation list is malformed or not that of an authority of the actor's.",
+    remedy: 'Propose the list as the authority issued it (RFC 5280, version 2, with a number).',
+  },
+  UNSUPPORTED_REVOCATION_LIST: {
+    status: 400,
+    meaning: 'The list is a delta, indirect or partial, or has an unknown critical extension.',
+    remedy: 'Have the authority issue a complete list of its own certificates.',
+  },
+  REVOCATION_LIST_NOT_NEWER: {
+    status: 409,
+    meaning: "The list's number is not greater than that of the list in force.",
+    remedy: 'Propose the newest list of the authority.',
+  },
+  REVOCATION_LIST_NOT_FOUND: {
+    status: 404,
+    meaning: 'No revocation list of that issuer is in force.',
+    remedy: 'GET /gov/constitution shows the lists in force.',
+  },
+  REVOCATION_LIST_LIMIT: {
+    status: 409,
+    meaning: 'The network keeps 64 revocation lists, of 1 MiB together.',
+    remedy: 'Propose remove_revocation_list for one that is no longer needed.',
+  },
   ACTOR_NOT_FOUND: {
     status: 404,
     meaning: 'No actor of that id is in the membership list.',

@@ -20,6 +20,16 @@ export const identityErrors = {
     meaning: 'The certificate cannot be read, its signature is wrong or its usage forbids this.',
     remedy: 'Issue a certificate for client authentication from a certificate authority.',
   },
+  CLIENT_CERTIFICATE_REVOKED: {
+    status: 401,
+    meaning: 'The certificate, or one of its chain, is on the revocation list of its authority.',
+    remedy: 'Have the organisation issue a new certificate.',
+  },
+  CERTIFICATE_RETIRED: {
+    status: 401,
+    meaning: 'The certificate was one of the actor, which has put another in its place.',
+    remedy: "Use the actor's newer certificate; GET /gov/constitution shows it.",
+  },
   UNKNOWN_ACTOR: {
     status: 401,
     meaning: 'The certificate or signer belongs to no actor of this network.',
@@ -122,6 +132,43 @@ export const identityErrors = {
     status: 0,
     meaning: 'The actor is not of the kind (participant, member) that the policy asks for.',
     remedy: 'Use the identity of an actor of that kind.',
+  },
+  SEALED_REQUEST_MALFORMED: {
+    status: 400,
+    meaning: 'The sealed request, or the signed message in it, does not have its form.',
+    remedy: 'Build it with the SDK, or follow docs/format/sealed-request.md.',
+  },
+  SEALED_KEY_UNKNOWN: {
+    status: 409,
+    meaning: 'The request is sealed to the key of an epoch that is over, or not known here.',
+    remedy: 'Fetch /.well-known/concordat/request-key again, and seal the request to that key.',
+  },
+  SEALED_REQUEST_UNREADABLE: {
+    status: 400,
+    meaning:
+      'The sealed request does not open: it was altered, or sealed to another key or network.',
+    remedy: 'Compare the network; if it is the right one, whoever passes requests on alters them.',
+  },
+  SEALED_REQUEST_EXPIRED: {
+    status: 400,
+    meaning: 'The sealed request was created more than five minutes ago by the clock of the node.',
+    remedy: 'Seal it anew; if that does not help compare the clocks of client and node.',
+  },
+  SEALED_REQUEST_TOO_EARLY: {
+    status: 400,
+    meaning: 'The sealed request was created more than a minute ahead of the clock of the node.',
+    remedy: 'Compare the clocks of client and node.',
+  },
+  SEALED_REQUEST_REPLAYED: {
+    status: 409,
+    meaning: 'This node has opened this very sealed request before.',
+    remedy: 'Seal it anew, under the same idempotency key if it writes: then it is executed once.',
+  },
+  REQUEST_KEY_UNAVAILABLE: {
+    status: 503,
+    meaning: 'This node does not have the keys yet that requests are sealed to.',
+    remedy: 'Send it again after the seconds in the Retry-After header, or to another node.',
+    retryable: true,
   },
   TOKEN_MISSING: {
     status: 0,

@@ -1,8 +1,10 @@
 import type { TransactionSet } from '@concordat/kv';
 import { type ActionName, actionNames } from './action-names.ts';
 import { actorActions } from './actor-actions.ts';
+import { actorCertificateActions } from './actor-certificate-actions.ts';
 import { applicationActions } from './application-actions.ts';
 import { auditGrantProperties, readAuditGrant } from './audit-grant.ts';
+import { automationActions } from './automation-actions.ts';
 import type { ApplicationEntry } from './constitution.ts';
 import type { Action, GovernanceEffect } from './effects.ts';
 import { Field } from './field.ts';
@@ -12,6 +14,7 @@ import { nodeActions } from './node-actions.ts';
 import { policyActions } from './policy-actions.ts';
 import type { ProposedAction } from './proposal.ts';
 import { openNetwork } from './recovery.ts';
+import { revocationListActions } from './revocation-lists.ts';
 import { addRow, removeRow, tables, textKey } from './tables.ts';
 
 /** Actions one proposal may hold. */
@@ -89,9 +92,12 @@ const networkActions = {
 
 const actions: Readonly<Record<ActionName, Action>> = {
   ...actorActions,
+  ...actorCertificateActions,
+  ...revocationListActions,
   ...nodeActions,
   ...manifestActions,
   ...policyActions,
+  ...automationActions,
   ...applicationActions,
   ...networkActions,
 };

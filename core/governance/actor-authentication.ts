@@ -1,12 +1,25 @@
-import { actorIdOf, verifyCertificateChain } from '@concordat/crypto';
-import { actorCertificate } from './actor.ts';
+import {
+  type ChainRefusal,
+  CryptoError,
+  certificateFingerprint,
+  parseCertificate,
+  type RevocationCheck,
+  type SubjectName,
+  serialText,
+  subjectOf,
+  verifyCertificateChain,
+} from '@concordat/crypto';
+import { equalBytes } from '@concordat/std';
+import { type ActorCertificate, certificatesOf, isInUse } from './actor-certificates.ts';
 import type { Actor, Constitution } from './constitution.ts';
 
 /** Why a certificate is nobody's: codes of the catalogue in core/api. */
 export type AuthenticationRefusal =
   | 'UNKNOWN_ACTOR'
+  | 'CERTIFICATE_RETIRED'
   | 'CLIENT_CERTIFICATE_EXPIRED'
   | 'CLIENT_CERTIFICATE_NOT_YET_VALID'
+  | 'CLIENT_CERTIFICATE_REVOKED'
   | 'CLIENT_CERTIFICATE_INVALID';
 
 /** What a client presented. */
@@ -17,12 +30,40 @@ export interface PresentedCertificate {
   readonly intermediates: readonly Uint8Array[];
   /** The instant it must be valid at, ms since the Unix epoch. */
   readonly atMs: number;
+  /** What authorities have revoked; without it nothing is. */
+  readonly revocation?: RevocationCheck;
+}
+
+/** Who of an actor presented a certificate, as that certificate says. */
+export interface Bearer {
+  /** Common name; empty when there is none. */
+  readonly name: string;
+  /** Serial number, lowercase hex: see {@link serialText}. */
+  readonly serial: string;
+  /** Hex SHA-256 of the DER. */
+  readonly fingerprint: string;
+  /** Whether it is a certificate below the actor's, not one of the membership list. */
+  readonly isStaff: boolean;
+  /** The actor's roles, or for staff those of them that its certificate names. */
+  readonly roles: readonly string[];
 }
 
 /** The actor and the chain from the presented certificate up, as DER; or why there is none. */
 export type Authentication =
-  | { readonly ok: true; readonly actor: Actor; readonly chain: readonly Uint8Array[] }
-  | { readonly ok: false; readonly code: AuthenticationRefusal };
+  | {
+      readonly ok: true;
+      readonly actor: Actor;
+      readonly bearer: Bearer;
+      readonly chain: readonly Uint8Array[];
+      /** Last instant of the chain's validity, and of the use of the actor's certificate in it. */
+      readonly untilMs: number;
+    }
+  | {
+      readonly ok: false;
+      readonly code: AuthenticationRefusal;
+      /** What exactly is wrong with a certificate that is invalid. */
+      readonly reason?: ChainRefusal | 'TOO_LARGE' | 'UNREADABLE_NAME';
+    };
 
 /** Of a certificate that is presented, bytes: as long as one of the membership list may be. */
 const maxLeafBytes = 12 * 1024;
@@ -36,29 +77,102 @@ export function actorForCertificate(
   constitution: Pick<Constitution, 'actors'>,
   presented: PresentedCertificate,
 ): Authentication {
+  const { leafDer, atMs, revocation } = presented;
   // It goes with every request of its connection, and is remembered.
-  if (presented.leafDer.length > maxLeafBytes) {
-    return { ok: false, code: 'CLIENT_CERTIFICATE_INVALID' };
+  if (leafDer.length > maxLeafBytes) return invalid('TOO_LARGE');
+  const known = new Map<string, { actor: Actor; certificate: ActorCertificate }>();
+  for (const actor of constitution.actors) {
+    for (const certificate of certificatesOf(actor)) {
+      known.set(certificate.fingerprint, { actor, certificate });
+    }
   }
-  const actors = new Map(constitution.actors.map((actor) => [actor.actorId, actor]));
+  const fingerprint = certificateFingerprint(leafDer);
+  const own = known.get(fingerprint);
+  if (own && !isInUse(own.certificate, atMs)) return { ok: false, code: 'CERTIFICATE_RETIRED' };
+  const inUse = [...known.values()].filter(({ certificate }) => isInUse(certificate, atMs));
   const verdict = verifyCertificateChain({
-    leaf: presented.leafDer,
+    leaf: leafDer,
     intermediates: presented.intermediates,
-    roots: constitution.actors.map(actorCertificate),
-    atMs: presented.atMs,
+    roots: inUse.map(({ certificate }) => certificate.der),
+    atMs,
     usage: 'clientAuth',
+    ...(revocation && { revocation }),
   });
-  if (!verdict.ok) return { ok: false, code: refusalCode(verdict.code) };
-  for (const der of verdict.chain) {
-    const actor = actors.get(actorIdOf(der));
-    if (actor) return { ok: true, actor, chain: verdict.chain };
+  if (!verdict.ok) return refusalOf(verdict.code);
+  const root = verdict.chain.map((der) => known.get(certificateFingerprint(der))).find(Boolean);
+  if (!root) return { ok: false, code: 'UNKNOWN_ACTOR' };
+  const subject = readSubject(leafDer);
+  if (!subject) return invalid('UNREADABLE_NAME');
+  const chain = verdict.chain.map(parseCertificate);
+  const { actor, certificate } = root;
+  const isStaff = own === undefined;
+  // One the actor no longer has is not staff's of the one that followed it over the same key.
+  if (isStaff && chain.slice(1).some(({ spki }) => equalBytes(spki, chain[0]?.spki ?? spki))) {
+    return { ok: false, code: 'CERTIFICATE_RETIRED' };
   }
-  return { ok: false, code: 'UNKNOWN_ACTOR' };
+  const ends = chain.map(({ notAfterMs }) => notAfterMs);
+  if (certificate.untilSeconds !== undefined) ends.push(certificate.untilSeconds * 1000 + 999);
+  return {
+    ok: true,
+    actor,
+    bearer: {
+      name: subject.commonName,
+      serial: serialText(chain[0]?.serial ?? new Uint8Array(0)),
+      fingerprint,
+      isStaff,
+      roles: isStaff ? staffRoles(actor, subject) : actor.roles,
+    },
+    chain: verdict.chain,
+    untilMs: Math.min(...ends),
+  };
 }
 
-function refusalCode(code: string): AuthenticationRefusal {
-  if (code === 'UNTRUSTED') return 'UNKNOWN_ACTOR';
-  if (code === 'EXPIRED') return 'CLIENT_CERTIFICATE_EXPIRED';
-  if (code === 'NOT_YET_VALID') return 'CLIENT_CERTIFICATE_NOT_YET_VALID';
-  return 'CLIENT_CERTIFICATE_INVALID';
+const rolePrefix = 'role:';
+
+/**
+ * Roles of someone of an organisation: those of the actor that an organisational unit of the
+ * certificate's subject names, as `role:auditor` or plainly `auditor`; `role:*` names them all. The
+ * organisation shares its roles out, the constitution says which there are to share.
+ */
+export function staffRoles(
+  { roles }: Pick<Actor, 'roles'>,
+  { organizationalUnits = [] }: SubjectName,
+): readonly string[] {
+  if (organizationalUnits.includes(`${rolePrefix}*`)) return roles;
+  return roles.filter((role) =>
+    organizationalUnits.some((unit) => unit === role || unit === `${rolePrefix}${role}`),
+  );
+}
+
+/** Undefined when our strict reader cannot make sense of the names. */
+function readSubject(der: Uint8Array): SubjectName | undefined {
+  try {
+    return subjectOf(der);
+  } catch (error) {
+    if (error instanceof CryptoError) return undefined;
+    throw error;
+  }
+}
+
+const invalid = (reason: NonNullable<Refused['reason']>): Authentication => ({
+  ok: false,
+  code: 'CLIENT_CERTIFICATE_INVALID',
+  reason,
+});
+
+type Refused = Extract<Authentication, { ok: false }>;
+
+function refusalOf(code: ChainRefusal): Authentication {
+  switch (code) {
+    case 'UNTRUSTED':
+      return { ok: false, code: 'UNKNOWN_ACTOR' };
+    case 'EXPIRED':
+      return { ok: false, code: 'CLIENT_CERTIFICATE_EXPIRED' };
+    case 'NOT_YET_VALID':
+      return { ok: false, code: 'CLIENT_CERTIFICATE_NOT_YET_VALID' };
+    case 'REVOKED':
+      return { ok: false, code: 'CLIENT_CERTIFICATE_REVOKED' };
+    default:
+      return invalid(code);
+  }
 }

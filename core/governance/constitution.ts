@@ -1,4 +1,5 @@
 import type { ActorId, NodeId } from '@concordat/std';
+import type { AutomationRule } from './automation-rule.ts';
 import type { Policies } from './policies.ts';
 import type { VotingPolicies } from './voting-policy.ts';
 
@@ -7,16 +8,48 @@ export type ActorKind = 'member' | 'participant';
 
 /** One entry of the membership list: an organisation (paper: Actors and Identity). */
 export interface Actor {
-  /** SHA-256 of the certificate's DER. */
+  /** SHA-256 of the DER of the certificate it was admitted with, for life. */
   readonly actorId: ActorId;
   /** One or both kinds, sorted. */
   readonly kind: readonly ActorKind[];
   /** Unique in the network, 1-64 printable characters. */
   readonly name: string;
-  /** PEM of the organisation's (or its intermediate CA's) X.509 certificate. */
+  /** PEM of the organisation's (or its intermediate CA's) X.509 certificate, the newest. */
   readonly certificate: string;
   /** Names applications give meaning to, sorted, at most 32. */
   readonly roles: readonly string[];
+  /** What it had before and may still use, newest first; absent when there is none. */
+  readonly earlier?: readonly EarlierCertificate[];
+  /** How often it was changed by vote; absent when it never was. */
+  readonly revision?: number;
+}
+
+/** A certificate of an actor that has a newer one. */
+export interface EarlierCertificate {
+  /** PEM. */
+  readonly certificate: string;
+  /** Last second of its use, since the Unix epoch; absent: until a vote removes it. */
+  readonly untilSeconds?: number;
+}
+
+/** The revocation list in force of an authority, with what it says of itself. */
+export interface RevocationListEntry {
+  /** Hex SHA-256 of the authority's name and key: see {@link issuerIdOf}. */
+  readonly issuer: string;
+  /** The actor whose certificate it is, or whose stands above it. */
+  readonly actorId: ActorId;
+  /** Common name of the authority. */
+  readonly authority: string;
+  /** Number of the list, decimal. */
+  readonly number: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly thisUpdateMs: number;
+  /** When the next list is due at the latest, milliseconds since the Unix epoch. */
+  readonly nextUpdateMs: number;
+  /** How many certificates it revokes. */
+  readonly revoked: number;
+  /** Base64 of the list's DER. */
+  readonly list: string;
 }
 
 /**
@@ -47,9 +80,9 @@ export interface NodeEntry {
   readonly publicKey: string;
   /** 65-byte uncompressed P-256 point, hex: what is sealed to the enclave alone is sealed to it. */
   readonly encryptionKey: string;
-  /** Hex, 32 bytes; known from its evidence once it joined. */
+  /** Hex, 32 bytes; from its evidence once it joined, before that as it was admitted with, if at all. */
   readonly measurement?: string;
-  /** TEE platform, known from its evidence once it joined. */
+  /** TEE platform; from its evidence once it joined, before that as it was admitted with. */
   readonly platform?: string;
   /** Hex SHA-256 of the platform key, known from its evidence once it joined. */
   readonly platformKey?: string;
@@ -152,6 +185,8 @@ export interface Constitution {
   /** Sorted by platform. */
   readonly teeManifest: readonly TeeEntry[];
   readonly votingPolicies: VotingPolicies;
+  /** Rules that cast members' votes, sorted by name; absent when there is none. */
+  readonly automationRules?: readonly AutomationRule[];
   /** Every supported policy with its value, set or default. */
   readonly policies: Policies;
   /** Configuration of each adapter by its id: JSON this room does not interpret. */
@@ -163,6 +198,8 @@ export interface Constitution {
   readonly applications?: readonly ApplicationEntry[];
   /** Issuers of tokens that applications accept, sorted; absent when there is none. */
   readonly jwtIssuers?: readonly JwtIssuer[];
+  /** Lists of what actors' authorities have revoked, sorted by issuer; absent when there is none. */
+  readonly revocationLists?: readonly RevocationListEntry[];
   /** Systems that applications may call, sorted by name; absent when there is none. */
   readonly externalSystems?: readonly ExternalSystem[];
 }

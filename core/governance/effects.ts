@@ -6,11 +6,38 @@ import type { JwtIssuerEffect } from './jwt-issuers.ts';
 
 /** What a change of the constitution means for the running network. */
 export type GovernanceEffect =
-  | { readonly kind: 'actor-added' | 'actor-removed'; readonly actorId: ActorId }
+  | {
+      readonly kind: 'actor-added' | 'actor-removed' | 'actor-roles-changed' | 'actor-kind-changed';
+      readonly actorId: ActorId;
+    }
+  | {
+      readonly kind: 'actor-certificate-added' | 'actor-certificate-removed';
+      readonly actorId: ActorId;
+      /** Hex SHA-256 of the certificate's DER. */
+      readonly fingerprint: string;
+    }
+  | {
+      readonly kind: 'revocation-list-set' | 'revocation-list-removed';
+      /** Id of the issuer. */
+      readonly issuer: string;
+    }
   | { readonly kind: 'node-admitted' | 'node-removed'; readonly nodeId: NodeId }
   | { readonly kind: 'code-added' | 'code-removed'; readonly measurement: string }
   | { readonly kind: 'tee-added' | 'tee-removed'; readonly platform: string }
   | { readonly kind: 'voting-policy-changed'; readonly policy: string }
+  | {
+      readonly kind: 'automation-rule-set' | 'automation-rule-removed';
+      /** Name of the rule. */
+      readonly rule: string;
+    }
+  | {
+      /** A rule cast a member's vote on a proposal that was opened. */
+      readonly kind: 'voted-automatically';
+      readonly proposalId: string;
+      readonly actorId: ActorId;
+      /** Name of the rule. */
+      readonly rule: string;
+    }
   | { readonly kind: 'policy-changed'; readonly policy: string }
   | {
       readonly kind: 'audit-granted' | 'audit-revoked' | 'shares-given';

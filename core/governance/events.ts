@@ -27,7 +27,10 @@ export type GovernanceEvent =
       readonly by?: SignedDeed;
     }
   | { readonly event: 'epoch-begun'; readonly epoch: number; readonly reason: EpochReason }
-  | { readonly event: 'actor-added' | 'actor-removed'; readonly actorId: ActorId }
+  | {
+      readonly event: 'actor-added' | 'actor-changed' | 'actor-removed';
+      readonly actorId: ActorId;
+    }
   | { readonly event: 'node-changed'; readonly nodeId: NodeId; readonly status: NodeStatus }
   | { readonly event: 'node-unlisted'; readonly nodeId: NodeId }
   | { readonly event: 'constitution-changed'; readonly part: ConstitutionPart };
@@ -38,10 +41,12 @@ export type ConstitutionPart =
   | 'code'
   | 'tees'
   | 'votingPolicies'
+  | 'automationRules'
   | 'policies'
   | 'adapters'
   | 'applications'
   | 'jwtIssuers'
+  | 'revocationLists'
   | 'externalSystems';
 
 const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
@@ -51,10 +56,12 @@ const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
       'code',
       'tees',
       'votingPolicies',
+      'automationRules',
       'policies',
       'adapters',
       'applications',
       'jwtIssuers',
+      'revocationLists',
       'externalSystems',
     ] as const
   ).map((part) => [tables[part].table, part]),
@@ -84,7 +91,7 @@ export function eventsOfWrites(publicWrites: Uint8Array): GovernanceEvent[] {
       const { epoch, reason } = decodeEpochBegun(value);
       events.push({ event: 'epoch-begun', epoch, reason });
     } else if (table === tables.actors.table) {
-      events.push({ event: value ? 'actor-added' : 'actor-removed', actorId: key as ActorId });
+      events.push({ event: actorEvent(value), actorId: key as ActorId });
     } else if (table === tables.nodes.table) {
       const nodeId = key as NodeId;
       if (!value) events.push({ event: 'node-unlisted', nodeId });
@@ -104,8 +111,26 @@ function deedIn(
 ): { readonly proposalId: string; readonly by: SignedDeed } | undefined {
   const value = writes.find(({ table }) => table === messagesTable)?.value;
   if (!value) return undefined;
-  const { type, signer: actorId, messageId, proposalId } = decodeMessage(value);
+  const { type, kid, messageId, proposalId } = decodeMessage(value);
+  const actorId = signerIn(writes, messageId) ?? (kid as ActorId);
   return { proposalId: proposalId || messageId, by: { type, actorId, messageId } };
+}
+
+/** What is remembered of the message against replay begins with its actor. */
+function signerIn(writes: readonly Write[], messageId: string): ActorId | undefined {
+  const remembered = writes.find(
+    ({ table, value }) =>
+      table === tables.recent.table && value && decodeRow(tables.recent, value) === messageId,
+  );
+  return remembered?.key.slice(0, 64) as ActorId | undefined;
+}
+
+/** An actor's row says how often it was changed since it was added. */
+function actorEvent(
+  row: Uint8Array | undefined,
+): 'actor-added' | 'actor-changed' | 'actor-removed' {
+  if (!row) return 'actor-removed';
+  return decodeRow(tables.actors, row).revision === undefined ? 'actor-added' : 'actor-changed';
 }
 
 /** Every proposal, in the order of opening. */

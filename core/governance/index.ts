@@ -4,8 +4,18 @@ export {
   type Authentication,
   type AuthenticationRefusal,
   actorForCertificate,
+  type Bearer,
   type PresentedCertificate,
+  staffRoles,
 } from './actor-authentication.ts';
+export {
+  type ActorCertificate,
+  actorIdOfFingerprint,
+  actorOfFingerprint,
+  certificatesOf,
+  isInUse,
+  maxActorCertificates,
+} from './actor-certificates.ts';
 export {
   type ApplicationChange,
   applicationChanges,
@@ -20,6 +30,11 @@ export {
   isAuditGranted,
   maxGrantedEpochs,
 } from './audit-grant.ts';
+export {
+  type AutomationRule,
+  maxAutomationRules,
+  type PolicyBounds,
+} from './automation-rule.ts';
 export { canonicalJson, constitutionDigest, networkIdOf } from './canonical-json.ts';
 export {
   type Actor,
@@ -28,6 +43,7 @@ export {
   type CodeEntry,
   type CodeRole,
   type Constitution,
+  type EarlierCertificate,
   type ExternalSystem,
   isMember,
   type JwtIssuer,
@@ -35,6 +51,7 @@ export {
   type NodeEntry,
   type NodeStatus,
   type RetirementReason,
+  type RevocationListEntry,
   type TeeEntry,
 } from './constitution.ts';
 export { constitutionTerms, type Newcomer } from './constitution-terms.ts';
@@ -151,6 +168,7 @@ export {
   buildRecoveryConsent,
   buildVote,
   buildWithdrawal,
+  type DecodedMessage,
   decodeMessage,
   type GovernanceMessage,
   type MessageOptions,
@@ -159,6 +177,7 @@ export {
   maxMessageBytes,
   messageIdOf,
 } from './message.ts';
+export { identifyMessage } from './message-signer.ts';
 export {
   type NetworkKeyRow,
   networkKeyRow,
@@ -207,6 +226,25 @@ export {
 } from './recovery.ts';
 export type { FormerNetwork, RecoveryConsent, RecoveryStage } from './recovery-rows.ts';
 export { maxMessageAgeSeconds, maxMessageLeadSeconds, recentMessages } from './replay.ts';
+export {
+  endorseRequestKey,
+  maxRequestKeyBytes,
+  type RequestKey,
+  requestKeyLifetimeSeconds,
+  verifyRequestKey,
+} from './request-key.ts';
+export {
+  issuerIdOf,
+  listRevocationLists,
+  maxRevocationLists,
+  RevocationIndex,
+} from './revocation-lists.ts';
+export {
+  buildSealedMessage,
+  decodeSealedMessage,
+  type SealedMessage,
+  type SealedMessageContent,
+} from './sealed-message.ts';
 export { readGiving } from './share-giving.ts';
 export {
   type GenesisFacts,

@@ -131,15 +131,15 @@ function build(
 /** Id of a message, and of the proposal it makes: hex SHA-256 of its bytes. */
 export const messageIdOf = (message: Uint8Array): string => toHex(sha256(message));
 
-/** A governance message in good form; its signature is not verified yet. */
-export interface GovernanceMessage {
+/** A governance message in good form; neither is its signer known nor its signature verified. */
+export interface DecodedMessage {
   readonly type: MessageType;
   readonly messageId: string;
   /** Hex SHA-256 of the bytes the signature covers. */
   readonly signedDigest: string;
   readonly networkId: string;
-  /** Who claims to have signed it. */
-  readonly signer: ActorId;
+  /** Fingerprint of the certificate it claims to be signed with, 64 hex digits. */
+  readonly kid: string;
   /** Seconds since the Unix epoch. */
   readonly createdAtSeconds: number;
   /** The proposal a vote or withdrawal is about; empty for other messages. */
@@ -150,6 +150,12 @@ export interface GovernanceMessage {
   readonly cose: DecodedCose;
 }
 
+/** A message and the actor its `kid` names: see {@link identifyMessage}. */
+export interface GovernanceMessage extends DecodedMessage {
+  /** Who claims to have signed it. */
+  readonly signer: ActorId;
+}
+
 const bad = (why: string): GovernanceError => new GovernanceError('MALFORMED_MESSAGE', why);
 
 /**
@@ -157,7 +163,7 @@ const bad = (why: string): GovernanceError => new GovernanceError('MALFORMED_MES
  * of them unprotected, and a payload of canonical JSON, so what was signed has one reading.
  * @throws GovernanceError MESSAGE_TOO_LARGE, MALFORMED_MESSAGE
  */
-export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
+export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length > maxMessageBytes) {
     throw new GovernanceError(
       'MESSAGE_TOO_LARGE',
@@ -172,9 +178,9 @@ export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
   }
   const isAboutProposal = type === 'vote' || type === 'withdrawal';
   const expected = isAboutProposal ? 6 : 5;
-  const kid = headers.get(coseHeaders.kid);
-  const signer = kid instanceof Uint8Array ? fromUtf8(kid) : '';
-  if (!isHex64(signer)) throw bad('header kid is not the fingerprint of a certificate');
+  const named = headers.get(coseHeaders.kid);
+  const kid = named instanceof Uint8Array ? fromUtf8(named) : '';
+  if (!isHex64(kid)) throw bad('header kid is not the fingerprint of a certificate');
   const networkId = headers.get(labels.network);
   if (!isHex64(networkId)) throw bad(`header ${labels.network} is not 64 lowercase hex digits`);
   const createdAtSeconds = headers.get(labels.createdAt);
@@ -193,7 +199,7 @@ export function decodeMessage(bytes: Uint8Array): GovernanceMessage {
     messageId: messageIdOf(bytes),
     signedDigest: toHex(sha256(cose.tbs)),
     networkId,
-    signer: signer as ActorId,
+    kid,
     createdAtSeconds,
     proposalId: proposalId as string,
     payload: readPayload(cose.payload),

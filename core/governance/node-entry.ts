@@ -1,6 +1,7 @@
 import { nodeIdOf, type SigningKey, verifySignature } from '@concordat/crypto';
 import { fromBase64, fromHex, toActorId, toBase64, toHex, toNodeId, utf8 } from '@concordat/std';
-import { actorPublicKey, readCertificate } from './actor.ts';
+import { readCertificate } from './actor.ts';
+import { actorPublicKeys } from './actor-certificates.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { Actor, NodeEntry } from './constitution.ts';
 import type { Field } from './field.ts';
@@ -36,7 +37,7 @@ export const signNodeTuple = (
 ): string =>
   toBase64(actorKey.sign(nodeTuple({ actorPublicKey: actorKey.publicKeySpki, ...node })));
 
-/** Whether the owner signed the entry's tuple. */
+/** Whether the owner signed the entry's tuple, with the key of any of its certificates. */
 export function isSignedByOwner(
   owner: Actor,
   entry: Pick<NodeEntry, 'address' | 'publicKey' | 'signature'>,
@@ -44,9 +45,10 @@ export function isSignedByOwner(
   const signature = fromBase64(entry.signature ?? '');
   const publicKey = fromHex(entry.publicKey);
   if (!signature?.length || !publicKey) return false;
-  const spki = actorPublicKey(owner);
-  const tuple = nodeTuple({ actorPublicKey: spki, address: entry.address, publicKey });
-  return verifySignature(spki, tuple, signature);
+  return actorPublicKeys(owner).some((spki) => {
+    const tuple = nodeTuple({ actorPublicKey: spki, address: entry.address, publicKey });
+    return verifySignature(spki, tuple, signature);
+  });
 }
 
 /** The properties an add_node action may give. */
@@ -59,13 +61,13 @@ export const admittedNodeProperties = [
   'publicKey',
   'encryptionKey',
   'signature',
+  'measurement',
+  'platform',
 ] as const;
 
 const nodeProperties = [
   ...admittedNodeProperties,
   'nodeId',
-  'measurement',
-  'platform',
   'platformKey',
   'status',
   'certificate',
@@ -73,14 +75,21 @@ const nodeProperties = [
   'retired',
 ] as const;
 
-/** Reads the tuple of an add_node action as an admitted node. */
+/**
+ * Reads the tuple of an add_node action as an admitted node. It may say which code the node will run
+ * and where: then its evidence must say the same.
+ */
 export function readAdmittedNode(field: Field): NodeEntry {
   const publicKey = field.at('publicKey').publicKey();
+  const measurement = field.optional('measurement')?.hex(32);
+  const platform = field.optional('platform')?.identifier();
   return {
     ...readAddresses(field),
     nodeId: nodeIdOf(fromHex(publicKey) as Uint8Array),
     publicKey,
     encryptionKey: field.at('encryptionKey').point(),
+    ...(measurement && { measurement }),
+    ...(platform && { platform }),
     status: 'admitted',
     signature: field.at('signature').text(200),
   };

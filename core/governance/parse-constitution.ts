@@ -1,6 +1,8 @@
 import { toHex } from '@concordat/std';
-import { actorProperties, actorPublicKey, readActor } from './actor.ts';
+import { readListedActor } from './actor.ts';
+import { actorPublicKeys } from './actor-certificates.ts';
 import { readApplications } from './applications.ts';
+import { readAutomationRules } from './automation-rule.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Actor, type Constitution, isMember, type NodeEntry } from './constitution.ts';
 import { readExternalSystems } from './external-systems.ts';
@@ -13,6 +15,7 @@ import { isSignedByOwner, readNode } from './node-entry.ts';
 import { readPolicies } from './policies.ts';
 import { requireSafeQuorums } from './quorum-policies.ts';
 import { readVotingPolicy } from './read-voting-policy.ts';
+import { readRevocationListEntry } from './revocation-lists.ts';
 import {
   requireNamedMembers,
   requireSatisfiable,
@@ -28,10 +31,12 @@ const properties = [
   'codeManifest',
   'teeManifest',
   'votingPolicies',
+  'automationRules',
   'policies',
   'adapters',
   'applications',
   'jwtIssuers',
+  'revocationLists',
   'externalSystems',
 ] as const;
 
@@ -55,6 +60,16 @@ export function parseConstitution(json: unknown): Constitution {
   const externalSystems = readExternalSystems(
     root.optional('externalSystems') ?? new Field([], 'externalSystems', code),
   );
+  const revocationLists = readSorted(
+    root.optional('revocationLists') ?? new Field([], 'revocationLists', code),
+    'issuer',
+    readRevocationListEntry,
+  );
+  const memberIds = new Set<string>(actors.filter(isMember).map(({ actorId }) => actorId));
+  const automationRules = readAutomationRules(
+    root.optional('automationRules') ?? new Field([], 'automationRules', code),
+    (actorId) => memberIds.has(actorId),
+  );
   const constitution: Constitution = {
     version: 1,
     name: root.at('name').name(),
@@ -67,10 +82,12 @@ export function parseConstitution(json: unknown): Constitution {
       readTee(item.only(teeProperties)),
     ),
     votingPolicies: readVotingPolicies(root.at('votingPolicies')),
+    ...(automationRules.length > 0 && { automationRules }),
     policies: readPolicies(root.optional('policies') ?? new Field({}, 'policies', code)),
     adapters: readAdapters(root),
     ...(applications.length > 0 && { applications }),
     ...(jwtIssuers.length > 0 && { jwtIssuers }),
+    ...(revocationLists.length > 0 && { revocationLists }),
     ...(externalSystems.length > 0 && { externalSystems }),
   };
   requireOwnAddresses(constitution.nodes);
@@ -114,15 +131,14 @@ function readActors(list: Field): Actor[] {
   const names = new Set<string>();
   const keys = new Set<string>();
   const actors = readSorted(list, 'actorId', (item) => {
-    item.only(['actorId', ...actorProperties]);
-    const actor = readActor(item);
-    const given = item.optional('actorId');
-    if (given && given.value !== actor.actorId) given.fail('must be that of the certificate');
-    const key = toHex(actorPublicKey(actor));
+    const actor = readListedActor(item);
+    const ownKeys = actorPublicKeys(actor).map(toHex);
     if (names.has(actor.name)) item.at('name').fail('is taken by another actor');
-    if (keys.has(key)) item.at('certificate').fail('has the key of another actor');
+    if (ownKeys.some((key) => keys.has(key))) {
+      item.at('certificate').fail('has the key of another actor');
+    }
     names.add(actor.name);
-    keys.add(key);
+    for (const key of ownKeys) keys.add(key);
     return actor;
   });
   if (!actors.some(isMember)) list.fail('must hold at least one member');
@@ -134,7 +150,9 @@ function readNodes(root: Field, actors: readonly Actor[]): NodeEntry[] {
     const node = readNode(item);
     const owner = actors.find((actor) => actor.actorId === node.actorId);
     if (!owner) return item.at('actorId').fail('is not in the membership list');
-    if (node.signature !== undefined && !isSignedByOwner(owner, node)) {
+    // The key that signed it may have been retired since, which no vote undoes for its nodes.
+    const isJudged = node.signature !== undefined && owner.revision === undefined;
+    if (isJudged && !isSignedByOwner(owner, node)) {
       item.at('signature').fail('is not that of the owning actor');
     }
     return node;

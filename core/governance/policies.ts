@@ -15,6 +15,11 @@ export interface Policies {
   readonly electionTimeoutMs: number;
   /** The leader is heard at least this often: 10-10,000, default 100; at most a third of the above. */
   readonly heartbeatMs: number;
+  /**
+   * What becomes of certificates whose authority's revocation list is overdue: `honour` (default)
+   * goes by the list as it is, `refuse` refuses them until there is a newer one.
+   */
+  readonly overdueRevocationLists: 'honour' | 'refuse';
   /** Whether a restarted node takes its predecessor's place without a vote; default automatic. */
   readonly rejoin: 'automatic' | 'vote';
   /** A sealed block has at most so many bytes: 65,536-50,331,648 (48 MiB), default 16 MiB. */
@@ -112,6 +117,10 @@ const policyTable: PolicyTable = {
   durability: { initial: 'fsync', read: (field) => field.oneOf(['fsync', 'memory']) },
   electionTimeoutMs: { initial: 1000, read: whole(100, 60_000) },
   heartbeatMs: { initial: 100, read: whole(10, 10_000) },
+  overdueRevocationLists: {
+    initial: 'honour',
+    read: (field) => field.oneOf(['honour', 'refuse']),
+  },
   rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
   maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 50_331_648) },
   snapshotBlocks: { initial: 10_000, read: readSnapshotBlocks },

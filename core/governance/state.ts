@@ -1,12 +1,15 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
 import { assert, isHex64 } from '@concordat/std';
+import { writeActor } from './actor-certificates.ts';
 import { readInForce } from './applications.ts';
+import { listAutomationRules } from './automation-actions.ts';
 import type { Constitution } from './constitution.ts';
 import { listExternalSystems } from './external-systems.ts';
 import { readTrustedIssuers } from './jwt-issuers.ts';
 import { requireLawful } from './laws.ts';
-import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
 import { membersOf } from './members.ts';
+import { completePolicies, defaultPolicy, policyNames } from './policies.ts';
+import { listRevocationLists } from './revocation-lists.ts';
 import { type NetworkInfo, readRow, readRows, tables, textKey, writeRow } from './tables.ts';
 import { type VotingPolicies, votingPolicyKinds } from './voting-policy.ts';
 
@@ -40,13 +43,16 @@ export function writeGenesis(
     networkCertificate: facts.networkCertificatePem,
     genesisTimeMs: facts.timeMs,
   });
-  for (const actor of constitution.actors) writeRow(set, tables.actors, actor.actorId, actor);
+  for (const actor of constitution.actors) writeActor(set, actor);
   for (const node of constitution.nodes) writeRow(set, tables.nodes, node.nodeId, node);
   for (const code of constitution.codeManifest) writeRow(set, tables.code, code.measurement, code);
   for (const tee of constitution.teeManifest) writeRow(set, tables.tees, tee.platform, tee);
   for (const kind of votingPolicyKinds) {
     const policy = constitution.votingPolicies[kind];
     if (policy) writeRow(set, tables.votingPolicies, kind, policy);
+  }
+  for (const rule of constitution.automationRules ?? []) {
+    writeRow(set, tables.automationRules, rule.name, rule);
   }
   for (const name of policyNames) {
     const value = constitution.policies[name];
@@ -57,6 +63,9 @@ export function writeGenesis(
   }
   for (const row of constitution.jwtIssuers ?? []) {
     writeRow(set, tables.jwtIssuers, textKey(row.issuer), row);
+  }
+  for (const row of constitution.revocationLists ?? []) {
+    writeRow(set, tables.revocationLists, row.issuer, row);
   }
   for (const row of constitution.externalSystems ?? []) {
     writeRow(set, tables.externalSystems, row.name, row);
@@ -84,6 +93,8 @@ export function readConstitution(view: ReadView): Constitution {
   const applications = readInForce(view);
   const jwtIssuers = readTrustedIssuers(view);
   const externalSystems = listExternalSystems(view);
+  const revocationLists = listRevocationLists(view);
+  const automationRules = listAutomationRules(view);
   return {
     version,
     name,
@@ -92,10 +103,12 @@ export function readConstitution(view: ReadView): Constitution {
     codeManifest: values(view, tables.code),
     teeManifest: values(view, tables.tees),
     votingPolicies: readVotingPolicies(view),
+    ...(automationRules.length > 0 && { automationRules }),
     policies: completePolicies((policy) => readRow(view, tables.policies, policy)),
     adapters: Object.fromEntries(readRows(view, tables.adapters)),
     ...(applications.length > 0 && { applications }),
     ...(jwtIssuers.length > 0 && { jwtIssuers }),
+    ...(revocationLists.length > 0 && { revocationLists }),
     ...(externalSystems.length > 0 && { externalSystems }),
   };
 }

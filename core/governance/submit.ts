@@ -1,12 +1,10 @@
-import { verifyCose } from '@concordat/crypto';
 import type { ReadView, TransactionSet } from '@concordat/kv';
-import { actorPublicKey } from './actor.ts';
 import { dropUnusedPrograms } from './applications.ts';
-import { isMember } from './constitution.ts';
 import { GovernanceError } from './errors.ts';
 import { recordKeyExport } from './key-exports.ts';
 import { recordHolderRotation } from './key-rotation.ts';
-import { decodeMessage, type GovernanceMessage } from './message.ts';
+import { type DecodedMessage, decodeMessage, type GovernanceMessage } from './message.ts';
+import { identifyMessage, requireSignedByMember } from './message-signer.ts';
 import { openProposal } from './proposal-opening.ts';
 import { expireProposals } from './proposal-settling.ts';
 import { recordConsent } from './recovery.ts';
@@ -14,7 +12,7 @@ import { acceptOnce } from './replay.ts';
 import { recordGiving } from './share-giving.ts';
 import { networkInfo } from './state.ts';
 import type { Submission, SubmissionContext, Turn } from './submission.ts';
-import { messagesTable, readRow, sequenceKey, tables } from './tables.ts';
+import { messagesTable, sequenceKey } from './tables.ts';
 import { recordVote, withdraw } from './vote.ts';
 
 /**
@@ -29,8 +27,10 @@ export function submitMessage(
 ): Submission {
   const mark = set.checkpoint();
   try {
-    const message = decodeMessage(bytes);
-    requireMember(set, message);
+    const decoded = decodeMessage(bytes);
+    requireOwnNetwork(set, decoded);
+    requireSignedByMember(set, decoded, context.nowSeconds);
+    const message = identifyMessage(set, decoded);
     acceptOnce(set, message, context.nowSeconds);
     const sequence = recordMessage(set, bytes);
     const ended = expireProposals(set, context.nowSeconds);
@@ -43,26 +43,11 @@ export function submitMessage(
   }
 }
 
-function requireMember(view: ReadView, message: GovernanceMessage): void {
-  const { signer: actorId, networkId } = message;
+function requireOwnNetwork(view: ReadView, { networkId }: DecodedMessage): void {
   if (networkId !== networkInfo(view).networkId) {
     throw new GovernanceError('WRONG_NETWORK', 'the message was signed for another network', {
       networkId,
     });
-  }
-  const actor = readRow(view, tables.actors, actorId);
-  if (!actor) {
-    throw new GovernanceError('UNKNOWN_ACTOR', 'the signer is not in the membership list', {
-      actorId,
-    });
-  }
-  if (!verifyCose(message.cose, actorPublicKey(actor))) {
-    throw new GovernanceError('BAD_SIGNATURE', "the signature is not that of the signer's key", {
-      actorId,
-    });
-  }
-  if (!isMember(actor)) {
-    throw new GovernanceError('NOT_A_MEMBER', 'participants neither propose nor vote', { actorId });
   }
 }
 

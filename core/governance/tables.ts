@@ -1,6 +1,7 @@
 import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { type ActorId, fromUtf8, utf8 } from '@concordat/std';
 import type { AuditGrant } from './audit-grant.ts';
+import type { AutomationRule } from './automation-rule.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type {
   Actor,
@@ -9,6 +10,7 @@ import type {
   ExternalSystem,
   JwtIssuer,
   NodeEntry,
+  RevocationListEntry,
   TeeEntry,
 } from './constitution.ts';
 import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
@@ -64,12 +66,18 @@ export const tables = {
   votingPolicies: rows<VotingPolicy>('voting-policies'),
   /** name of the policy; only those that are set */
   policies: rows<unknown>('policies'),
+  /** name */
+  automationRules: rows<AutomationRule>('automation-rules'),
   /** adapter id */
   adapters: rows<unknown>('adapters'),
   /** adapter id; without a digest: it was ended by vote */
   applications: rows<Partial<ApplicationEntry> & { readonly adapter: string }>('applications'),
   /** {@link textKey} of the issuer */
   jwtIssuers: rows<JwtIssuer>('jwt-issuers'),
+  /** fingerprint of a certificate that an actor was given after its first */
+  laterCertificates: rows<ActorId>('actor-certificates'),
+  /** id of the issuer */
+  revocationLists: rows<RevocationListEntry>('revocation-lists'),
   /** name */
   externalSystems: rows<ExternalSystem>('external-systems'),
   /** proposal id */

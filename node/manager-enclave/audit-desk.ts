@@ -5,6 +5,7 @@ import {
   decodeMessage,
   epochKeyRows,
   type GovernanceMessage,
+  identifyMessage,
   isAuditGranted,
   isGivingRecorded,
   readGiving,
@@ -70,7 +71,7 @@ export class AuditDesk {
    *   TRANSACTION_LOST, OVERLOADED
    */
   async give(bytes: Uint8Array): Promise<AuditSharesAnswer> {
-    const message = decodeMessage(bytes);
+    const message = identifyMessage(this.#committed, decodeMessage(bytes));
     if (message.type !== 'giving') {
       throw new ApiError('MALFORMED_MESSAGE', 'a giving message is expected here');
     }

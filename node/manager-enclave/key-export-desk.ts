@@ -3,6 +3,7 @@ import { ApiError } from '@concordat/api';
 import {
   decodeMessage,
   type GovernanceMessage,
+  identifyMessage,
   type KeyExport,
   keyExportsOf,
   recordedSharing,
@@ -52,7 +53,7 @@ export class KeyExportDesk {
    *   ManagerError SHARE_NOT_HELD, TRANSACTION_UNKNOWN, LEADER_UNKNOWN, TRANSACTION_LOST, OVERLOADED
    */
   async give(bytes: Uint8Array): Promise<KeyExportAnswer> {
-    const message = decodeMessage(bytes);
+    const message = identifyMessage(this.#committed, decodeMessage(bytes));
     if (message.type !== 'key-export') {
       throw new ApiError('MALFORMED_MESSAGE', 'a key-export message is expected here');
     }

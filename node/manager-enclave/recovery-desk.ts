@@ -6,7 +6,13 @@ import {
 } from '@concordat/api';
 import { reportData } from '@concordat/attestation';
 import { CryptoError, sha256 } from '@concordat/crypto';
-import { canonicalJson, decodeMessage, recoveryStage, submitMessage } from '@concordat/governance';
+import {
+  actorIdOfFingerprint,
+  canonicalJson,
+  decodeMessage,
+  recoveryStage,
+  submitMessage,
+} from '@concordat/governance';
 import type { SessionKey } from '@concordat/ledger';
 import {
   type ActorId,
@@ -127,7 +133,8 @@ export class RecoveryDesk {
   async #take(actorId: ActorId, body: Uint8Array): Promise<RecoveryState> {
     if (this.#isComplete) throw refused('COMPLETE', 'enough members gave their shares already');
     const { message, sealed } = readGift(body);
-    const { signer, type, payload } = decodeMessage(message);
+    const { kid, type, payload } = decodeMessage(message);
+    const signer = actorIdOfFingerprint(this.#node.administration.committedState, kid);
     if (signer !== actorId) throw refused('OTHER_ACTOR', 'the consent is signed by another actor');
     const named = payload as { readonly shares?: unknown; readonly epochs?: unknown };
     if (type !== 'recovery-consent' || named.shares !== toHex(sha256(sealed))) {

@@ -161,7 +161,7 @@ test('shares are bound and sealed to the node, and the consent says what they ar
   const message = decodeMessage(fromBase64(gift.message) as Uint8Array);
   assert.equal(message.type, 'recovery-consent');
   assert.equal(message.networkId, offer.statement.networkId);
-  assert.equal(message.signer, organisation('ada').actorId);
+  assert.equal(message.kid, organisation('ada').actorId);
   assert.deepEqual(message.payload, {
     epochs: [1, 2],
     former: offer.statement.former.historyRoot,

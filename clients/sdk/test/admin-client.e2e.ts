@@ -147,7 +147,7 @@ test('proposals, votes and withdrawals are signed for this network and sent once
     assert.equal(request.headers['content-type'], 'application/cose');
     const message = decodeMessage(body);
     assert.equal(message.networkId, networkId);
-    assert.equal(message.signer, network.member.actorId);
+    assert.equal(message.kid, network.member.actorId);
     types.push(message.type);
     if (message.type === 'withdrawal') refuse(response, 'LEADER_UNKNOWN');
     else json(response, { proposalId: message.messageId, state: 'open', effects: [] });

@@ -63,7 +63,7 @@ test('its votes are signed by the key elsewhere, not by that of the connection',
     ...{ certificateDer, networkId: 'ab'.repeat(32), createdAtSeconds: 1_800_000_000 },
     ...{ proposalId: 'cd'.repeat(32), accept: true },
   });
-  const { signer, cose } = decodeMessage(message);
+  const { kid: signer, cose } = decodeMessage(message);
   assert.equal(signer, actorIdOf(certificateDer));
   assert.ok(verifyCose(cose, key.spki));
 });

@@ -13,7 +13,8 @@ import {
   recoveryStage,
   writeRecoveredFrom,
 } from '@concordat/governance';
-import { toHex } from '@concordat/std';
+import { toBase64, toHex } from '@concordat/std';
+import { issuerId, renewed, revocationList } from './identities.ts';
 import {
   action,
   actorArgs,
@@ -22,6 +23,7 @@ import {
   machine,
   measurement,
   Network,
+  noon,
   organisation,
   program,
   seed,
@@ -53,6 +55,22 @@ const jwks = { keys: [{ ...jwkOf(3), kid: 'k' }] };
 const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   add_actor: { ...actorArgs('cyd'), roles: ['auditor'] },
   remove_actor: { actorId: organisation('bob').actorId },
+  set_actor_roles: { actorId: organisation('bob').actorId, roles: ['auditor'] },
+  set_actor_kind: { actorId: organisation('bob').actorId, kind: ['member', 'participant'] },
+  add_actor_certificate: {
+    actorId: organisation('bob').actorId,
+    certificate: renewed('bob', 2).pem,
+    earlierUntilSeconds: noon + 1000,
+  },
+  remove_actor_certificate: {
+    actorId: organisation('ada').actorId,
+    fingerprint: renewed('ada', 3).fingerprint,
+  },
+  set_revocation_list: {
+    actorId: organisation('ada').actorId,
+    list: toBase64(revocationList('ada', 7n)),
+  },
+  remove_revocation_list: { issuer: issuerId('bob') },
   add_node: machine(organisation('ada'), 9).tuple,
   remove_node: { nodeId: machine(organisation('ada'), 1).nodeId },
   add_code: { measurement: '11'.repeat(32), role: 'worker', name: 'worker', version: '1' },
@@ -61,6 +79,13 @@ const valid: Readonly<Record<ActionName, Record<string, unknown>>> = {
   remove_tee: { platform: 'virtual' },
   set_voting_policy: { kind: 'add_node', policy: { kind: 'm-of-n', m: 2 } },
   remove_voting_policy: { kind: 'remove_tee' },
+  set_automation_rule: {
+    name: 'nodes',
+    member: organisation('bob').actorId,
+    kinds: ['add_node'],
+    maxNodes: 3,
+  },
+  remove_automation_rule: { name: 'old-rule' },
   set_policy: { name: 'durability', value: 'memory' },
   remove_policy: { name: 'maxBatchDelayMs' },
   grant_audit: { auditor: 'Audit Ltd', encryptionKey: auditorKey, epochs: [2, 3] },
@@ -84,6 +109,9 @@ function prepared(): Network {
   const network = new Network(['ada', 'bob'], {
     policies: { maxBatchDelayMs: 7 },
     votingPolicies: { default: { kind: 'm-of-n', m: 1 }, remove_tee: { kind: 'majority' } },
+    automationRules: [
+      { name: 'old-rule', member: organisation('ada').actorId, kinds: ['remove_tee'] },
+    ],
   });
   for (const number of [1, 2]) network.trust(['ada', 'bob'], machine(organisation('ada'), number));
   const old = { auditor: 'Old auditor', encryptionKey: auditorKey, epochs: [1] };
@@ -91,6 +119,11 @@ function prepared(): Network {
   network.pass(['ada'], action('set_jwt_issuer', { issuer: 'https://old.example' }));
   const system = { name: 'old', origin: 'https://old.example:443', adapters: ['javascript'] };
   network.pass(['ada'], action('set_external_system', system));
+  const later = { actorId: organisation('ada').actorId, certificate: renewed('ada', 3).pem };
+  network.pass(['ada'], action('add_actor_certificate', later));
+  const list = toBase64(revocationList('bob', 1n));
+  const { actorId } = organisation('bob');
+  network.pass(['ada'], action('set_revocation_list', { actorId, list }));
   network.deploy(['ada'], 'running', program);
   writeRecoveredFrom(network.set, formerNetwork);
   markRestored(network.set, { formerBlocks: 3, transactions: 5 });
@@ -117,6 +150,8 @@ test('every action in its valid form is accepted and changes the constitution, a
   }
 });
 
+const optional = ['roles', 'earlierUntilSeconds', 'maxNodes'];
+
 test('arguments missing, added or of a wrong type are refused with their path', () => {
   const network = prepared();
   for (const name of actionNames) {
@@ -124,7 +159,7 @@ test('arguments missing, added or of a wrong type are refused with their path', 
     const bad: Record<string, unknown>[] = [{ ...args, extra: 1 }];
     for (const property of Object.keys(args)) {
       const { [property]: _, ...missing } = args;
-      if (property !== 'roles') bad.push(missing);
+      if (!optional.includes(property)) bad.push(missing);
       for (const value of [null, {}, [[]], true, -1, '\u0000', 'x'.repeat(20_000)]) {
         bad.push({ ...args, [property]: value });
       }
@@ -134,7 +169,12 @@ test('arguments missing, added or of a wrong type are refused with their path', 
       assert.throws(
         () => network.propose('ada', action(name, args)),
         (error: { code?: string; details?: { path?: string } }) => {
-          const codes = ['INVALID_ACTION', 'UNSUPPORTED_POLICY', 'BAD_NODE_SIGNATURE'];
+          const codes = [
+            'INVALID_ACTION',
+            'UNSUPPORTED_POLICY',
+            'BAD_NODE_SIGNATURE',
+            'INVALID_REVOCATION_LIST',
+          ];
           assert.ok(codes.includes(error.code ?? ''), `${name} ${JSON.stringify(args)}: ${error}`);
           if (error.code === 'INVALID_ACTION') {
             assert.match(error.details?.path ?? '', /^actions\[0\]\.args/);

@@ -32,6 +32,7 @@ test('defaults are filled in and the result parses to itself', () => {
     durability: 'fsync',
     electionTimeoutMs: 1000,
     heartbeatMs: 100,
+    overdueRevocationLists: 'honour',
     rejoin: 'automatic',
     maxBlockBytes: 16_777_216,
     snapshotBlocks: 10_000,
@@ -45,6 +46,7 @@ test('defaults are filled in and the result parses to itself', () => {
     epochDuration: 86_400,
     epochBlocks: 0,
     sessionKeyTtl: 3_600,
+    proposalLifetime: 0,
     resumePatience: 10,
     anonymousConnections: 'refuse',
   });
