@@ -15,19 +15,27 @@ import { CliError } from './errors.ts';
 import { print } from './output.ts';
 import { propose, proposingDetails, proposingOptions, proposingUsage } from './proposing.ts';
 import { renderTable } from './terminal.ts';
+import { requireOwnTerms, waitingNode } from './waiting-node.ts';
 
 const show: Command = {
   name: 'constitution show',
   summary: 'show the constitution: in force, or in a file',
-  usage: `[constitution.json] ${connectionUsage}`,
+  usage: `[constitution.json | --from data-directory] ${connectionUsage}`,
   positionals: 1,
-  options: connectionOptions,
+  options: { ...connectionOptions, from: { type: 'string' } },
   details: `With --json it is printed as JSON, which is a constitution file: what one hands to a newcomer, or compares later
-with "concordat constitution diff".`,
-  examples: ['constitution show', 'constitution show --json > constitution.json'],
+with "concordat constitution diff". With --from it is the one that a node of one's own waits for the approval of,
+as its host's status.json has it; what was changed since an earlier approval is shown as well.`,
+  examples: [
+    'constitution show',
+    'constitution show --json > constitution.json',
+    'constitution show --from vn4-data',
+  ],
   run: async (invocation) => {
     const { terminal } = invocation;
     const [file] = invocation.positionals;
+    const { from } = invocation.options;
+    if (typeof from === 'string') return showWaiting(invocation, from);
     if (file !== undefined) {
       const constitution = await readConstitutionFile(file);
       print(invocation, constitution, constitutionLines(terminal, constitution));
@@ -38,6 +46,27 @@ with "concordat constitution diff".`,
     return 0;
   },
 };
+
+/** What a newcomer's operator is asked to approve. */
+async function showWaiting(invocation: Invocation, place: string): Promise<number> {
+  const { terminal } = invocation;
+  const node = await waitingNode(place);
+  requireOwnTerms(node);
+  const { networkId, terms, constitution, before, dataDirectory } = node;
+  const digest = constitutionDigest(constitution);
+  const changes = before && changesBetween(before, constitution);
+  const names = new Names(constitution);
+  print(invocation, { networkId, terms, digest, constitution, ...(changes && { changes }) }, [
+    ...constitutionLines(terminal, constitution, { networkId }),
+    ...(changes
+      ? ['Since what was approved before', ...changesText(terminal, changes, names), '']
+      : []),
+    `The node downloads nothing before you approve these terms: ${terms}`,
+    `  concordat node approve ${terms} --data ${dataDirectory}`,
+    `  concordat node refuse ${terms} --data ${dataDirectory}`,
+  ]);
+  return 0;
+}
 
 async function inForce(
   invocation: Invocation,

@@ -1,4 +1,4 @@
-import { type Constitution, constitutionDigest } from '@concordat/governance';
+import { type Constitution, constitutionDigest, constitutionTerms } from '@concordat/governance';
 import { codeTable } from './code-table.ts';
 import { Names } from './constitution-names.ts';
 import { actorTable, nodeTable } from './network-tables.ts';
@@ -19,6 +19,7 @@ export function constitutionLines(
   return [
     `${heading(name)}${known.networkId ? `: network ${known.networkId}` : ''}`,
     `constitution ${constitutionDigest(constitution)}`,
+    `terms        ${constitutionTerms(constitution)}`,
     '',
     heading(`Actors (${members} of ${constitution.actors.length} vote)`),
     actorTable(constitution),

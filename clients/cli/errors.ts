@@ -14,6 +14,7 @@ export type CliErrorCode =
   | 'PORT_TAKEN'
   | 'VERIFICATION_FAILED'
   | 'INTERRUPTED'
+  | 'NOT_WAITING'
   | 'NO_SUCH_TRANSACTION'
   | 'NOT_AN_APPLICATION'
   | 'DIRECTORY_NOT_EMPTY'
@@ -39,6 +40,8 @@ const remedies: Readonly<Record<string, string>> = {
   UNKNOWN_SHARING:
     'Use the longest ledger there is: one that ends before the copy was given does not know of it.',
   DUPLICATE_SHARE: 'Leave one of them out: it takes shares of different members.',
+  NOT_WAITING:
+    'Look at the status.json of its host: a node is shown a constitution once it is on the node list.',
   OTHER_REQUESTER: 'Have them made anew: "recover shares" without --for makes them for this.',
 };
 

@@ -1,11 +1,7 @@
-import type { GovernanceEvent } from '@concordat/governance';
-import { type Command, wholeNumber } from './command.ts';
+import type { Command } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
-import { Names } from './constitution-names.ts';
-import { abortOnInterrupt } from './interrupt.ts';
 import { actorTable, nodeTable } from './network-tables.ts';
-import { harmless, print } from './output.ts';
-import { short } from './sandbox/node-tuple.ts';
+import { print } from './output.ts';
 
 const show: Command = {
   name: 'network show',
@@ -29,48 +25,5 @@ const show: Command = {
   },
 };
 
-const sinceBounds = { least: 1, most: Number.MAX_SAFE_INTEGER, otherwise: 0 };
-
-const watch: Command = {
-  name: 'network watch',
-  summary:
-    'tell of proposals, votes and changes of the network as they are committed; Ctrl-C ends it',
-  usage: `[--since seqno] ${connectionUsage}`,
-  options: { ...connectionOptions, since: { type: 'string' } },
-  details:
-    'With --since it begins with what happened after that transaction, so that nothing is missed.',
-  examples: ['network watch', 'network watch --since 214 --json'],
-  run: async (invocation) => {
-    const { terminal, options } = invocation;
-    const { admin } = await connect(invocation);
-    const since = wholeNumber(invocation, 'since', sinceBounds);
-    const signal = abortOnInterrupt(terminal);
-    try {
-      const { constitution } = await admin.constitution();
-      const names = new Names(constitution);
-      for await (const line of admin.events({ signal, ...(since > 0 && { since }) })) {
-        const { transactionId, timeMs, event } = line;
-        const said = `${new Date(timeMs).toISOString()} ${transactionId} ${eventText(event, names)}`;
-        terminal.write(`${options.json === true ? JSON.stringify(line) : harmless(said)}\n`);
-      }
-      return 0;
-    } finally {
-      admin.close();
-    }
-  },
-};
-
-/** An event in a line: of proposals what matters, of others whatever they tell. */
-function eventText(event: GovernanceEvent, names: Names): string {
-  if (event.event !== 'proposal') {
-    const { event: kind, ...about } = event;
-    return `${kind}: ${names.text(about)}`;
-  }
-  const { proposal, by } = event;
-  const changes = proposal.actions.map(({ name }) => name).join(', ');
-  const deed = by ? `${by.type} of ${names.of(by.actorId)}` : 'counted anew';
-  return `proposal ${short(proposal.proposalId)} (${changes}): ${deed}, now ${proposal.state}`;
-}
-
 /** Commands about a network as a whole. */
-export const networkCommands: readonly Command[] = [show, watch];
+export const networkCommands: readonly Command[] = [show];

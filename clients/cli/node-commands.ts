@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ProposedAction } from '@concordat/governance';
 import { isHex64 } from '@concordat/std';
-import type { Command, Invocation } from './command.ts';
+import { type Command, type Invocation, required } from './command.ts';
 import {
   connect,
   connectionOptions,
@@ -17,6 +18,7 @@ import { print } from './output.ts';
 import { propose, proposingDetails, proposingOptions, proposingUsage } from './proposing.ts';
 import type { NodeStatus } from './sandbox/node-process.ts';
 import { nodeTuple } from './sandbox/node-tuple.ts';
+import { requireOwnTerms, waitingNode } from './waiting-node.ts';
 
 const list: Command = {
   name: 'node list',
@@ -135,5 +137,55 @@ const remove: Command = {
   },
 };
 
+const deciding = (verb: 'approve' | 'refuse'): Command => ({
+  name: `node ${verb}`,
+  summary:
+    verb === 'approve'
+      ? 'approve the constitution that a node of one’s own is shown: it joins under it'
+      : 'refuse the constitution that a node of one’s own is shown: it ends, with nothing downloaded',
+  usage: '<terms> --data directory [--json]',
+  positionals: 1,
+  options: { data: { type: 'string' }, json: { type: 'boolean', default: false } },
+  details: `The terms are those that "concordat constitution show --from" prints, whole. The decision goes into
+approval.json in the data directory of the node, where its host finds it.`,
+  examples: [`node ${verb} 5f31… --data vn4-data`],
+  run: async (invocation) => {
+    const [terms] = invocation.positionals;
+    if (!isHex64(terms)) throw new CliError('USAGE', 'give the terms: 64 hex digits');
+    const node = await waitingNode(required(invocation, 'data'));
+    if (node.terms !== terms) {
+      throw new CliError(
+        'MISMATCH',
+        `the node is shown other terms now, ${node.terms}: look at them first`,
+      );
+    }
+    requireOwnTerms(node);
+    const accept = verb === 'approve';
+    await replaceDecision(node.dataDirectory, { terms, accept });
+    print(invocation, { terms, accept }, [
+      accept ? 'Approved: the node joins.' : 'Refused: the node ends.',
+    ]);
+    return 0;
+  },
+});
+
+/** Replaces the file at once, so that the host never reads half a decision. */
+async function replaceDecision(
+  directory: string,
+  decision: { readonly terms: string; readonly accept: boolean },
+): Promise<void> {
+  const file = join(directory, 'approval.json');
+  const written = `${file}.new`;
+  await writeFile(written, `${JSON.stringify(decision)}\n`, { mode: 0o600 });
+  await rename(written, file);
+}
+
 /** Commands about the validating nodes. */
-export const nodeCommands: readonly Command[] = [list, add, remove, tuple];
+export const nodeCommands: readonly Command[] = [
+  list,
+  add,
+  remove,
+  tuple,
+  deciding('approve'),
+  deciding('refuse'),
+];

@@ -1,6 +1,5 @@
 /** What options are for, by name: the same name means the same everywhere, but for what follows. */
 const texts: Readonly<Record<string, string>> = {
-  accept: 'take the constitution as it is shown',
   adapter: 'adapter that runs the application',
   adapters: 'ids of the adapters in a worker image, separated by commas',
   address: 'host:port of the administrative channel of a node',
@@ -8,8 +7,10 @@ const texts: Readonly<Record<string, string>> = {
   as: 'organisation of the sandbox to act as',
   batch: 'most transactions in a batch',
   certificate: 'PEM file of one’s certificate',
+  check: 'check the configuration and end',
   config: 'configuration file of the node',
   cose: 'as COSE (RFC 9942) instead of JSON',
+  data: 'data directory of the node’s host',
   'decryption-shares': 'file of decryption shares somebody made',
   directory: 'directory of the sandbox',
   'epoch-keys': 'file of session keys that opens the contents',
@@ -68,6 +69,7 @@ const texts: Readonly<Record<string, string>> = {
 const ownTexts: Readonly<Record<string, string>> = {
   'app dev --port': 'port of the application, plain HTTP',
   'audit collect --key': 'PEM file of the auditor’s key',
+  'gateway --config': 'configuration file of the gateway',
   'audit request --key': 'file to write the auditor’s new key to',
   'audit request --name': 'name of the auditor, as the proposal will have it',
   'key organisation --certificate': 'file to write the certificate to',

@@ -29,7 +29,7 @@ test('every command has an example, and every example is a command line that is 
   for (const { name, examples = [] } of commands) {
     assert.ok(examples.length > 0, `${name} has no example`);
     for (const example of examples) {
-      const words = wordsOf(example.split(' > ')[0] as string);
+      const words = wordsOf(example.split(/ [>|] /)[0] as string);
       const selected = selectCommand(commands, words);
       assert.equal(selected?.command.name, name, example);
       const { options, positionals = 0 } = selected.command;
