@@ -5,10 +5,16 @@ type Args = ProposedAction['args'];
 
 /** One thing that can be set again and again, each time in place of what it was. */
 const items: Readonly<Partial<Record<ActionName, (args: Args) => string>>> = {
+  set_actor_roles: ({ actorId }) => `actors.${actorId}.roles`,
+  set_actor_kind: ({ actorId }) => `actors.${actorId}.kind`,
   set_policy: ({ name }) => `policies.${name}`,
   remove_policy: ({ name }) => `policies.${name}`,
   set_voting_policy: ({ kind }) => `votingPolicies.${kind}`,
   remove_voting_policy: ({ kind }) => `votingPolicies.${kind}`,
+  set_automation_rule: ({ name }) => `automationRules.${name}`,
+  remove_automation_rule: ({ name }) => `automationRules.${name}`,
+  set_external_system: ({ name }) => `externalSystems.${name}`,
+  remove_external_system: ({ name }) => `externalSystems.${name}`,
   set_application: ({ adapter }) => `applications.${adapter}`,
   remove_application: ({ adapter }) => `applications.${adapter}`,
   set_jwt_issuer: ({ issuer }) => `jwtIssuers.${issuer}`,

@@ -1,4 +1,5 @@
 export { type ActionName, actionNames } from './action-names.ts';
+export { actionSchemas, proposalSchema } from './action-schemas.ts';
 export { maxActions, proposedApplications } from './actions.ts';
 export {
   type Authentication,
@@ -54,6 +55,7 @@ export {
   type RevocationListEntry,
   type TeeEntry,
 } from './constitution.ts';
+export { constitutionSchema } from './constitution-schema.ts';
 export { constitutionTerms, type Newcomer } from './constitution-terms.ts';
 export type { GovernanceEffect } from './effects.ts';
 export { endorsedNodeKey } from './endorsed-node.ts';
@@ -88,6 +90,7 @@ export {
   listProposals,
 } from './events.ts';
 export { type FoundingHolder, type FoundingShare, foundSharedKey } from './founding-ceremony.ts';
+export type { JsonSchema } from './json-schema.ts';
 export {
   ceremonyOf,
   currentSharedKey,

@@ -1,12 +1,13 @@
 import type { TransactionSet } from '@concordat/kv';
 import type { ActorId } from '@concordat/std';
 import type { GovernanceEffect } from './effects.ts';
-import { readRows, tables, writeRow } from './tables.ts';
+import { deleteRow, readRows, tables, writeRow } from './tables.ts';
 import { withoutMember } from './voting-policy.ts';
 
 /**
  * Takes somebody who votes no longer out of the voting policies that name it, as `unanimous` does by
- * itself. A policy that nobody could meet any more is for the law to refuse.
+ * itself, and out of the automation rules: its own end, and those of others that wait for its proposals
+ * alone. A policy that nobody could meet any more is for the law to refuse.
  */
 export function forgetMember(set: TransactionSet, actorId: ActorId): readonly GovernanceEffect[] {
   const effects: GovernanceEffect[] = [];
@@ -15,6 +16,16 @@ export function forgetMember(set: TransactionSet, actorId: ActorId): readonly Go
     if (without === policy) continue;
     writeRow(set, tables.votingPolicies, kind, without);
     effects.push({ kind: 'voting-policy-changed', policy: kind });
+  }
+  for (const [name, rule] of [...readRows(set, tables.automationRules)]) {
+    const proposers = rule.proposers?.filter((id) => id !== actorId);
+    if (rule.member === actorId || proposers?.length === 0) {
+      deleteRow(set, tables.automationRules, name);
+      effects.push({ kind: 'automation-rule-removed', rule: name });
+    } else if (proposers && proposers.length !== rule.proposers?.length) {
+      writeRow(set, tables.automationRules, name, { ...rule, proposers });
+      effects.push({ kind: 'automation-rule-set', rule: name });
+    }
   }
   return effects;
 }

@@ -41,14 +41,17 @@ export interface JoiningNode {
  * automatic, a restarted VN in the place of its predecessor: same actor, address and platform
  * key. Its code and TEE must be in the manifests either way. A refusal leaves no trace.
  * @throws GovernanceError NODE_NOT_ADMITTED, WRONG_NODE_STATUS, REJOIN_REFUSED,
- *   UNLISTED_MEASUREMENT, UNLISTED_TEE, DEBUG_ENCLAVE, ADDRESS_TAKEN, INVALID_ACTION
+ *   NODE_NOT_AS_ADMITTED, UNLISTED_MEASUREMENT, UNLISTED_TEE, DEBUG_ENCLAVE, ADDRESS_TAKEN,
+ *   INVALID_ACTION
  */
 export function nodeJoins(set: TransactionSet, joining: JoiningNode): NodeEntry {
   return atomically(set, () => {
     const publicKey = readJoiningKey(joining);
     requireListed(set, joining.verdict);
     const listed = readRow(set, tables.nodes, joining.nodeId);
-    const place: Place = listed ? requireAdmitted(listed) : takePlace(set, joining);
+    const place: Place = listed
+      ? requireAdmitted(listed, joining.verdict)
+      : takePlace(set, joining);
     const { measurement, platform, platformKey } = joining.verdict;
     const entry: NodeEntry = {
       ...place,
@@ -136,9 +139,16 @@ function requireListed(view: ReadView, verdict: AttestedNode): void {
   if (verdict.debug) throw new GovernanceError('DEBUG_ENCLAVE', 'the enclave can be debugged');
 }
 
-function requireAdmitted(node: NodeEntry): NodeEntry {
+function requireAdmitted(node: NodeEntry, { measurement, platform }: AttestedNode): NodeEntry {
   requireStatus(node, ['admitted']);
-  return node;
+  const isSame =
+    (node.measurement ?? measurement) === measurement && (node.platform ?? platform) === platform;
+  if (isSame) return node;
+  throw new GovernanceError(
+    'NODE_NOT_AS_ADMITTED',
+    'the node runs other code or on another platform than the vote that admitted it named',
+    { nodeId: node.nodeId, measurement, platform },
+  );
 }
 
 type Place = Pick<

@@ -2,6 +2,7 @@ import { maxVoters } from '@concordat/consensus';
 import { maxHolders } from '@concordat/keys';
 import { GovernanceError } from './errors.ts';
 import type { Field } from './field.ts';
+import { choiceSchema, integerSchema, type JsonSchema } from './json-schema.ts';
 
 /** The policies the framework supports beyond the lists and manifests (paper: Voting). */
 export interface Policies {
@@ -72,72 +73,75 @@ export type KeyThresholdPolicy = 'majority' | number;
 /** A number of voters, or as many as are more than half. */
 export type QuorumPolicy = 'majority' | number;
 
-type Reader<Value> = (field: Field) => Value;
+/** How the values of a policy are read, and what a JSON Schema says of them. */
+interface ValueForm<Value> {
+  readonly read: (field: Field) => Value;
+  readonly schema: JsonSchema;
+}
+
 type PolicyTable = {
-  readonly [Name in keyof Policies]: {
-    readonly initial: Policies[Name];
-    readonly read: Reader<Policies[Name]>;
-  };
+  readonly [Name in keyof Policies]: { readonly initial: Policies[Name] } & ValueForm<
+    Policies[Name]
+  >;
 };
 
-const whole =
-  (min: number, max: number): Reader<number> =>
-  (field) =>
-    field.integer({ min, max });
+const whole = (min: number, max: number): ValueForm<number> => ({
+  read: (field) => field.integer({ min, max }),
+  schema: integerSchema(min, max),
+});
 
-/** Each snapshot is recorded in a block: were they closer, the record of one would cause the next. */
-function readSnapshotBlocks(field: Field): number {
-  const blocks = field.integer({ min: 0, max: 1_000_000_000 });
-  if (blocks > 0 && blocks < 10) field.fail('must be 0 (never) or at least 10');
-  return blocks;
-}
+const choice = <Choice extends string>(...choices: readonly Choice[]): ValueForm<Choice> => ({
+  read: (field) => field.oneOf(choices),
+  schema: choiceSchema(...choices),
+});
 
-/** Each epoch begins with a block: were they shorter, there would be little else. */
-function readEpochBlocks(field: Field): number {
-  const blocks = field.integer({ min: 0, max: 1_000_000_000 });
-  if (blocks > 0 && blocks < 10) field.fail('must be 0 (never) or at least 10');
-  return blocks;
-}
+const most = 1_000_000_000;
 
-const quorum: Reader<QuorumPolicy> = (field) => {
-  if (field.value === 'majority') return 'majority';
-  if (typeof field.value === 'string') field.fail('must be majority or a whole number');
-  return field.integer({ min: 1, max: maxVoters });
+/** Each snapshot and each epoch is a block: were they closer, one would cause the next. */
+const neverOrBlocks: ValueForm<number> = {
+  read: (field) => {
+    const blocks = field.integer({ min: 0, max: most });
+    return blocks > 0 && blocks < 10 ? field.fail('must be 0 (never) or at least 10') : blocks;
+  },
+  schema: { anyOf: [{ const: 0 }, integerSchema(10, most)] },
 };
 
-const keyThreshold: Reader<KeyThresholdPolicy> = (field) => {
-  if (field.value === 'majority') return 'majority';
-  if (typeof field.value === 'string') field.fail('must be majority or a whole number');
-  return field.integer({ min: 1, max: maxHolders });
-};
+const majorityOr = (max: number): ValueForm<'majority' | number> => ({
+  read: (field) => {
+    if (field.value === 'majority') return 'majority';
+    if (typeof field.value === 'string') field.fail('must be majority or a whole number');
+    return field.integer({ min: 1, max });
+  },
+  schema: { anyOf: [{ const: 'majority' }, integerSchema(1, max)] },
+});
 
 const policyTable: PolicyTable = {
-  maxBatchTransactions: { initial: 100, read: whole(1, 100_000) },
-  maxBatchDelayMs: { initial: 5, read: whole(0, 10_000) },
-  durability: { initial: 'fsync', read: (field) => field.oneOf(['fsync', 'memory']) },
-  electionTimeoutMs: { initial: 1000, read: whole(100, 60_000) },
-  heartbeatMs: { initial: 100, read: whole(10, 10_000) },
+  maxBatchTransactions: { initial: 100, ...whole(1, 100_000) },
+  maxBatchDelayMs: { initial: 5, ...whole(0, 10_000) },
+  durability: { initial: 'fsync', ...choice('fsync', 'memory') },
+  electionTimeoutMs: { initial: 1000, ...whole(100, 60_000) },
+  heartbeatMs: { initial: 100, ...whole(10, 10_000) },
   overdueRevocationLists: {
     initial: 'honour',
-    read: (field) => field.oneOf(['honour', 'refuse']),
+    ...choice('honour', 'refuse'),
   },
-  rejoin: { initial: 'automatic', read: (field) => field.oneOf(['automatic', 'vote']) },
-  maxBlockBytes: { initial: 16_777_216, read: whole(65_536, 50_331_648) },
-  snapshotBlocks: { initial: 10_000, read: readSnapshotBlocks },
-  replicationQuorum: { initial: 'majority', read: quorum },
-  electionQuorum: { initial: 'majority', read: quorum },
-  distribution: { initial: 'direct', read: (field) => field.oneOf(['direct', 'tree']) },
-  distributionFanOut: { initial: 3, read: whole(2, 16) },
-  keyThreshold: { initial: 'majority', read: keyThreshold },
-  keyCeremonyTransactions: { initial: 100_000, read: whole(10, 1_000_000_000) },
-  keyCeremonyDuration: { initial: 10, read: whole(1, 86_400) },
-  epochDuration: { initial: 86_400, read: whole(0, 1_000_000_000) },
-  epochBlocks: { initial: 0, read: readEpochBlocks },
-  sessionKeyTtl: { initial: 3_600, read: whole(0, 1_000_000_000) },
-  proposalLifetime: { initial: 0, read: whole(0, 1_000_000_000) },
-  resumePatience: { initial: 10, read: whole(0, 1_000_000_000) },
+  rejoin: { initial: 'automatic', ...choice('automatic', 'vote') },
+  maxBlockBytes: { initial: 16_777_216, ...whole(65_536, 50_331_648) },
+  snapshotBlocks: { initial: 10_000, ...neverOrBlocks },
+  replicationQuorum: { initial: 'majority', ...majorityOr(maxVoters) },
+  electionQuorum: { initial: 'majority', ...majorityOr(maxVoters) },
+  distribution: { initial: 'direct', ...choice('direct', 'tree') },
+  distributionFanOut: { initial: 3, ...whole(2, 16) },
+  keyThreshold: { initial: 'majority', ...majorityOr(maxHolders) },
+  keyCeremonyTransactions: { initial: 100_000, ...whole(10, 1_000_000_000) },
+  keyCeremonyDuration: { initial: 10, ...whole(1, 86_400) },
+  epochDuration: { initial: 86_400, ...whole(0, 1_000_000_000) },
+  epochBlocks: { initial: 0, ...neverOrBlocks },
+  sessionKeyTtl: { initial: 3_600, ...whole(0, 1_000_000_000) },
+  proposalLifetime: { initial: 0, ...whole(0, 1_000_000_000) },
+  resumePatience: { initial: 10, ...whole(0, 1_000_000_000) },
   // Ports are not open to strangers before a vote says what for.
-  anonymousConnections: { initial: 'refuse', read: (field) => field.oneOf(['refuse', 'accept']) },
+  anonymousConnections: { initial: 'refuse', ...choice('refuse', 'accept') },
 };
 
 /** Names of the supported policies. */
@@ -150,6 +154,9 @@ export const isPolicyName = (name: string): name is keyof Policies =>
 /** The value of a policy that is not set; part of version 1 of the constitution's schema. */
 export const defaultPolicy = <Name extends keyof Policies>(name: Name): Policies[Name] =>
   policyTable[name].initial;
+
+/** What a JSON Schema says of the values of a policy. */
+export const policySchemaOf = (name: keyof Policies): JsonSchema => policyTable[name].schema;
 
 /** Reads the value of one policy. @throws GovernanceError of the field's code */
 export const readPolicy = (name: keyof Policies, field: Field): Policies[keyof Policies] =>

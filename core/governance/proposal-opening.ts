@@ -1,11 +1,12 @@
 import type { TransactionSet } from '@concordat/kv';
 import { applyActions, readActions } from './actions.ts';
 import { keepProgram, requireFewPrograms } from './applications.ts';
+import { automaticVotes, consentsTo, ownRulesRequirement } from './automatic-votes.ts';
 import { GovernanceError } from './errors.ts';
 import type { GovernanceMessage } from './message.ts';
 import { defaultPolicy } from './policies.ts';
 import type { Proposal, Requirement } from './proposal.ts';
-import { listAsOpen } from './proposal-settling.ts';
+import { listAsOpen, proposalOf, settle } from './proposal-settling.ts';
 import { readVotingPolicies } from './state.ts';
 import type { Submission, Turn } from './submission.ts';
 import { readRow, readRows, tables, writeRow } from './tables.ts';
@@ -35,8 +36,10 @@ export function openProposal(
   const policies = readVotingPolicies(set);
   const kinds = [...new Set(actions.map(({ name }) => name))].sort();
   const requirements: Requirement[] = kinds.map((kind) => {
-    return { kind, policy: votingPolicyFor(policies, kind) };
+    const requirement = { kind, policy: votingPolicyFor(policies, kind) };
+    return ownRulesRequirement(set, requirement, { proposer: message.signer, actions });
   });
+  const consents = consentsTo(actions);
   const proposalId = message.messageId;
   const lifetime = Number(
     readRow(set, tables.policies, 'proposalLifetime') ?? defaultPolicy('proposalLifetime'),
@@ -50,12 +53,23 @@ export function openProposal(
     ...(lifetime > 0 && { expiresAtSeconds: turn.nowSeconds + lifetime }),
     actions,
     requirements,
+    ...(consents.length > 0 && { consents }),
     votes: [],
     state: 'open',
   };
-  writeRow(set, tables.proposals, proposalId, proposal);
+  const votes = automaticVotes(set, proposal);
+  writeRow(set, tables.proposals, proposalId, { ...proposal, votes });
   listAsOpen(set, proposal);
-  return { proposalId, state: 'open', effects: [] };
+  const cast = votes.map(({ actorId, rule = '' }) => {
+    return { kind: 'voted-automatically', proposalId, actorId, rule } as const;
+  });
+  // Without a vote nothing is decided yet: to propose is not to vote.
+  const effects = votes.length > 0 ? settle(set, proposalId, turn.nowSeconds) : [];
+  return {
+    proposalId,
+    state: proposalOf(set, proposalId).state,
+    effects: [...cast, ...effects],
+  };
 }
 
 function requireFewProposals(set: TransactionSet, proposer: string): void {

@@ -67,6 +67,8 @@ export interface Proposal {
   readonly actions: readonly ProposedAction[];
   /** For each kind of change in it, the policy in force when it was opened: all must be met. */
   readonly requirements: readonly Requirement[];
+  /** Members whose own accept it needs beside: rules in it would vote for them. Absent when there is none. */
+  readonly consents?: readonly ActorId[];
   /** In the order they came, one a member; those of actors that stopped being members are dropped. */
   readonly votes: readonly Vote[];
   readonly state: ProposalState;
@@ -79,16 +81,31 @@ export interface Proposal {
 }
 
 /**
- * Judges a proposal by its votes among the members of now: accepted only if every policy accepts.
+ * Judges a proposal by its votes among the members of now: accepted only if every policy accepts, and
+ * everybody whose consent it needs.
  */
 export function judgeProposal(
-  proposal: Pick<Proposal, 'votes' | 'requirements'>,
+  proposal: Pick<Proposal, 'proposer' | 'votes' | 'requirements' | 'consents'>,
   voters: readonly Voter[],
 ): Judgement {
   const idsOf = (accept: boolean): Set<string> =>
     new Set(proposal.votes.filter((vote) => vote.accept === accept).map(({ actorId }) => actorId));
   const ballot = { voters, accepts: idsOf(true), rejects: idsOf(false) };
   const judgements = proposal.requirements.map(({ policy }) => judge(policy, ballot));
+  for (const actorId of proposal.consents ?? []) {
+    if (!voters.some((voter) => voter.actorId === actorId)) judgements.push('rejected');
+    else judgements.push(judgeConsent(proposal, actorId));
+  }
   if (judgements.includes('rejected')) return 'rejected';
   return judgements.includes('open') ? 'open' : 'accepted';
+}
+
+/** Whoever proposes consents, unless it votes otherwise. */
+function judgeConsent(
+  { proposer, votes }: Pick<Proposal, 'proposer' | 'votes'>,
+  actorId: ActorId,
+): Judgement {
+  const vote = votes.find((cast) => cast.actorId === actorId);
+  if (!vote) return proposer === actorId ? 'accepted' : 'open';
+  return vote.accept ? 'accepted' : 'rejected';
 }

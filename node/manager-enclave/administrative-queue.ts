@@ -208,5 +208,6 @@ export function epochFor(effects: readonly GovernanceEffect[]): EpochReason | un
 const actorChanges: ReadonlySet<string> = new Set([
   'actor-added',
   'actor-removed',
+  'actor-kind-changed',
   'node-removed',
 ] satisfies GovernanceEffect['kind'][]);
