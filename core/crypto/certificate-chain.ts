@@ -39,8 +39,8 @@ export interface ChainQuestion {
   readonly leaf: Uint8Array;
   /** DER, in any order, at most 16. */
   readonly intermediates: readonly Uint8Array[];
-  /** DER of the trusted certificates. */
-  readonly roots: readonly Uint8Array[];
+  /** The trusted certificates: DER, or read already. */
+  readonly roots: readonly (Uint8Array | Certificate)[];
   /** The instant it must be valid at, ms since the Unix epoch. */
   readonly atMs: number;
   readonly usage: 'clientAuth' | 'serverAuth';
@@ -98,9 +98,9 @@ export function verifyCertificateChain(question: ChainQuestion): ChainVerdict {
 }
 
 /** Undefined when one of them does not parse. */
-function parseAll(ders: readonly Uint8Array[]): Certificate[] | undefined {
+function parseAll(given: readonly (Uint8Array | Certificate)[]): Certificate[] | undefined {
   try {
-    return ders.map(parseCertificate);
+    return given.map((one) => (one instanceof Uint8Array ? parseCertificate(one) : one));
   } catch (error) {
     if (error instanceof CryptoError) return undefined;
     throw error;

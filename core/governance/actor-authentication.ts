@@ -1,9 +1,9 @@
 import {
+  type Certificate,
   type ChainRefusal,
   CryptoError,
   certificateFingerprint,
   parseCertificate,
-  type RevocationCheck,
   type SubjectName,
   serialText,
   subjectOf,
@@ -12,6 +12,7 @@ import {
 import { equalBytes } from '@concordat/std';
 import { type ActorCertificate, certificatesOf, isInUse } from './actor-certificates.ts';
 import type { Actor, Constitution } from './constitution.ts';
+import { type RevocationTerms, revocationCheck } from './revocation-lists.ts';
 
 /** Why a certificate is nobody's: codes of the catalogue in core/api. */
 export type AuthenticationRefusal =
@@ -30,8 +31,6 @@ export interface PresentedCertificate {
   readonly intermediates: readonly Uint8Array[];
   /** The instant it must be valid at, ms since the Unix epoch. */
   readonly atMs: number;
-  /** What authorities have revoked; without it nothing is. */
-  readonly revocation?: RevocationCheck;
 }
 
 /** Who of an actor presented a certificate, as that certificate says. */
@@ -74,18 +73,13 @@ const maxLeafBytes = 12 * 1024;
  * Actors and Identity). A verdict, never a throw. Takes the cached constitution.
  */
 export function actorForCertificate(
-  constitution: Pick<Constitution, 'actors'>,
+  constitution: Pick<Constitution, 'actors'> & RevocationTerms,
   presented: PresentedCertificate,
 ): Authentication {
-  const { leafDer, atMs, revocation } = presented;
+  const { leafDer, atMs } = presented;
   // It goes with every request of its connection, and is remembered.
   if (leafDer.length > maxLeafBytes) return invalid('TOO_LARGE');
-  const known = new Map<string, { actor: Actor; certificate: ActorCertificate }>();
-  for (const actor of constitution.actors) {
-    for (const certificate of certificatesOf(actor)) {
-      known.set(certificate.fingerprint, { actor, certificate });
-    }
-  }
+  const known = knownIn(constitution.actors);
   const fingerprint = certificateFingerprint(leafDer);
   const own = known.get(fingerprint);
   if (own && !isInUse(own.certificate, atMs)) return { ok: false, code: 'CERTIFICATE_RETIRED' };
@@ -93,10 +87,10 @@ export function actorForCertificate(
   const verdict = verifyCertificateChain({
     leaf: leafDer,
     intermediates: presented.intermediates,
-    roots: inUse.map(({ certificate }) => certificate.der),
+    roots: inUse.map(({ parsed }) => parsed),
     atMs,
     usage: 'clientAuth',
-    ...(revocation && { revocation }),
+    revocation: revocationCheck(constitution, atMs),
   });
   if (!verdict.ok) return refusalOf(verdict.code);
   const root = verdict.chain.map((der) => known.get(certificateFingerprint(der))).find(Boolean);
@@ -125,6 +119,29 @@ export function actorForCertificate(
     chain: verdict.chain,
     untilMs: Math.min(...ends),
   };
+}
+
+interface Known {
+  readonly actor: Actor;
+  readonly certificate: ActorCertificate;
+  readonly parsed: Certificate;
+}
+
+const knownByList = new WeakMap<readonly Actor[], ReadonlyMap<string, Known>>();
+
+/** Certificates of a membership list by fingerprint, read once for the list. */
+function knownIn(actors: readonly Actor[]): ReadonlyMap<string, Known> {
+  const before = knownByList.get(actors);
+  if (before !== undefined) return before;
+  const known = new Map<string, Known>();
+  for (const actor of actors) {
+    for (const certificate of certificatesOf(actor)) {
+      const { fingerprint, der } = certificate;
+      known.set(fingerprint, { actor, certificate, parsed: parseCertificate(der) });
+    }
+  }
+  knownByList.set(actors, known);
+  return known;
 }
 
 const rolePrefix = 'role:';

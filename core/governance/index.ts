@@ -237,10 +237,11 @@ export {
   verifyRequestKey,
 } from './request-key.ts';
 export {
+  isListedAsRevoked,
   issuerIdOf,
   listRevocationLists,
   maxRevocationLists,
-  RevocationIndex,
+  type RevocationTerms,
 } from './revocation-lists.ts';
 export {
   buildSealedMessage,

@@ -203,48 +203,73 @@ const entryProperties = [
   'list',
 ] as const;
 
-/** Serial numbers an authority's list has, and until when it is fresh. */
+/** Serial numbers an authority's list has, until when it is fresh, and of whom it is. */
 interface Revocations {
-  readonly list: string;
   readonly nextUpdateMs: number;
-  readonly revoked: ReadonlySet<string>;
+  readonly list: RevocationList;
 }
+
+const byConstitution = new WeakMap<readonly RevocationListEntry[], Map<string, Revocations>>();
+/** Lists read, by their base64: most stay when the constitution changes. */
+const read = new Map<string, RevocationList>();
+
+function revocationsOf(entries: readonly RevocationListEntry[]): Map<string, Revocations> {
+  const known = byConstitution.get(entries);
+  if (known !== undefined) return known;
+  if (read.size > 2 * maxRevocationLists) read.clear();
+  const made = new Map(
+    entries.map(({ issuer, list, nextUpdateMs }) => [
+      issuer,
+      { nextUpdateMs, list: readOnce(list) },
+    ]),
+  );
+  byConstitution.set(entries, made);
+  return made;
+}
+
+function readOnce(base64: string): RevocationList {
+  const known = read.get(base64);
+  if (known !== undefined) return known;
+  const der = fromBase64(base64);
+  assert(der !== undefined, 'a revocation list that is none was let in');
+  const list = parseRevocationList(der);
+  read.set(base64, list);
+  return list;
+}
+
+/** What of a constitution says what is revoked. */
+export type RevocationTerms = Partial<Pick<Constitution, 'revocationLists'>> & {
+  readonly policies?: Partial<Pick<Constitution['policies'], 'overdueRevocationLists'>>;
+};
 
 /**
- * What is revoked, as chains ask it. It is made anew when the constitution changed; lists that did
- * not change are not read again.
+ * What to ask of each link of a chain: whether its authority's list in force names it. One that is
+ * overdue and does not name it says nothing, or under the policy `refuse` that it cannot tell.
  */
-export class RevocationIndex {
-  #lists = new Map<string, Revocations>();
-
-  /** Takes up the lists in force. */
-  refresh({ revocationLists = [] }: Pick<Constitution, 'revocationLists'>): void {
-    const lists = new Map<string, Revocations>();
-    for (const { issuer, list, nextUpdateMs } of revocationLists) {
-      const known = this.#lists.get(issuer);
-      const revoked = known?.list === list ? known.revoked : revokedBy(list);
-      lists.set(issuer, { list, nextUpdateMs, revoked });
-    }
-    this.#lists = lists;
-  }
-
-  /**
-   * What to ask of each link of a chain.
-   * @param stale what a list whose next update is overdue says of certificates it does not revoke:
-   *   under `honour` nothing, under `refuse` that it cannot tell
-   */
-  check(atMs: number, stale: 'honour' | 'refuse'): RevocationCheck {
-    return ({ serial }, authority) => {
-      const list = this.#lists.get(issuerIdOf(authority));
-      if (list === undefined) return undefined;
-      if (list.revoked.has(serialText(serial))) return 'REVOKED';
-      return stale === 'refuse' && atMs > list.nextUpdateMs ? 'REVOCATION_UNKNOWN' : undefined;
-    };
-  }
+export function revocationCheck(terms: RevocationTerms, atMs: number): RevocationCheck {
+  const lists = revocationsOf(terms.revocationLists ?? none);
+  const refusesOverdue = terms.policies?.overdueRevocationLists === 'refuse';
+  return ({ serial }, authority) => {
+    const found = lists.size > 0 ? lists.get(issuerIdOf(authority)) : undefined;
+    if (found === undefined) return undefined;
+    if (found.list.revoked.has(serialText(serial))) return 'REVOKED';
+    return refusesOverdue && atMs > found.nextUpdateMs ? 'REVOCATION_UNKNOWN' : undefined;
+  };
 }
 
-function revokedBy(list: string): ReadonlySet<string> {
-  const der = fromBase64(list);
-  assert(der !== undefined, 'a revocation list that is none was let in');
-  return parseRevocationList(der).revoked;
+const none: readonly RevocationListEntry[] = [];
+
+/**
+ * Whether a list in force names a certificate, where its chain is not at hand: by the issuer's name,
+ * its key's id where both have one, and the serial number. @throws CryptoError INVALID_CERTIFICATE
+ */
+export function isListedAsRevoked(terms: RevocationTerms, certificateDer: Uint8Array): boolean {
+  const lists = [...revocationsOf(terms.revocationLists ?? none).values()];
+  if (lists.length === 0) return false;
+  const { issuer, authorityKeyId, serial } = parseCertificate(certificateDer);
+  return lists.some(({ list }) => {
+    const [a, b] = [list.authorityKeyId, authorityKeyId];
+    const isSameKey = a === undefined || b === undefined || equalBytes(a, b);
+    return isSameKey && equalBytes(list.issuer, issuer) && list.revoked.has(serialText(serial));
+  });
 }

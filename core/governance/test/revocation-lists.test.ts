@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  actorForCertificate,
-  maxRevocationLists,
-  parseConstitution,
-  RevocationIndex,
-} from '@concordat/governance';
+import { actorForCertificate, maxRevocationLists, parseConstitution } from '@concordat/governance';
 import { toBase64 } from '@concordat/std';
 import { authority, type Issued, issued, issuerId, renewed, revocationList } from './identities.ts';
 import { action, genesisJson, Network, noon, organisation } from './network.ts';
@@ -35,13 +30,10 @@ function judge(
   { between = [], atMs = noon * 1000 }: { between?: readonly Issued[]; atMs?: number } = {},
 ): string {
   const { constitution } = network;
-  const index = new RevocationIndex();
-  index.refresh(constitution);
   const answer = actorForCertificate(constitution, {
     leafDer: leaf.der,
     intermediates: between.map(({ der }) => der),
     atMs,
-    revocation: index.check(atMs, constitution.policies.overdueRevocationLists),
   });
   return answer.ok ? answer.actor.name : answer.code;
 }
