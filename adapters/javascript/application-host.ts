@@ -47,6 +47,8 @@ interface Job {
 /** Reads and batches that wait for the process. */
 const maxWaiting = 10_000;
 const maxUntakenBytes = 4 * 1024 * 1024;
+/** For reading its bundle: as long as a check of it may take, milliseconds. */
+const loadingMs = 30_000;
 /** Beyond what the process itself allows its requests, milliseconds. */
 const graceMs = 3_000;
 const [firstPauseMs, longestPauseMs] = [50, 5_000];
@@ -81,6 +83,7 @@ export class ApplicationHost {
   #timer: NodeJS.Timeout | undefined;
   #follower: IndexFollower | undefined;
   #waits: NodeJS.Timeout | undefined;
+  #isLoaded = false;
   #isReady = false;
   #isRetiring = false;
   /** Why the process ended before it was ready. */
@@ -271,7 +274,12 @@ export class ApplicationHost {
     const { program } = this.#options;
     const application = this.#application as HostedApplication;
     this.#startedMs = performance.now();
+    this.#isLoaded = false;
     const process = new ApplicationProcess(program, application.limits, {
+      loaded: () => {
+        this.#isLoaded = true;
+        this.#lastHeardMs = performance.now();
+      },
       results: (id, results) => this.#answered(id, results),
       wanted: (range) =>
         this.#options.past.range(range, (found) => process.send({ kind: 'past', ...found })),
@@ -333,8 +341,9 @@ export class ApplicationHost {
     const before = performance.now() - maxWaitMs;
     const overdue = this.#waiting.filter(({ sinceMs }) => sinceMs < before);
     const late = new ProcessError('NOT_UP', 'the application does not come up');
-    for (const { sinceMs, settle } of this.#starting) if (sinceMs < before) settle(late);
-    this.#starting = this.#starting.filter(({ sinceMs }) => sinceMs >= before);
+    const tooLongMs = performance.now() - loadingMs;
+    for (const { sinceMs, settle } of this.#starting) if (sinceMs < tooLongMs) settle(late);
+    this.#starting = this.#starting.filter(({ sinceMs }) => sinceMs >= tooLongMs);
     if (overdue.length === 0) return;
     this.#waiting = this.#waiting.filter(({ sinceMs }) => sinceMs >= before);
     for (const job of overdue) job.done(late);
@@ -342,10 +351,11 @@ export class ApplicationHost {
 
   /** Ends a process that has not answered though its own limits would have made it. */
   #watch(process: ApplicationProcess, { maxBatchMs, maxRequestMs }: ApplicationLimits): void {
-    const allowedMs = maxBatchMs + 2 * maxRequestMs + graceMs;
+    const busyMs = maxBatchMs + 2 * maxRequestMs + graceMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const silentMs = performance.now() - this.#lastHeardMs;
+      const allowedMs = this.#isLoaded ? busyMs : loadingMs;
       if (this.#sent.length > 0 && silentMs > allowedMs) process.end('SILENT');
       else this.#watch(process, { maxBatchMs, maxRequestMs } as ApplicationLimits);
     }, 1_000).unref();

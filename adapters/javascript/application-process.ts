@@ -13,6 +13,8 @@ import { type ApplicationProgram, startProcess } from './program.ts';
 
 /** What a process tells whoever keeps it. */
 export interface ProcessEvents {
+  /** It has read its bundle, and is about to take the state. */
+  loaded(): void;
   results(id: number, results: readonly CallResult[]): void;
   /** The application wants to see a range of the past. */
   wanted(range: WantedRange): void;
@@ -39,6 +41,7 @@ export class ApplicationProcess {
         if (this.#over) return;
         if (message.kind === 'results') events.results(message.id, message.results);
         else if (message.kind === 'wanted') events.wanted(message);
+        else if (message.kind === 'loaded') events.loaded();
       },
       onError: () => this.end('PROTOCOL'),
     });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { decodeWriteSet, type ReadView, type WriteSet } from '@concordat/kv';
 import type { BatchSet, ProgramState, StateChange } from '@concordat/worker-enclave';
 import { ApplicationHost, type ApplicationHostOptions } from './application-host.ts';
-import { type Bundle, parseBundle } from './bundle.ts';
+import { type Bundle, readBundle } from './bundle.ts';
 import { BundleError } from './errors.ts';
 import type { ApplicationLimits, Place } from './frames.ts';
 import { openapiDocument } from './openapi.ts';
@@ -252,7 +252,7 @@ function readProgram(
   host: ApplicationHost,
 ): Pick<Version, 'bundle' | 'routes' | 'error'> {
   try {
-    const bundle = parseBundle(program);
+    const bundle = readBundle(program);
     return { bundle, routes: new Routes(bundle) };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;

@@ -53,10 +53,21 @@ type Json = Readonly<Record<string, unknown>>;
 /**
  * Reads a bundle as `ccf-build-bundle` of @microsoft/ccf-app writes it:
  * `{"metadata": {"endpoints"}, "modules": [{"name", "module"}]}`; `metadata` is the content of
- * `app.json`. Everything is checked that can be without running the engine.
+ * `app.json`. Everything is checked that can be without running the engine; of a large bundle that
+ * takes a second or two.
  * @throws BundleError
  */
 export function parseBundle(bytes: Uint8Array): Bundle {
+  const bundle = readBundle(bytes);
+  checkModules(bundle.modules, bundle.endpoints);
+  return bundle;
+}
+
+/**
+ * Reads a bundle that was checked before it was put in force: all but what its modules import.
+ * @throws BundleError
+ */
+export function readBundle(bytes: Uint8Array): Bundle {
   if (bytes.length > maxBundleBytes) {
     throw bundleError('BUNDLE_TOO_LARGE', `a bundle has at most ${maxBundleBytes} bytes`);
   }
@@ -66,7 +77,6 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   const metadata = object(bundle.metadata, 'metadata');
   const endpoints = readEndpoints(metadata);
   const indexes = readIndexes(metadata.concordat);
-  checkModules(modules, endpoints);
   return { endpoints, modules, indexes };
 }
 

@@ -30,11 +30,16 @@ const metaName = 'concordatMeta';
  * Turns an ES module that the engine has accepted into a function body. What a module imports are
  * the values at the time it is evaluated: imports go round in no circle, so they are there, but a
  * variable that its own module changes later keeps its first value elsewhere (ECMA-262, 16.2.1.7).
- * @param exported names the engine says it exports, without those of `export *`
+ * @param exportedBeside names the engine says it exports, without those of its `export *`, whose
+ *   specifiers are given
  */
-export function transformModule(source: string, exported: readonly string[]): TransformedModule {
+export function transformModule(
+  source: string,
+  exportedBeside: (stars: readonly string[]) => readonly string[],
+): TransformedModule {
   const transform = new Transform(source);
   transform.run();
+  const exported = exportedBeside(transform.stars);
   const own = exported.filter((name) => !transform.passedOn.has(name));
   const getters = own.map((name) => {
     const local = transform.locals.get(name) ?? name;

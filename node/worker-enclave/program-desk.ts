@@ -38,7 +38,7 @@ export class ProgramDesk {
     }
     try {
       // A view of a received frame, which would be kept whole or used again.
-      const program = Uint8Array.from(bytes);
+      const program = new Uint8Array(bytes);
       if (purpose === 'check') await holder.check(program);
       else await holder.prepare?.(program);
       this.#send({ kind: 'programReply', request, json: emptyBytes });

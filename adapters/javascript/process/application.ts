@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Script } from 'node:vm';
 import type { ReadView, TransactionSet, WriteSet } from '@concordat/kv';
-import { type Bundle, type BundleEndpoint, parseBundle } from '../bundle.ts';
+import { type Bundle, type BundleEndpoint, readBundle } from '../bundle.ts';
 import type { PhaseStep } from '../call-form.ts';
 import type { ApplicationLimits, Call, CallResult } from '../frames.ts';
 import type { TransactionHistory } from '../transaction-history.ts';
@@ -47,7 +47,7 @@ export class Application {
     limits: ApplicationLimits,
     { history, ranges }: { readonly history: TransactionHistory; readonly ranges: PastRanges },
   ) {
-    this.#bundle = parseBundle(bundle);
+    this.#bundle = readBundle(bundle);
     this.#limits = limits;
     this.indexes = new SeqnoIndexes(this.#bundle.indexes);
     this.#state = new RequestState(limits, history, {

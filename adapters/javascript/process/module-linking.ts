@@ -52,12 +52,13 @@ export function linkModules({ modules, endpoints }: Bundle): LinkedModule[] {
     throw bundleError('FUNCTION_MISSING', why, { file: 'app.json' });
   }
   return modules.map(({ name, source }) => {
-    const { stars } = transformModule(source, []);
     // A name that is also declared here would come from here: nobody writes that.
-    const foreign = new Set(
-      stars.flatMap((specifier) => exportsOf(resolveSpecifier(specifier, name) ?? '')),
-    );
-    const own = exportsOf(name).filter((one) => one === 'default' || !foreign.has(one));
-    return { name, ...transformModule(source, own) };
+    const exportedBeside = (stars: readonly string[]): string[] => {
+      const foreign = new Set(
+        stars.flatMap((specifier) => exportsOf(resolveSpecifier(specifier, name) ?? '')),
+      );
+      return exportsOf(name).filter((one) => one === 'default' || !foreign.has(one));
+    };
+    return { name, ...transformModule(source, exportedBeside) };
   });
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createFakeNode, type FakeNode, type FakeNodeOptions } from '@concordat/conformance';
+import { parseBundle, readBundle } from '../bundle.ts';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
 
@@ -280,4 +281,42 @@ test('the description of an application is that of the one in force', async (t) 
       assert.deepEqual(own, [`/${version}`]);
     }
   }
+});
+
+/** As large as a program may be, and of nothing but code. */
+const largeBundle = (): Uint8Array => {
+  const line = 'export const f$ = (a) => { const b = { x: a, y: [1, 2] }; return b.x + a; };\n';
+  const count = Math.floor(7_000_000 / 40 / line.length);
+  const large = Array.from({ length: 40 }, (_, module) => ({
+    name: `large${module}.js`,
+    module: Array.from({ length: count }, (_, at) => line.replace('$', `${at}`)).join(''),
+  }));
+  return bytesOfBundle({
+    metadata: { endpoints: { '/m': { get: endpoint('get', 'readonly') } } },
+    modules: [{ name: 'main.js', module: source('large') }, ...large],
+  });
+};
+
+test('a program as large as may be is read by its process, at leisure, not by the worker', async (t) => {
+  const program = largeBundle();
+  const took = (work: () => unknown): number => {
+    const startedMs = performance.now();
+    work();
+    return performance.now() - startedMs;
+  };
+  const wholeMs = took(() => parseBundle(program));
+  const readMs = took(() => readBundle(program));
+  assert.ok(readMs * 4 < wholeMs, `${readMs} ms of ${wholeMs} ms`);
+  // Reading it takes longer than the 3 s after which a request would be held to be stuck.
+  const node = await nodeOf(t, { config: { maxRequestMs: 500, maxBatchMs: 10 } });
+  let [longestMs, lastMs] = [0, performance.now()];
+  const heart = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 5);
+  t.after(() => clearInterval(heart));
+  assert.equal((await node.askProgram('prepare', 'javascript', program)).code, undefined);
+  assert.ok(longestMs < wholeMs, `the worker did nothing else for ${longestMs} ms`);
+  node.deploy('javascript', program);
+  assert.equal((await get(node)).body.version, 'large');
 });
