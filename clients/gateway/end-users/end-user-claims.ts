@@ -72,8 +72,10 @@ function claimAt(claims: Claims, path: ClaimPath): unknown {
 /** A name is for people: what does not fit is cut, what is none left out. */
 function nameIn(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
+  // A character has at least one byte, so that what is cut here would not fit anyway.
+  const first = value.slice(0, endUserBytes.name).toWellFormed();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  let name = value.toWellFormed().replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+  let name = first.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
   while (Buffer.byteLength(name) > endUserBytes.name) name = [...name].slice(0, -1).join('');
   return name === '' ? undefined : name;
 }

@@ -44,13 +44,13 @@ export class SignInDesk {
    * @throws ApiError
    */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', this.#desk.settings.publicUrl);
+    const [pathname, query] = targetOf(request);
     const found = this.#handlers.get(pathname);
     if (found === undefined) return false;
     if (request.method !== found.method) {
       throw new ApiError('METHOD_NOT_ALLOWED', `the method of ${pathname} is ${found.method}`);
     }
-    await found.handle(request, response, searchParams);
+    await found.handle(request, response, new URLSearchParams(query));
     return true;
   }
 
@@ -90,7 +90,7 @@ export class SignInDesk {
     const { cookie } = request.headers;
     // Whatever comes of it, a sign-in is completed once.
     response.setHeader('set-cookie', this.#cookie(attemptCookie, '', 0));
-    const query = new URL(request.url ?? '/', settings.publicUrl).search;
+    const [, query] = targetOf(request);
     const attempt = await this.#attempts.open(
       cookieOf(cookie, cookieName(attemptCookie, isSecure)),
     );
@@ -159,4 +159,10 @@ export class SignInDesk {
   #cookie(name: string, value: string, maxAgeSeconds: number): string {
     return setCookie(name, value, { isSecure: this.#desk.isSecure, maxAgeSeconds });
   }
+}
+
+/** Path and query, the latter with its `?`. */
+function targetOf({ url = '/' }: IncomingMessage): readonly [string, string] {
+  const mark = url.indexOf('?');
+  return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark)];
 }

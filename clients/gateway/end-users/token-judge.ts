@@ -102,8 +102,8 @@ function refusalOf(error: unknown): ApiError {
   if (error instanceof errors.JOSEError) {
     return refused('TOKEN_MALFORMED', 'its header asks for what is not understood');
   }
-  // Keys that are too short or of another kind than they say (jose: TypeError).
-  if (error instanceof TypeError) {
+  // Keys that are too short, of another kind than they say, or no keys at all (Web Cryptography).
+  if (error instanceof TypeError || error instanceof DOMException) {
     return refused('TOKEN_KEY_UNKNOWN', 'the key of its kid cannot be used');
   }
   throw error;

@@ -127,6 +127,10 @@ export class OpenIdProvider {
       response.writeHead(503).end();
       return;
     }
+    if (!request.url?.startsWith(path)) {
+      response.writeHead(404).end();
+      return;
+    }
     const interaction = /^\/interaction\/([^?]+)\?as=(.+)$/.exec(own);
     if (interaction) {
       const accountId = decodeURIComponent(interaction[2] as string);
