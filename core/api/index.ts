@@ -80,6 +80,25 @@ export {
   ReexecutionFrames,
   type ReexecutionQuestion,
 } from './reexecution.ts';
+export {
+  decodeInnerReply,
+  decodeInnerRequest,
+  decodeSealedRequest,
+  encodeInnerReply,
+  encodeInnerRequest,
+  encodeSealedRequest,
+  type InnerReply,
+  type InnerRequest,
+  type SealedRequest,
+  sealedPaths,
+  sealedReplyLabel,
+  sealedReplyMediaType,
+  sealedRequestHeader,
+  sealedRequestInfo,
+  sealedRequestLeadSeconds,
+  sealedRequestLifetimeSeconds,
+  sealedRequestMediaType,
+} from './sealed-request.ts';
 export type {
   KeyExportAnswer,
   SharedKeyState,

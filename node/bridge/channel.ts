@@ -50,6 +50,16 @@ import {
   writeQuestion,
 } from './question-channel.ts';
 import {
+  type OpenReply,
+  type OpenRequest,
+  openedType,
+  openType,
+  readOpen,
+  readOpened,
+  writeOpen,
+  writeOpened,
+} from './sealed-channel.ts';
+import {
   maxCodeBytes,
   maxReasonBytes,
   readSnapshotToManager,
@@ -61,22 +71,13 @@ import {
   writeSnapshotToManager,
   writeSnapshotToWorker,
 } from './snapshot-channel.ts';
-
-interface StreamFrame<Kind extends string> {
-  readonly kind: Kind;
-  /** Stream number, drawn by the manager. */
-  readonly id: number;
-}
-
-/** The first frame each way: attestation evidence over the sender's TLS key. */
-interface EvidenceFrame {
-  readonly kind: 'evidence';
-  readonly bytes: Uint8Array;
-}
-
-interface StreamData extends StreamFrame<'streamData'> {
-  readonly data: Uint8Array;
-}
+import {
+  decodeStreamData,
+  type EvidenceFrame,
+  type StreamData,
+  type StreamFrame,
+  streamTypes,
+} from './stream-frames.ts';
 
 /** What a manager enclave tells a worker enclave. */
 export type ChannelToWorker =
@@ -140,6 +141,7 @@ export type ChannelToWorker =
   | PastReply
   | SnapshotToWorker
   | ExternalToWorker
+  | OpenReply
   | ProgramToWorker;
 
 /** What a worker enclave tells a manager enclave. */
@@ -180,10 +182,10 @@ export type ChannelToManager =
   | PastRequest
   | SnapshotToManager
   | ExternalToManager
+  | OpenRequest
   | ProgramToManager;
 
 const evidenceType = { evidence: 40 } as const;
-const streamTypes = { streamData: 2, streamEnd: 3, streamReset: 4 } as const;
 
 const toWorker = {
   ...evidenceType,
@@ -205,6 +207,7 @@ const toWorker = {
   ping: 26,
   answer: answerType,
   pastReply: pastReplyType,
+  opened: openedType,
   external: externalType,
   ...snapshotToWorker,
   ...programToWorker,
@@ -226,6 +229,7 @@ const toManager = {
   failed: 38,
   question: questionType,
   past: pastType,
+  open: openType,
   external: externalType,
   ...snapshotToManager,
   ...programToManager,
@@ -281,6 +285,8 @@ export function encodeChannelToWorker(message: ChannelToWorker): EncodedFrame {
       return writeAnswer(frame, message);
     case 'pastReply':
       return writePastReply(frame, message);
+    case 'opened':
+      return writeOpened(frame, message);
     case 'external':
       return writeExternal(frame, message);
     case 'program':
@@ -365,6 +371,8 @@ function readForwardingToWorker(type: number, reader: BinaryReader): ChannelToWo
       return readAnswer(reader);
     case toWorker.pastReply:
       return readPastReply(reader);
+    case toWorker.opened:
+      return readOpened(reader);
     case toWorker.external:
       return readExternalToWorker(reader);
     case toWorker.program:
@@ -410,6 +418,8 @@ export function encodeChannelToManager(message: ChannelToManager): EncodedFrame 
       return writeQuestion(frame, message);
     case 'past':
       return writePast(frame, message);
+    case 'open':
+      return writeOpen(frame, message);
     case 'external':
       return writeExternal(frame, message);
     case 'programReply':
@@ -469,6 +479,8 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
       return readQuestion(reader);
     case toManager.past:
       return readPast(reader);
+    case toManager.open:
+      return readOpen(reader);
     case toManager.external:
       return readExternalToManager(reader);
     case toManager.log:
@@ -483,11 +495,4 @@ function readToManager(type: number, reader: BinaryReader): ChannelToManager {
     default:
       return readSnapshotToManager(type, reader);
   }
-}
-
-function decodeStreamData(type: number, body: Buffer): StreamData {
-  return decodingFrame(type, () => {
-    const reader = new BinaryReader(body);
-    return { kind: 'streamData', id: reader.u32(), data: reader.raw(reader.remaining) };
-  });
 }

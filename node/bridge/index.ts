@@ -54,6 +54,7 @@ export {
   type Question,
   type QuestionSubject,
 } from './question-channel.ts';
+export type { OpenReply, OpenRequest } from './sealed-channel.ts';
 export {
   type SnapshotToManager,
   type SnapshotToWorker,

@@ -3,14 +3,15 @@ import type { EncodedFrame, FrameBuilder } from './frame-builder.ts';
 import { maxCodeBytes, maxReasonBytes } from './snapshot-channel.ts';
 
 /** What a worker may ask its manager about the ledger on behalf of a client. */
-export const questionSubjects = ['receipt', 'coseReceipt', 'viewHistory'] as const;
+export const questionSubjects = ['receipt', 'coseReceipt', 'viewHistory', 'requestKey'] as const;
 
 /** One of them. */
 export type QuestionSubject = (typeof questionSubjects)[number];
 
 /**
  * A question about the ledger; `view` and `seqno` name the transaction of a receipt and are 0 for
- * the view history. Answered once, by an `answer` with the same id.
+ * the view history and the key that requests are sealed to. Answered once, by an `answer` of the
+ * same id.
  */
 export interface Question {
   readonly kind: 'question';
@@ -22,7 +23,8 @@ export interface Question {
 
 /**
  * What a manager answers: the receipt as JSON or COSE, the view history as JSON `[{view,
- * firstSeqno}]`; or, with a code of the catalogue of `core/api`, why there is no answer, as text.
+ * firstSeqno}]`, the endorsed key as COSE; or, with a code of the catalogue of `core/api`, why there
+ * is no answer, as text.
  */
 export interface Answer {
   readonly kind: 'answer';

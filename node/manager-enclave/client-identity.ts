@@ -2,7 +2,11 @@ import type { TLSSocket } from 'node:tls';
 import { catalogueEntry, type ErrorCode } from '@concordat/api';
 import { encodeIdentity } from '@concordat/bridge';
 import { certificateFingerprint, subjectOf, toPem } from '@concordat/crypto';
-import { actorForCertificate, type Constitution } from '@concordat/governance';
+import {
+  actorForCertificate,
+  type Constitution,
+  type PresentedCertificate,
+} from '@concordat/governance';
 import { type ActorId, CodedError } from '@concordat/std';
 
 /** Who is behind a client connection. */
@@ -41,14 +45,20 @@ export function judgeClient(
 ): ClientVerdict {
   const leaf = socket.getPeerX509Certificate();
   if (!leaf) return refusal('CLIENT_CERTIFICATE_REQUIRED');
-  const found = actorForCertificate(constitution, {
-    leafDer: leaf.raw,
-    intermediates: intermediatesOf(socket),
-    atMs,
-  });
+  const intermediates = intermediatesOf(socket);
+  return judgeCertificate(constitution, { leafDer: leaf.raw, intermediates, atMs });
+}
+
+/** Names the actor of a certificate under a constitution, or says why it is nobody's. */
+export function judgeCertificate(
+  constitution: Constitution,
+  presented: PresentedCertificate,
+): ClientVerdict {
+  const found = actorForCertificate(constitution, presented);
   if (!found.ok) return refusal(found.code);
   const { actor } = found;
-  const subject = nameOf(leaf.raw);
+  const { leafDer } = presented;
+  const subject = nameOf(leafDer);
   if (subject === undefined) return refusal('CLIENT_CERTIFICATE_INVALID');
   const record = encodeIdentity({
     actorId: actor.actorId,
@@ -56,8 +66,8 @@ export function judgeClient(
     kinds: [...actor.kind],
     roles: [...actor.roles],
     subject,
-    fingerprint: certificateFingerprint(leaf.raw),
-    certificate: toPem(leaf.raw),
+    fingerprint: certificateFingerprint(leafDer),
+    certificate: toPem(leafDer),
   });
   const isMember = actor.kind.includes('member');
   return { ok: true, identity: { actorId: actor.actorId, isMember, record } };

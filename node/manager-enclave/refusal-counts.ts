@@ -1,5 +1,5 @@
 /** What of others is judged before it has an effect. */
-export type Judged = 'channel' | 'consensus' | 'snapshot' | 'block' | 'page' | 'share';
+export type Judged = 'channel' | 'consensus' | 'snapshot' | 'block' | 'page' | 'share' | 'sealed';
 
 /** Pairs of what and code that are counted apart; codes are this node's own words, so few. */
 const maxKinds = 256;

@@ -19,6 +19,7 @@ import type { WorkerPort } from './ports.ts';
 import type { ReadBarriers } from './read-barriers.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import type { RequestForwarding } from './request-forwarding.ts';
+import { SealedRequests } from './sealed-requests.ts';
 import type { ManagerWays } from './ways.ts';
 import type { WorkerEvents } from './worker-link.ts';
 
@@ -31,6 +32,7 @@ export class WorkerDesk {
   readonly #readBarriers: ReadBarriers;
   readonly #questions: LedgerQuestions;
   readonly #past: PastDesk;
+  readonly #sealed: SealedRequests;
   readonly #external: ExternalDesk;
   #bridgeDirectory = '';
   readonly #ways: Pick<ManagerWays, 'worker'>;
@@ -53,7 +55,9 @@ export class WorkerDesk {
     this.#forwarding = parts.forwarding;
     this.#readBarriers = parts.readBarriers;
     const turns = new PastTurns();
-    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context, turns));
+    this.#sealed = new SealedRequests(context);
+    const { keys } = this.#sealed;
+    this.#questions = new LedgerQuestions(context, new ReceiptDesk(context, turns), keys);
     this.#past = new PastDesk(context, turns);
     this.#external = new ExternalDesk({
       dial: (address, timeoutMs) =>
@@ -114,6 +118,7 @@ export class WorkerDesk {
   /** Closes every link. */
   stop(): void {
     this.#external.stop();
+    this.#sealed.keys.forget();
     for (const link of this.#links) link.stop();
   }
 
@@ -153,6 +158,11 @@ export class WorkerDesk {
       },
       onPast: (request) => {
         void this.#past.answer(link().index, request).then((reply) => link().send(reply));
+      },
+      onOpen: (request) => {
+        const reply = this.#sealed.answer(request);
+        if (reply.code === undefined) link().introduce(reply.identity);
+        link().send(reply);
       },
       onExternal: (message) => this.#external.received(link(), message),
       onProgram: (message) => programs.received(link().index, message),

@@ -9,6 +9,7 @@ import {
   type ExternalToManager,
   encodeChannelToWorker,
   FrameConnection,
+  type OpenRequest,
   type PastRequest,
   type ProgramToManager,
   type Question,
@@ -53,6 +54,8 @@ export interface WorkerEvents {
   readonly onQuestion: (question: Question) => void;
   /** It asks for committed transactions of the past. */
   readonly onPast: (request: PastRequest) => void;
+  /** It asks for a sealed request to be opened. */
+  readonly onOpen: (request: OpenRequest) => void;
   /** What it says of its connections to systems outside of the network. */
   readonly onExternal: (message: ExternalToManager) => void;
   /** What it says of programs that are voted on, or that it runs. */
@@ -237,7 +240,12 @@ export class WorkerLink {
     };
   }
 
-  /** Whether this identity record was given to the worker for a present or recent connection. */
+  /** Takes note of an identity record that was given to the worker with a request. */
+  introduce(identity: Uint8Array): void {
+    this.#present.arrive(identity)();
+  }
+
+  /** Whether this identity record was given to the worker: who is or was lately there. */
   served(identity: Uint8Array): boolean {
     return this.#present.has(identity);
   }
@@ -292,6 +300,9 @@ export class WorkerLink {
         return;
       case 'past':
         this.#events.onPast(message);
+        return;
+      case 'open':
+        this.#events.onOpen(message);
         return;
       case 'external':
         this.#events.onExternal(message);

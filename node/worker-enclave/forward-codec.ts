@@ -16,15 +16,18 @@ const writer = new BinaryWriter();
 
 const localBit = 1;
 const keyedBit = 2;
+const sealedBit = 4;
 
 /**
- * text adapter id | u8 bits (1: wait local, 2: keyed) | if keyed: key id (32), fingerprint (32) | the
- * request.
+ * text adapter id | u8 bits (1: wait local, 2: keyed, 4: sealed, with 2 only) | if keyed: key id (32),
+ * fingerprint (32) | if sealed: u64 when, ms | the request.
  */
 export function encodeForwardRequest({ adapterId, wait, raw, key }: ForwardRequest): Uint8Array {
   const bits = (wait === 'local' ? localBit : 0) | (key === undefined ? 0 : keyedBit);
-  writer.text(adapterId).u8(bits);
+  const sealedAtMs = key?.sealedAtMs;
+  writer.text(adapterId).u8(bits | (sealedAtMs === undefined ? 0 : sealedBit));
   if (key !== undefined) writer.raw(key.id).raw(key.fingerprint);
+  if (sealedAtMs !== undefined) writer.u64(sealedAtMs);
   return writer.raw(raw).take();
 }
 
@@ -33,10 +36,17 @@ export function decodeForwardRequest(bytes: Uint8Array): ForwardRequest {
   const reader = new BinaryReader(bytes);
   const adapterId = reader.text(64);
   const bits = reader.u8();
-  if (bits > (localBit | keyedBit)) throw new DecodeError('INVALID', `bits ${bits}`);
+  const isSealed = (bits & sealedBit) !== 0;
+  if (bits > 7 || (isSealed && !(bits & keyedBit)))
+    throw new DecodeError('INVALID', `bits ${bits}`);
   const wait = bits & localBit ? 'local' : 'commit';
-  const key = bits & keyedBit ? { id: reader.raw(32), fingerprint: reader.raw(32) } : undefined;
+  const key = bits & keyedBit ? readKey(reader, isSealed) : undefined;
   return { adapterId, wait, key, raw: reader.raw(reader.remaining) };
+}
+
+function readKey(reader: BinaryReader, isSealed: boolean): RequestKey {
+  const key = { id: reader.raw(32), fingerprint: reader.raw(32) };
+  return isSealed ? { ...key, sealedAtMs: reader.u64() } : key;
 }
 
 /** What travels back: for success text transaction id | result, else JSON {code, message, details}. */

@@ -1,12 +1,16 @@
 import { errorBody } from '@concordat/api';
-import { type ChannelToManager, isNobody, nobodyId } from '@concordat/bridge';
+import { type ChannelToManager, type ChannelToWorker, isNobody, nobodyId } from '@concordat/bridge';
+import type { ActorId } from '@concordat/std';
 import type { Account, Accounts } from './accounts.ts';
 import type { Actor } from './adapter.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { HttpFront, rawAnswer } from './http-front.ts';
 import { knownActor } from './identities.ts';
+import type { LedgerQuestions } from './ledger-questions.ts';
 import type { WorkerLimits } from './limits.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { Router, type Routes } from './router.ts';
+import { SealedDoor } from './sealed-door.ts';
 import { StreamSocket, type StreamWire } from './stream-socket.ts';
 
 /** What the front needs of the worker around it. */
@@ -19,8 +23,21 @@ export interface FrontOptions {
   readonly whenCurrent: (actor: Actor, done: ReadCallback) => void;
   readonly health: () => { ok: boolean };
   readonly statistics: () => unknown;
+  readonly questions: LedgerQuestions;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  readonly random: (bytes: number) => Uint8Array;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
+
+/** What of the manager's frames is the front's. */
+type FrontMessage = Extract<
+  ChannelToWorker,
+  { readonly kind: 'streamOpen' | 'streamEnd' | 'streamReset' | 'opened' }
+>;
+
+/** On whose account what everybody may ask is asked of the manager. */
+const strangers = { actorId: nobodyId as ActorId };
 
 interface Connection {
   readonly socket: StreamSocket;
@@ -32,6 +49,7 @@ interface Connection {
 export class Front {
   readonly #options: FrontOptions;
   readonly #http: HttpFront;
+  readonly #sealed: SealedDoor;
   readonly #connections = new Map<number, Connection>();
   readonly #framed = new Set<StreamSocket>();
   readonly #wire: StreamWire;
@@ -41,15 +59,17 @@ export class Front {
   /** @throws WorkerError INVALID_ADAPTERS */
   constructor(options: FrontOptions) {
     this.#options = options;
-    const { limits, isReady, whenCurrent, health, statistics, log } = options;
+    const { limits, accounts, isReady, whenCurrent, log, nowMs, random } = options;
+    const router = new Router(options.routes);
+    const dispatcher = new Dispatcher({ ...options, router });
+    this.#sealed = new SealedDoor({
+      ...{ dispatcher, accounts, limits, nowMs, random, log },
+      ask: (request) => options.send(request),
+      requestKey: () => options.questions.ask(strangers, { subject: 'requestKey' }),
+    });
     this.#http = new HttpFront({
-      router: new Router(options.routes),
-      limits,
-      isReady,
-      whenCurrent,
-      health,
-      statistics,
-      log,
+      ...{ router, limits, isReady, whenCurrent, dispatcher, log },
+      sealed: this.#sealed,
       actorOf: (socket) => this.#connections.get((socket as StreamSocket).id) as Connection,
       streamOpened: (socket) => this.#streamOpened(socket),
     });
@@ -66,8 +86,27 @@ export class Front {
     };
   }
 
-  /** A client has connected. @throws DecodeError when the manager's record is malformed */
-  open(id: number, identity: Uint8Array): void {
+  /**
+   * What the manager says of a client's connection, or of a sealed request.
+   * @throws DecodeError when its record is malformed
+   */
+  receive(message: FrontMessage): void {
+    switch (message.kind) {
+      case 'streamOpen':
+        this.#open(message.id, message.identity);
+        return;
+      case 'streamEnd':
+        this.#connections.get(message.id)?.socket.receiveEnd();
+        return;
+      case 'streamReset':
+        this.#connections.get(message.id)?.socket.receiveReset();
+        return;
+      case 'opened':
+        this.#sealed.opened(message);
+    }
+  }
+
+  #open(id: number, identity: Uint8Array): void {
     const { accounts } = this.#options;
     const actor = knownActor(identity);
     const account = accounts.of(actor.actorId);
@@ -97,16 +136,14 @@ export class Front {
     return connections > limits.maxConnectionsPerActor || ofActors > limits.maxConnections;
   }
 
+  /** Bytes of a client. */
   data(id: number, bytes: Uint8Array): void {
     this.#connections.get(id)?.socket.receive(bytes as Buffer);
   }
 
-  end(id: number): void {
-    this.#connections.get(id)?.socket.receiveEnd();
-  }
-
-  reset(id: number): void {
-    this.#connections.get(id)?.socket.receiveReset();
+  /** Ends what has waited too long for the manager. */
+  expire(): void {
+    this.#sealed.expire();
   }
 
   /** Holds framed streams back while the queue is long, or lets them go on. */

@@ -15,7 +15,6 @@ import {
   errorAnswer,
   errorBody,
   idempotencyKeyHeader,
-  isErrorCode,
   parseConsistency,
   transactionIdHeader,
 } from '@concordat/api';
@@ -23,13 +22,14 @@ import { isNobody } from '@concordat/bridge';
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
 import type { Actor, HttpResponse } from './adapter.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import { nameOf } from './errors.ts';
 import { SocketFrameStream } from './frame-stream.ts';
 import type { WorkerLimits } from './limits.ts';
 import { isRepeated, readTarget, type Target } from './path-guard.ts';
 import type { ReadCallback } from './read-gate.ts';
-import { hostForRequest } from './request-key.ts';
 import type { Route, Router } from './router.ts';
+import type { SealedDoor } from './sealed-door.ts';
 import type { StreamSocket } from './stream-socket.ts';
 import { LimitedWebSocket } from './websocket.ts';
 
@@ -45,8 +45,10 @@ export interface HttpFrontOptions {
   readonly streamOpened: (socket: StreamSocket) => void;
   readonly isReady: () => boolean;
   readonly whenCurrent: (actor: Actor, done: ReadCallback) => void;
-  readonly health: () => { ok: boolean };
-  readonly statistics: () => unknown;
+  /** Who answers HTTP requests. */
+  readonly dispatcher: Dispatcher;
+  /** Who opens sealed ones. */
+  readonly sealed: SealedDoor;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -133,22 +135,14 @@ export class HttpFront {
   ): Promise<void> {
     const method = request.method ?? '';
     const isStranger = isNobody(actor.actorId);
-    if (isStranger && builtInPaths.includes(target.path)) throw new ApiError(...nobodyRefused);
-    if (this.#builtIn(target.path, response)) return;
-    const route = this.#options.router.find('http', target.path);
-    if (route === undefined) {
-      refuse(response, 'NOT_FOUND');
-      return;
-    }
-    const { endpoint, host } = route;
-    if (isStranger && endpoint.callers !== 'anyone') throw new ApiError(...nobodyRefused);
-    if (!endpoint.methods.includes(method)) {
-      response.setHeader('allow', endpoint.methods.join(', '));
-      refuse(response, 'METHOD_NOT_ALLOWED');
-      return;
-    }
-    if (!this.#options.isReady()) {
-      refuse(response, 'NODE_NOT_READY');
+    const { sealed, dispatcher } = this.#options;
+    const headers = request.headers as Record<string, string | undefined>;
+    const isSealed = sealed.isAt(target.path);
+    const found = isSealed
+      ? await sealed.before(method, target.path, headers['content-type'])
+      : dispatcher.find(method, target.path, actor);
+    if (found !== undefined && !('handle' in found)) {
+      send(response, 'answer' in found ? found.answer : found);
       return;
     }
     const body = await this.#bodyOf(request, response, isStranger);
@@ -157,12 +151,10 @@ export class HttpFront {
       refuse(response, 'PAYLOAD_TOO_LARGE');
       return;
     }
-    const headers = request.headers as Record<string, string | undefined>;
-    const consistency = consistencyOf(request);
-    if (consistency === undefined) throw wrongConsistency();
-    if (consistency === 'linearizable') await this.#current(actor);
-    const asked = { method, ...target, headers, body };
-    send(response, await endpoint.handle(asked, actor, hostForRequest(host, asked)));
+    const answer = found
+      ? await found.handle({ method, ...target, headers, body })
+      : await sealed.answer(body, isStranger);
+    send(response, answer);
   }
 
   /**
@@ -195,34 +187,6 @@ export class HttpFront {
       throw new ApiError('OVERLOADED', 'too much is being sent without a client certificate');
     }
     return body;
-  }
-
-  /** @throws ApiError LEADER_UNKNOWN, READ_NOT_CONFIRMED, OVERLOADED */
-  #current(actor: Actor): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#options.whenCurrent(actor, (refused) => {
-        if (refused === undefined) resolve();
-        else
-          reject(
-            new ApiError(
-              isErrorCode(refused.code) ? refused.code : 'INTERNAL_ERROR',
-              refused.message,
-            ),
-          );
-      });
-    });
-  }
-
-  #builtIn(path: string, response: ServerResponse): boolean {
-    if (path === '/app/health') {
-      const health = this.#options.health();
-      sendJson(response, health.ok ? 200 : 503, health);
-    } else if (path === '/app/stats') {
-      sendJson(response, 200, this.#options.statistics());
-    } else {
-      return false;
-    }
-    return true;
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -316,13 +280,6 @@ const serverOptions = (limits: WorkerLimits): ServerOptions => ({
   insecureHTTPParser: false,
 });
 
-/** Where the runtime itself answers. */
-const builtInPaths = ['/app/health', '/app/stats'];
-const nobodyRefused = [
-  'CLIENT_CERTIFICATE_REQUIRED',
-  "no client certificate was presented; here one of an actor's is accepted, or a sealed request",
-] as const;
-
 /** The target of a request that has only one reading; else undefined. */
 function checkedTarget(request: IncomingMessage): Target | undefined {
   const { rawHeaders, httpVersionMajor, headers } = request;
@@ -338,9 +295,6 @@ function checkedTarget(request: IncomingMessage): Target | undefined {
 /** How fresh the answer must be; undefined when the header's value is none (repeated, for one). */
 const consistencyOf = ({ headers }: IncomingMessage): Consistency | undefined =>
   parseConsistency(headers[consistencyHeader] as string | undefined);
-
-const wrongConsistency = (): ApiError =>
-  new ApiError('MALFORMED_REQUEST', `${consistencyHeader} is committed or linearizable`);
 
 /** A browser that holds a client certificate must not be steered here by another site's page. */
 function sameOrigin(origin: string | undefined, host: string | undefined): boolean {

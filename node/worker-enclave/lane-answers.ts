@@ -1,3 +1,4 @@
+import { sealedRequestLeadSeconds, sealedRequestLifetimeSeconds } from '@concordat/api';
 import type { ReadView, TableDeclaration } from '@concordat/kv';
 import { equalBytes, formatTransactionId } from '@concordat/std';
 import type {
@@ -6,6 +7,7 @@ import type {
   CommittedBatch,
   LedgerAdapter,
   Outcome,
+  Refused,
   Submitted,
 } from './adapter.ts';
 import { AnswerPlaces } from './answer-places.ts';
@@ -99,11 +101,17 @@ export class LaneAnswers {
     );
   }
 
-  /** Whether the answer to one more submission may be kept. */
-  hasRoom({ actor, key }: Submission, timeMs: number): boolean {
-    if (key === undefined) return true;
+  /**
+   * Why a submission is not executed at a time of the ledger: its answer could not be kept, or it is
+   * a sealed one out of its time, whose answer may be dropped already.
+   */
+  refusalOf({ actor, key }: Submission, timeMs: number): Refused | undefined {
+    if (key === undefined) return undefined;
+    const untimely = untimelyIf(key, timeMs);
+    if (untimely !== undefined) return untimely;
     const head = this.#head.table(this.table.name);
-    return hasRoom(head, actor.actorId, { timeMs, bounds: this.#bounds });
+    const isRoom = hasRoom(head, actor.actorId, { timeMs, bounds: this.#bounds });
+    return isRoom ? undefined : refusal('OVERLOADED', tooManyAnswers);
   }
 
   /** Writes the answers of a batch into its last leaf. */
@@ -144,4 +152,19 @@ export class LaneAnswers {
   restored(memory: Uint8Array): void {
     this.#places.restore(memory, answerRange(this.#committed.table(this.table.name)));
   }
+}
+
+/** For a keyed request whose answer could not be kept. */
+const tooManyAnswers = 'too many keyed requests were executed of late';
+
+/** Why a sealed request is out of its time; undefined when it is not, or was not sealed. */
+export function untimelyIf({ sealedAtMs }: RequestKey, timeMs: number): Refused | undefined {
+  if (sealedAtMs === undefined) return undefined;
+  if (timeMs - sealedAtMs > sealedRequestLifetimeSeconds * 1_000) {
+    return refusal('SEALED_REQUEST_EXPIRED', "it was created too long ago by the leader's clock");
+  }
+  if (sealedAtMs - timeMs > sealedRequestLeadSeconds * 1_000) {
+    return refusal('SEALED_REQUEST_TOO_EARLY', "it was created ahead of the leader's clock");
+  }
+  return undefined;
 }

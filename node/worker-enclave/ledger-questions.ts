@@ -36,7 +36,7 @@ export class LedgerQuestions {
    * @throws ApiError of the manager's code; OVERLOADED when too much waits, or none came in time
    */
   async ask(
-    actor: Actor,
+    actor: Pick<Actor, 'actorId'>,
     about: {
       readonly subject: QuestionSubject;
       readonly view?: number;

@@ -13,9 +13,6 @@ export const unknown = refusal(
   'TRANSACTION_UNKNOWN',
   'no leader took it in time; the outcome is not known',
 );
-/** For a keyed request whose answer could not be kept. */
-export const tooManyAnswers = 'too many keyed requests were executed of late';
-
 /** What a transaction is answered with whose batch, of it alone, could not be executed. */
 export function failureAnswer(why: string): Refused {
   if (why === 'EXECUTION_TIMEOUT') return refusal(why, 'the execution took too long');

@@ -4,14 +4,9 @@ import type { BatchQueue } from './batch-queue.ts';
 import { BatchQueues } from './batch-queues.ts';
 import { nameOf } from './errors.ts';
 import { closeBatch, type Execution, runAdapter } from './execution.ts';
+import { untimelyIf } from './lane-answers.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
-import {
-  failureAnswer,
-  notOrdered,
-  tooManyAnswers,
-  unknown,
-  waitedTooLong,
-} from './pipeline-answers.ts';
+import { failureAnswer, notOrdered, unknown, waitedTooLong } from './pipeline-answers.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
@@ -89,7 +84,7 @@ export class Pipeline {
 
   /** Admits a submission and queues it. */
   submit(submission: Submission): void {
-    if (this.#answerRepeated(submission)) return;
+    if (this.#answerRepeated(submission) || this.#answerUntimely(submission)) return;
     const { adapter, head } = submission.lane;
     let verdict: Verdict | Promise<Verdict>;
     try {
@@ -320,11 +315,10 @@ export class Pipeline {
       if (key === undefined) return true;
       if (this.#answerRepeated(submission)) return false;
       const name = actor.actorId + toLatin1(key.id);
-      if (keys.has(name)) later.push(submission);
-      else if (lane.answers.hasRoom(submission, timeMs)) {
-        keys.add(name);
-        return true;
-      } else this.#answerSoon(submission, refusal('OVERLOADED', tooManyAnswers));
+      const refused = lane.answers.refusalOf(submission, timeMs);
+      if (refused !== undefined) this.#answerSoon(submission, refused);
+      else if (keys.has(name)) later.push(submission);
+      else return keys.add(name).size > 0;
       return false;
     });
     if (later.length > 0) queue.putBack(later);
@@ -347,6 +341,14 @@ export class Pipeline {
     };
     under.riders.push({ tell: again, again, submissions: [submission] });
     return true;
+  }
+
+  /** Answers a sealed request out of its time, before admitting it has any effect; else false. */
+  #answerUntimely(submission: Submission): boolean {
+    const { key } = submission;
+    const refused = key && untimelyIf(key, this.#options.environment().timeMs);
+    if (refused !== undefined) this.#answerSoon(submission, refused);
+    return refused !== undefined;
   }
 
   /** `done` is never called from inside `submit`. */

@@ -9,6 +9,11 @@ export interface RequestKey {
   readonly id: Uint8Array;
   /** SHA-256 of method, target and body, 32 bytes: what the key was given to. */
   readonly fingerprint: Uint8Array;
+  /**
+   * Of a sealed request: when it was created, milliseconds since 1970. Only so long is it executed as
+   * its answer is kept, by the ledger's time, whatever clock let it in.
+   */
+  readonly sealedAtMs?: number | undefined;
 }
 
 /** A host that takes keyed submissions. */
@@ -23,9 +28,14 @@ export interface KeyedHost extends AdapterHost {
 /**
  * The host an endpoint works with while it handles one request: with an idempotency key in its
  * header, what it submits is keyed, the first submission, the second and so on each for itself.
+ * @param sealedAtMs of a sealed request: when it was created, milliseconds since 1970
  * @throws ApiError MALFORMED_REQUEST
  */
-export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHost {
+export function hostForRequest(
+  host: KeyedHost,
+  request: HttpRequest,
+  sealedAtMs?: number,
+): AdapterHost {
   const key = request.headers[idempotencyKeyHeader];
   if (key === undefined) return host;
   if (!isIdempotencyKey(key)) {
@@ -37,7 +47,7 @@ export function hostForRequest(host: KeyedHost, request: HttpRequest): AdapterHo
   const keyed = (subject: string | undefined): RequestKey => {
     const id = idOf(key, { place, subject });
     place += 1;
-    return { id, fingerprint };
+    return sealedAtMs === undefined ? { id, fingerprint } : { id, fingerprint, sealedAtMs };
   };
   return {
     submitWith: (raw, actor, wait, done) =>

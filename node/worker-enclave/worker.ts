@@ -180,18 +180,18 @@ export class Worker {
 
   #createFront(accounts: Accounts): Front {
     return new Front({
+      ...this.#options,
       routes: this.#hosts.map((host, at) => ({
         endpoints: (this.#lanes[at] as Lane).adapter.endpoints,
         host,
       })),
       accounts,
       limits: this.limits,
-      send: this.#options.send,
       isReady: () => this.#started,
       whenCurrent: (actor, done) => this.whenCurrent(actor, done),
       health: () => this.health(),
       statistics: () => this.statistics(),
-      log: this.#options.log,
+      questions: this.questions,
     });
   }
 
@@ -306,13 +306,10 @@ export class Worker {
         this.#front.data(message.id, message.data);
         return;
       case 'streamOpen':
-        this.#front.open(message.id, message.identity);
-        return;
       case 'streamEnd':
-        this.#front.end(message.id);
-        return;
       case 'streamReset':
-        this.#front.reset(message.id);
+      case 'opened':
+        this.#front.receive(message);
         return;
       case 'sealed':
         this.#chain.sealed(message.batch, message);
@@ -494,6 +491,7 @@ export class Worker {
     this.#forwarding.expire(before);
     this.#reads.expire();
     this.questions.expire();
+    this.#front.expire();
     this.past.expire();
   }
 }

@@ -52,6 +52,7 @@ async function workerPair(context: TestContext, verify: () => void = () => undef
     onReadBarrier: nothing,
     onQuestion: nothing,
     onPast: nothing,
+    onOpen: nothing,
     onExternal: nothing,
     onProgram: nothing,
     onSnapshot: nothing,

@@ -8,7 +8,9 @@ import type { ReceiptDesk } from '../receipt-desk.ts';
 function historyOf(views: number) {
   const all = Array.from({ length: views }, (_, at) => ({ view: at + 1, firstSeqno: at * 1_000 }));
   const node = { log: { committedViews: () => all } } as unknown as NodeContext;
-  const questions = new LedgerQuestions(node, {} as ReceiptDesk);
+  const questions = new LedgerQuestions(node, {} as ReceiptDesk, {
+    endorsed: () => Uint8Array.of(7),
+  });
   const about = { subject: 'viewHistory', view: 0, seqno: 0 } as const;
   return questions.answer({ kind: 'question', id: 5, ...about });
 }

@@ -26,6 +26,7 @@ function linkToHanging() {
       onReadBarrier: nothing,
       onQuestion: nothing,
       onPast: nothing,
+      onOpen: nothing,
       onExternal: nothing,
       onProgram: nothing,
       onSnapshot: nothing,
