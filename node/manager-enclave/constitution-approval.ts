@@ -38,7 +38,8 @@ export class ConstitutionApproval {
 
   /** @throws ManagerError INVALID_START when what was handed over is no constitution */
   constructor({ node, approval = {} }: Pick<ManagerStart, 'node' | 'approval'>, nodeId: NodeId) {
-    const [der] = fromPem(node.actorCertificatePem ?? '');
+    const { actorCertificatePem: pem } = node;
+    const [der] = pem === undefined ? [] : fromPem(pem);
     this.#newcomer = { nodeId, ...(der && { actorId: actorIdOf(der) }) };
     this.#takesAny = approval.any === true;
     if (approval.terms !== undefined) this.#approved.add(approval.terms);
