@@ -38,6 +38,16 @@ export interface NodeReport {
   readonly heights: Readonly<Partial<Record<NodeStatus, number>>>;
 }
 
+/** A member's last vote on a proposal. */
+export interface VoteReport {
+  readonly member: string;
+  readonly accept: boolean;
+  /** Name of the rule that cast it; absent when the member did itself. */
+  readonly rule?: string;
+  /** How often the member changed it. */
+  readonly changes: number;
+}
+
 /** A proposal with what became of it. */
 export interface ProposalReport {
   readonly proposalId: string;
@@ -52,9 +62,11 @@ export interface ProposalReport {
   readonly closedAtMs?: number;
   readonly state: ProposalState;
   /** Members that voted, by name, in the order they did. */
-  readonly votes: readonly { readonly member: string; readonly accept: boolean }[];
+  readonly votes: readonly VoteReport[];
   /** Members in the network when it was decided, or now while it is open. */
   readonly members: number;
+  /** The proposal that was accepted first and set the same thing. */
+  readonly supersededBy?: string;
   /** Code of what made it impossible although it was accepted. */
   readonly failure?: string;
 }
@@ -84,6 +96,10 @@ export class Chronicle {
       if (event.event === 'actor-added') {
         const actor = actors.find(({ actorId }) => actorId === event.actorId);
         if (actor) this.#came(actor, height);
+      } else if (event.event === 'actor-changed') {
+        const actor = actors.find(({ actorId }) => actorId === event.actorId);
+        const known = this.#organisations.get(event.actorId);
+        if (actor && known) known.kind = actor.kind;
       } else if (event.event === 'actor-removed') {
         const known = this.#organisations.get(event.actorId);
         if (known) known.until = height;
@@ -136,7 +152,8 @@ export class Chronicle {
   /** Every proposal, in the order of opening. */
   proposals(state: ReadView): ProposalReport[] {
     return listProposals(state).map((proposal) => {
-      const { proposalId, actions, requirements, closedAtSeconds, failure } = proposal;
+      const { proposalId, actions, requirements, closedAtSeconds, failure, supersededBy } =
+        proposal;
       const { openedHeight = 0, closedHeight, members = 0 } = this.#proposals.get(proposalId) ?? {};
       return {
         proposalId,
@@ -148,10 +165,12 @@ export class Chronicle {
         ...(closedHeight !== undefined && { closedHeight }),
         ...(closedAtSeconds !== undefined && { closedAtMs: closedAtSeconds * 1000 }),
         state: proposal.state,
-        votes: proposal.votes.map(({ actorId, accept }) => {
-          return { member: this.nameOf(actorId), accept };
+        votes: proposal.votes.map(({ actorId, accept, rule, earlier = [] }) => {
+          const member = this.nameOf(actorId);
+          return { member, accept, ...(rule !== undefined && { rule }), changes: earlier.length };
         }),
         members,
+        ...(supersededBy !== undefined && { supersededBy }),
         ...(failure && { failure: failure.code }),
       };
     });

@@ -5,7 +5,7 @@ export {
   auditLedger,
   type LedgerAudit,
 } from './audit-ledger.ts';
-export type { NodeReport, OrganisationReport, ProposalReport } from './chronicle.ts';
+export type { NodeReport, OrganisationReport, ProposalReport, VoteReport } from './chronicle.ts';
 export type { WorkerContents } from './contents-count.ts';
 export {
   decodeEpochKeys,

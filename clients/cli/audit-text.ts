@@ -235,14 +235,18 @@ function changesOf({ actions }: ProposalReport): string {
 }
 
 function votesOf({ votes, members }: ProposalReport): string {
+  const told = ({ member, rule, changes }: ProposalReport['votes'][number]): string => {
+    const how = [rule && `rule ${rule}`, changes > 0 && `changed ${changes}x`].filter(Boolean);
+    return how.length > 0 ? `${member} (${how.join(', ')})` : member;
+  };
   const names = (accept: boolean): string =>
     votes
       .filter((vote) => vote.accept === accept)
-      .map(({ member }) => member)
+      .map(told)
       .join(' ');
   const [yes, no] = [names(true), names(false)];
-  const told = [yes && `yes: ${yes}`, no && `no: ${no}`].filter(Boolean).join('; ');
-  return `${told || 'none'} (of ${members})`;
+  const counted = [yes && `yes: ${yes}`, no && `no: ${no}`].filter(Boolean).join('; ');
+  return `${counted || 'none'} (of ${members})`;
 }
 
 const policyOf = ({ requirements }: ProposalReport, names: ReadonlyMap<string, string>): string =>

@@ -88,8 +88,8 @@ const report: AuditReport = {
       openedAtMs: 0,
       state: 'open',
       votes: [
-        { member: 'Aurora', accept: true },
-        { member: 'Borealis', accept: false },
+        { member: 'Aurora', accept: true, changes: 2 },
+        { member: 'Borealis', accept: false, rule: 'nodes', changes: 0 },
       ],
       members: 3,
     },
@@ -114,7 +114,7 @@ test('a report says what holds, who voted what under which policy, and what is u
   }
   assert.match(
     text,
-    /p1 .* Aurora .* set_policy heartbeatMs .* yes: Aurora; no: Borealis \(of 3\)/,
+    /p1 .* Aurora .* set_policy heartbeatMs .* yes: Aurora \(changed 2x\); no: Borealis \(rule nodes\) \(of 3\)/,
   );
   assert.match(text, /2 of n/);
   assert.match(text, /view changed \(12\)\n {4}block 2: v\n {4}and 11 more/);
