@@ -9,6 +9,7 @@ export {
   type Access,
   type Caller,
   type CallerToken,
+  type CallsContext,
   type Context,
   type Endpoint,
   type EndpointMaker,
@@ -21,6 +22,7 @@ export {
   type Random,
   type Route,
 } from './runtime/endpoint.ts';
+export type { External, ExternalRequest, ExternalResponse } from './runtime/external.ts';
 export {
   AppFailure,
   DefinitionError,
@@ -59,3 +61,4 @@ export {
   type TestOptions,
   testApp,
 } from './test-app.ts';
+export type { TestSystem, TestSystemAnswer } from './test-systems.ts';

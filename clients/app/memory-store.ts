@@ -16,6 +16,7 @@ export interface TestSurroundings {
   readonly nowMs: () => number;
   /** At least 0 and below 1. */
   readonly random: () => number;
+  readonly external: Platform['external'];
 }
 
 /** What became of a request. */
@@ -44,9 +45,13 @@ export class MemoryStore {
   #claims: Uint8Array | undefined;
   #about: number | undefined;
 
-  constructor({ nowMs, random }: TestSurroundings, mapOfTable: (table: string) => string) {
+  constructor(
+    { nowMs, random, external }: TestSurroundings,
+    mapOfTable: (table: string) => string,
+  ) {
     this.#mapOfTable = mapOfTable;
     this.platform = {
+      external,
       map: (name) => this.#map(name),
       index: (name) => this.#index(name),
       past: () => (this.#about === undefined ? undefined : this.#pastAt(this.#about)),

@@ -13,7 +13,8 @@ import { asksForToken, groupsOf } from './runtime/access.ts';
 import { type AnyApp, type App, paramNames } from './runtime/define-app.ts';
 import type { AnyEndpoint, CallerToken, Endpoints, EndUser } from './runtime/endpoint.ts';
 import type { RawRequest, RawResponse } from './runtime/platform.ts';
-import { serveApp } from './runtime/serve.ts';
+import { type ServedCalls, serveApp } from './runtime/serve.ts';
+import { callsName } from './runtime/serve-calls.ts';
 import {
   type AnyTable,
   bindTables,
@@ -21,6 +22,7 @@ import {
   type Tables,
   type TablesOf,
 } from './runtime/table.ts';
+import { type TestSystem, testSystems, uncaught } from './test-systems.ts';
 
 /** Who calls in a test. */
 export interface TestCaller {
@@ -44,6 +46,8 @@ export interface TestOptions {
   readonly now?: () => number;
   /** At least 0 and below 1; default: this machine's entropy. */
   readonly random?: () => number;
+  /** Systems outside of the network, by name; default: none is listed. */
+  readonly systems?: Readonly<Record<string, TestSystem>>;
 }
 
 /** What a call in a test answers. */
@@ -63,6 +67,8 @@ export interface TestCallOptions {
   readonly caller?: TestCaller;
   /** The transaction that a historical endpoint is asked about. */
   readonly transactionId?: string | undefined;
+  /** What systems that are called are shown; default: one of the call's own. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** An application in the process of its test. */
@@ -90,8 +96,9 @@ export function testApp<T extends Tables, E extends Endpoints>(
   app: App<T, E>,
   options: TestOptions = {},
 ): TestedApp<App<T, E>> {
-  const { now = Date.now, random = drawn } = options;
-  const store = new MemoryStore({ nowMs: now, random }, (name) =>
+  const { now = Date.now, random = drawn, systems = {} } = options;
+  const external = testSystems(systems);
+  const store = new MemoryStore({ nowMs: now, random, external }, (name) =>
     mapOfTable(name, app.tables[name] as AnyTable),
   );
   const served = serveApp(app as AnyApp, store.platform);
@@ -99,11 +106,16 @@ export function testApp<T extends Tables, E extends Endpoints>(
   const run = async (
     route: string,
     call: PlainCall = {},
-    { caller = options.caller ?? {}, transactionId }: TestCallOptions = {},
+    { caller = options.caller ?? {}, transactionId, idempotencyKey }: TestCallOptions = {},
   ): Promise<TestAnswer<unknown>> => {
     const [name, endpoint] = found(app as AnyApp, route);
-    const request = requestOf(endpoint, call, caller);
+    const given = requestOf(endpoint, call, caller);
     checkAbout(endpoint, store, transactionId);
+    const request = await afterCalls(given, {
+      calls: served[callsName(name)] as ServedCalls | undefined,
+      store,
+      idempotencyKey: idempotencyKey ?? randomBytes(32).toString('hex'),
+    });
     store.begin(endpoint.mode === 'write', transactionId);
     let kept = false;
     try {
@@ -129,6 +141,31 @@ export function testApp<T extends Tables, E extends Endpoints>(
       store.end(true);
     },
   };
+}
+
+/** The request with what its endpoint's calls left. */
+async function afterCalls(
+  request: RawRequest,
+  {
+    calls,
+    store,
+    idempotencyKey,
+  }: {
+    readonly calls: ServedCalls | undefined;
+    readonly store: MemoryStore;
+    readonly idempotencyKey: string;
+  },
+): Promise<RawRequest> {
+  if (calls === undefined) return request;
+  store.begin(false);
+  try {
+    const called = JSON.stringify(await calls({ ...request, idempotencyKey }));
+    return { ...request, idempotencyKey, called: JSON.parse(called) as unknown };
+  } catch (error) {
+    throw uncaught(error);
+  } finally {
+    store.end(false);
+  }
 }
 
 /** As a node does, a historical endpoint asks for a transaction that there is. */

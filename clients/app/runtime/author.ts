@@ -8,6 +8,7 @@ export {
   type Access,
   type Caller,
   type CallerToken,
+  type CallsContext,
   type Context,
   type Endpoint,
   type EndpointMaker,
@@ -20,6 +21,7 @@ export {
   type Random,
   type Route,
 } from './endpoint.ts';
+export type { External, ExternalRequest, ExternalResponse } from './external.ts';
 export { AppFailure, DefinitionError, fail } from './failure.ts';
 export { type KeyCodec, type KeyOf, key } from './key-codec.ts';
 export type { PastState, PastTable } from './past.ts';

@@ -116,6 +116,9 @@ function checkEndpoint(name: string, endpoint: AnyEndpoint): void {
   const groups = groupsOf(endpoint.access);
   if (groups.length === 0 || !groups.every(isGroup)) refuse('access names no group that there is');
   if (typeof endpoint.handler !== 'function') refuse('it has no handler');
+  if (endpoint.calls !== undefined && (typeof endpoint.calls !== 'function' || mode !== 'write')) {
+    refuse('calls is a function of an endpoint that writes');
+  }
 }
 
 /** Names of the parameters of a path. */

@@ -1,6 +1,7 @@
 import { policiesOf } from './access.ts';
 import type { AnyApp } from './define-app.ts';
 import { operationOf } from './open-api.ts';
+import { callsName } from './serve-calls.ts';
 import { mapOfTable, type Tables } from './table.ts';
 
 /** Name of the one module of a bundle. */
@@ -15,7 +16,7 @@ export interface Description {
     readonly endpoints: Readonly<Record<string, Readonly<Record<string, object>>>>;
     readonly concordat?: object;
   };
-  /** Names of the endpoints, which the module exports. */
+  /** Names of the endpoints and of their calls, which the module exports. */
   readonly names: readonly string[];
   readonly title: string;
   readonly version: string;
@@ -30,7 +31,7 @@ export function describeApp(app: unknown): Description {
   const { endpoints, tables, title, version, description } = checked(app);
   const byPath: Record<string, Record<string, object>> = {};
   for (const [name, endpoint] of Object.entries(endpoints)) {
-    const { path, method, mode, access } = endpoint;
+    const { path, method, mode, access, calls } = endpoint;
     byPath[path] ??= {};
     const byMethod = byPath[path] as Record<string, object>;
     byMethod[method.toLowerCase()] = {
@@ -42,11 +43,14 @@ export function describeApp(app: unknown): Description {
       // A definition holds no state: requests share its modules.
       interpreter_reuse: { key: moduleName },
       openapi: operationOf(name, endpoint),
+      ...(calls !== undefined && { concordat_calls: callsName(name) }),
     };
   }
   return {
     metadata: { endpoints: byPath, ...indexesOf(tables) },
-    names: Object.keys(endpoints),
+    names: Object.entries(endpoints).flatMap(([name, { calls }]) =>
+      calls === undefined ? [name] : [name, callsName(name)],
+    ),
     title,
     version,
     ...(description !== undefined && { description }),

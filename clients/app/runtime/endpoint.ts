@@ -1,4 +1,5 @@
 import type { Fields, ObjectOf, WireObjectOf } from './containers.ts';
+import type { External } from './external.ts';
 import type { PastState } from './past.ts';
 import type { AnySchema, Infer, InferWire } from './schema.ts';
 import type { Tables, TablesOf } from './table.ts';
@@ -107,7 +108,29 @@ export type Past<T extends Tables, M> = M extends 'historical'
 export type PastRange<T extends Tables> = (from: number, to: number) => readonly PastState<T>[];
 
 /** What a handler has beside the request. */
-export type Context<T extends Tables, M> = CommonContext<T, M> & Past<T, M>;
+export type Context<T extends Tables, M, C = undefined> = CommonContext<T, M> &
+  Past<T, M> &
+  Called<C>;
+
+/** What the calls that were made before the transaction left. */
+export type Called<C> = [C] extends [undefined]
+  ? object
+  : {
+      /** What `calls` returned. */
+      readonly called: C;
+      /** As in {@link CallsContext}. */
+      readonly idempotencyKey: string;
+    };
+
+/** What `calls` has beside the request. */
+export type CallsContext<T extends Tables> = Omit<CommonContext<T, 'read'>, 'setClaims'> & {
+  readonly external: External;
+  /**
+   * 64 hex digits, for the systems that are called to act once: the same for every attempt of a
+   * request that its client gave an idempotency key, else one of its own.
+   */
+  readonly idempotencyKey: string;
+};
 
 /** What every handler has beside the request. */
 export interface CommonContext<T extends Tables, M> {
@@ -148,7 +171,7 @@ export interface Request<R, P, Q extends Fields, B> {
 export type Result<O> = O extends AnySchema ? Infer<O> : void;
 
 /** What an endpoint is, beside its route. */
-export interface EndpointOptions<T extends Tables, R, P, Q extends Fields, B, O, M> {
+export interface EndpointOptions<T extends Tables, R, P, Q extends Fields, B, O, M, C = undefined> {
   readonly access: Access;
   /** Schemas of parameters that are no texts. */
   readonly params?: P;
@@ -165,9 +188,15 @@ export interface EndpointOptions<T extends Tables, R, P, Q extends Fields, B, O,
   /** A line for the OpenAPI document. */
   readonly summary?: string;
   readonly description?: string;
+  /**
+   * Of endpoints that write: makes calls to systems outside of the network, before the transaction,
+   * once, on the leader. It sees committed state and writes nothing; what it returns (JSON) is
+   * `called` for the handler. No other request waits for it.
+   */
+  readonly calls?: (request: Request<R, P, Q, B>, context: CallsContext<T>) => C | Promise<C>;
   readonly handler: (
     request: Request<R, P, Q, B>,
-    context: Context<T, M>,
+    context: Context<T, M, C>,
   ) => Result<O> | Promise<Result<O>>;
 }
 
@@ -193,6 +222,7 @@ export interface AnyEndpoint {
   readonly description: string | undefined;
   /** Typed where the endpoint is made; here it is one of many. */
   readonly handler: (request: never, context: never) => unknown;
+  readonly calls: ((request: never, context: never) => unknown) | undefined;
 }
 
 /** An endpoint with the types of what it reads and answers. */
@@ -227,9 +257,10 @@ export type EndpointMaker<T extends Tables> = <
   B extends AnySchema | undefined = undefined,
   O extends AnySchema | undefined = undefined,
   const M extends Mode = UsualMode<R>,
+  C = undefined,
 >(
   route: R,
-  options: EndpointOptions<T, R, P, Q, B, O, M>,
+  options: EndpointOptions<T, R, P, Q, B, O, M, C>,
 ) => Endpoint<R, P, Q, B, O>;
 
 /**
@@ -252,6 +283,7 @@ export function endpointsOf<T extends Tables>(_tables: T): EndpointMaker<T> {
       summary: options.summary,
       description: options.description,
       handler: options.handler as (request: never, context: never) => unknown,
+      calls: options.calls as AnyEndpoint['calls'],
     };
   };
 }

@@ -1,3 +1,5 @@
+import type { ExternalRequest } from './external.ts';
+
 /** Which keys of a map a scan gives, all as bytes; the bounds combine. */
 export interface RawRange {
   readonly prefix?: Uint8Array;
@@ -55,6 +57,13 @@ export interface SeqnoBounds {
   readonly limit?: number | undefined;
 }
 
+/** What a system outside of the network answered. */
+export interface RawExternal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
 /** What an application stands on: a node, or a test. */
 export interface Platform {
   map(name: string): RawMap;
@@ -71,6 +80,8 @@ export interface Platform {
   digest(bytes: Uint8Array): Uint8Array;
   /** Binds 32 bytes into the transaction's receipt. */
   setClaims(digest: Uint8Array): void;
+  /** Calls a system outside of the network, before a transaction. */
+  external(system: string, request: ExternalRequest): Promise<RawExternal>;
   /** Milliseconds since 1970. */
   nowMs(): number;
   /** At least 0 and below 1, in 53 bits. */
@@ -84,6 +95,9 @@ export interface RawRequest {
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly caller?: unknown;
+  /** Of endpoints that make calls: what the calls left, and a key for the systems that were called. */
+  readonly called?: unknown;
+  readonly idempotencyKey?: string;
   readonly body: { text(): string };
 }
 

@@ -1,6 +1,7 @@
 import type { AnyApp } from './define-app.ts';
+import type { ExternalRequest } from './external.ts';
 import type { Platform, RawIndex, RawMap, RawPast, RawRange, SeqnoBounds } from './platform.ts';
-import type { ServedEndpoint } from './serve.ts';
+import type { ServedCalls, ServedEndpoint } from './serve.ts';
 import { serveApp } from './serve.ts';
 
 /** The bounds of a scan as the global `concordat` takes them. */
@@ -29,7 +30,14 @@ interface RealmGlobals {
   readonly concordat: {
     kv(map: string): RealmOrderedMap;
     index(name: string): RealmIndex;
+    external(system: string, request: ExternalRequest): Promise<RealmAnswer>;
   };
+}
+
+interface RealmAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: { arrayBuffer(): ArrayBuffer };
 }
 
 interface RealmPast {
@@ -62,12 +70,16 @@ interface RealmOrderedMap {
 }
 
 /** The endpoints of an application inside the realm of a node's application process. */
-export const serveInRealm = (app: AnyApp): Readonly<Record<string, ServedEndpoint>> =>
+export const serveInRealm = (app: AnyApp): Readonly<Record<string, ServedEndpoint | ServedCalls>> =>
   serveApp(app, createRealmPlatform(globalThis as unknown as RealmGlobals));
 
 function createRealmPlatform({ ccf, concordat }: RealmGlobals): Platform {
   return {
     map: (name) => createMap(ccf.kv[name] as RealmMap, concordat.kv(name)),
+    external: async (system, request) => {
+      const { status, headers, body } = await concordat.external(system, request);
+      return { status, headers, body: new Uint8Array(body.arrayBuffer()) };
+    },
     index: (name) => createIndex(concordat.index(name)),
     past: () => (ccf.historicalState === undefined ? undefined : pastOf(ccf.historicalState)),
     pastRange(from, to) {

@@ -3,22 +3,27 @@ import { setOwn } from './containers.ts';
 import type { AnyApp } from './define-app.ts';
 import { paramNames } from './define-app.ts';
 import type { AnyEndpoint, Mode } from './endpoint.ts';
+import type { External } from './external.ts';
 import { AppFailure, fail, invalidInput } from './failure.ts';
 import { pastState, pastStates } from './past.ts';
 import type { Platform, RawRequest, RawResponse } from './platform.ts';
 import { readQuery } from './query.ts';
 import { createRandom } from './random.ts';
 import { type AnySchema, InvalidValue, pathText } from './schema.ts';
+import { calledOf, callsName, makeCalls } from './serve-calls.ts';
 import { bindTables } from './table.ts';
 
 /** What a bundle exports for one endpoint. */
 export type ServedEndpoint = (request: RawRequest) => RawResponse | Promise<RawResponse>;
 
+/** What it exports for the calls of one. */
+export type ServedCalls = (request: RawRequest) => Promise<unknown>;
+
 /** The endpoints of an application over a platform, by name. */
 export function serveApp(
   app: AnyApp,
   platform: Platform,
-): Readonly<Record<string, ServedEndpoint>> {
+): Readonly<Record<string, ServedEndpoint | ServedCalls>> {
   const shared = {
     tables: bindTables(app.tables, platform),
     random: createRandom(platform),
@@ -37,12 +42,30 @@ export function serveApp(
     read: () => reading,
     historical: () => ({ ...reading, past: pastState(app.tables, platform) }),
   };
-  const served = Object.entries(app.endpoints).map(([name, endpoint]) => [
-    name,
-    (request: RawRequest) => answer(endpoint, request, contexts[endpoint.mode]),
-  ]);
-  return Object.fromEntries(served) as Record<string, ServedEndpoint>;
+  const { setClaims: _setClaims, ...looking } = shared;
+  const calling = { ...looking, external: externalOf(platform) };
+  const served: Record<string, ServedEndpoint | ServedCalls> = {};
+  for (const [name, endpoint] of Object.entries(app.endpoints)) {
+    served[name] = (request: RawRequest) => answer(endpoint, request, contexts[endpoint.mode]);
+    if (endpoint.calls === undefined) continue;
+    served[callsName(name)] = (raw: RawRequest) =>
+      makeCalls(endpoint, () => {
+        const caller = checkAccess(endpoint.access, raw.caller);
+        const { idempotencyKey = '' } = raw;
+        const context = { ...calling, caller, idempotencyKey };
+        return { request: readRequest(endpoint, raw), context };
+      });
+  }
+  return served;
 }
+
+const externalOf =
+  (platform: Platform): External =>
+  async (system, request = {}) => {
+    const { status, headers, body } = await platform.external(system, request);
+    const text = (): string => platform.decode(body);
+    return { status, headers, text, json: () => JSON.parse(text()) as unknown, bytes: () => body };
+  };
 
 function answer(
   endpoint: AnyEndpoint,
@@ -53,7 +76,10 @@ function answer(
     const caller = checkAccess(endpoint.access, raw.caller);
     const request = readRequest(endpoint, raw);
     const handler = endpoint.handler as (request: unknown, context: unknown) => unknown;
-    const result = handler(request, { ...context(), caller });
+    const called = calledOf(endpoint, raw);
+    const { idempotencyKey } = raw;
+    const calls = endpoint.calls === undefined ? {} : { called, idempotencyKey };
+    const result = handler(request, { ...context(), caller, ...calls });
     if (!(result instanceof Promise)) return success(endpoint, result);
     return result.then((value) => success(endpoint, value)).catch(failure);
   } catch (error) {
