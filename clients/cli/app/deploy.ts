@@ -45,7 +45,14 @@ export async function deployApplication(
       throw new CliError('TIMEOUT', `the vote on proposal ${proposalId} is still open`);
     }
     await sleep(pollMs);
-    now = (await admin.proposal(proposalId)).state;
+    // What becomes of it does not depend on the node that is asked.
+    now = await admin.proposal(proposalId).then(
+      ({ state }) => state,
+      (error: unknown) => {
+        if (isTransient(error)) return now;
+        throw error;
+      },
+    );
   }
   return { proposalId, state: now, digest, transactionId };
 }

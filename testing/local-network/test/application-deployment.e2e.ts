@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -51,6 +52,19 @@ const bundleOf = (version: string): BundleJson => ({
 const cliMain = fileURLToPath(new URL('../../../clients/cli/main.ts', import.meta.url));
 const run = (...words: string[]): string =>
   execFileSync(process.execPath, [cliMain, ...words], { encoding: 'utf8' });
+
+/** How a command ended that runs while this process does other things. */
+async function ended(...words: string[]): Promise<{ status: number | null; text: string }> {
+  const child = spawn(process.execPath, [cliMain, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (part) => {
+      text += part;
+    });
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, text };
+}
 
 const toldGaps = ({ longestGapMs: { write, read } }: ApplicationLoad): string =>
   `writes ${write.toFixed(0)} ms, reads ${read.toFixed(0)} ms`;
@@ -172,6 +186,30 @@ suite('an application deployed by vote', { concurrency: false }, () => {
     }
     cli('proposal', 'withdraw', String(proposalId));
     assert.equal((cli('app', 'show').applications as unknown[]).length, 1);
+  });
+
+  test('at the command line one may wait for the vote, and is told when it takes too long', async () => {
+    const file = join(network.directory, 'waited.json');
+    const bundle = bundleOf('waited');
+    writeFileSync(file, JSON.stringify(bundle));
+    const { directory } = network.sandbox.layout;
+    const deployed = (seconds: string) =>
+      ended('app', 'deploy', file, '--wait', seconds, '--directory', directory, '--json');
+    const late = await deployed('1');
+    assert.notEqual(late.status, 0);
+    const admin = admins[1] as AdminClient;
+    const open = async () => (await admin.proposals()).find(({ state }) => state === 'open');
+    const { proposalId = '' } = (await open()) ?? {};
+    assert.ok(late.text.includes(proposalId) && /TIMEOUT/.test(late.text), late.text);
+    await (admins[0] as AdminClient).withdraw(proposalId);
+    const waiting = deployed('120');
+    const proposed = await waitUntil(open, { what: 'the proposal' });
+    await vote(proposed.proposalId);
+    const { status, text } = await waiting;
+    assert.equal(status, 0, text);
+    const told = JSON.parse(text) as { proposalId: string; state: string; digest: string };
+    assert.deepEqual([told.proposalId, told.state], [proposed.proposalId, 'accepted']);
+    assert.equal(await inForce(), told.digest);
   });
 
   test('another one takes its place under load: nothing fails, is lost or runs under both', async (t) => {
