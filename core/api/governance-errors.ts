@@ -274,6 +274,12 @@ export const governanceErrors = {
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
   },
+  ROTATION_UNFINISHED: {
+    status: 409,
+    meaning:
+      "The holder key that came of the member's last order to replace it was dealt no share yet.",
+    remedy: 'Wait until the key ceremony is over, and order it again if that is still wanted.',
+  },
   HOLDER_NEEDED: {
     status: 409,
     meaning:

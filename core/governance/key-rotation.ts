@@ -1,9 +1,12 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
+import type { ActorId } from '@concordat/std';
 import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
 import { Field } from './field.ts';
 import { dealersOf, sharedKeys } from './key-due.ts';
 import { type Candidate, holdersWithNode, memberHolders } from './key-holders.ts';
+import type { HolderRegistration } from './key-rows.ts';
+import { recordedSharings } from './key-sharings.ts';
 import type { GovernanceMessage } from './message.ts';
 import { readRow, tables, writeRow } from './tables.ts';
 
@@ -20,9 +23,11 @@ export interface HolderRotation {
 /**
  * Records that a member's holder key is to be replaced by one that its nodes draw. What was dealt to the
  * old one is dealt anew to the other by a resharing, in which this member deals nothing: so the others
- * that have a node must suffice for every shared key that is not out of reach already.
- * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; HOLDER_NEEDED with the keys that would be
- *   out of reach
+ * that have a node must suffice for every shared key that is not out of reach already. A new holder key
+ * ends the ceremony that is open, so a key that came of an order has to be dealt a share before the next:
+ * whoever orders again and again would keep the others from ever finishing one.
+ * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; ROTATION_UNFINISHED; HOLDER_NEEDED with the
+ *   keys that would be out of reach
  */
 export function recordHolderRotation(
   set: TransactionSet,
@@ -35,6 +40,7 @@ export function recordHolderRotation(
     const why = 'the signer has no holder key registered';
     throw new GovernanceError('NOT_A_HOLDER', why, { actorId: signer });
   }
+  requireUsed(set, signer, registered);
   const others = dealersBeside(set, signer);
   const all = memberHolders(set);
   const keys = sharedKeys(set).filter(
@@ -49,6 +55,22 @@ export function recordHolderRotation(
   const row = { number: registered.number, message: messageId, atSeconds };
   writeRow(set, tables.rotations, signer, row);
   return [{ kind: 'holder-rotation-asked', actorId: signer }];
+}
+
+/** @throws GovernanceError ROTATION_UNFINISHED */
+function requireUsed(
+  view: ReadView,
+  actorId: ActorId,
+  { number, encryptionKey }: Pick<HolderRegistration, 'number' | 'encryptionKey'>,
+): void {
+  const last = readRow(view, tables.rotations, actorId);
+  if (last === undefined || last.number >= number) return;
+  for (const { row } of recordedSharings(view)) {
+    const own = row.holders.find((holder) => holder.actorId === actorId);
+    if (own?.encryptionKey === encryptionKey) return;
+  }
+  const why = 'the key that came of the last order was dealt no share yet';
+  throw new GovernanceError('ROTATION_UNFINISHED', why, { actorId, number });
 }
 
 /** The number of a member's registration that is to be replaced; undefined when none is. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   buildHolderRotation,
+  isOvertaken,
   keyNeeds,
   nodeRetired,
   rotationAsked,
@@ -49,6 +50,32 @@ test('a member that has no node left deals nothing, and does not count among the
   network.ceremonyOf();
   nodeRetired(network.set, (network.enclaves.get('cyd') as Enclave).nodeId);
   network.refuses('HOLDER_NEEDED', () => rotate(network, 'ada'));
+});
+
+test('one member that orders in a loop ends one ceremony, and the next one is finished', () => {
+  const network = networkOf();
+  network.ceremonyOf();
+  const enclave = network.enclaves.get('ada') as Enclave;
+  const carryOut = (): void => {
+    enclave.holderKey = { ...network.registrationKey() };
+    enclave.shares.clear();
+    network.register(enclave);
+  };
+  rotate(network, 'ada');
+  rotate(network, 'ada');
+  carryOut();
+  network.open();
+  for (let again = 0; again < 3; again++) {
+    network.refuses('ROTATION_UNFINISHED', () => rotate(network, 'ada'));
+  }
+  network.deal();
+  assert.equal(isOvertaken(network.set, network.ceremony), false);
+  const dealt = network.ceremony.terms.receivers.map(({ index }) => index);
+  for (const index of dealt) network.check(index);
+  assert.equal(network.close().state, 'done');
+  assert.equal(rotate(network, 'ada').state, 'accepted', 'it has a share now');
+  carryOut();
+  network.refuses('ROTATION_UNFINISHED', () => rotate(network, 'ada'));
 });
 
 test('a key that is out of reach already keeps nobody from replacing a holder key', () => {
