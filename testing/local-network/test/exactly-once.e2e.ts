@@ -159,7 +159,16 @@ suite('writes of a network client while leaders are killed', { concurrency: fals
       const address = `${node?.host}:${node?.ports.admin}`;
       const who = ['--certificate', certificateFile, '--key', keyFile];
       const where = ['--address', address, '--network-certificate', layout.networkCertificate];
-      return run(process.execPath, main, 'network', 'show', ...where, ...who, '--pinned-code', file);
+      return run(
+        process.execPath,
+        main,
+        'network',
+        'show',
+        ...where,
+        ...who,
+        '--pinned-code',
+        file,
+      );
     };
     assert.match(ask(['virtual']), /vn1/);
     assert.throws(() => ask(['sev-snp']), /EVIDENCE_REFUSED|not trusted/);

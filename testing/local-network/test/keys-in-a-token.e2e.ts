@@ -155,7 +155,15 @@ describe('a member whose keys are in a token', { skip }, () => {
       ...['--network-certificate', network.sandbox.layout.networkCertificate],
     ];
     const policy = JSON.stringify({ kind: 'default', policy: { kind: 'unanimous' } });
-    const told = runs('proposal', 'create', 'set_voting_policy', policy, ...there, ...own, '--json');
+    const told = runs(
+      'proposal',
+      'create',
+      'set_voting_policy',
+      policy,
+      ...there,
+      ...own,
+      '--json',
+    );
     const proposed = JSON.parse(told).proposalId as string;
     runs('vote', 'reject', proposed, ...there, ...own);
     await network.level();
