@@ -12,10 +12,10 @@ export interface Change {
   readonly after?: unknown;
 }
 
-/** What identifies an entry of a list, the first that it has. */
+/** What identifies the entries of a list: the first that tells all of them apart. */
 const identities = [
-  'actorId',
   'nodeId',
+  'actorId',
   'measurement',
   'platform',
   'adapter',
@@ -37,8 +37,8 @@ export function changesBetween(
   path: readonly string[] = [],
 ): Change[] {
   if (isDeepStrictEqual(before, after)) return [];
-  const [old, now] = [membersOf(before), membersOf(after)];
-  if (!old || !now) {
+  const members = membersOf(before, after);
+  if (!members) {
     return [
       {
         path,
@@ -47,32 +47,37 @@ export function changesBetween(
       },
     ];
   }
+  const [old, now] = members;
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
-  const own = (members: Members, name: string) =>
-    Object.hasOwn(members, name) ? members[name] : undefined;
+  const own = (of: Members, name: string) => (Object.hasOwn(of, name) ? of[name] : undefined);
   return names.flatMap((name) => changesBetween(own(old, name), own(now, name), [...path, name]));
 }
 
-/** The parts of an object, or of a list by the identities of its entries; undefined of other values. */
-function membersOf(value: unknown): Members | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (!Array.isArray(value)) return value as Members;
+/**
+ * The parts of two objects, or of two lists by what identifies their entries; undefined of other values,
+ * which are compared as a whole.
+ */
+function membersOf(before: unknown, after: unknown): readonly [Members, Members] | undefined {
+  if (Array.isArray(before) && Array.isArray(after)) {
+    for (const identity of identities) {
+      const [old, now] = [byIdentity(before, identity), byIdentity(after, identity)];
+      if (old && now) return [old, now];
+    }
+    return undefined;
+  }
+  const isObject = (value: unknown): value is Members =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(before) && isObject(after) ? [before, after] : undefined;
+}
+
+function byIdentity(list: readonly unknown[], identity: string): Members | undefined {
   const members: Record<string, unknown> = Object.create(null);
-  for (const entry of value) {
-    const id = identityOf(entry);
-    if (id === undefined || id in members) return undefined;
+  for (const entry of list) {
+    const id = (entry as Members | null)?.[identity];
+    if (typeof id !== 'string' || id in members) return undefined;
     members[id] = entry;
   }
   return members;
-}
-
-function identityOf(entry: unknown): string | undefined {
-  if (typeof entry !== 'object' || entry === null) return undefined;
-  for (const name of identities) {
-    const id = (entry as Members)[name];
-    if (typeof id === 'string') return id;
-  }
-  return undefined;
 }
 
 /** The differences for people: `+` new, `-` gone, `~` changed. */

@@ -1,4 +1,4 @@
-import { type Constitution, parseConstitution } from '@concordat/governance';
+import type { Constitution } from '@concordat/governance';
 import { CodedError, toHeight } from '@concordat/std';
 import { unknownNetwork } from './admission.ts';
 import { pause } from './enclave-sources.ts';
@@ -15,6 +15,7 @@ import {
 } from './join-messages.ts';
 import { replayLedger } from './ledger-replay.ts';
 import type { Manager } from './manager.ts';
+import { checkNetwork } from './network-check.ts';
 import type { DialledPeer } from './ports.ts';
 import type { RejoinRecord } from './record-keeper.ts';
 import { requireProven } from './rejoining.ts';
@@ -243,23 +244,12 @@ function approvedOf(manager: Manager, offer: JoinOffer, session: DialledPeer): A
   return { terms, ...(actorId && { actorId }) };
 }
 
-/**
- * Checks what the network says of itself: a newcomer trusts no network that its certificate, or its own
- * constitution, contradicts.
- * @throws ManagerError WRONG_NETWORK, NODE_NOT_ADMITTED and those of the manifests; GovernanceError
- */
-function checked(manager: Manager, reply: JoinOffer, session: DialledPeer): Constitution {
+/** What the network shows, checked against what this newcomer knows. @throws as {@link checkNetwork} */
+function checked(manager: Manager, offer: JoinOffer, { peer }: DialledPeer): Constitution {
   const { network, peerDesk, identity } = manager;
-  const constitution = parseConstitution(reply.constitution);
-  const isExpected = network.id === unknownNetwork || network.id === reply.networkId;
-  if (reply.networkCertificate !== network.certificate || !isExpected) {
-    throw new ManagerError('WRONG_NETWORK', 'the network names itself otherwise than expected');
-  }
-  if (!constitution.nodes.some(({ nodeId }) => nodeId === identity.nodeId)) {
-    throw new ManagerError('NODE_NOT_ADMITTED', 'the constitution received has no such node');
-  }
-  peerDesk.checkAdmitted(session.peer, constitution);
-  return constitution;
+  const requireCode = (constitution: Constitution): void =>
+    peerDesk.checkAdmitted(peer, constitution);
+  return checkNetwork({ network, nodeId: identity.nodeId, requireCode }, offer);
 }
 
 /** Takes up what the network gives a node that it admitted. @throws as {@link checked}; KeysError */

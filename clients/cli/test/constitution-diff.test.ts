@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { changesBetween, changesText } from '../constitution-diff.ts';
+import { Names } from '../constitution-names.ts';
+
+const plain = { write: () => {}, interactive: false };
+const id = (digit: string): string => digit.repeat(64);
+
+const before = {
+  name: 'trade',
+  actors: [
+    { actorId: id('a'), name: 'aurora', roles: [] },
+    { actorId: id('b'), name: 'borealis', roles: [] },
+  ],
+  nodes: [
+    { nodeId: id('1'), actorId: id('a'), name: 'vn1', status: 'trusted' },
+    { nodeId: id('2'), actorId: id('a'), name: 'vn2', status: 'learning' },
+  ],
+  policies: { epochBlocks: 0, durability: 'fsync' },
+};
+
+test('equal constitutions differ in nothing', () => {
+  assert.deepEqual(changesBetween(before, structuredClone(before)), []);
+  assert.deepEqual(changesText(plain, [], new Names()), ['  no change']);
+});
+
+test('what came, went and changed is told entry by entry, whatever the order of a list', () => {
+  const after = {
+    ...before,
+    actors: [{ actorId: id('c'), name: 'dune', roles: ['clerk', 'teller'] }, before.actors[0]],
+    nodes: [{ ...before.nodes[1], status: 'trusted' }, before.nodes[0]],
+    policies: { ...before.policies, epochBlocks: 50 },
+  };
+  assert.deepEqual(changesBetween(before, after), [
+    { path: ['actors', id('b')], before: before.actors[1] },
+    { path: ['actors', id('c')], after: after.actors[0] },
+    { path: ['nodes', id('2'), 'status'], before: 'learning', after: 'trusted' },
+    { path: ['policies', 'epochBlocks'], before: 0, after: 50 },
+  ]);
+  const names = new Names({
+    actors: [...before.actors, ...after.actors],
+    nodes: before.nodes,
+  } as never);
+  assert.deepEqual(changesText(plain, changesBetween(before, after), names), [
+    '- actors › borealis',
+    `    actorId  borealis (${id('b').slice(0, 12)})`,
+    '    name     borealis',
+    '    roles    -',
+    '+ actors › dune',
+    `    actorId  dune (${id('c').slice(0, 12)})`,
+    '    name     dune',
+    '    roles    clerk, teller',
+    '~ nodes › vn2 › status: learning → trusted',
+    '~ policies › epochBlocks: 0 → 50',
+  ]);
+});
+
+test('lists without identities, and values that change their kind, are compared as a whole', () => {
+  const lists = changesBetween({ roles: ['a', 'b'] }, { roles: ['a', 'c'] });
+  assert.deepEqual(lists, [{ path: ['roles'], before: ['a', 'b'], after: ['a', 'c'] }]);
+  const twice = [
+    { name: 'x', v: 1 },
+    { name: 'x', v: 2 },
+  ];
+  assert.equal(changesBetween({ list: twice }, { list: [twice[0]] }).length, 1);
+  assert.deepEqual(changesBetween({ v: {} }, { v: [] }), [{ path: ['v'], before: {}, after: [] }]);
+  assert.deepEqual(changesBetween({ v: null }, { v: 0 }), [
+    { path: ['v'], before: null, after: 0 },
+  ]);
+});
+
+test('names that objects have anyway are names like others', () => {
+  const after = JSON.parse('{"constructor":1,"__proto__":{"x":2},"toString":"3"}');
+  assert.deepEqual(
+    changesBetween({}, after).map(({ path }) => path[0]),
+    ['constructor', '__proto__', 'toString'],
+  );
+});
+
+test('values in a line name actors and nodes, and shorten what nobody compares', () => {
+  const names = new Names(before as never);
+  assert.equal(names.text(id('a')), `aurora (${id('a').slice(0, 12)})`);
+  assert.equal(names.text(id('f')), id('f'));
+  assert.equal(names.of('epochBlocks'), 'epochBlocks');
+  assert.equal(names.text('x'.repeat(100)), `${'x'.repeat(64)}… (100 characters)`);
+  assert.equal(names.text({ kind: 'm-of-n', m: 2, of: { a: 1 } }), 'kind m-of-n, m 2, of (a 1)');
+  assert.equal(names.text([]), '-');
+  assert.match(names.text('-----BEGIN CERTIFICATE-----'), /cannot be read/);
+});
