@@ -51,6 +51,7 @@ export type PolicyVerdict =
 
 /** The identity of an actor; `cert` is what was presented on the connection, or signed with. */
 export const certifiedIdentity = (policy: PolicyName, actor: Actor): Caller => {
-  const { actorId, name, kinds, roles, certificate = '' } = actor;
-  return { policy, id: actorId, data: { name, kinds, roles }, cert: certificate };
+  const { actorId, name, kinds, roles, staff, certificate = '' } = actor;
+  const data = { name, kinds, roles, ...(staff && { staff }) };
+  return { policy, id: actorId, data, cert: certificate };
 };

@@ -31,9 +31,13 @@ export function judgeSignedBody(
   }
   const kid = message.protectedHeaders.get(coseHeaders.kid);
   const id = kid instanceof Uint8Array ? viewOf(kid).toString('latin1') : '';
-  const signer = trust.signer(id);
+  const signer = trust.signer(id, timeMs);
   if (signer === undefined) {
-    return { ok: false, code: 'SIGNER_UNKNOWN', message: 'its kid is the id of no actor' };
+    return {
+      ok: false,
+      code: 'SIGNER_UNKNOWN',
+      message: 'its kid is the fingerprint of no certificate of an actor',
+    };
   }
   const kind = policy === 'user_cose_sign1' ? 'participant' : 'member';
   if (!signer.actor.kinds.includes(kind)) {

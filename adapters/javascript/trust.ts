@@ -1,4 +1,10 @@
-import { type Certificate, CryptoError, fromPem, parseCertificate } from '@concordat/crypto';
+import {
+  type Certificate,
+  CryptoError,
+  certificateFingerprint,
+  fromPem,
+  parseCertificate,
+} from '@concordat/crypto';
 import { fromHex } from '@concordat/std';
 import type { NetworkTrust, TrustedActor } from '@concordat/worker-enclave';
 
@@ -12,7 +18,7 @@ export interface TokenKey {
   readonly spki: Uint8Array;
 }
 
-/** An actor that may sign a body, and its certificate in the membership list. */
+/** An actor that may sign a body, with the certificate of the membership list it signs with. */
 export interface Signer {
   readonly actor: TrustedActor;
   readonly certificate: Certificate;
@@ -21,10 +27,10 @@ export interface Signer {
 /** Whom the network trusts, as policies look it up. */
 export class Trust {
   readonly #tokenKeys = new Map<string, TokenKey[]>();
-  readonly #actors: ReadonlyMap<string, TrustedActor>;
+  readonly #signers: ReadonlyMap<string, DatedSigner>;
 
   constructor({ actors, tokenIssuers }: NetworkTrust) {
-    this.#actors = new Map(actors.map((actor) => [actor.actorId, actor]));
+    this.#signers = new Map(actors.flatMap(signersOf));
     for (const { issuer, keys } of tokenIssuers) {
       for (const { kid, key, constraint } of keys) {
         const spki = fromHex(key);
@@ -41,16 +47,42 @@ export class Trust {
     return this.#tokenKeys.get(kid) ?? [];
   }
 
-  /** The actor of that id, 64 hex digits, and its certificate. */
-  signer(actorId: string): Signer | undefined {
-    const actor = this.#actors.get(actorId);
-    if (actor === undefined) return undefined;
-    try {
-      const [der] = fromPem(actor.certificate);
-      return der && { actor, certificate: parseCertificate(der) };
-    } catch (error) {
-      if (error instanceof CryptoError) return undefined;
-      throw error;
-    }
+  /**
+   * The actor that has the certificate of that fingerprint, 64 hex digits, and may use it at a time.
+   * @param atMs ms since the Unix epoch
+   */
+  signer(fingerprint: string, atMs: number): Signer | undefined {
+    const found = this.#signers.get(fingerprint);
+    return found !== undefined && atMs <= found.untilMs ? found : undefined;
+  }
+}
+
+type DatedSigner = Signer & { readonly untilMs: number };
+
+function signersOf(actor: TrustedActor): [string, DatedSigner][] {
+  const { certificate, earlier = [] } = actor;
+  const listed: NonNullable<TrustedActor['earlier']> = [{ certificate }, ...earlier];
+  return listed.flatMap(({ certificate, untilSeconds }) => {
+    const der = derOf(certificate);
+    if (der === undefined) return [];
+    const untilMs =
+      untilSeconds === undefined ? Number.POSITIVE_INFINITY : untilSeconds * 1000 + 999;
+    const signer = {
+      actor: { ...actor, certificate },
+      certificate: parseCertificate(der),
+      untilMs,
+    };
+    return [[certificateFingerprint(der), signer]];
+  });
+}
+
+/** Undefined for what is no certificate. */
+function derOf(pem: string): Uint8Array | undefined {
+  try {
+    const [der] = fromPem(pem);
+    return der && parseCertificate(der) && der;
+  } catch (error) {
+    if (error instanceof CryptoError) return undefined;
+    throw error;
   }
 }

@@ -229,8 +229,9 @@ export const identityErrors = {
   },
   SIGNER_UNKNOWN: {
     status: 0,
-    meaning: 'The kid of the signed body is the id of no actor of the network.',
-    remedy: 'Put the actor id, 64 hex digits, into the protected header kid.',
+    meaning: 'The kid of the signed body names no certificate that an actor uses.',
+    remedy:
+      "Put the SHA-256 of the actor's certificate, 64 hex digits, into the protected header kid.",
   },
   SIGNER_CERTIFICATE_EXPIRED: {
     status: 0,

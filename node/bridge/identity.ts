@@ -9,6 +9,10 @@ export interface Identity {
   readonly roles: readonly string[];
   /** Common name of the certificate presented. */
   readonly subject: string;
+  /** Serial number of the certificate presented, lowercase hex; empty where nobody presented one. */
+  readonly serial: string;
+  /** Whether the certificate is one below the actor's, not the actor's own. */
+  readonly isStaff: boolean;
   /** SHA-256 of the certificate presented, 64 lowercase hex digits. */
   readonly fingerprint: string;
   /** The certificate presented, PEM; empty where nobody presented one. */
@@ -28,6 +32,8 @@ export const nobody: Identity = {
   kinds: [],
   roles: [],
   subject: '',
+  serial: '',
+  isStaff: false,
   fingerprint: nobodyId,
   certificate: '',
 };
@@ -41,6 +47,8 @@ const fields = [
   'kinds',
   'roles',
   'subject',
+  'serial',
+  'isStaff',
   'fingerprint',
   'certificate',
 ] as const;
@@ -52,18 +60,20 @@ const fields = [
 export function decodeIdentity(bytes: Uint8Array): Identity {
   const value = parseObject(bytes, 'identity');
   const keys = Object.keys(value);
-  const { actorId, name, kinds, roles, subject, fingerprint, certificate } = value;
+  const { actorId, name, kinds, roles, subject, serial, isStaff, fingerprint, certificate } = value;
   const valid =
     keys.length === fields.length &&
     isHex64(actorId) &&
     isHex64(fingerprint) &&
     typeof name === 'string' &&
     typeof subject === 'string' &&
+    typeof serial === 'string' &&
+    typeof isStaff === 'boolean' &&
     typeof certificate === 'string' &&
     isTextList(kinds) &&
     isTextList(roles);
   if (!valid) throw new DecodeError('INVALID', 'identity does not have the declared form');
-  return { actorId, name, kinds, roles, subject, fingerprint, certificate };
+  return { actorId, name, kinds, roles, subject, serial, isStaff, fingerprint, certificate };
 }
 
 /**

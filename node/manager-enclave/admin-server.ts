@@ -27,7 +27,7 @@ import {
 } from './admin-request.ts';
 import type { Announcement } from './announcement.ts';
 import { AuditDesk } from './audit-desk.ts';
-import type { ClientVerdict } from './client-identity.ts';
+import type { ClientIdentity, ClientVerdict } from './client-identity.ts';
 import { clientTlsOptions } from './client-tls.ts';
 import { EventStreams } from './event-streams.ts';
 import type { EvidenceDesk } from './evidence-desk.ts';
@@ -246,10 +246,10 @@ export class AdminServer {
     this.#streams.notify(announcement);
   }
 
-  /** Cuts the connections of actors that are no longer in the membership list. */
-  cutOff(removed: (actor: ActorId) => boolean): void {
+  /** Cuts the connections of identities that no longer hold. */
+  cutOff(gone: (identity: ClientIdentity) => boolean): void {
     for (const [socket, verdict] of this.#sockets) {
-      if (verdict.ok && removed(verdict.identity.actorId)) socket.destroy();
+      if (verdict.ok && gone(verdict.identity)) socket.destroy();
     }
   }
 

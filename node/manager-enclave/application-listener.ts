@@ -160,10 +160,10 @@ export class ApplicationListener {
     });
   }
 
-  /** Cuts the connections of actors that are no longer in the membership list. */
-  cutOff(removed: (actor: ActorId) => boolean): void {
-    for (const [socket, { actorId }] of this.#sockets) {
-      if (removed(actorId)) socket.destroy();
+  /** Cuts the connections of identities that no longer hold. */
+  cutOff(gone: (identity: ClientIdentity) => boolean): void {
+    for (const [socket, identity] of this.#sockets) {
+      if (gone(identity)) socket.destroy();
     }
   }
 

@@ -1,13 +1,13 @@
 import type { TLSSocket } from 'node:tls';
 import { catalogueEntry, type ErrorCode } from '@concordat/api';
 import { encodeIdentity } from '@concordat/bridge';
-import { certificateFingerprint, subjectOf, toPem } from '@concordat/crypto';
+import { toPem } from '@concordat/crypto';
 import {
   actorForCertificate,
   type Constitution,
   type PresentedCertificate,
 } from '@concordat/governance';
-import { type ActorId, CodedError } from '@concordat/std';
+import type { ActorId } from '@concordat/std';
 
 /** Who is behind a client connection. */
 export interface ClientIdentity {
@@ -16,6 +16,10 @@ export interface ClientIdentity {
   readonly isMember: boolean;
   /** The identity record handed to the worker with the stream. */
   readonly record: Uint8Array;
+  /** What was presented, to be judged again; absent where nobody presented a certificate. */
+  readonly presented?: Pick<PresentedCertificate, 'leafDer' | 'intermediates'>;
+  /** Last instant at which it holds, ms since the Unix epoch; absent where nothing ends it. */
+  readonly untilMs?: number;
 }
 
 /** The identity of a client, or why it is refused. */
@@ -55,35 +59,27 @@ export function judgeCertificate(
   presented: PresentedCertificate,
 ): ClientVerdict {
   const found = actorForCertificate(constitution, presented);
-  if (!found.ok) return refusal(found.code);
-  const { actor } = found;
-  const { leafDer } = presented;
-  const subject = nameOf(leafDer);
-  if (subject === undefined) return refusal('CLIENT_CERTIFICATE_INVALID');
+  if (!found.ok) return refusal(found.code, found.reason);
+  const { actor, bearer, untilMs } = found;
+  const { leafDer, intermediates } = presented;
   const record = encodeIdentity({
     actorId: actor.actorId,
     name: actor.name,
     kinds: [...actor.kind],
-    roles: [...actor.roles],
-    subject,
-    fingerprint: certificateFingerprint(leafDer),
+    roles: [...bearer.roles],
+    subject: bearer.name,
+    serial: bearer.serial,
+    isStaff: bearer.isStaff,
+    fingerprint: bearer.fingerprint,
     certificate: toPem(leafDer),
   });
   const isMember = actor.kind.includes('member');
-  return { ok: true, identity: { actorId: actor.actorId, isMember, record } };
+  const identity = { actorId: actor.actorId, isMember, record, untilMs };
+  return { ok: true, identity: { ...identity, presented: { leafDer, intermediates } } };
 }
 
-/** Common name of a certificate; undefined when our strict reader cannot make sense of it. */
-function nameOf(der: Uint8Array): string | undefined {
-  try {
-    return subjectOf(der).commonName;
-  } catch (error) {
-    if (!(error instanceof CodedError)) throw error;
-    return undefined;
-  }
-}
-
-function refusal(code: ErrorCode): ClientVerdict {
+function refusal(code: ErrorCode, reason?: string): ClientVerdict {
   const { meaning, remedy } = catalogueEntry(code);
-  return { ok: false, code, message: `${meaning} ${remedy}` };
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return { ok: false, code, message: `${meaning}${why} ${remedy}` };
 }

@@ -1,11 +1,11 @@
-import { applicationListener, isNobody, listenerSocket } from '@concordat/bridge';
+import { applicationListener, listenerSocket } from '@concordat/bridge';
 import { isOpen } from '@concordat/governance';
-import type { ActorId } from '@concordat/std';
 import { type AdminDesks, AdminServer } from './admin-server.ts';
 import type { Announcement } from './announcement.ts';
-import { acceptsAnonymous, judgeApplicationClient } from './anonymous-client.ts';
+import { judgeApplicationClient } from './anonymous-client.ts';
 import { ApplicationListener } from './application-listener.ts';
 import { judgeClient } from './client-identity.ts';
+import { IdentityWatch } from './identity-watch.ts';
 import type { ChannelCredentials } from './node-channel.ts';
 import type { NodeContext } from './node-context.ts';
 
@@ -23,8 +23,19 @@ export class FrontDoors {
   /** Where applications are to be served, until they are. */
   #closed: ApplicationPlace | undefined;
 
+  readonly #watch: IdentityWatch;
+
   constructor(node: NodeContext) {
     this.#node = node;
+    this.#watch = new IdentityWatch({
+      constitution: () => node.administration.committedConstitution,
+      cutOff: (gone) => {
+        for (const application of this.#applications) application.cutOff(gone);
+        this.#admin?.cutOff(gone);
+      },
+      log: (event, fields) => node.control.log(event, fields),
+      nowMs: () => Date.now(),
+    });
   }
 
   /** Opens the application port of every worker, if the network is open, and the administrative one. */
@@ -45,6 +56,7 @@ export class FrontDoors {
     });
     await this.#admin.listen();
     control.listening('admin');
+    this.#watch.start();
   }
 
   readonly #judge = (socket: Parameters<typeof judgeClient>[0]) =>
@@ -82,19 +94,14 @@ export class FrontDoors {
   }
 
   /**
-   * Whoever was removed from the membership list is cut off now (M12). A recovered network may have
-   * been voted open.
+   * Who is nobody any more, or somebody else, is cut off now (M12). A recovered network may have been
+   * voted open.
    */
   constitutionChanged(): void {
     this.#openApplications().catch((error: unknown) => {
       this.#node.control.log('applications.not-opened', { level: 'error', why: String(error) });
     });
-    const constitution = this.#node.administration.committedConstitution;
-    const present = new Set(constitution.actors.map(({ actorId }) => actorId));
-    const removed = (actor: ActorId): boolean =>
-      isNobody(actor) ? !acceptsAnonymous(constitution) : !present.has(actor);
-    for (const application of this.#applications) application.cutOff(removed);
-    this.#admin?.cutOff(removed);
+    this.#watch.constitutionChanged();
   }
 
   /** Tells those who watch the administrative channel what a committed block changed. */
@@ -105,6 +112,7 @@ export class FrontDoors {
   /** Cuts every connection and stops listening. */
   close(): void {
     this.#closed = undefined;
+    this.#watch.stop();
     for (const application of this.#applications) application.stop();
     this.#admin?.stop();
   }

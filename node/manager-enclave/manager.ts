@@ -7,7 +7,6 @@ import { type Height, type NodeId, toHeight, utf8 } from '@concordat/std';
 import { Administration } from './administration.ts';
 import type { AdministrativeQueue } from './administrative-queue.ts';
 import { unknownNetwork } from './admission.ts';
-import { maySpeak } from './anonymous-client.ts';
 import type { Archive } from './archive.ts';
 import { ArchiveDesk } from './archive-desk.ts';
 import type { Backfill } from './backfill.ts';
@@ -19,6 +18,7 @@ import type { EpochDesk } from './epoch-desk.ts';
 import { createEpochParts } from './epoch-parts.ts';
 import { ManagerError } from './errors.ts';
 import { EvidenceDesk } from './evidence-desk.ts';
+import { mayBeForwarded } from './forwarded-identity.ts';
 import { GovernanceDesk } from './governance-desk.ts';
 import type { HeldBlocks } from './held-blocks.ts';
 import type { HistoryPages } from './history-pages.ts';
@@ -203,7 +203,7 @@ export class Manager implements StandingNode {
       channel: this.channel,
       feed: this.feed,
       leader: () => this.leader,
-      maySpeak: (actor) => maySpeak(actor, this.administration.committedConstitution),
+      maySpeak: (who) => mayBeForwarded(who, this.administration.committedConstitution, Date.now()),
     });
     this.readBarriers = new ReadBarriers({
       self: identity.nodeId,
@@ -493,8 +493,8 @@ export class Manager implements StandingNode {
       await Promise.race([kept, pause(lastRecordMs)]);
     }
     this.workers.stop();
-    this.sessionKeys.forgetAll();
-    this.networkKey.forget();
+    this.sessionKeys.close();
+    this.networkKey.close();
     this.vault.erase();
   }
 }

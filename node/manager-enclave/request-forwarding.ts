@@ -1,15 +1,8 @@
 import { decodeIdentity } from '@concordat/bridge';
-import {
-  type ActorId,
-  BinaryReader,
-  BinaryWriter,
-  CodedError,
-  type NodeId,
-  toActorId,
-  utf8,
-} from '@concordat/std';
+import { BinaryReader, BinaryWriter, CodedError, type NodeId, utf8 } from '@concordat/std';
 import { ManagerError } from './errors.ts';
 import { readForeign } from './foreign.ts';
+import type { ForwardedIdentity } from './forwarded-identity.ts';
 import type { WorkerFeed } from './worker-feed.ts';
 
 /** An answer from the leader's worker. */
@@ -48,11 +41,11 @@ export class RequestForwarding {
   readonly #channel: ForwardChannel;
   readonly #feed: Pick<WorkerFeed, 'link'>;
   readonly #leader: () => NodeId | undefined;
-  readonly #maySpeak: (actor: ActorId) => boolean;
+  readonly #maySpeak: (who: ForwardedIdentity) => boolean;
   readonly #waiting = new Map<number, Waiting>();
   readonly #writer = new BinaryWriter();
-  /** Actor by the bytes of an identity record, so that each is parsed once. */
-  readonly #actors = new Map<string, ActorId>();
+  /** Who stands behind the bytes of an identity record, so that each is parsed once. */
+  readonly #known = new Map<string, ForwardedIdentity>();
   #nextId = 1;
 
   constructor(parts: {
@@ -60,7 +53,7 @@ export class RequestForwarding {
     readonly feed: Pick<WorkerFeed, 'link'>;
     readonly leader: () => NodeId | undefined;
     /** Whether requests of this actor, or of nobody, are taken under the committed constitution. */
-    readonly maySpeak: (actor: ActorId) => boolean;
+    readonly maySpeak: (who: ForwardedIdentity) => boolean;
   }) {
     this.#channel = parts.channel;
     this.#feed = parts.feed;
@@ -103,8 +96,11 @@ export class RequestForwarding {
     const link = this.#feed.link(source);
     if (!link) throw new ManagerError('WORKER_UNAVAILABLE', `there is no worker ${source} here`);
     // The other node may not have learnt yet that this actor was removed.
-    if (!this.#maySpeak(this.#actorOf(identity))) {
-      throw new ManagerError('ACTOR_REMOVED', 'the actor is not in the membership list');
+    if (!this.#maySpeak(this.#whoIs(identity))) {
+      throw new ManagerError(
+        'ACTOR_REMOVED',
+        'the actor is not in the membership list, or its certificate is no longer taken',
+      );
     }
     if (this.#waiting.size >= maxWaiting) this.#forgetOld();
     if (this.#waiting.size >= maxWaiting) {
@@ -130,14 +126,14 @@ export class RequestForwarding {
     waiting?.settle(reply);
   }
 
-  #actorOf(identity: Buffer): ActorId {
+  #whoIs(identity: Buffer): ForwardedIdentity {
     const key = identity.toString('latin1');
-    const known = this.#actors.get(key);
+    const known = this.#known.get(key);
     if (known) return known;
-    const actorId = toActorId(decodeIdentity(identity).actorId);
-    if (this.#actors.size >= maxKnownIdentities) this.#actors.clear();
-    this.#actors.set(key, actorId);
-    return actorId;
+    const who = decodeIdentity(identity);
+    if (this.#known.size >= maxKnownIdentities) this.#known.clear();
+    this.#known.set(key, who);
+    return who;
   }
 
   #forgetOld(): void {

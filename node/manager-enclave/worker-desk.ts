@@ -181,7 +181,7 @@ export class WorkerDesk {
       throw new ManagerError('WORKER_REFUSED', 'a batch without transactions');
     }
     const { driver, feed } = this.#context;
-    const placed = driver.place(link.index, transactions.map(recordOf));
+    const placed = driver.place(link.index, transactions.map(recordOf), { withOthers: true });
     if (!placed.ok) {
       link.refuse(batch, placed.code);
       return;
@@ -205,8 +205,8 @@ const textOf = (line: Uint8Array): string => Buffer.from(line).toString('utf8', 
 
 /** Whom workers may know callers by: actors by their certificates, tokens by issuers' keys. */
 const trustUnder = ({ actors, jwtIssuers = [] }: Constitution) => ({
-  actors: actors.map(({ actorId, name, kind, roles, certificate }) => {
-    return { actorId, name, kinds: kind, roles, certificate };
+  actors: actors.map(({ actorId, name, kind, roles, certificate, earlier }) => {
+    return { actorId, name, kinds: kind, roles, certificate, ...(earlier && { earlier }) };
   }),
   tokenIssuers: jwtIssuers,
 });

@@ -5,9 +5,16 @@ import { type ActorId, CodedError, type Digest } from '@concordat/std';
 import type { ExternalAnswer, ExternalCall } from './external-call.ts';
 import type { PastRange, PastTransactionView } from './past-reader.ts';
 
-/** An actor of the membership list; `certificate` is the one it is listed with, PEM. */
+/** An actor of the membership list; `certificate` is its newest, PEM. */
 export interface TrustedActor extends Actor {
   readonly certificate: string;
+  /** What it had before and may still sign with; absent when there is none. */
+  readonly earlier?: readonly {
+    /** PEM. */
+    readonly certificate: string;
+    /** Last second of its use, since the Unix epoch; absent: until a vote removes it. */
+    readonly untilSeconds?: number;
+  }[];
 }
 
 /** An issuer of tokens (JWT) that the network trusts by vote, and its keys. */
@@ -46,7 +53,10 @@ export interface Actor {
   readonly name: string;
   /** `member`, `participant`, or both. */
   readonly kinds: readonly string[];
+  /** The actor's, or those of them that the certificate of one of its staff names. */
   readonly roles: readonly string[];
+  /** Who of the actor presented a certificate; absent where it was the actor's own, or nobody did. */
+  readonly staff?: { readonly name: string; readonly serial: string };
   /** PEM of the certificate that was presented; absent where nobody presented one. */
   readonly certificate?: string;
 }

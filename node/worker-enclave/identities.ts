@@ -27,8 +27,9 @@ export function knownActor(identity: Uint8Array): Actor {
 export function identityOf(actor: Actor): Uint8Array {
   let identity = encoded.get(actor);
   if (identity === undefined) {
-    const { actorId, name, kinds, roles, certificate = '' } = actor;
-    const presented = { subject: name, fingerprint: actorId, certificate };
+    const { actorId, name, kinds, roles, staff, certificate = '' } = actor;
+    const who = { subject: staff?.name ?? name, serial: staff?.serial ?? '' };
+    const presented = { ...who, isStaff: staff !== undefined, fingerprint: actorId, certificate };
     identity = encodeIdentity({ actorId, name, kinds, roles, ...presented });
     encoded.set(actor, identity);
   }

@@ -178,6 +178,8 @@ export class Intake {
 
 /** The actor an identity record names. @throws DecodeError */
 export function actorOf(identity: Uint8Array): Actor {
-  const { actorId, name, kinds, roles, certificate } = decodeIdentity(identity);
-  return { actorId: actorId as Actor['actorId'], name, kinds, roles, certificate };
+  const { actorId, name, kinds, roles, certificate, isStaff, subject, serial } =
+    decodeIdentity(identity);
+  const staff = isStaff ? { staff: { name: subject, serial } } : {};
+  return { actorId: actorId as Actor['actorId'], name, kinds, roles, ...staff, certificate };
 }

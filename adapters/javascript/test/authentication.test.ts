@@ -3,6 +3,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { encodeEndUser, endUserHeader } from '@concordat/api';
 import {
+  actorIdOf,
   type CborKey,
   type CborValue,
   coseHeaders,
@@ -12,7 +13,7 @@ import {
   signCose,
   toPem,
 } from '@concordat/crypto';
-import { type ActorId, toHex, utf8 } from '@concordat/std';
+import { toHex, utf8 } from '@concordat/std';
 import type { NetworkTrust, TrustedActor } from '@concordat/worker-enclave';
 import { Authenticator } from '../authentication.ts';
 import type { Policy, Presented } from '../policies.ts';
@@ -35,7 +36,7 @@ function actor(name: string, number: number, ...kinds: string[]) {
     isCa: true,
     usages: ['keyCertSign', 'clientAuth'],
   });
-  const actorId = String(number).padStart(64, '0') as ActorId;
+  const actorId = actorIdOf(der);
   const known: TrustedActor = { actorId, name, kinds, roles: ['r'], certificate: toPem(der) };
   return { key, known };
 }

@@ -3,13 +3,15 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import {
+  actorIdOf,
   coseHeaders,
   createSigningKey,
+  fromPem,
   issueCertificate,
   signCose,
   toPem,
 } from '@concordat/crypto';
-import { type ActorId, toHex, utf8 } from '@concordat/std';
+import { emptyBytes, toHex, utf8 } from '@concordat/std';
 import type { TrustedActor } from '@concordat/worker-enclave';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
@@ -128,7 +130,7 @@ test('the key of a signed request is the signer’s', async (t) => {
         usages: ['keyCertSign', 'clientAuth'],
       }),
     );
-    const actorId = String(number).repeat(64) as ActorId;
+    const actorId = actorIdOf(fromPem(certificate)[0] ?? emptyBytes);
     const known: TrustedActor = {
       ...{ actorId, name: `${number}`, kinds: ['member'], roles: [], certificate },
     };

@@ -131,7 +131,7 @@ function judge(socket: TLSSocket, network: FakeNetwork) {
   if (!leaf) return 'CLIENT_CERTIFICATE_REQUIRED';
   const above = socket.getPeerCertificate(true).issuerCertificate?.raw;
   const verdict = actorForCertificate(
-    { actors: network.actors },
+    { actors: [...network.actors] },
     { leafDer: leaf.raw, intermediates: above ? [above] : [], atMs: Date.now() },
   );
   return verdict.ok ? undefined : verdict.code;

@@ -18,6 +18,8 @@ const identity = {
   kinds: ['member'],
   roles: [],
   subject: 'clerk',
+  serial: '0a',
+  isStaff: true,
   fingerprint: 'b'.repeat(64),
   certificate: 'PEM',
 };

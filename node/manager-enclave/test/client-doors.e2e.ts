@@ -312,14 +312,14 @@ test('an actor that was removed is cut off in the middle of what it does', async
   const socket = await dial(appPath(), as(member));
   socket.resume();
   await until(() => application.connections === 1);
-  application.cutOff((actor) => actor === stranger.actorId);
+  application.cutOff(({ actorId }) => actorId === stranger.actorId);
   assert.equal(socket.destroyed, false);
-  application.cutOff((actor) => actor === member.actorId);
+  application.cutOff(({ actorId }) => actorId === member.actorId);
   await once(socket, 'close');
   const watcher = await dial(adminPath(), as(member));
   watcher.write('GET /gov/events HTTP/1.1\r\nhost: x\r\n\r\n');
   await once(watcher, 'data');
-  admin.cutOff((actor) => actor === member.actorId);
+  admin.cutOff(({ actorId }) => actorId === member.actorId);
   await once(watcher, 'close');
 });
 

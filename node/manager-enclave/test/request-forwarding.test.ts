@@ -15,6 +15,8 @@ const identity = encodeIdentity({
   kinds: ['participant'],
   roles: [],
   subject: 'actor',
+  serial: '01',
+  isStaff: true,
   fingerprint: 'dd'.repeat(32),
   certificate: 'PEM',
 });
@@ -33,7 +35,7 @@ function forwarding(
     },
     feed: { link: (source) => (source === 1 ? link.asLink() : undefined) },
     leader: () => ('leader' in over ? over.leader : leaderId),
-    maySpeak: (actor) => actors.has(actor),
+    maySpeak: (who) => actors.has(who.actorId),
   });
   return { forwarding: parts, link, actors };
 }

@@ -67,7 +67,7 @@ describe('a worker enclave on its bridge', () => {
   function begin(bridge: FakeBridge): void {
     const identity = { name: 'a', kinds: [], roles: [], subject: 'a' };
     const hex = 'd'.repeat(64);
-    const presented = { fingerprint: hex, certificate: '' };
+    const presented = { serial: '', isStaff: false, fingerprint: hex, certificate: '' };
     const record = encodeIdentity({ ...identity, actorId: hex, ...presented });
     bridge.send({ kind: 'configure', json: utf8('{"adapters":{},"policies":{}}') });
     bridge.send({ kind: 'role', leader: true, view: 3, json: utf8('{}') });
