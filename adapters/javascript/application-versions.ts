@@ -270,6 +270,7 @@ function programIn(
 ): { readonly program: Uint8Array | undefined } | undefined {
   let found: { readonly program: Uint8Array | undefined } | undefined;
   for (const { publicWrites } of writeSets) {
+    if (publicWrites.length === 0) continue;
     for (const { table, value } of decodeWriteSet(publicWrites)) {
       if (table === programTable) found = { program: value };
       // Tables of a write set are in the order of their names.

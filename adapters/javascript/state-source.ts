@@ -1,4 +1,4 @@
-import { decodeWriteSet, type ReadView, Store, type WriteSet, withVersion } from '@concordat/kv';
+import { firstTableOf, type ReadView, Store, type WriteSet, withVersion } from '@concordat/kv';
 import { emptyBytes } from '@concordat/std';
 import type { StateChange } from '@concordat/worker-enclave';
 import type { ToProcess } from './frames.ts';
@@ -62,8 +62,9 @@ export class StateSource {
       }
       case 'applied': {
         const { layer, firstSeqno, writeSets } = change;
-        this.#put({ layer, firstSeqno, writeSets: writeSets.map(own) });
-        return { ...change, writeSets: writeSets.map(own) };
+        const sets = writeSets.map(own);
+        this.#put({ layer, firstSeqno, writeSets: sets });
+        return { ...change, writeSets: sets };
       }
       case 'replayed':
         return { ...change, writeSets: change.writeSets.map(own) };
@@ -115,10 +116,8 @@ const nothing: WriteSet = { publicWrites: emptyBytes, privateWrites: emptyBytes 
 
 /** A transaction of this adapter; nothing in the place of another's: none writes tables of two. */
 function own(writeSet: WriteSet): WriteSet {
-  for (const segment of [writeSet.privateWrites, writeSet.publicWrites]) {
-    for (const { table } of decodeWriteSet(segment)) return owned.has(table) ? writeSet : nothing;
-  }
-  return nothing;
+  const table = firstTableOf(writeSet.privateWrites) ?? firstTableOf(writeSet.publicWrites);
+  return table !== undefined && owned.has(table) ? writeSet : nothing;
 }
 
 /**

@@ -15,6 +15,12 @@ export const sha256 = (bytes: Uint8Array): Digest =>
 export const sha256Latin1 = (data: string | Uint8Array): string =>
   hash('sha256', typeof data === 'string' ? Buffer.from(data, 'latin1') : data, 'binary');
 
+/** SHA-256 as 64 lowercase hex digits. */
+export const sha256Hex = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
+
+/** SHA-256 of a text's UTF-8 bytes, as {@link sha256Latin1} gives it: no copy to bytes before. */
+export const sha256OfText = (text: string): string => hash('sha256', text, 'binary');
+
 /** HMAC-SHA256 (RFC 2104) of the bytes: 32 bytes. */
 export const hmacSha256 = (key: Uint8Array, bytes: Uint8Array): Digest =>
   // The runtime takes ten times longer to find out that plain bytes are no key object.

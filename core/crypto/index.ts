@@ -55,7 +55,15 @@ export {
   sendTo,
 } from './encryption-key.ts';
 export { CryptoError, type CryptoErrorCode } from './errors.ts';
-export { constantTimeEqual, hkdfSha256, hmacSha256, sha256, sha256Latin1 } from './hash.ts';
+export {
+  constantTimeEqual,
+  hkdfSha256,
+  hmacSha256,
+  sha256,
+  sha256Hex,
+  sha256Latin1,
+  sha256OfText,
+} from './hash.ts';
 export { actorIdOf, nodeIdOf } from './identity.ts';
 export { parseIpAddress } from './ip-address.ts';
 export { rsaBits, signatureAlgorithmOf, spkiOfJwk } from './jwk.ts';

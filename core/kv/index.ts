@@ -9,6 +9,7 @@ export { type Key, type TableDeclaration, unnumbered, withVersion } from './tabl
 export type { TransactionSet, WriteTable } from './transaction-set.ts';
 export {
   decodeWriteSet,
+  firstTableOf,
   maxKeyBytes,
   maxValueBytes,
   type Write,

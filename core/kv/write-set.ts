@@ -97,6 +97,9 @@ function writeLength(into: Buffer, at: number, value: number): number {
   return at + 4;
 }
 
+/** The table name that was found to be one last. */
+let checkedName: string | undefined;
+
 /** Where a decoder puts what it reads, in the order of the bytes. */
 export interface WriteSink {
   /** The writes that follow are to this table. */
@@ -117,7 +120,10 @@ export function readWriteSet(bytes: Uint8Array, sink: WriteSink): void {
   let lastName = '';
   for (let t = 0; t < tables; t++) {
     const name = reader.text(reader.length());
-    if (!isTableName(name)) malformed('has an invalid table name', reader.at);
+    // One table takes most writes: its name is looked at once.
+    if (name !== checkedName && !isTableName(name))
+      malformed('has an invalid table name', reader.at);
+    checkedName = name;
     if (t > 0 && name <= lastName) malformed('has tables out of order', reader.at);
     lastName = name;
     sink.table(name);
@@ -153,6 +159,18 @@ export function decodeWriteSet(bytes: Uint8Array): Iterable<Write> {
     },
   });
   return writes;
+}
+
+/**
+ * The first table that a segment writes to, which is the lowest by name; undefined when it writes to
+ * none. Nothing behind the name is looked at.
+ * @throws KvError MALFORMED
+ */
+export function firstTableOf(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return undefined;
+  const reader = new SegmentReader(bytes);
+  reader.length();
+  return reader.text(reader.length());
 }
 
 /** Reads the fields of a segment, each within its bounds. */

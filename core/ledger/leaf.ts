@@ -1,4 +1,4 @@
-import { sha256Latin1 } from '@concordat/crypto';
+import { sha256Hex, sha256Latin1, sha256OfText } from '@concordat/crypto';
 import { formatTransactionId } from '@concordat/std';
 import type { TransactionRecord } from './block-form.ts';
 import { type BlockHeader, headerLeafBytes, writeU64 } from './header.ts';
@@ -19,7 +19,9 @@ export interface LeafComponents {
   readonly claimsDigest: string;
 }
 
+/** Its last third holds the digest of claims of the leaf before, mostly that of none. */
 const leafInput = Buffer.alloc(96);
+let leafClaims = noClaims;
 const evidenceInput = Buffer.alloc(40);
 const headerInput = Buffer.alloc(headerLeafBytes + 32);
 const bothWrites = Buffer.alloc(65, 1);
@@ -54,8 +56,11 @@ export const headerHashOf = (head: Buffer): string => sha256Latin1(head);
  */
 export function transactionLeaf(components: LeafComponents): string {
   leafInput.write(components.writeSetDigest, 0, 32, 'latin1');
-  leafInput.write(sha256Latin1(components.commitEvidence), 32, 32, 'latin1');
-  leafInput.write(components.claimsDigest, 64, 32, 'latin1');
+  leafInput.write(sha256OfText(components.commitEvidence), 32, 32, 'latin1');
+  if (components.claimsDigest !== leafClaims) {
+    leafClaims = components.claimsDigest;
+    leafInput.write(leafClaims, 64, 32, 'latin1');
+  }
   return sha256Latin1(leafInput);
 }
 
@@ -111,7 +116,6 @@ export class LeafSource {
   #evidence(seqno: number): string {
     evidenceInput.set(this.#nonce);
     writeU64(evidenceInput, 32, seqno);
-    const blinding = Buffer.from(sha256Latin1(evidenceInput), 'latin1').toString('hex');
-    return `ce:${formatTransactionId(this.#header.view, seqno)}:${blinding}`;
+    return `ce:${formatTransactionId(this.#header.view, seqno)}:${sha256Hex(evidenceInput)}`;
   }
 }

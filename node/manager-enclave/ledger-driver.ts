@@ -50,6 +50,8 @@ export class LedgerDriver {
   #stopped = false;
   /** A block waits to be written: it starts now, while all else may share the turn's one write. */
   #blockWaits = false;
+  /** What is owed is carried out at the end of this turn. */
+  #scheduled = false;
 
   constructor(parts: {
     readonly consensus: Consensus;
@@ -130,7 +132,9 @@ export class LedgerDriver {
   ): Placed {
     if (this.#stopped) return { ok: false, code: 'NOT_LEADER' };
     const placed = this.#sealing.place(source, transactions, options);
-    if (placed.ok) this.#work();
+    if (!placed.ok) return placed;
+    if (options.withOthers) this.#workLater();
+    else this.#work();
     return placed;
   }
 
@@ -264,6 +268,16 @@ export class LedgerDriver {
     }
     this.#consensus.readIndex(requestId);
     this.#work();
+  }
+
+  /** At the end of this turn of the event loop: blocks that came together go on together. */
+  #workLater(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#work();
+    });
   }
 
   #work(): void {

@@ -18,6 +18,8 @@ export interface PlacementOptions {
   readonly sessionKey?: SessionKey;
   /** It opens the view of a resumed network, and begins the epoch that seals all that follows. */
   readonly resumption?: true;
+  /** More blocks may come in this turn: all go on together at its end. */
+  readonly withOthers?: true;
 }
 
 /** Seals transactions into blocks on the leader and hands them to consensus. */

@@ -1,5 +1,6 @@
 import { AdapterError, type BatchEnvironment, deferred, type Outcome } from './adapter.ts';
-import type { OpenBatch } from './scoped-state.ts';
+import { OpenBatch } from './scoped-state.ts';
+import type { NewFlight, SpeculativeChain } from './speculative-chain.ts';
 import type { Lane, Submission } from './submission.ts';
 
 /** A batch being executed, or executed and not yet on the chain. */
@@ -16,6 +17,20 @@ export interface Execution {
 }
 
 type Outcomes = readonly Outcome<unknown>[];
+
+/** Opens a set on the newest state for a batch. */
+export const beginExecution = (
+  lane: Lane,
+  submissions: readonly Submission[],
+  { chain, env }: { readonly chain: SpeculativeChain; readonly env: BatchEnvironment },
+): Execution => ({
+  lane,
+  submissions,
+  set: new OpenBatch(chain.begin(), lane.tableNames),
+  env,
+  mayDefer: chain.hasUnsealed,
+  timer: undefined,
+});
 
 /** Runs the adapter over the batch; the result is a promise when the adapter's is. */
 export function runAdapter(execution: Execution): Outcomes | Promise<Outcomes> {
@@ -69,5 +84,21 @@ function sealBatch(execution: Execution, outcomes: Outcomes): void {
   lane.answers.keep(set, execution, outcomes);
   set.endIfWritten();
 }
+
+/** A closed batch as it goes onto the chain, without the place that the manager will give it. */
+export const newBlock = (
+  { submissions, set, env }: Execution,
+  outcomes: Outcomes,
+  batch: number,
+): NewFlight => ({
+  batch,
+  submissions,
+  outcomes,
+  count: set.writes.length,
+  timeMs: env.timeMs,
+  height: 0,
+  view: env.view,
+  firstSeqno: 0,
+});
 
 const broken = (why: string): AdapterError => new AdapterError('CONTRACT_BROKEN', why);

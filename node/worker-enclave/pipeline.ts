@@ -3,12 +3,13 @@ import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './
 import type { BatchQueue } from './batch-queue.ts';
 import { BatchQueues } from './batch-queues.ts';
 import { nameOf } from './errors.ts';
-import { closeBatch, type Execution, runAdapter } from './execution.ts';
+import { beginExecution, closeBatch, type Execution, newBlock, runAdapter } from './execution.ts';
+import { HeldBatches } from './held-batches.ts';
 import { untimelyIf } from './lane-answers.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
 import { failureAnswer, notOrdered, unknown, waitedTooLong } from './pipeline-answers.ts';
 import type { ReadCallback } from './read-gate.ts';
-import { OpenBatch, type TransactionWrites } from './scoped-state.ts';
+import type { TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
 import type { Stats } from './stats.ts';
 import { type Lane, refusal, type Submission } from './submission.ts';
@@ -46,6 +47,7 @@ const refusedPauseMs = 5;
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queues: BatchQueues;
+  readonly #held: HeldBatches;
   /** Rolled back before the manager numbered them: it will refuse them by their number. */
   readonly #orphans = new Map<number, readonly Submission[]>();
   #execution: Execution | undefined;
@@ -62,6 +64,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#queues = new BatchQueues(options.lanes);
+    this.#held = new HeldBatches(options);
   }
 
   /** Transactions waiting, those still being admitted or executed included. */
@@ -133,6 +136,7 @@ export class Pipeline {
   stop(): void {
     this.#leading = false;
     this.#abandon();
+    this.#held.stop();
     clearTimeout(this.#timer);
   }
 
@@ -144,6 +148,8 @@ export class Pipeline {
 
   /** Keeps the submissions of dropped, never numbered blocks until the manager refuses them. */
   orphan(flights: readonly Flight[]): void {
+    // It cannot refuse what it was not sent.
+    this.#held.flush();
     for (const flight of flights) {
       this.#orphans.set(flight.batch, flight.submissions);
       for (const rider of flight.riders) rider.again();
@@ -238,6 +244,12 @@ export class Pipeline {
 
   readonly #run = (): void => {
     this.#scheduled = false;
+    this.#executeDue();
+    // Nothing follows that would be worth waiting for.
+    if (this.#execution === undefined) this.#held.flush();
+  };
+
+  #executeDue(): void {
     const { chain, limits, nowMs } = this.#options;
     if (this.#holdUntilMs > 0) {
       const holdMs = this.#holdUntilMs - nowMs();
@@ -259,7 +271,7 @@ export class Pipeline {
     if (this.#execution === undefined && this.queued > this.#admitting) {
       this.#arm(this.#options.policy().maxBatchDelayMs);
     }
-  };
+  }
 
   #execute(queue: BatchQueue): void {
     const { chain, limits, environment } = this.#options;
@@ -269,14 +281,7 @@ export class Pipeline {
     const taken = queue.take(maxBatchTransactions, maxBlockBytes / 2);
     const submissions = this.#firstTime(queue, taken, env.timeMs);
     if (submissions.length === 0) return;
-    const execution: Execution = {
-      lane: queue.lane,
-      submissions,
-      set: new OpenBatch(chain.begin(), queue.lane.tableNames),
-      env,
-      mayDefer: chain.hasUnsealed,
-      timer: undefined,
-    };
+    const execution = beginExecution(queue.lane, submissions, { chain, env });
     this.#execution = execution;
     let outcomes: ReturnType<typeof runAdapter>;
     try {
@@ -373,22 +378,18 @@ export class Pipeline {
       return;
     }
     this.#release(execution);
-    const { chain, stats, sendBatch } = this.#options;
+    const { chain, stats } = this.#options;
     if (set.writes.length === 0) {
       set.abort();
       this.#ride(execution, outcomes);
       return;
     }
     set.finish();
-    const { submissions, env } = execution;
-    const at = { timeMs: env.timeMs, height: 0, view: env.view, firstSeqno: 0 };
-    const flight = chain.executed(
-      { batch: this.takeBatchNumber(), submissions, outcomes, count: set.writes.length, ...at },
-      set,
-    );
+    const block = newBlock(execution, outcomes, this.takeBatchNumber());
+    const { batch } = chain.executed(block, set);
     stats.batches += 1;
     stats.batchedTransactions += execution.submissions.length;
-    sendBatch(flight.batch, set.writes);
+    this.#held.add({ batch, writes: set.writes, bytes: set.bytes }, this.#queues.length);
     this.#answerLocal(execution.submissions, outcomes);
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeWriteSet, Store } from '../index.ts';
+import { decodeWriteSet, firstTableOf, Store } from '../index.ts';
 
 const malformed = { name: 'KvError', code: 'MALFORMED' };
 
@@ -54,6 +54,16 @@ test('what was written is read back, whatever the lengths', () => {
 
 test('no bytes are no writes', () => {
   assert.deepEqual([...decodeWriteSet(new Uint8Array(0))], []);
+  assert.equal(firstTableOf(new Uint8Array(0)), undefined);
+});
+
+test('the first table is told without reading what follows, and is refused when its name is cut', () => {
+  const bytes = encode(sample);
+  assert.equal(firstTableOf(bytes), 'a');
+  assert.equal(firstTableOf(bytes.subarray(0, 3)), 'a');
+  for (const length of [1, 2]) {
+    assert.throws(() => firstTableOf(bytes.subarray(0, length)), malformed, `at ${length}`);
+  }
 });
 
 test('a write set cut anywhere, or extended, is refused', () => {
