@@ -34,8 +34,12 @@ export const gatewayCommand: Command = {
   },
   examples: [
     'gateway --directory .concordat/sandbox',
+    'gateway --config gateway.json --check',
+    'gateway --config gateway.json',
     'gateway --target vn1.aurora.example:7201 --network-certificate network.pem --certificate shop.pem --key shop-key.pem',
   ],
+  details:
+    'Without --config whoever reaches the port acts as the participant. With it end users sign in by OpenID Connect, and requests go on for them: docs/gateway.md has the file. --check reads it and everything it names, and starts nothing.',
   run: async (invocation) => {
     const { config, check } = invocation.options;
     const options = config ? await configured(String(config), invocation) : await plain(invocation);

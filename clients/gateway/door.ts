@@ -48,7 +48,6 @@ export function createDoor(parts: DoorParts): Server {
         handshakeTimeout: 10_000,
       })
     : createServer(serverLimits);
-  server.maxHeadersCount = 100;
   server.on('request', (request, response) => void serve(request, response, parts));
   server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { ServerMetadata } from 'openid-client';
+import { isLoopback } from '../door-guard.ts';
 import { KeptDocument } from './kept-document.ts';
 import { fetchDocument, invalid } from './provider-fetch.ts';
 import type { ProviderSettings } from './settings.ts';
@@ -87,10 +88,11 @@ const endpointNames = [
   'revocation_endpoint',
 ] as const;
 
-/** Plain http only where the issuer itself is: on this machine. */
+/** Plain http only on this machine, and only where the issuer itself is. */
 const isAcceptable = (url: string, issuer: string): boolean => {
-  const { protocol } = URL.parse(url) ?? {};
-  return protocol === 'https:' || (protocol === 'http:' && issuer.startsWith('http:'));
+  const { protocol, hostname = '' } = URL.parse(url) ?? {};
+  if (protocol === 'https:') return true;
+  return protocol === 'http:' && isLoopback(hostname) && issuer.startsWith('http:');
 };
 
 const withTenant = (issuer: unknown, tenant: string | undefined): unknown =>

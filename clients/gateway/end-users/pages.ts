@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
 
-/** Headers of everything an end user's browser gets from here: it is no page, and runs nothing. */
+/** Headers of everything an end user's browser gets from here: no page, nothing to run or to keep. */
 export const browserHeaders = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
 } as const;
 
 /** A page of a few words; links go to paths of this gateway. */
@@ -23,7 +24,6 @@ export function answerPage(
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     'content-type': 'text/html; charset=utf-8',
     'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
   });
   response.end(body);
 }
@@ -38,7 +38,6 @@ export function answerRedirect(
     ...browserHeaders,
     location,
     'content-length': 0,
-    'cache-control': 'no-store',
     ...(cookies.length > 0 && { 'set-cookie': [...cookies] }),
   });
   response.end();
@@ -56,7 +55,6 @@ export function answerJson(
     ...(headers as Record<string, string | string[]>),
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
   });
   response.end(body);
 }

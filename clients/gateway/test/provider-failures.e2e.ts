@@ -254,6 +254,7 @@ suite('a provider that publishes what it must not', { concurrency: false }, () =
       { ...good, token_endpoint: 'javascript:alert(1)' },
       { ...good, authorization_endpoint: ['x'] },
       { ...good, jwks_uri: 'file:///etc/passwd' },
+      { ...good, token_endpoint: 'http://login.example/token' },
       [],
       'null',
       '{',
