@@ -23,6 +23,11 @@ import { CodedError } from '@concordat/std';
  * - `RECEIPT_INVALID`: a node handed over a receipt that does not prove the transaction.
  * - `RPC_ERROR`: a JSON-RPC error answer; `details` holds its `code`, `message` and `data`.
  * - `NO_ADMIN_CLIENT`: the call asks the administrative channel, but no client of it was given.
+ * - `UNSEALED_ANSWER`: a sealed request was answered in the clear, by the node or by whoever carries it;
+ *   `details` holds its `status` and, where it names one, `serverCode`. It proves nothing: the request
+ *   may have had its effect.
+ * - `SEALED_REPLY_INVALID`: the sealed reply does not open: it was altered, or is of another request.
+ * - `REQUEST_KEY_REFUSED`: the key to seal requests to is not lately endorsed by the pinned network.
  */
 export type ClientErrorCode =
   | 'INVALID_IDENTITY'
@@ -43,6 +48,9 @@ export type ClientErrorCode =
   | 'UNEXPECTED_ANSWER'
   | 'RECEIPT_INVALID'
   | 'RPC_ERROR'
+  | 'UNSEALED_ANSWER'
+  | 'SEALED_REPLY_INVALID'
+  | 'REQUEST_KEY_REFUSED'
   | 'NO_ADMIN_CLIENT';
 
 /** The error of this room: a code of its own, or the code of the catalogue a node answered with. */
@@ -67,9 +75,18 @@ const isRetryable = (code: ErrorCode): boolean =>
  * or because it changes nothing.
  */
 export const mayRepeat = (error: unknown): boolean =>
-  isTransient(error) || (error instanceof SdkError && outcomeUnknown.has(error.code));
+  isTransient(error) ||
+  (error instanceof SdkError && (outcomeUnknown.has(error.code) || isOutage(error)));
 
-const outcomeUnknown: ReadonlySet<string> = new Set(['TIMEOUT', 'TRANSACTION_UNKNOWN']);
+const outcomeUnknown: ReadonlySet<string> = new Set([
+  'TIMEOUT',
+  'TRANSACTION_UNKNOWN',
+  'SEALED_REPLY_INVALID',
+]);
+
+/** What a proxy says whose node is away. */
+const isOutage = ({ code, details }: SdkError): boolean =>
+  code === 'UNSEALED_ANSWER' && Number(details.status) >= 500;
 
 /** Whether the failed request certainly had and will have no effect. */
 export const isUntouched = (error: unknown): boolean =>

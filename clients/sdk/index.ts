@@ -13,11 +13,13 @@ export { AdminReader } from './admin-reader.ts';
 export { collectBody } from './answer-body.ts';
 export {
   type ApplicationAnswer,
-  ApplicationClient,
-  type ApplicationClientOptions,
+  ApplicationCalls,
   type ApplicationRequest,
+  type CallOptions,
+  type Carrier,
   newIdempotencyKey,
-} from './application-client.ts';
+} from './application-calls.ts';
+export { ApplicationClient, type ApplicationClientOptions } from './application-client.ts';
 export {
   type Answer,
   Connection,
@@ -71,3 +73,4 @@ export {
 export { checkPinnedCode, type PinnedCode, parsePinnedCode } from './pinned-code.ts';
 export { type ExaminedReceipt, examineReceipt } from './receipts.ts';
 export type { Patience, RetryPolicy } from './retrying.ts';
+export { SealedClient, type SealedClientOptions } from './sealed-client.ts';

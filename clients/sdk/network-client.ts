@@ -5,10 +5,10 @@ import type { ReceiptJson } from '@concordat/ledger';
 import type { AdminClient } from './admin-client.ts';
 import {
   type ApplicationAnswer,
-  type ApplicationClient,
   type ApplicationRequest,
   newIdempotencyKey,
-} from './application-client.ts';
+} from './application-calls.ts';
+import type { ApplicationClient } from './application-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { isTransient, isUntouched, mayRepeat, SdkError } from './errors.ts';
 import { type EventsWanted, followEvents } from './network-events.ts';

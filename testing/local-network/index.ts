@@ -25,5 +25,6 @@ export { ProxyLinks } from './proxy-links.ts';
 export { RecordingProxy } from './recording-proxy.ts';
 export { type Beginning, loseAllBut, type Remains, recoveredNode } from './recovered-node.ts';
 export { replaceNode } from './replacement.ts';
+export { type Meddling, type SeenMessage, TerminatingProxy } from './terminating-proxy.ts';
 export { type Wait, waitUntil } from './waiting.ts';
 export { WriteLoad, type WriteLoadOptions } from './write-load.ts';
