@@ -132,7 +132,8 @@ export class Field {
     if (value < bounds.min || value > bounds.max) {
       this.fail(`must be between ${bounds.min} and ${bounds.max}`);
     }
-    return value;
+    // The zero that JSON writes as -0 is written back as 0.
+    return value === 0 ? 0 : value;
   }
 
   /** One of the given texts. */

@@ -6,6 +6,7 @@ import type { Machine } from './machine.ts';
 import { isServing, type Network } from './network.ts';
 import { actorEntry, type Organisation } from './organisation.ts';
 import { type FaultKind, faultKinds } from './plan.ts';
+import { policyChanges } from './policy-changes.ts';
 import { Survivors } from './survivors.ts';
 import type { Cut } from './wire.ts';
 import type { World } from './world.ts';
@@ -441,12 +442,9 @@ export class Director {
         };
       }
       default: {
-        const [name, value] = random.pick(policyChanges);
-        const args = { name, value };
-        return {
-          what: `${name} ${value}`,
-          make: () => operator.decide([{ name: 'set_policy', args }]),
-        };
+        const change = random.pick(policyChanges)(operator.members);
+        const what = `${change.name} ${JSON.stringify(change.args)}`;
+        return { what, make: () => operator.decide([change]) };
       }
     }
   }
@@ -467,24 +465,3 @@ export class Director {
 
 /** What can be done to a disk while its machine is off. */
 type Spoiling = 'bit-rot' | 'truncation' | 'rollback' | 'torn-pages' | 'wipe';
-
-const policyChanges: readonly (readonly [string, unknown])[] = [
-  ['maxBatchTransactions', 1],
-  ['maxBatchTransactions', 50],
-  ['maxBatchDelayMs', 0],
-  ['maxBatchDelayMs', 10],
-  ['replicationQuorum', 'majority'],
-  ['electionQuorum', 'majority'],
-  ['replicationQuorum', 2],
-  ['electionQuorum', 3],
-  ['snapshotBlocks', 10],
-  ['distribution', 'tree'],
-  ['distribution', 'direct'],
-  ['snapshotBlocks', 100],
-  ['epochBlocks', 10],
-  ['epochBlocks', 0],
-  ['sessionKeyTtl', 0],
-  ['keyThreshold', 1],
-  ['keyThreshold', 2],
-  ['keyThreshold', 'majority'],
-];

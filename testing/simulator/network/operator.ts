@@ -78,6 +78,10 @@ export class Operator {
     let answer = await this.#submit(buildProposal(proposal));
     const { proposalId } = answer;
     this.#open.set(proposalId, proposer);
+    if (this.decisions % 4 === 3 && this.members.length > 2 && answer.state === 'open') {
+      // Somebody makes up its mind anew.
+      await this.#submit(buildVote({ ...this.#signer(proposer), proposalId, accept: false }));
+    }
     for (const member of [proposer, ...others]) {
       if (answer.state !== 'open') break;
       const vote = buildVote({ ...this.#signer(member), proposalId, accept: true });
