@@ -1,3 +1,4 @@
+import { maxSharesHolders } from '@concordat/api';
 import {
   type DecryptionShare,
   decodeDecryptionShare,
@@ -39,8 +40,6 @@ export interface SharesOfHolder {
 
 /** Most characters of a file: some 180 for each epoch. */
 export const maxSharesFileLength = 32 * 1024 * 1024;
-/** Most holders in one file. */
-export const maxSharesHolders = 1_024;
 /** Most epochs of one holder. */
 export const maxSharesEpochs = 100_000;
 

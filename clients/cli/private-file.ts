@@ -41,8 +41,18 @@ export async function writeSomePrivateFile(file: string, text: string): Promise<
   throw new CliError('NOT_WRITABLE', `${file} and ${maxNames} names like it are taken`);
 }
 
+/** A file outlives a power cut with the name in its directory. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 async function tryToWrite(file: string, contents: string | Uint8Array): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true });
+  const made = await mkdir(dirname(file), { recursive: true });
   try {
     const handle = await open(file, 'wx', 0o600);
     try {
@@ -50,6 +60,10 @@ async function tryToWrite(file: string, contents: string | Uint8Array): Promise<
       await handle.sync();
     } finally {
       await handle.close();
+    }
+    for (let at = dirname(file); ; at = dirname(at)) {
+      await syncDirectory(at);
+      if (made === undefined || at === dirname(made)) break;
     }
     return true;
   } catch (error) {

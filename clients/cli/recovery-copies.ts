@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type KeyRecord, type OpenedCopy, openCopy } from '@concordat/auditor';
+import { eraseCopies, type KeyRecord, type OpenedCopy, openCopy } from '@concordat/auditor';
 import { openerBy } from '@concordat/crypto';
 import {
   decodeRecoveryShare,
@@ -47,13 +47,18 @@ export async function openCopies(invocation: Invocation, record: KeyRecord): Pro
   const files = filesOf(invocation, 'passphrase-file');
   const phrases = await Promise.all(files.map(readPassphrase));
   const opened: OpenedCopy[] = [];
-  for (const file of filesOf(invocation, 'share')) {
-    const share = await readCopy(file);
-    const openers: RecoveryOpener[] =
-      share.sealedTo === 'key' ? keys : phrases.map((passphrase) => ({ passphrase }));
-    opened.push(await openOne(file, share, { record, openers }));
+  try {
+    for (const file of filesOf(invocation, 'share')) {
+      const share = await readCopy(file);
+      const openers: RecoveryOpener[] =
+        share.sealedTo === 'key' ? keys : phrases.map((passphrase) => ({ passphrase }));
+      opened.push(await openOne(file, share, { record, openers }));
+    }
+    return opened;
+  } catch (error) {
+    eraseCopies(opened);
+    throw error;
   }
-  return opened;
 }
 
 /** Reads a recovery file. @throws CliError USAGE; KeysError MALFORMED */

@@ -62,6 +62,7 @@ export { type ReceiptForm, receiptFormOf } from './receipt-form.ts';
 export {
   type FormerLedgerEnd,
   maxRecoveryGiftBytes,
+  maxSharesHolders,
   type RecoveryGift,
   type RecoveryOffer,
   type RecoveryState,

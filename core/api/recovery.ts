@@ -76,5 +76,7 @@ export const recoveryGiftInfo = ({
 }: Pick<RecoveryStatement, 'networkId' | 'nodeId'>): Uint8Array =>
   utf8(`concordat recovery shares v1 ${networkId} ${nodeId}`);
 
+/** Most holders, each in one sharing, in one file of decryption shares. */
+export const maxSharesHolders = 1_024;
 /** Largest body of a {@link RecoveryGift}, bytes. */
 export const maxRecoveryGiftBytes = 48 * 1024 * 1024;

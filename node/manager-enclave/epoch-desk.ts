@@ -138,8 +138,8 @@ export class EpochDesk {
       // What it could read so far it may have kept; from now on this enclave reads nothing.
       this.#stopped = true;
       this.#collector.stop();
-      sessionKeys.forgetAll();
-      this.#node.networkKey.forget();
+      sessionKeys.close();
+      this.#node.networkKey.close();
       return;
     }
     const inForce = currentEpoch(administration.committedState);

@@ -1,9 +1,9 @@
 import { currentSharedKey, networkKeyRow } from '@concordat/governance';
 import type { ReadView } from '@concordat/kv';
-import { CodedError, emptyBytes, toHex, utf8 } from '@concordat/std';
+import { CodedError, emptyBytes } from '@concordat/std';
 import { entropy } from './enclave-sources.ts';
 import { ManagerError } from './errors.ts';
-import { isText, readForeignObject, requireField } from './foreign.ts';
+import { requireField } from './foreign.ts';
 import type { KeyCollector } from './key-collector.ts';
 import type { CollectionSource, ShareGiver } from './key-sources.ts';
 import { networkKeyPlace } from './network-key.ts';
@@ -71,11 +71,13 @@ export class NetworkKeyDesk {
     const source = this.#source();
     for (const { nodeId } of this.#next(source.peers())) {
       try {
-        const reply = await channel.request(nodeId, 'network-key', emptyBytes, askTimeoutMs);
-        const key = decodeNetworkKey(reply);
-        reply.fill(0);
-        networkKey.hold({ key });
-        key.fill(0);
+        const key = await channel.request(nodeId, 'network-key', emptyBytes, askTimeoutMs);
+        try {
+          requireField(key.length === 32, 'network key');
+          networkKey.hold({ key });
+        } finally {
+          key.fill(0);
+        }
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
       }
@@ -102,12 +104,13 @@ export class NetworkKeyDesk {
   }
 
   /**
-   * Gives it to a trusted node, which the channel has attested.
+   * Gives it to a trusted node, which the channel has attested: 32 bytes, never as text, which could not
+   * be erased.
    * @throws ManagerError NETWORK_KEY_MISSING
    */
   give(): Uint8Array {
     const scalar = this.#node.networkKey.get(networkKeyPlace);
-    if (scalar) return utf8(JSON.stringify({ key: toHex(scalar) }));
+    if (scalar) return Uint8Array.from(scalar);
     throw new ManagerError('NETWORK_KEY_MISSING', "this node does not have the network's key");
   }
 
@@ -122,12 +125,4 @@ function isBehind(view: ReadView): boolean {
   const row = networkKeyRow(view);
   const shared = currentSharedKey(view);
   return row !== undefined && shared !== undefined && row.keyNumber < shared.number;
-}
-
-/** @throws ManagerError CHANNEL_FAILED */
-function decodeNetworkKey(reply: Uint8Array): Uint8Array {
-  requireField(reply.length <= 128, 'network key');
-  const { key } = readForeignObject(reply, 'network key');
-  requireField(isText(key, 64) && /^[0-9a-f]{64}$/.test(key), 'network key');
-  return Uint8Array.from(Buffer.from(key, 'hex'));
 }

@@ -30,6 +30,7 @@ export const networkKeyPlace: Epoch = toEpoch(0);
 export class NetworkKey {
   readonly #certificate: () => string;
   #scalar: Uint8Array | undefined;
+  #isClosed = false;
 
   /** @param certificate PEM of the network's certificate */
   constructor(certificate: () => string) {
@@ -57,7 +58,7 @@ export class NetworkKey {
 
   /** Takes up a private scalar, unless it is not that of this network; a copy, if it is. */
   hold({ key }: { readonly key: Uint8Array }): void {
-    if (this.#scalar || !this.#fits(key)) return;
+    if (this.#isClosed || this.#scalar || !this.#fits(key)) return;
     this.#scalar = Uint8Array.from(key);
   }
 
@@ -107,7 +108,16 @@ export class NetworkKey {
     recordNetworkKey(set, { keyNumber, ciphertext: encodeCiphertext(ciphertext) });
   }
 
-  /** Zeroes it: what a node does that ends, or that the network has removed. */
+  /**
+   * Zeroes it and takes it up no more, whatever is still on its way here: what a node does that ends, or
+   * that the network has removed.
+   */
+  close(): void {
+    this.#isClosed = true;
+    this.forget();
+  }
+
+  /** Zeroes it. */
   forget(): void {
     this.#scalar?.fill(0);
     this.#scalar = undefined;

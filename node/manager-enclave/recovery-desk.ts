@@ -141,7 +141,10 @@ export class RecoveryDesk {
       throw refused('OTHER_SHARES', 'the signed message is no consent to these shares');
     }
     const { networkId } = this.#survey.former;
-    const checked = await this.#shares.check(actorId, networkId, this.#open(sealed));
+    const opened = this.#open(sealed);
+    const checked = await this.#shares.check(actorId, networkId, opened).finally(() => {
+      opened.fill(0);
+    });
     if (JSON.stringify(named.epochs) !== JSON.stringify([checked.first, checked.last])) {
       throw refused('OTHER_EPOCHS', 'the consent names other epochs than the shares are for');
     }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { maxSharesHolders } from '@concordat/api';
 import {
   type Constitution,
   currentEpoch,
@@ -11,6 +12,7 @@ import {
   type DecryptionShare,
   decodeDecryptionShare,
   type Element,
+  isCiphertextValid,
   isDecryptionShareValid,
   KeysError,
   recoveryRequester,
@@ -25,8 +27,6 @@ import { wantedKey } from './share-collection.ts';
 
 /** Shares that are checked before others get a turn: one takes about half a millisecond. */
 const sharesPerTurn = 8;
-/** Most sharings one submission holds shares of. */
-const maxHolders = 64;
 
 /** Shares of one actor that were checked, and may be taken up. */
 export interface CheckedShares {
@@ -106,7 +106,7 @@ export class RecoveryShares {
       throw refused('OTHER_REQUESTER', `shares that were made for ${String(file.requester)}`);
     }
     const shares: { epoch: Epoch; sharing: number; share: DecryptionShare }[] = [];
-    for (const holder of listOf(file.holders, maxHolders)) {
+    for (const holder of listOf(file.holders, maxSharesHolders)) {
       const sharing = this.#sharings.get(String(holder.ceremonyId));
       const listed = sharing?.row.holders.find(({ index }) => index === holder.index);
       if (!sharing || listed?.actorId !== actorId) {
@@ -188,13 +188,31 @@ export class RecoveryShares {
    */
   async combine(): Promise<Map<Epoch, SessionKey>> {
     const keys = new Map<Epoch, SessionKey>();
-    for (const [epoch, wanted] of this.#epochs) {
-      const key = this.#combineOne(wanted);
-      if (!key) throw refused('TOO_FEW_SHARES', `epoch ${epoch} cannot be read`);
-      keys.set(epoch, { epoch, key });
-      await nextTurn();
+    try {
+      for (const [epoch, wanted] of this.#epochs) {
+        const key = this.#combineOne(wanted);
+        if (!key) throw refused('TOO_FEW_SHARES', `epoch ${epoch} cannot be read`);
+        keys.set(epoch, { epoch, key });
+        await nextTurn();
+      }
+      return keys;
+    } catch (error) {
+      for (const { key } of keys.values()) key.fill(0);
+      throw error;
     }
-    return keys;
+  }
+
+  /** @throws ManagerError LEDGER_CORRUPT with the first epoch whose ciphertext nobody could open */
+  async requireValid(): Promise<void> {
+    let checked = 0;
+    for (const [epoch, { request }] of this.#epochs) {
+      if (!isCiphertextValid(request.ciphertext, request.label)) {
+        const why = `the session key of epoch ${epoch} is in no ciphertext that holds for its label`;
+        throw new ManagerError('LEDGER_CORRUPT', why, { epoch });
+      }
+      checked += 1;
+      if (checked % sharesPerTurn === 0) await nextTurn();
+    }
   }
 
   #combineOne({ keyNumber, request, shares }: WantedEpoch): Uint8Array | undefined {
@@ -209,6 +227,21 @@ export class RecoveryShares {
       );
     }
     return undefined;
+  }
+}
+
+/**
+ * Checks, before any member is asked for shares, that with enough of them every epoch could be read.
+ * @throws ManagerError LEDGER_CORRUPT
+ */
+export async function requireReadable(survey: Survey): Promise<void> {
+  try {
+    // Whoever it is for has no part in it.
+    await new RecoveryShares(survey, '0'.repeat(64)).requireValid();
+  } catch (error) {
+    const isOfLedger = error instanceof KeysError || error instanceof ManagerError;
+    if (!isOfLedger || error.code === 'LEDGER_CORRUPT') throw error;
+    throw new ManagerError('LEDGER_CORRUPT', error.message, { cause: error.code });
   }
 }
 

@@ -62,6 +62,7 @@ export class SessionKeys implements EpochBeginner {
   readonly #overSinceMs = new Map<Epoch, number>();
   readonly #inUse = new Map<Epoch, number>();
   readonly #nextHeight: () => Height;
+  #isClosed = false;
 
   /** @param nextHeight where the next block goes */
   constructor(nextHeight: () => Height) {
@@ -96,7 +97,7 @@ export class SessionKeys implements EpochBeginner {
    */
   begin(set: TransactionSet, { reason, nowMs, entropy }: EpochBeginning): SessionKey {
     const shared = currentSharedKey(set);
-    if (!shared) {
+    if (!shared || this.#isClosed) {
       throw new ManagerError('SESSION_KEY_MISSING', 'there is no shared key to encrypt it to');
     }
     const epoch = toEpoch(currentEpoch(set) + 1);
@@ -126,6 +127,7 @@ export class SessionKeys implements EpochBeginner {
 
   /** Takes up a key; it is the key of its epoch once a state names its ciphertext ({@link align}). */
   hold(known: KnownKey): void {
+    if (this.#isClosed) return;
     const { epoch, digest, origin } = known;
     const named = this.#named.get(epoch);
     if (named?.digest === digest) {
@@ -266,7 +268,16 @@ export class SessionKeys implements EpochBeginner {
     }
   }
 
-  /** Zeroes every key: what a node does that ends, or that the network has removed. */
+  /**
+   * Zeroes every key and takes up none any more, whatever is still on its way here: what a node does
+   * that ends, or that the network has removed.
+   */
+  close(): void {
+    this.#isClosed = true;
+    this.forgetAll();
+  }
+
+  /** Zeroes every key. */
   forgetAll(): void {
     for (const epoch of this.#ring.epochs) this.#forget(epoch);
     for (const digest of [...this.#waiting.keys()]) this.#dropWaiting(digest);

@@ -13,6 +13,7 @@ import { ManagerError } from './errors.ts';
 import { FormerLedger, type Progress, type Survey } from './former-ledger.ts';
 import type { Manager } from './manager.ts';
 import { RecoveryDesk } from './recovery-desk.ts';
+import { requireReadable } from './recovery-shares.ts';
 import { beginNetwork } from './start-genesis.ts';
 import { StateRestoration } from './state-restoration.ts';
 
@@ -69,6 +70,7 @@ async function prepare(manager: Manager, lastHeight: number) {
   // Whatever comes of the ledger: a worker that is still on its way could not be told to end.
   await Promise.allSettled([surveyed, connected]);
   const survey = await surveyed;
+  await requireReadable(survey);
   const { constitution } = survey;
   control.log('recovery.surveyed', { ...survey.former, networkCertificate: undefined });
   requireMember(start, constitution);
@@ -135,12 +137,12 @@ async function restore(
 ): Promise<void> {
   const { control, queue, recovery } = manager;
   const { former, survey, keys } = from;
-  const restoration = new StateRestoration(manager);
-  if (recovery) recovery.restoring = () => restoration.counts;
-  control.log('recovery.restoring', { epochs: keys.size });
-  const startedMs = performance.now();
-  const telling = progressOf(manager, 'restoring the state');
   try {
+    const restoration = new StateRestoration(manager);
+    if (recovery) recovery.restoring = () => restoration.counts;
+    control.log('recovery.restoring', { epochs: keys.size });
+    const startedMs = performance.now();
+    const telling = progressOf(manager, 'restoring the state');
     const blocks = former.contents(survey, (epoch) => keys.get(epoch), telling);
     const counts = await restoration.run(blocks);
     await queue.administer((set) => markRestored(set, counts));

@@ -269,19 +269,10 @@ export class WorkerLink {
         this.#events.onBatch(message.batch, message.transactions);
         return;
       case 'streamEnd':
-        this.#streams.get(message.id)?.onEnd();
-        return;
-      case 'streamReset': {
-        const stream = this.#streams.get(message.id);
-        this.#streams.delete(message.id);
-        stream?.onReset();
-        return;
-      }
+      case 'streamReset':
       case 'streamPause':
-        this.#streams.get(message.id)?.onPause();
-        return;
       case 'streamResume':
-        this.#streams.get(message.id)?.onResume();
+        this.#receivedOfStream(message.kind, message.id);
         return;
       case 'genesisBatch':
         this.#events.onGenesisBatch(message.batch, message.transactions);
@@ -330,6 +321,18 @@ export class WorkerLink {
       case 'evidence':
         throw new ManagerError('WORKER_REFUSED', 'the worker sent evidence twice');
     }
+  }
+
+  #receivedOfStream(
+    kind: 'streamEnd' | 'streamReset' | 'streamPause' | 'streamResume',
+    id: number,
+  ): void {
+    const stream = this.#streams.get(id);
+    if (kind === 'streamReset') this.#streams.delete(id);
+    if (kind === 'streamEnd') stream?.onEnd();
+    else if (kind === 'streamReset') stream?.onReset();
+    else if (kind === 'streamPause') stream?.onPause();
+    else stream?.onResume();
   }
 
   #attest(message: ChannelToManager, publicKey: Uint8Array): void {

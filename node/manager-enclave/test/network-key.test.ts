@@ -213,6 +213,8 @@ test('shares of it are for trusted nodes: learning ones, strangers and removed o
   await decide(world, first, members, [{ name: 'remove_node', args: { nodeId: third.id } }]);
   await assert.rejects(first.shareDesk.give(third.id, asked), { code: 'NODE_NOT_ADMITTED' });
   assert.equal(third.networkKey.isHeld, false, 'it was erased there');
+  third.networkKey.hold({ key: first.networkKeyDesk.give() });
+  assert.equal(third.networkKey.isHeld, false, 'an answer that was on its way is not taken up');
 });
 
 test('a session key in the place of the private key gets no shares: their labels differ', async () => {

@@ -18,7 +18,7 @@ import { organisation } from '../../../core/governance/test/network.ts';
 import { entropyOf } from '../../../core/governance/test/shared-key-network.ts';
 import { ManagerError } from '../errors.ts';
 import { FormerLedger } from '../former-ledger.ts';
-import { RecoveryShares } from '../recovery-shares.ts';
+import { RecoveryShares, requireReadable } from '../recovery-shares.ts';
 
 const nodeId = 'ab'.repeat(32);
 const requester = `recovery:${nodeId}`;
@@ -194,7 +194,33 @@ test('what is no file of decryption shares is refused', async () => {
   const file = await fileOf('ada', 2);
   const bad: unknown[] = ['', '{', '[]', 'null', '7', { ...file, format: 'other' }];
   bad.push({ ...file, version: 2 }, { ...file, holders: {} }, { ...file, holders: [7] });
-  bad.push({ ...file, holders: Array(65).fill(file.holders[0]) });
+  bad.push({ ...file, holders: Array(1_025).fill(file.holders[0]) });
   for (const one of bad) await assert.rejects(give(shares, 'ada', one), refusal('MALFORMED'));
   await assert.rejects(give(shares, 'ada', { ...file, holders: [] }), refusal('TOO_FEW_SHARES'));
+});
+
+test('nobody is asked for shares where a ciphertext of the ledger could not be opened', async () => {
+  const { bytes, networkCertificate } = ledger;
+  const host = { readFormer: async (from: number) => bytes.slice(from - 1) };
+  const at = { lastHeight: bytes.length, networkCertificate };
+  const survey = await new FormerLedger(host, at).survey(() => undefined);
+  await requireReadable(survey);
+  // Bound to another network its ciphertexts are as good as forged.
+  const elsewhere = { ...survey, former: { ...survey.former, networkId: 'cd'.repeat(32) } };
+  await assert.rejects(requireReadable(elsewhere), (error) => {
+    assert.ok(error instanceof ManagerError);
+    assert.deepEqual([error.code, error.details.epoch], ['LEDGER_CORRUPT', 1]);
+    return true;
+  });
+});
+
+test('a member may give the shares of as many sharings as a file of shares may have', async () => {
+  const shares = await gathering();
+  const file = await fileOf('ada', 1);
+  const [holder] = file.holders as [SharesJson['holders'][number]];
+  const many = (count: number) => ({ ...file, holders: Array(count).fill(holder) });
+  await give(shares, 'ada', many(100));
+  await assert.rejects(give(await gathering(), 'ada', many(1_025)), {
+    code: 'RECOVERY_SHARES_REFUSED',
+  });
 });

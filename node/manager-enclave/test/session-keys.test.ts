@@ -209,6 +209,19 @@ test('a node that forgets everything holds nothing, waiting or in use', () => {
   assert.throws(() => keys.current(state.head()), { code: 'SESSION_KEY_MISSING' });
 });
 
+test('a node that the network has removed takes up no key that was still on its way', () => {
+  const { state, begin, digest } = ledger();
+  const keys = new SessionKeys(nextHeight);
+  const late = { epoch: toEpoch(2), key: begin(keys, 2, 'a'), digest: digest(2), nowMs: 0 };
+  keys.close();
+  for (const origin of ['sent', 'collected', 'drawn'] as const) {
+    keys.hold({ ...late, origin });
+    keys.align(state.head());
+    assert.deepEqual(keys.epochs, [], origin);
+  }
+  assert.throws(() => begin(keys, 3, 'b'), { code: 'SESSION_KEY_MISSING' });
+});
+
 test('without a shared key no epoch begins', () => {
   const state = new Store([...governanceTables, ...epochTables]);
   const set = state.begin(1);
