@@ -16,8 +16,12 @@ export class FakeSystem {
   readonly port: number;
   /** PEM of the authority. */
   readonly authority: string;
-  /** What it was asked, oldest first: method, path and body. */
-  readonly asked: { readonly line: string; readonly body: string }[] = [];
+  /** What it was asked, oldest first: method and path, the header `idempotency-key`, body. */
+  readonly asked: {
+    readonly line: string;
+    readonly key: string | undefined;
+    readonly body: string;
+  }[] = [];
   readonly #server: ReturnType<typeof createServer>;
   readonly #sockets = new Set<Duplex>();
 
@@ -67,7 +71,8 @@ export class FakeSystem {
         body += part.toString();
       });
       request.on('end', () => {
-        system.asked.push({ line: `${request.method} ${request.url}`, body });
+        const key = request.headers['idempotency-key']?.toString();
+        system.asked.push({ line: `${request.method} ${request.url}`, key, body });
         answer(request, response, body);
       });
     });

@@ -34,15 +34,8 @@ export function createExternal(host: RealmHost, guard: Guarded): RealmExternal {
       headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
     const text = (): string => guard(() => host.decode(body));
-    return {
-      status,
-      headers,
-      body: {
-        text,
-        json: () => JSON.parse(text()) as unknown,
-        arrayBuffer: () => body.slice(0),
-      },
-    };
+    const json = (): unknown => JSON.parse(text());
+    return { status, headers, body: { text, json, arrayBuffer: () => body.slice(0) } };
   };
   return {
     call(system, options = {}) {

@@ -180,7 +180,7 @@ test('an endpoint whose function calls a system is one transaction with what it 
   assert.match(String(answer.id), /^\d+\.\d+$/);
   const kept = (await (await fetch(`${node.url}/read?eur`)).json()) as object;
   assert.deepEqual({ ...kept, sameKey, count }, answer.body);
-  assert.deepEqual(system.asked, [{ line: 'GET /rates/eur', body: '' }]);
+  assert.deepEqual(system.asked, [{ line: 'GET /rates/eur', key, body: '' }]);
   const carried = Buffer.concat(node.external.carried).toString('latin1');
   assert.ok(!carried.includes(key) && !carried.includes('/rates/'));
 });

@@ -72,6 +72,28 @@ export default defineApp({
         upTo: entries.indexedUpTo,
       }),
     }),
+    quote: endpoint('POST /topics/{topic}/{number}/quote', {
+      access: 'participants',
+      params: { number: s.integer() },
+      response: s.object({ text: s.string(), key: s.string(), known: s.boolean() }),
+      async calls({ params: { topic, number } }, { external, tables, idempotencyKey }) {
+        const answer = await external('quotes', {
+          method: 'POST',
+          path: `/quotes/${number}`,
+          headers: { 'idempotency-key': idempotencyKey },
+          body: { topic },
+        });
+        if (answer.status === 404) fail('NoQuote', 404, `nobody said anything of ${number}`);
+        return {
+          ...(answer.json() as { text: string }),
+          known: tables.entries.has([topic, number]),
+        };
+      },
+      handler({ params: { topic, number } }, { tables, caller, called, idempotencyKey }) {
+        tables.entries.put([topic, number], { text: called.text, by: caller.name });
+        return { ...called, key: idempotencyKey };
+      },
+    }),
     past: endpoint('GET /past', {
       access: 'anyone',
       mode: 'historical',

@@ -4,6 +4,7 @@ import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AnswerError, type AppClient, buildBundle, createClient, openApiOf } from '@concordat/app';
 import { type BundleJson, deployApplication } from '@concordat/cli';
+import { FakeSystem } from '@concordat/conformance';
 import { LocalNetwork, waitUntil } from '@concordat/local-network';
 import {
   type AdminClient,
@@ -82,6 +83,42 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
       ),
       [],
     );
+  });
+
+  test('calls a system that the constitution lists, and every node has what it heard', async () => {
+    const system = await FakeSystem.open((request, answer, body) => {
+      const { topic } = JSON.parse(body) as { topic: string };
+      const { url, headers } = request;
+      if (url === '/quotes/404') answer.writeHead(404).end();
+      else answer.end(JSON.stringify({ text: `${topic} ${url} ${headers['idempotency-key']}` }));
+    });
+    try {
+      const args = { ...system.entry({ name: 'quotes' }) };
+      const [first] = admins;
+      const proposed = await first?.propose([{ name: 'set_external_system', args }]);
+      for (const admin of admins) {
+        if ((await admin.vote(proposed?.proposalId ?? '', true)).state !== 'open') break;
+      }
+      const quote = (at: number, number: number) =>
+        client(at).call('POST /topics/{topic}/{number}/quote', {
+          params: { topic: 'quoted', number },
+        });
+      for (const at of [0, 1, 2]) {
+        const { body } = await quote(at, at);
+        assert.equal(body.text, `quoted /quotes/${at} ${body.key}`);
+        assert.equal(body.known, false);
+      }
+      assert.equal((await quote(1, 0)).body.known, true);
+      await assert.rejects(quote(2, 404), { code: 'NoQuote', status: 404 });
+      assert.equal(system.asked.length, 5);
+      for (const connection of connections) {
+        const options = { consistency: 'linearizable' } as const;
+        const { json } = await connection.request('/app/topics/quoted/count', options);
+        assert.deepEqual(json, { count: 3 });
+      }
+    } finally {
+      system.close();
+    }
   });
 
   test('gives pages on every node while others write, delete and are refused', async () => {
