@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey, sign } from 'node:crypto';
+import { test } from 'node:test';
+import { createSigningKey, fromPem } from '@concordat/crypto';
+import { buildProposal, buildVote, decodeMessage } from '@concordat/governance';
+import { createOrganisation } from '@concordat/sdk';
+import { concatBytes, toBase64, toHex, utf8 } from '@concordat/std';
+import { CliError } from '../errors.ts';
+import {
+  actionsOf,
+  bytesToSign,
+  joinSignature,
+  readBytesToSign,
+  signBytes,
+} from '../unsigned-message.ts';
+
+const member = createOrganisation({ name: 'aurora' });
+const [certificateDer = new Uint8Array()] = fromPem(member.certificatePem);
+const about = { networkId: 'ab'.repeat(32), createdAtSeconds: 1_790_000_000, certificateDer };
+const actions = [{ name: 'begin_epoch', args: {} }] as const;
+const bytes = bytesToSign(about, (options) => buildProposal({ ...options, actions }));
+const publicKey = member.signingKey?.publicKeySpki;
+
+const isUsage = (error: unknown): boolean => error instanceof CliError && error.code === 'USAGE';
+
+test('the bytes to sign say what is signed, and nothing else is needed to make the message', () => {
+  const read = readBytesToSign(bytes, 'message.tbs');
+  assert.equal(read.type, 'proposal');
+  assert.equal(read.networkId, about.networkId);
+  assert.deepEqual(actionsOf(read), actions);
+  assert.ok(member.messageSigner);
+  const signature = signBytes(member.messageSigner, bytes);
+  const message = joinSignature(bytes, signature, publicKey);
+  assert.deepEqual(decodeMessage(message).payload, { actions });
+});
+
+test('what a token signs elsewhere is the same', () => {
+  const key = createPrivateKey(member.keyPem);
+  const elsewhere = {
+    sign: (text: Uint8Array) => sign('sha256', text, { key, dsaEncoding: 'ieee-p1363' }),
+  };
+  joinSignature(bytes, signBytes(elsewhere, bytes), publicKey);
+});
+
+test('signatures are taken as DER and as r and s, as bytes, hex and base64', () => {
+  const key = createPrivateKey(member.keyPem);
+  const der = sign('sha256', bytes, key);
+  const raw = sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' });
+  for (const signature of [der, raw]) {
+    for (const form of [signature, utf8(toHex(signature)), utf8(`${toBase64(signature)}\n`)]) {
+      joinSignature(bytes, form, publicKey);
+    }
+  }
+});
+
+test('a signature of another key, over other bytes, or cut, is refused before it is sent', () => {
+  const key = createPrivateKey(member.keyPem);
+  const stranger = createPrivateKey(createSigningKey(new Uint8Array(32).fill(5)).toPkcs8Pem());
+  const vote = { proposalId: 'cd'.repeat(32), accept: true };
+  const other = bytesToSign(about, (options) => buildVote({ ...options, ...vote }));
+  const good = sign('sha256', bytes, key);
+  const bad = [
+    sign('sha256', bytes, stranger),
+    sign('sha256', other, key),
+    concatBytes(good, Uint8Array.of(0)),
+    Uint8Array.of(),
+    utf8('no signature'),
+    new Uint8Array(64),
+  ];
+  for (const signature of bad) {
+    assert.throws(() => joinSignature(bytes, signature, publicKey), isUsage, toHex(signature));
+  }
+  for (let end = 0; end < good.length; end++) {
+    assert.throws(() => joinSignature(bytes, good.subarray(0, end), publicKey), isUsage);
+  }
+});
+
+test('bytes that are no message to sign are refused, cut, extended or altered in form', () => {
+  for (let end = 0; end < bytes.length; end++) {
+    assert.throws(() => readBytesToSign(bytes.subarray(0, end), 'cut'), isUsage, `${end}`);
+  }
+  assert.throws(() => readBytesToSign(concatBytes(bytes, Uint8Array.of(0)), 'long'), isUsage);
+  assert.throws(() => readBytesToSign(utf8('{"actions":[]}'), 'json'), isUsage);
+  assert.throws(() => readBytesToSign(utf8('\u001b[2J'), 'text'), isUsage);
+  for (let at = 0; at < bytes.length; at++) {
+    const flipped = Uint8Array.from(bytes);
+    flipped[at] = (flipped[at] as number) ^ 0x80;
+    try {
+      readBytesToSign(flipped, 'flipped');
+    } catch (error) {
+      assert.ok(isUsage(error), `${at}: ${String(error)}`);
+    }
+  }
+});
