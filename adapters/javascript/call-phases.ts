@@ -6,7 +6,7 @@ import {
   type Refused,
 } from '@concordat/worker-enclave';
 import type { ApplicationHost } from './application-host.ts';
-import type { CallEnd, PhaseStep, WantedCall } from './call-form.ts';
+import { type CallEnd, maxCallsOfRequest, type PhaseStep, type WantedCall } from './call-form.ts';
 import type { Call, CallResult } from './frames.ts';
 
 /** Functions that run, of all callers and of one actor. */
@@ -75,6 +75,7 @@ class Phase {
   readonly #timer: NodeJS.Timeout;
   /** Calls and steps under way. */
   #pending = 0;
+  #calls = 0;
   #isOver = false;
   #hasActed = false;
 
@@ -85,8 +86,7 @@ class Phase {
     this.#options = options;
     this.#end = resolve;
     this.#timer = setTimeout(() => {
-      options.place.forget(number);
-      this.#finish(refused('EXTERNAL_TIMEOUT', `the calls took more than ${maxPhaseMs} ms`));
+      this.#giveUp('EXTERNAL_TIMEOUT', `the calls took more than ${maxPhaseMs} ms`);
     }, maxPhaseMs);
     void this.#step({ phase: number });
   }
@@ -105,11 +105,16 @@ class Phase {
         this.#finish({ ok: true, value: result.value });
         return;
       case 'calling':
+        this.#calls += result.wanted.length;
+        // The process counts as well, but it is the application's.
+        if (this.#calls > maxCallsOfRequest) {
+          this.#giveUp('APPLICATION_FAILED', `a request makes at most ${maxCallsOfRequest} calls`);
+          return;
+        }
         for (const wanted of result.wanted) void this.#make(wanted);
         if (this.#pending === 0) {
-          this.#options.place.forget(this.#number);
           const why = 'the function that makes the calls waits for what nothing will ever settle';
-          this.#finish(refused('APPLICATION_FAILED', why));
+          this.#giveUp('APPLICATION_FAILED', why);
         }
         return;
       case 'failed': {
@@ -135,6 +140,11 @@ class Phase {
     );
     this.#pending -= 1;
     if (!this.#isOver) await this.#step({ phase: this.#number, answered: { number, end } });
+  }
+
+  #giveUp(code: string, message: string): void {
+    this.#options.place.forget(this.#number);
+    this.#finish(refused(code, message));
   }
 
   #finish(end: PhaseEnd): void {

@@ -30,6 +30,22 @@ const message: FromProcess = {
     { kind: 'failed', code: 'APPLICATION_FAILED', message: 'why', trace: 'where' },
     { kind: 'unfinished' },
     { kind: 'unplaced' },
+    {
+      kind: 'calling',
+      wanted: [
+        {
+          ...{ number: 2 ** 32 - 1, system: 'rätes', method: 'POST', path: '/a?b=c' },
+          headers: [
+            ['x-a', 'b'],
+            ['x-a', ''],
+          ],
+          body: bytes(9, 8),
+        },
+        { number: 1, system: '', method: '', path: '', headers: [], body: bytes() },
+      ],
+    },
+    { kind: 'calling', wanted: [] },
+    { kind: 'called', value: bytes(110, 117, 108, 108) },
   ],
 };
 
@@ -75,7 +91,7 @@ for (const [name, [whole, decode]] of Object.entries(forms)) {
 
 test('a frame of results comes back as it was', () => {
   const [read] = [decodeFromProcess(encodeFromProcess(message))];
-  assert.deepEqual(JSON.parse(JSON.stringify(read)).results.length, 5);
+  assert.deepEqual(plain(read), plain(message));
   assert.equal(read.kind === 'results' && read.results[2]?.kind, 'failed');
   assert.throws(() => decodeFromProcess(Buffer.concat([encodeFromProcess(message), bytes(0)])));
 });
@@ -176,3 +192,62 @@ test('a path finds its template: fixed segments before parameters, parameters de
     assert.equal(found(none), undefined, none);
   }
 });
+
+test('the steps of a function that makes calls reach an application as they are', () => {
+  const call = { endpoint: 3, caller: '{}', params: '{}', request: bytes(1) };
+  const headers: [string, string][] = [['x-a', 'bä']];
+  const answered = { ok: true, status: 503, headers, body: bytes(1, 2) } as const;
+  const failed = { ok: false, code: 'EXTERNAL_TIMEOUT', message: 'zu spät' } as const;
+  const called = { key: 'ab'.repeat(32), value: bytes() };
+  const told: ToProcess[] = [
+    {
+      kind: 'read',
+      id: 4,
+      calls: [
+        { ...call, called, step: { phase: 7 } },
+        { ...call, called, step: { phase: 7, answered: { number: 5, end: answered } } },
+        { ...call, called, step: { phase: 8, answered: { number: 6, end: failed } } },
+        call,
+      ],
+    },
+    {
+      kind: 'execute',
+      id: 5,
+      layer: 2,
+      calls: [{ ...call, called: { ...called, value: bytes(49) } }],
+    },
+    { kind: 'forget', phase: 9 },
+  ];
+  for (const one of told) {
+    const whole = encodeToProcess(one);
+    assert.deepEqual(plain(decodeToProcess(whole)), plain(one));
+    for (let at = 1; at < whole.length; at++) {
+      try {
+        decodeToProcess(whole.subarray(0, at));
+      } catch (error) {
+        assert.ok(error instanceof CodedError, String(error));
+      }
+    }
+  }
+});
+
+test('more calls than a request makes are no frame of an application', () => {
+  const one = { number: 1, system: 'a', method: 'GET', path: '/', headers: [], body: bytes() };
+  const wanted = Array.from({ length: 17 }, () => one);
+  const frame = encodeFromProcess({
+    kind: 'results',
+    id: 1,
+    results: [{ kind: 'calling', wanted }],
+  });
+  assert.throws(() => decodeFromProcess(frame), CodedError);
+});
+
+/** Bytes as hex, whatever they are a view of. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, one: unknown) => {
+      if (one instanceof Uint8Array) return Buffer.from(one).toString('hex');
+      const json = one as { type?: unknown; data?: number[] } | null;
+      return json?.type === 'Buffer' ? Buffer.from(json.data ?? []).toString('hex') : one;
+    }),
+  );

@@ -65,6 +65,7 @@ const calls = {
   'a random number': 'Math.random()',
   'a value': "ccf.kv.a.get(ccf.strToBuf('k'))",
   'a scan': "for (const _ of concordat.kv('a').entries()) ccf.kv.a.size",
+  'a call': "concordat.external('a', { headers: { b: 'c' }, body: { d: 1 } })",
   'a hash': "ccf.crypto.digest('SHA-256', new ArrayBuffer(8))",
 };
 
