@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -162,6 +162,20 @@ test('a template is as many issuers as there are tenants, each exact', () => {
   ]) {
     assert.throws(() => of(tenants), { code: 'INVALID_CONFIGURATION' }, JSON.stringify(tenants));
   }
+});
+
+test('the examples of docs/gateway.md are configurations', () => {
+  const page = readFileSync(new URL('../../../docs/gateway.md', import.meta.url), 'utf8');
+  const examples = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+  const issuers = examples.map((text) => {
+    const { endUsers } = read(JSON.parse(text));
+    for (const { name } of endUsers.providers) assert.ok(page.includes(name.split(':')[0] ?? ''));
+    return endUsers.providers.map(({ issuer }) => issuer);
+  });
+  assert.deepEqual(issuers, [
+    ['https://login.microsoftonline.com/8f0b7a52-6f0d-4f2e-9c6e-2f4b8c1d7e90/v2.0'],
+    ['https://sso.bank.example/realms/bank'],
+  ]);
 });
 
 const directory = mkdtempSync(join(tmpdir(), 'gateway-'));
