@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import {
+  actionNames,
   type Constitution,
   constitutionDigest,
+  constitutionSchema,
   defaultPolicy,
   parseConstitution,
   policyNames,
+  proposalSchema,
 } from '@concordat/governance';
 import type { Command, Invocation } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
@@ -178,5 +181,61 @@ function policyValue(text: string): unknown {
   }
 }
 
+const voting: Command = {
+  name: 'constitution voting',
+  summary: 'propose by which votes a kind of change, or every other, is decided',
+  usage: `<action | default> <policy | none> ${proposingUsage}`,
+  positionals: 2,
+  options: proposingOptions,
+  details: `A policy is majority, unanimous, a number of members, a percentage as 66%, or JSON as docs/format/governance.md
+has it; none: the kind is decided as by default again. A change of it rules the next proposal. ${proposingDetails}`,
+  examples: [
+    'constitution voting add_node 2 --vote --as aurora-bank',
+    `constitution voting default '{"kind":"percentage","percent":66}' --as aurora-bank`,
+    'constitution voting add_node none --as aurora-bank',
+  ],
+  run: (invocation) => {
+    const [kind, text] = invocation.positionals;
+    if (kind !== 'default' && !(actionNames as readonly (string | undefined)[]).includes(kind)) {
+      throw new CliError('USAGE', `name default, or a kind of change: ${actionNames.join(', ')}`);
+    }
+    if (text === undefined) throw new CliError('USAGE', 'give the policy');
+    if (text === 'none') {
+      return propose(invocation, async () => [{ name: 'remove_voting_policy', args: { kind } }]);
+    }
+    const policy = votingPolicy(text);
+    return propose(invocation, async () => [{ name: 'set_voting_policy', args: { kind, policy } }]);
+  },
+};
+
+/** A voting policy in short, or as JSON. */
+export function votingPolicy(text: string): unknown {
+  if (/^\d{1,3}%$/.test(text)) return { kind: 'percentage', percent: Number(text.slice(0, -1)) };
+  const value = policyValue(text);
+  if (typeof value === 'number') return { kind: 'm-of-n', m: value };
+  return typeof value === 'string' ? { kind: value } : value;
+}
+
+const schema: Command = {
+  name: 'constitution schema',
+  summary: 'print the JSON Schema of constitutions, or with --proposal that of what is proposed',
+  usage: '[--proposal]',
+  options: { proposal: { type: 'boolean', default: false } },
+  examples: ['constitution schema > constitution.schema.json', 'constitution schema --proposal'],
+  run: async ({ terminal, options }) => {
+    const printed = options.proposal === true ? proposalSchema : constitutionSchema;
+    terminal.write(`${JSON.stringify(printed, undefined, 2)}\n`);
+    return 0;
+  },
+};
+
 /** Commands about the constitution. */
-export const constitutionCommands: readonly Command[] = [show, diff, policies, set, unset];
+export const constitutionCommands: readonly Command[] = [
+  show,
+  diff,
+  policies,
+  schema,
+  set,
+  unset,
+  voting,
+];

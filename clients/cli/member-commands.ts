@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { fromPem, subjectOf } from '@concordat/crypto';
+import { certificateFingerprint, subjectOf } from '@concordat/crypto';
 import type { Actor } from '@concordat/governance';
 import { isHex64 } from '@concordat/std';
+import { readCertificateFile } from './certificate-file.ts';
 import type { Command, Invocation } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
 import { CliError } from './errors.ts';
@@ -49,14 +49,13 @@ const add: Command = {
     const { options, positionals } = invocation;
     const [file] = positionals;
     if (file === undefined) throw new CliError('USAGE', 'name the file of its certificate');
-    const certificate = await readFile(file, 'utf8');
+    const { pem: certificate, der } = await readCertificateFile(file);
     const kind = String(options.kind).split(',').sort();
     if (kind.some((one) => one !== 'member' && one !== 'participant')) {
       throw new CliError('USAGE', '--kind takes member, participant, or both with a comma');
     }
-    const [der] = fromPem(certificate);
-    const named = der && subjectOf(der).commonName;
-    const name = typeof options.name === 'string' ? options.name : (named ?? '');
+    const { commonName } = subjectOf(der);
+    const name = typeof options.name === 'string' ? options.name : commonName;
     const roles = [...((options.role as readonly string[] | undefined) ?? [])].sort();
     const args = { kind, name, certificate, roles };
     return propose(invocation, async () => [{ name: 'add_actor', args }]);
@@ -76,6 +75,59 @@ const remove: Command = {
     return propose(invocation, async (context) => {
       const actorId = isHex64(given) ? given : (await actorNamed(context, given)).actorId;
       return [{ name: 'remove_actor', args: { actorId } }];
+    });
+  },
+};
+
+const renew: Command = {
+  name: 'member renew',
+  summary:
+    'propose another certificate for an organisation: both are good until the earlier one ends',
+  usage: `<name | id> <certificate.pem> [--until 2027-01-31] ${proposingUsage}`,
+  positionals: 2,
+  options: { ...proposingOptions, until: { type: 'string' } },
+  details: `The organisation keeps its id, and whoever connects with the earlier certificate goes on. Once nobody uses
+it any more "member retire" takes it out; --until does so by itself, at the beginning of that day (UTC). ${proposingDetails}`,
+  examples: ['member renew aurora-bank aurora-2027.pem --until 2027-01-31 --vote --as aurora-bank'],
+  run: async (invocation) => {
+    const given = nameGiven(invocation, 'the organisation');
+    const [, file] = invocation.positionals;
+    if (file === undefined) throw new CliError('USAGE', 'name the file of its new certificate');
+    const { pem: certificate } = await readCertificateFile(file);
+    const earlierUntilSeconds = untilOf(invocation);
+    return propose(invocation, async (context) => {
+      const actorId = isHex64(given) ? given : (await actorNamed(context, given)).actorId;
+      const until = earlierUntilSeconds !== undefined && { earlierUntilSeconds };
+      return [{ name: 'add_actor_certificate', args: { actorId, certificate, ...until } }];
+    });
+  },
+};
+
+function untilOf({ options: { until } }: Invocation): number | undefined {
+  if (until === undefined) return undefined;
+  const atMs = Date.parse(String(until));
+  if (Number.isFinite(atMs)) return Math.floor(atMs / 1_000);
+  throw new CliError('USAGE', '--until takes a day, like 2027-01-31, or a time in ISO 8601');
+}
+
+const retire: Command = {
+  name: 'member retire',
+  summary: 'propose that a certificate of an organisation be good no more; it has others',
+  usage: `<name | id> <certificate.pem | fingerprint> ${proposingUsage}`,
+  positionals: 2,
+  options: proposingOptions,
+  details: proposingDetails,
+  examples: ['member retire aurora-bank aurora-2026.pem --vote --as aurora-bank'],
+  run: async (invocation) => {
+    const given = nameGiven(invocation, 'the organisation');
+    const [, which] = invocation.positionals;
+    if (which === undefined) throw new CliError('USAGE', 'name the certificate');
+    const fingerprint = isHex64(which)
+      ? which
+      : certificateFingerprint((await readCertificateFile(which)).der);
+    return propose(invocation, async (context) => {
+      const actorId = isHex64(given) ? given : (await actorNamed(context, given)).actorId;
+      return [{ name: 'remove_actor_certificate', args: { actorId, fingerprint } }];
     });
   },
 };
@@ -119,4 +171,4 @@ export function oneNamed<Entry>(
 }
 
 /** Commands about the membership list. */
-export const memberCommands: readonly Command[] = [list, add, remove];
+export const memberCommands: readonly Command[] = [list, add, renew, retire, remove];

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { fromPem } from '@concordat/crypto';
 import {
   buildProposal,
   buildVote,
@@ -11,6 +9,7 @@ import {
 } from '@concordat/governance';
 import { type AdminClient, readIdentity, type Submission } from '@concordat/sdk';
 import { isHex64 } from '@concordat/std';
+import { readCertificateFile } from './certificate-file.ts';
 import { type Invocation, required } from './command.ts';
 import { connect, connectionOptions, connectionUsage, sandboxNode } from './connection-options.ts';
 import { Names } from './constitution-names.ts';
@@ -259,10 +258,7 @@ async function ownCertificate(invocation: Invocation): Promise<Uint8Array> {
     const { layout } = await sandboxNode(invocation);
     return (await readIdentity(layout.identity(actor))).certificateDer;
   }
-  const file = required(invocation, 'certificate');
-  const [der] = fromPem(await readFile(file, 'utf8'));
-  if (der) return der;
-  throw new CliError('USAGE', `${file} holds no certificate`);
+  return (await readCertificateFile(required(invocation, 'certificate'))).der;
 }
 
 /** What a message says, for whoever is to sign it. */

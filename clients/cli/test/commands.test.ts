@@ -57,6 +57,8 @@ const withoutJson = new Set([
   'app new',
   'app test',
   'completion',
+  // It prints JSON and nothing else.
+  'constitution schema',
   'gateway',
   'key organisation',
   'key staff',
