@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { idempotencyKeyHeader } from '@concordat/api';
-import type { Actor } from '@concordat/worker-enclave';
+import { type Actor, isNobody } from '@concordat/worker-enclave';
 import { decodeRequest } from './request-form.ts';
 
 /**
@@ -12,7 +12,9 @@ import { decodeRequest } from './request-form.ts';
 export function idempotencyKeyOf(raw: Uint8Array, { actorId }: Actor, subject = ''): string {
   const { headers } = decodeRequest(raw);
   const given = headers.find(([name]) => name === idempotencyKeyHeader)?.[1];
-  if (given === undefined) return randomBytes(32).toString('hex');
+  // What strangers call their requests is no word of one and the same.
+  const isStranger = isNobody(actorId) && subject === '';
+  if (given === undefined || isStranger) return randomBytes(32).toString('hex');
   const hash = createHash('sha256').update(JSON.stringify(['external', actorId, subject, given]));
   return hash.digest('hex');
 }

@@ -1,7 +1,13 @@
 import { type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect, rootCertificates, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  rootCertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import {
   type ExternalAnswer,
   type ExternalCall,
@@ -32,19 +38,38 @@ export async function exchange(
   }
 }
 
-function secure(socket: Duplex, { origin, certificates }: ExternalSystem): Promise<TLSSocket> {
-  const host = hostOf(origin);
+/** Contexts by what is trusted: the runtime's roots take about ten milliseconds to read. */
+const contexts = new WeakMap<ExternalSystem, SecureContext>();
+let ofRoots: SecureContext | undefined;
+
+function contextOf(system: ExternalSystem): SecureContext {
+  const { certificates } = system;
+  // The machine's own certificates, and what its environment names, count for nothing.
+  if (certificates.length === 0) {
+    ofRoots ??= createSecureContext({ ca: [...rootCertificates], minVersion });
+    return ofRoots;
+  }
+  let context = contexts.get(system);
+  if (context === undefined) {
+    // What is pinned may be the certificate itself, or one half-way.
+    const options = { ca: [...certificates], allowPartialTrustChain: true, minVersion };
+    context = createSecureContext(options);
+    contexts.set(system, context);
+  }
+  return context;
+}
+
+const minVersion = 'TLSv1.2' as const;
+
+function secure(socket: Duplex, system: ExternalSystem): Promise<TLSSocket> {
+  const host = hostOf(system.origin);
   return new Promise((resolve, reject) => {
     const secured = connect({
       socket,
       host,
       ...(isIP(host) === 0 && { servername: host }),
-      // The machine's own certificates, and what its environment names, count for nothing.
-      ca: certificates.length > 0 ? [...certificates] : [...rootCertificates],
-      // What is pinned may be the certificate itself, or one half-way.
-      allowPartialTrustChain: certificates.length > 0,
+      secureContext: contextOf(system),
       rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
     });
     secured.once('secureConnect', () => resolve(secured));

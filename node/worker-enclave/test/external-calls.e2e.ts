@@ -19,8 +19,9 @@ function issue(options: {
   readonly of: SigningKey;
   readonly by?: SigningKey;
   readonly notAfterMs?: number;
+  readonly ip?: string;
 }): string {
-  const { of, by, notAfterMs = Date.now() + dayMs } = options;
+  const { of, by, ip, notAfterMs = Date.now() + dayMs } = options;
   const certificateDer = by && authorities.get(by);
   const der = issueCertificate({
     subject: { commonName: by ? 'a server' : 'an authority' },
@@ -31,7 +32,7 @@ function issue(options: {
     notAfterMs,
     isCa: by === undefined,
     usages: by ? ['serverAuth'] : [],
-    ...(by && { subjectAltNames: { dns: ['localhost'] } }),
+    ...(by && { subjectAltNames: { dns: ['localhost'], ...(ip && { ip: [ip] }) } }),
   });
   if (by === undefined) authorities.set(of, der);
   return toPem(der);
@@ -233,6 +234,12 @@ test('the name must be that of the certificate, and its time must not be over', 
   assert.equal(await codeOf(call(server)), refused);
   server.list({ origin: `https://127.0.0.1:${server.port}` });
   assert.equal(await codeOf(call(server)), refused, 'an address that it does not name');
+  const addressed = await passage(
+    answers(plain),
+    issue({ of: leaf, by: authority, ip: '127.0.0.1' }),
+  );
+  addressed.list({ origin: `https://127.0.0.1:${addressed.port}` });
+  assert.equal((await call(addressed)).status, 200, 'an address that it names');
   server.list({ origin: `https://other.example:${server.port}`, certificates: [good] });
   assert.equal(await codeOf(call(server)), refused, 'pinned or not');
   const expired = issue({ of: leaf, by: authority, notAfterMs: Date.now() - dayMs });
