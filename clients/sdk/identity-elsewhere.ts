@@ -11,7 +11,13 @@ import {
 } from '@concordat/crypto';
 import { equalBytes } from '@concordat/std';
 import { SdkError } from './errors.ts';
-import { type Identity, type OrganisationOptions, readCertificates, validity } from './identity.ts';
+import {
+  type Identity,
+  type OrganisationOptions,
+  readCertificates,
+  staffSubject,
+  validity,
+} from './identity.ts';
 
 /** A P-256 key whose private part is not in this process: in a token, a card, a service. */
 export interface KeyElsewhere {
@@ -56,7 +62,8 @@ export function createIdentityElsewhere(certificatePem: string, key: KeyElsewher
   const subject = subjectOf(certificateDer);
   try {
     const staff = issueCertificate({
-      subject,
+      // It stands for the organisation itself, so it has all its roles.
+      subject: staffSubject(certificateDer, subject.commonName, ['*']),
       publicKeySpki: session.publicKeySpki,
       issuer: { certificateDer, key: signer },
       ...validity(sessionHours / 24),

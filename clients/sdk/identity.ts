@@ -9,6 +9,7 @@ import {
   importSigningKey,
   issueCertificate,
   type SigningKey,
+  type SubjectName,
   subjectOf,
   toPem,
 } from '@concordat/crypto';
@@ -143,6 +144,11 @@ export function createOrganisation(options: OrganisationOptions): Identity {
 export interface StaffOptions {
   /** Common name of the person or service: 1-64 characters. */
   readonly name: string;
+  /**
+   * Of the organisation's roles in the constitution, those it has: each becomes an organisational unit
+   * `role:<name>` of the subject; `*` stands for all. Default none.
+   */
+  readonly roles?: readonly string[];
   /** Days from now that the certificate is valid; default 365. */
   readonly validDays?: number;
 }
@@ -158,7 +164,7 @@ export function issueStaffIdentity(organisation: Identity, options: StaffOptions
   const key = createSigningKey(randomBytes(32));
   try {
     const der = issueCertificate({
-      subject: { ...subjectOf(certificateDer), commonName: options.name },
+      subject: staffSubject(certificateDer, options.name, options.roles ?? []),
       publicKeySpki: key.publicKeySpki,
       issuer: { certificateDer, key: signer },
       ...validity(options.validDays ?? 365),
@@ -174,6 +180,46 @@ export function issueStaffIdentity(organisation: Identity, options: StaffOptions
     if (error instanceof CryptoError) throw invalid(error.message);
     throw error;
   }
+}
+
+/** The organisation's name with someone's own, and the roles as units. */
+export function staffSubject(
+  organisation: Uint8Array,
+  commonName: string,
+  roles: readonly string[],
+): SubjectName {
+  const { organization } = subjectOf(organisation);
+  return {
+    commonName,
+    ...(organization !== undefined && { organization }),
+    organizationalUnits: roles.map((role) => `role:${role}`),
+  };
+}
+
+/**
+ * A new certificate of an organisation for the roll-over of its old one: of the same name, over a new
+ * key, or over the same one, so that staff certificates below the old one hold below it too.
+ * @throws SdkError INVALID_IDENTITY when the key to go on with is not at hand or not P-256
+ */
+export function renewOrganisation(
+  organisation: Identity,
+  options: { readonly validDays?: number; readonly sameKey?: boolean } = {},
+): Identity {
+  const { certificateDer, signingKey } = organisation;
+  if (options.sameKey === true && !signingKey) {
+    throw invalid('the key to go on with is not a P-256 key in this process');
+  }
+  const key =
+    options.sameKey === true && signingKey ? signingKey : createSigningKey(randomBytes(32));
+  const der = issueCertificate({
+    subject: subjectOf(certificateDer),
+    publicKeySpki: key.publicKeySpki,
+    issuer: { key },
+    ...validity(options.validDays ?? 3_650),
+    isCa: true,
+    usages: ['keyCertSign', 'clientAuth'],
+  });
+  return createIdentity(toPem(der), key.toPkcs8Pem());
 }
 
 /** Serial number and days of a new certificate, from an hour ago: other clocks may be behind. */

@@ -45,6 +45,7 @@ export {
   issueStaffIdentity,
   type OrganisationOptions,
   readIdentity,
+  renewOrganisation,
   type StaffOptions,
   saveIdentity,
 } from './identity.ts';
@@ -73,4 +74,10 @@ export {
 export { checkPinnedCode, type PinnedCode, parsePinnedCode } from './pinned-code.ts';
 export { type ExaminedReceipt, examineReceipt } from './receipts.ts';
 export type { Patience, RetryPolicy } from './retrying.ts';
+export {
+  issueOrganisationRevocations,
+  type RevocationOptions,
+  revocationAction,
+  serialOf,
+} from './revocation.ts';
 export { SealedClient, type SealedClientOptions } from './sealed-client.ts';

@@ -82,7 +82,10 @@ export function actorForCertificate(
   const known = knownIn(constitution.actors);
   const fingerprint = certificateFingerprint(leafDer);
   const own = known.get(fingerprint);
-  if (own && !isInUse(own.certificate, atMs)) return { ok: false, code: 'CERTIFICATE_RETIRED' };
+  const wasFirst = constitution.actors.some(({ actorId }) => actorId === fingerprint);
+  if (own ? !isInUse(own.certificate, atMs) : wasFirst) {
+    return { ok: false, code: 'CERTIFICATE_RETIRED' };
+  }
   const inUse = [...known.values()].filter(({ certificate }) => isInUse(certificate, atMs));
   const verdict = verifyCertificateChain({
     leaf: leafDer,

@@ -72,7 +72,7 @@ test('after a renewal both certificates are the actor, under the id it was admit
 test('a certificate that was removed neither authenticates, nor its staff, nor signs', () => {
   const made = network(add(), remove(actorId));
   assert.equal(authenticated(made, later.der), actorId);
-  assert.equal(authenticated(made, ada.der), 'UNKNOWN_ACTOR');
+  assert.equal(authenticated(made, ada.der), 'CERTIFICATE_RETIRED');
   assert.equal(authenticated(made, issued('eve', ada).der), 'UNKNOWN_ACTOR');
   made.refuses('CERTIFICATE_RETIRED', () => made.submit(proposal(made, ada)));
   assert.equal(made.submit(proposal(made)).state, 'open');
