@@ -1,4 +1,5 @@
 import { Store } from '@concordat/kv';
+import type { ActionName } from './action-names.ts';
 import { applyActions, readActions } from './actions.ts';
 import type { Constitution } from './constitution.ts';
 import type { GovernanceEffect } from './effects.ts';
@@ -19,9 +20,17 @@ export type Preview =
 /** Nothing of the network is in a constitution: these stand for what actions never look at. */
 const stands = { networkId: '0'.repeat(64), networkCertificatePem: '', timeMs: 0 };
 
+/** Changes of what no constitution holds: nothing can be said of them here. */
+const beyond: ReadonlySet<ActionName> = new Set([
+  'grant_audit',
+  'revoke_audit',
+  'begin_epoch',
+  'open_network',
+]);
+
 /**
  * Makes the changes on a copy of a constitution, by the very code that a vote runs. What is beyond
- * the constitution counts as absent: grants to auditors, former actors, a recovery under way.
+ * the constitution is left out: grants to auditors, epochs, a recovery under way.
  * @param constitution as {@link readConstitution} or `parseConstitution` gives it
  */
 export function previewActions(
@@ -34,7 +43,8 @@ export function previewActions(
     for (const row of constitution.applications ?? []) {
       writeRow(set, tables.applications, row.adapter, row);
     }
-    const effects = applyActions(set, readActions({ actions }));
+    const read = readActions({ actions }).filter(({ name }) => !beyond.has(name));
+    const effects = applyActions(set, read);
     return { ok: true, constitution: readConstitution(set), effects };
   } catch (error) {
     if (!(error instanceof GovernanceError)) throw error;
