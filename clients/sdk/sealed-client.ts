@@ -31,6 +31,8 @@ import { PlainHttp, type PlainHttpOptions } from './plain-http.ts';
 export interface SealedClientOptions extends PlainHttpOptions, CallOptions {
   /** PEM of the network certificate: requests are sealed to what its key endorsed. */
   readonly networkCertificate: string;
+  /** Which application port of a node requests are passed on to, from 0, the default. */
+  readonly worker?: number;
   /** Who signs requests; its key must be P-256, at hand or elsewhere. */
   readonly identity: Identity;
 }
@@ -68,6 +70,7 @@ class SealedCarrier {
   readonly #networkCertificate: Uint8Array;
   readonly #signer: MessageSigner;
   readonly #certificates: readonly Uint8Array[];
+  readonly #worker: number;
   #key: RequestKey | undefined;
 
   constructor(options: SealedClientOptions) {
@@ -78,6 +81,7 @@ class SealedCarrier {
     }
     this.#signer = identity.messageSigner;
     this.#certificates = chainOf(identity);
+    this.#worker = (options.worker ?? 0) + 1;
     this.#http = new PlainHttp(options);
   }
 
@@ -125,6 +129,7 @@ class SealedCarrier {
     const message = buildSealedMessage({
       ...this.#signer,
       ...{ networkId, payload, ephemeral, certificates: this.#certificates },
+      worker: this.#worker,
       createdAtSeconds: nowSeconds(),
     });
     const ciphertext = context.seal(message, sealedRequestHeader(epoch));

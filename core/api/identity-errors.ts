@@ -149,6 +149,11 @@ export const identityErrors = {
       'The sealed request does not open: it was altered, or sealed to another key or network.',
     remedy: 'Compare the network; if it is the right one, whoever passes requests on alters them.',
   },
+  SEALED_REQUEST_MISDIRECTED: {
+    status: 421,
+    meaning: 'The sealed request is for another worker of the node, or for none it has.',
+    remedy: 'Name the worker whose application port the requests are passed on to.',
+  },
   SEALED_REQUEST_EXPIRED: {
     status: 400,
     meaning: 'The sealed request was created more than five minutes ago by the clock of the node.',

@@ -16,11 +16,14 @@ const x5chain = 33;
 const labels = {
   type: 'concordat.type',
   network: 'concordat.network',
+  worker: 'concordat.worker',
   createdAt: 'concordat.created-at',
   ephemeral: 'concordat.ephemeral',
 } as const;
 const type = 'sealed-request';
-const headerCount = 6;
+const headerCount = 7;
+/** Worker enclaves of a node, at most. */
+const maxWorkers = 15;
 const pointBytes = 65;
 
 /** Certificates a message carries, at most; and the bytes of each. */
@@ -31,6 +34,8 @@ const maxCertificateBytes = 16 * 1024;
 export interface SealedMessageContent {
   /** Hex, 32 bytes. */
   readonly networkId: string;
+  /** Which worker of a node it is for, from 1: applications of others may have the same paths. */
+  readonly worker: number;
   /** Seconds since the Unix epoch. */
   readonly createdAtSeconds: number;
   /** DER: the signer's certificate, then those above it. */
@@ -48,6 +53,7 @@ export function buildSealedMessage(options: SealedMessageContent & MessageSigner
     [x5chain, certificates.length === 1 ? leaf : [...certificates]],
     [labels.type, type],
     [labels.network, options.networkId],
+    [labels.worker, options.worker],
     [labels.createdAt, options.createdAtSeconds],
     [labels.ephemeral, options.ephemeral],
   ]);
@@ -80,6 +86,10 @@ export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
   if (headers.get(labels.type) !== type) throw bad(`header ${labels.type} is not ${type}`);
   const networkId = headers.get(labels.network);
   if (!isHex64(networkId)) throw bad(`header ${labels.network} is not 64 lowercase hex digits`);
+  const worker = headers.get(labels.worker);
+  if (typeof worker !== 'number' || worker < 1 || worker > maxWorkers) {
+    throw bad(`header ${labels.worker} is not a number from 1 to ${maxWorkers}`);
+  }
   const createdAtSeconds = headers.get(labels.createdAt);
   if (typeof createdAtSeconds !== 'number' || !isSeconds(createdAtSeconds)) {
     throw bad(`header ${labels.createdAt} is not a time in seconds`);
@@ -91,7 +101,7 @@ export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
   const { payload } = cose;
   const certificates = readChain(headers.get(x5chain));
   const digest = toHex(sha256(cose.tbs));
-  return { networkId, createdAtSeconds, certificates, ephemeral, payload, digest, cose };
+  return { networkId, worker, createdAtSeconds, certificates, ephemeral, payload, digest, cose };
 }
 
 /** One certificate is a byte string, several are a list (RFC 9360, section 2). */

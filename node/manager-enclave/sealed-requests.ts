@@ -18,9 +18,12 @@ import { SeenMessages } from './seen-messages.ts';
 
 /** Bytes of a sealed request, at most: what a worker takes as a body is less. */
 const maxSealedBytes = 64 * 1024 * 1024;
-/** Of strangers, in one second and saved up: each that fails costs the manager a key agreement. */
-const failuresPerSecond = 200;
-const maxSavedFailures = 1_000;
+/**
+ * Time that attempts of strangers may take which fail: ms in a second, and saved up. A certificate
+ * chain can be made that takes long to refuse, and nothing else goes on meanwhile.
+ */
+const failingMsPerSecond = 100;
+const maxFailingMs = 200;
 
 /** What an opened request holds, and who signed it. */
 export type OpenedRequest = Omit<OpenReply, 'kind' | 'id' | 'code' | 'message'>;
@@ -33,18 +36,20 @@ export class SealedRequests {
   readonly keys: RequestKeys;
   readonly #node: NodeContext;
   readonly #seen = new SeenMessages();
-  #failures = maxSavedFailures;
-  #failuresAtMs = 0;
+  /** Time that is left to attempts of strangers that fail. */
+  #failingMs = maxFailingMs;
+  #failingAtMs = 0;
 
   constructor(node: NodeContext) {
     this.#node = node;
     this.keys = new RequestKeys(node);
   }
 
-  /** The answer to a worker. */
-  answer({ id, sealed, isStrangers }: OpenRequest): OpenReply {
+  /** The answer to a worker, by its index. */
+  answer(worker: number, request: OpenRequest): OpenReply {
+    const { id } = request;
     try {
-      return { kind: 'opened', id, message: '', ...this.#openOnce(sealed, isStrangers) };
+      return { kind: 'opened', id, message: '', ...this.#openFor(worker, request) };
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       const { code, message } = error;
@@ -54,34 +59,37 @@ export class SealedRequests {
     }
   }
 
-  /** Whoever presented no certificate has so many attempts that fail. @throws ApiError OVERLOADED */
-  #openOnce(sealed: Uint8Array, isStrangers: boolean): OpenedRequest {
+  /** @throws ApiError OVERLOADED when failing attempts of strangers have taken their time */
+  #openFor(worker: number, { sealed, isStrangers }: OpenRequest): OpenedRequest {
     const nowMs = Date.now();
-    if (!isStrangers) return this.open(sealed, nowMs);
-    this.#saveUp(performance.now());
-    if (this.#failures < 1) {
+    if (!isStrangers) return this.open(sealed, { worker, nowMs });
+    const fromMs = performance.now();
+    const earnedMs = ((fromMs - this.#failingAtMs) * failingMsPerSecond) / 1_000;
+    this.#failingMs = Math.min(maxFailingMs, this.#failingMs + earnedMs);
+    this.#failingAtMs = fromMs;
+    if (this.#failingMs <= 0) {
       throw new ApiError('OVERLOADED', 'too many sealed requests could not be opened of late');
     }
     try {
-      return this.open(sealed, nowMs);
+      return this.open(sealed, { worker, nowMs });
     } catch (error) {
-      this.#failures -= 1;
+      this.#failingMs -= performance.now() - fromMs;
       throw error;
     }
-  }
-
-  #saveUp(atMs: number): void {
-    const earned = ((atMs - this.#failuresAtMs) * failuresPerSecond) / 1_000;
-    this.#failures = Math.min(maxSavedFailures, this.#failures + earned);
-    this.#failuresAtMs = atMs;
   }
 
   /**
    * What is in a sealed request.
    * @throws CodedError of a code of the catalogue
    */
-  open(sealed: Uint8Array, nowMs: number): OpenedRequest {
+  open(
+    sealed: Uint8Array,
+    { worker, nowMs }: { readonly worker: number; readonly nowMs: number },
+  ): OpenedRequest {
     const { message, secret } = this.#decrypt(sealed, nowMs);
+    if (message.worker !== worker) {
+      throw new ApiError('SEALED_REQUEST_MISDIRECTED', `it is for worker ${message.worker}`);
+    }
     const createdAtMs = message.createdAtSeconds * 1_000;
     this.#requireInTime(createdAtMs, nowMs);
     const [leafDer = emptyBytes, ...intermediates] = message.certificates;

@@ -160,7 +160,7 @@ export class WorkerDesk {
         void this.#past.answer(link().index, request).then((reply) => link().send(reply));
       },
       onOpen: (request) => {
-        const reply = this.#sealed.answer(request);
+        const reply = this.#sealed.answer(link().index, request);
         if (reply.code === undefined) link().introduce(reply.identity);
         link().send(reply);
       },

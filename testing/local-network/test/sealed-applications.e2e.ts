@@ -103,6 +103,7 @@ suite('sealed requests to an application, from a client made by the format alone
     const message = buildSealedMessage({
       ...office.messageSigner,
       networkId: key.networkId,
+      worker: 1,
       createdAtSeconds: Math.floor(createdAtSeconds),
       certificates: [office.certificateDer],
       ephemeral,
