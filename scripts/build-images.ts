@@ -61,8 +61,14 @@ const sources: readonly ImageSource[] = [
     name: 'application',
     role: 'worker',
     entry: 'scripts/images/application.ts',
-    // Each application runs in a child process, which is allowed nothing (adapters/javascript).
-    flags: [...confinement, '--allow-child-process', '--max-semi-space-size=64'],
+    // Each application runs in a child process, which is allowed nothing (adapters/javascript). Room
+    // for old objects keeps the collector from marking without pause, as in the manager.
+    flags: [
+      ...confinement,
+      '--allow-child-process',
+      '--max-semi-space-size=64',
+      '--initial-old-space-size=256',
+    ],
     adapters: ['javascript'],
   },
 ];
