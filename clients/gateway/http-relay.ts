@@ -209,7 +209,7 @@ function answer(
   const refusal = body && refusalOf(answer, body);
   if (refusal) {
     // The client is not to blame when the node refuses the gateway's own certificate.
-    answerFailure(response, { ...refusal, status: status === 401 ? 502 : status }, given);
+    answerFailure(response, { ...refusal, status: isOfGateway(refusal) ? 502 : status }, given);
     return;
   }
   const own = answerHeaders(answer.headers, given.attributed);
@@ -222,6 +222,9 @@ function answer(
   answer.on('error', () => response.destroy());
   response.on('close', () => answer.destroy());
 }
+
+const isOfGateway = ({ code }: Failure): boolean =>
+  code.startsWith('CLIENT_CERTIFICATE_') || code === 'UNKNOWN_ACTOR';
 
 /** No node served the request, and none began to. */
 export function notServed(failures: readonly SdkError[]): Failure {

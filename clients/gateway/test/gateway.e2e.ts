@@ -290,6 +290,17 @@ test('a node that takes too long is 504, and a gateway whose certificate is refu
   assert.equal(error.data.code, 'UNKNOWN_ACTOR');
 });
 
+test('what an application asks of its callers is theirs to mend: 401 stays 401', async () => {
+  const server = await node((_, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(errorBody('POLICY_NOT_MET')));
+  });
+  const { url } = await gateway([server.address]);
+  const answer = await fetch(url);
+  assert.equal(answer.status, 401);
+  assert.equal(((await answer.json()) as { error: { code: string } }).error.code, 'POLICY_NOT_MET');
+});
+
 test('web pages of other origins are refused, local ones and extensions are not', async () => {
   const server = await node((_, response) => response.end('in'));
   const { url } = await gateway([server.address], { allowedOrigins: ['https://app.example'] });
