@@ -9,6 +9,7 @@ import { completionCommand } from './completion-command.ts';
 import { constitutionCommands } from './constitution-commands.ts';
 import { recoverDecrypt } from './decrypt-command.ts';
 import { gatewayCommand } from './gateway-command.ts';
+import { identityCommands } from './identity-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { memberCommands } from './member-commands.ts';
 import { networkCommands } from './network-commands.ts';
@@ -31,6 +32,7 @@ const unordered: readonly Command[] = [
   ...networkCommands,
   watchCommand,
   ...memberCommands,
+  ...identityCommands,
   ...nodeCommands,
   ...codeCommands,
   ...constitutionCommands,

@@ -138,7 +138,11 @@ export function nameGiven({ positionals: [given] }: Invocation, what: string): s
   throw new CliError('USAGE', `name ${what}: its name, or its id`);
 }
 
-async function actorNamed({ constitution }: ProposingContext, given: string): Promise<Actor> {
+/** The actor of that name, or whose id begins so. @throws CliError USAGE */
+export async function actorNamed(
+  { constitution }: ProposingContext,
+  given: string,
+): Promise<Actor> {
   const { actors } = await constitution();
   return oneNamed(actors, given, {
     what: 'actor',

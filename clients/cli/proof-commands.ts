@@ -86,9 +86,10 @@ const keysStaff: Command = {
   examples: [
     'key staff --name "Ann Li" --issuer-certificate dune.pem --issuer-key dune-key.pem --certificate ann.pem --key ann-key.pem',
   ],
-  usage: `--name name --issuer-certificate file (--issuer-key file | --pkcs11-key key ${tokenUsage}) --certificate file --key file`,
+  usage: `--name name [--role role ...] --issuer-certificate file (--issuer-key file | --pkcs11-key key ${tokenUsage}) --certificate file --key file`,
   options: {
     name: { type: 'string' },
+    role: { type: 'string', multiple: true },
     'issuer-certificate': { type: 'string' },
     'issuer-key': { type: 'string' },
     ...tokenOptions,
@@ -100,7 +101,10 @@ const keysStaff: Command = {
     const files = filesOf(invocation);
     const issuer = { certificate: 'issuer-certificate', key: 'issuer-key' };
     const organisation = await identityOf(invocation, issuer);
-    const staff = issueStaffIdentity(organisation, { name: required(invocation, 'name') });
+    const staff = issueStaffIdentity(organisation, {
+      name: required(invocation, 'name'),
+      roles: (invocation.options.role as readonly string[] | undefined) ?? [],
+    });
     await saveIdentity(staff, files);
     invocation.terminal.write(
       `Wrote ${files.certificateFile} and ${files.keyFile} (keep it secret).\n`,

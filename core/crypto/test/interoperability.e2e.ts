@@ -7,7 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { connect, createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { fromPem, subjectOf, toPem, verifyCertificateChain } from '@concordat/crypto';
+import {
+  fromPem,
+  parseCertificate,
+  parseRevocationList,
+  revocationListFault,
+  serialText,
+  subjectOf,
+  toPem,
+  verifyCertificateChain,
+} from '@concordat/crypto';
 import { equalBytes } from '@concordat/std';
 import { authority, endEntity, type Party } from './authorities.ts';
 
@@ -64,14 +73,14 @@ const foreign = [
     name: 'RSA 1024',
     key: ['rsa', 'rsa_keygen_bits:1024'],
     hash: 'sha256',
-    verdict: 'BAD_SIGNATURE',
+    verdict: 'UNSUPPORTED_ALGORITHM',
   },
-  { name: 'SHA-1', key: ['rsa', 'rsa_keygen_bits:2048'], hash: 'sha1', verdict: 'BAD_SIGNATURE' },
+  { name: 'SHA-1', key: ['rsa', 'rsa_keygen_bits:2048'], hash: 'sha1', verdict: 'UNSUPPORTED_ALGORITHM' },
   {
     name: 'secp256k1',
     key: ['ec', 'ec_paramgen_curve:secp256k1'],
     hash: 'sha256',
-    verdict: 'BAD_SIGNATURE',
+    verdict: 'UNSUPPORTED_ALGORITHM',
   },
 ];
 
@@ -124,6 +133,73 @@ for (const { name, key, hash, verdict } of foreign) {
     });
     assert.equal(judged.ok ? 'ok' : judged.code, verdict);
     assert.deepEqual(subjectOf(read('staff.pem')), { commonName: 'Ann', organization: 'Bank B' });
+  });
+}
+
+for (const key of [
+  ['rsa', 'rsa_keygen_bits:2048'],
+  ['ec', 'ec_paramgen_curve:P-256'],
+] as const) {
+  test(`a list and name constraints of openssl, ${key[0]}: whom it revokes is refused`, {
+    skip,
+  }, () => {
+    const name = `crl-${key[0]}`;
+    const config = file(
+      `${name}.cnf`,
+      [
+        '[ca]\ndefault_ca=one\n[one]',
+        `database=${file(`${name}.txt`, '')}\ncrlnumber=${file(`${name}.number`, '0100\n')}`,
+        'default_md=sha256\ndefault_crl_days=30\ncrl_extensions=list',
+        '[list]\nauthorityKeyIdentifier=keyid:always',
+        '[top]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign',
+        'subjectKeyIdentifier=hash\nnameConstraints=critical,permitted;email:bank.example',
+        '[req]\ndistinguished_name=dn\n[dn]',
+        '[in]\nsubjectAltName=email:ann@bank.example\n[out]\nsubjectAltName=email:ann@evil.example',
+      ].join('\n'),
+    );
+    const run = (...args: string[]): void => {
+      const { status, output } = openssl(...args);
+      assert.equal(status, 0, output);
+    };
+    const [algorithm, parameter] = key;
+    run('genpkey', '-algorithm', algorithm, '-pkeyopt', parameter, '-out', `${name}.key`);
+    const dated = ['-days', '30', '-config', config, '-extensions', 'top'];
+    run(
+      ...['req', '-x509', '-new', '-key', `${name}.key`, '-subj', '/O=Bank C/CN=CA', ...dated],
+      ...['-out', `${name}.pem`],
+    );
+    run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', `${name}-ann.key`);
+    run('req', '-new', '-key', `${name}-ann.key`, '-subj', '/CN=Ann', '-out', `${name}.csr`);
+    const sign = ['x509', '-req', '-in', `${name}.csr`, '-CA', `${name}.pem`];
+    for (const [which, serial] of ['in', 'out'].entries()) {
+      run(
+        ...[...sign, '-CAkey', `${name}.key`, '-set_serial', `0x00ab0${which}`],
+        ...['-extfile', config, '-extensions', serial, '-out', `${name}-${serial}.pem`],
+      );
+    }
+    const authorized = ['-config', config, '-cert', `${name}.pem`, '-keyfile', `${name}.key`];
+    run('ca', ...authorized, '-revoke', `${name}-in.pem`);
+    run('ca', ...authorized, '-gencrl', '-out', `${name}.crl.pem`);
+    run('crl', '-in', `${name}.crl.pem`, '-outform', 'DER', '-out', `${name}.crl`);
+    const read = (path: string): Uint8Array =>
+      fromPem(readFileSync(join(directory, path), 'utf8'))[0] as Uint8Array;
+    const list = parseRevocationList(readFileSync(join(directory, `${name}.crl`)));
+    const [leaf, top] = [read(`${name}-in.pem`), read(`${name}.pem`)];
+    assert.equal(list.number, 0x100n);
+    assert.equal(revocationListFault(list, parseCertificate(top)), undefined);
+    assert.ok(list.revoked.has(serialText(parseCertificate(leaf).serial)));
+    const judge = (which: Uint8Array): string => {
+      const verdict = verifyCertificateChain({
+        leaf: which,
+        intermediates: [],
+        roots: [top],
+        atMs: Date.now(),
+        usage: 'clientAuth',
+      });
+      return verdict.ok ? 'ok' : verdict.code;
+    };
+    assert.equal(judge(leaf), 'ok');
+    assert.equal(judge(read(`${name}-out.pem`)), 'NAME_CONSTRAINTS');
   });
 }
 
