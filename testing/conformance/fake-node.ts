@@ -32,6 +32,9 @@ export interface ProgramVerdict {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** An opened request. */
+export type Opened = Omit<Extract<ToWorker, { kind: 'opened' }>, 'kind' | 'id' | 'message'>;
+
 /** How a fake node begins. */
 export interface FakeNodeOptions {
   /** The adapter's part of the constitution. */
@@ -64,6 +67,8 @@ export interface FakeNodeOptions {
   readonly follows?: FakeNode;
   /** Decides when a read barrier of the worker is answered, and how; default: passed, next turn. */
   readonly onReadBarrier?: (reply: (code?: string) => void) => void;
+  /** What the manager makes of a sealed request; default: nothing, it does not open. */
+  readonly open?: (sealed: Uint8Array) => Opened;
   readonly log?: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -271,6 +276,7 @@ export class FakeNode {
     else if (message.kind === 'readBarrier') this.#barrier(message.id);
     else if (message.kind === 'past') this.#past(message);
     else if (message.kind === 'external') this.external.received(message);
+    else if (message.kind === 'open') this.#open(message);
     else if (message.kind === 'question') this.#noManager(message.id);
     else if (message.kind === 'programState') {
       this.programStates.push(JSON.parse(Buffer.from(message.json).toString()));
@@ -285,6 +291,13 @@ export class FakeNode {
   #past(request: Extract<FromWorker, { kind: 'past' }>): void {
     const reply = this.ledger.past(request);
     setImmediate(() => this.worker.receive({ kind: 'pastReply', id: request.id, ...reply }));
+  }
+
+  #open({ id, sealed }: Extract<FromWorker, { kind: 'open' }>): void {
+    const nothing = { identity: new Uint8Array(0), payload: sealed, secret: sealed, digest: '' };
+    const unread = { ...nothing, code: 'SEALED_REQUEST_UNREADABLE', createdAtMs: 0 };
+    const opened = this.#options.open?.(sealed) ?? unread;
+    setImmediate(() => this.worker.receive({ kind: 'opened', id, message: '', ...opened }));
   }
 
   /** A ledger without keys and signatures has no receipts. */

@@ -21,7 +21,7 @@ describe('forwarded requests and replies', () => {
   it('carry adapter, wait, key and request', () => {
     const key = { id: Buffer.alloc(32, 1), fingerprint: Buffer.alloc(32, 2) };
     for (const wait of ['commit', 'local'] as const) {
-      for (const one of [undefined, key]) {
+      for (const one of [undefined, key, { ...key, sealedAtMs: 2 ** 41 }]) {
         const request = { adapterId: 'toy', wait, key: one, raw: Buffer.from('request') };
         assert.deepEqual(decodeForwardRequest(encodeForwardRequest(request)), request);
       }
@@ -39,8 +39,11 @@ describe('forwarded requests and replies', () => {
     for (let length = 0; length < bytes.length; length++) {
       assert.throws(() => decodeForwardRequest(bytes.subarray(0, length)), DecodeError);
     }
-    bytes[bytes.length - 1] = 4;
-    assert.throws(() => decodeForwardRequest(bytes), DecodeError);
+    // Sealed is what has a key.
+    for (const bits of [4, 5, 8]) {
+      bytes[bytes.length - 1] = bits;
+      assert.throws(() => decodeForwardRequest(bytes), DecodeError);
+    }
   });
 
   it('carry results as JSON or in the form of the adapter', () => {
