@@ -1,6 +1,8 @@
-import { type Command, usageOf } from './command.ts';
+import type { Command } from './command.ts';
 import { commandGroups, groupOf } from './command-groups.ts';
+import { commonOptionsOf, shortUsage } from './common-options.ts';
 import { exitStatusTexts } from './exit-status.ts';
+import { jsonShapes } from './json-shapes.ts';
 import { optionText } from './option-texts.ts';
 import { paint, type Terminal } from './terminal.ts';
 
@@ -53,16 +55,22 @@ export function groupText(group: string, commands: readonly Command[]): string {
 /** All of one command. */
 export function commandText(command: Command): string {
   const { summary, details, examples = [] } = command;
-  const options = optionRows(command);
-  const width = Math.max(0, ...options.map(([option]) => option.length));
+  const common = commonOptionsOf(command);
+  const rows = optionRows(command);
+  const own = rows.filter(([, , name]) => !common || !(name in common.options));
+  const shared = rows.filter((row) => !own.includes(row));
+  const shape = 'json' in command.options && jsonShapes[command.name];
+  const width = Math.max(0, ...rows.map(([option]) => option.length));
+  const lines = (of: typeof rows): string[] =>
+    of.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`);
   return [
     `concordat ${command.name}: ${summary}`,
     '',
-    `  ${usageOf(command)}`,
+    `  ${shortUsage(command)}`,
     ...(details ? ['', details] : []),
-    ...(options.length > 0
-      ? ['', 'Options', ...options.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`)]
-      : []),
+    ...(own.length > 0 ? ['', 'Options', ...lines(own)] : []),
+    ...(common ? ['', `${common.word} ${common.meaning}`, ...lines(shared)] : []),
+    ...(shape ? ['', `With --json: ${shape}`] : []),
     ...(examples.length > 0 ? ['', 'Examples', ...examples.map(exampleLine)] : []),
     '',
   ].join('\n');
@@ -71,12 +79,12 @@ export function commandText(command: Command): string {
 const exampleLine = (example: string): string => `  concordat ${example}`;
 
 /** The options of a command, each with what it takes and what it is for. */
-export function optionRows(command: Command): [string, string][] {
+export function optionRows(command: Command): [shown: string, text: string, name: string][] {
   return Object.entries(command.options).map(([name, declaration]) => {
     const takes = declaration.type === 'boolean' ? '' : ' …';
     const { default: initial } = declaration;
     const otherwise = typeof initial === 'string' ? ` (default ${initial})` : '';
     const many = declaration.multiple === true ? '; may be given several times' : '';
-    return [`--${name}${takes}`, `${optionText(command.name, name)}${many}${otherwise}`];
+    return [`--${name}${takes}`, `${optionText(command.name, name)}${many}${otherwise}`, name];
   });
 }

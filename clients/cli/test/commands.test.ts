@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -8,7 +8,10 @@ import { parseArgs } from 'node:util';
 import { selectCommand } from '../command.ts';
 import { commandGroups, groupOf } from '../command-groups.ts';
 import { commands } from '../commands.ts';
-import { optionRows } from '../help.ts';
+import { renderCommandsPage } from '../commands-page.ts';
+import { shortUsage } from '../common-options.ts';
+import { commandText, groupText, optionRows, overviewText } from '../help.ts';
+import { jsonShapes } from '../json-shapes.ts';
 
 /** Words of a line as a shell makes them, for the quotes that examples use. */
 function wordsOf(line: string): string[] {
@@ -61,6 +64,9 @@ const withoutJson = new Set([
   'constitution schema',
   'gateway',
   'key organisation',
+  'key renew',
+  'key revoke',
+  'key renew',
   'key staff',
   'node tuple',
   'recover start',
@@ -77,6 +83,30 @@ test('every command that prints data prints it as JSON when asked', () => {
     without.filter((name) => !withoutJson.has(name)),
     [],
   );
+});
+
+test('what is printed as JSON is told for every such command, and for no other', () => {
+  const printing = commands.filter(({ options }) => 'json' in options).map(({ name }) => name);
+  assert.deepEqual(Object.keys(jsonShapes).sort(), printing.sort());
+});
+
+test('the page of commands is that of the table', () => {
+  const page = new URL('../../../docs/operate/commands.md', import.meta.url);
+  const how = 'node scripts/write-commands-page.ts writes it';
+  assert.equal(readFileSync(page, 'utf8'), renderCommandsPage(commands), how);
+});
+
+test('every command can be asked for, with its usage, options and examples', () => {
+  for (const command of commands) {
+    const text = commandText(command);
+    assert.ok(text.includes(shortUsage(command)), command.name);
+    for (const option of Object.keys(command.options)) assert.ok(text.includes(`--${option}`));
+  }
+  const plain = { write: () => {}, interactive: false };
+  for (const [group] of commandGroups) {
+    assert.ok(overviewText(plain, commands).includes(`  ${group}`));
+    assert.ok(groupText(group, commands).startsWith(`concordat ${group}: `));
+  }
 });
 
 async function completionScript(shell: string): Promise<string> {
