@@ -42,20 +42,29 @@ export class IdentityProvider {
   }
 
   /**
-   * The key a signature names. One that is not known is asked for, every ten seconds at most.
+   * The key that the signature of a token from anywhere names. One that is not known is asked for, every
+   * ten seconds at most.
    * @throws ApiError as {@link metadata}; JOSEError
    */
-  readonly key: JWTVerifyGetKey = async (header, token) => {
+  readonly key: JWTVerifyGetKey = (...asked) => this.#find(pauseMs.keys, asked);
+
+  /** The same for a token that the provider itself just gave: its newest key may be newer than that. */
+  readonly keyAtOnce: JWTVerifyGetKey = (...asked) => this.#find(0, asked);
+
+  async #find(
+    pause: number,
+    asked: Parameters<JWTVerifyGetKey>,
+  ): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
     const held = await this.#keys.get();
     try {
-      return await held(header, token);
+      return await held(...asked);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      const renewed = await this.#keys.renewed();
+      const renewed = await this.#keys.renewed(pause);
       if (renewed === undefined) throw error;
-      return renewed(header, token);
+      return renewed(...asked);
     }
-  };
+  }
 }
 
 /** OpenID Connect Discovery 1.0, section 4. */

@@ -43,20 +43,21 @@ export class KeptDocument<T> {
   /**
    * A newer one than the held one, for who misses something in it; undefined when it was fetched just
    * now or cannot be had.
+   * @param pauseMs less than the usual pause, for who cannot be made to ask often
    */
-  async renewed(): Promise<T | undefined> {
+  async renewed(pauseMs = this.#options.pauseMs): Promise<T | undefined> {
     const held = this.#held;
     try {
-      const document = await this.#load();
+      const document = await this.#load(pauseMs);
       return document === held?.document ? undefined : document;
     } catch {
       return undefined;
     }
   }
 
-  #load(): Promise<T> {
+  #load(pauseMs = this.#options.pauseMs): Promise<T> {
     if (this.#loading) return this.#loading;
-    const { now, pauseMs, load } = this.#options;
+    const { now, load } = this.#options;
     if (now() - this.#attemptedAtMs < pauseMs) {
       if (this.#failure !== undefined) return Promise.reject(this.#failure);
       if (this.#held) return Promise.resolve(this.#held.document);

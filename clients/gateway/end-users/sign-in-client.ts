@@ -138,7 +138,7 @@ export class SignInClient {
     idToken: string,
   ): Promise<ProviderAnswer> {
     const { clientId, userInfo } = this.#browsers;
-    const demands = { audiences: [clientId], nowMs: this.#now() };
+    const demands = { audiences: [clientId], nowMs: this.#now(), isFromProvider: true };
     const claims = await judgeToken(idToken, this.provider, demands);
     const more = userInfo
       ? await fetchUserInfo(configuration, tokens.access_token, String(claims.sub))

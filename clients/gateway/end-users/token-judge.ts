@@ -14,6 +14,8 @@ export interface TokenDemands {
   readonly type?: string | undefined;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
+  /** Whether the provider itself just gave it to the gateway. */
+  readonly isFromProvider?: boolean;
 }
 
 /** The issuer a token names, before anything of it is proved. @throws ApiError TOKEN_MALFORMED */
@@ -33,13 +35,13 @@ export function claimedIssuer(token: string): string | undefined {
 export async function judgeToken(
   token: string,
   provider: IdentityProvider,
-  { audiences, type, nowMs }: TokenDemands,
+  { audiences, type, nowMs, isFromProvider = false }: TokenDemands,
 ): Promise<JWTPayload> {
   const { issuer, algorithms, tenant } = provider.settings;
   try {
     if (token.length > maxTokenLength) throw new errors.JWTInvalid('the token is too long');
     checkHeader(token, algorithms);
-    const { payload } = await jwtVerify(token, provider.key, {
+    const { payload } = await jwtVerify(token, isFromProvider ? provider.keyAtOnce : provider.key, {
       algorithms: [...algorithms],
       issuer,
       audience: [...audiences],

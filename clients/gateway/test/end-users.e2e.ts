@@ -112,6 +112,14 @@ suite('end users with browsers', { concurrency: false }, () => {
     assert.equal(codeOf(host), 'FORBIDDEN');
   });
 
+  test('keys that the provider changed a moment ago sign people in', async () => {
+    await front.signedIn();
+    await front.provider.rotate('k2');
+    await front.signedIn();
+    await front.provider.rotate('k3');
+    await front.signedIn();
+  });
+
   test('a sign-in is completed once, by the browser that began it', async () => {
     const browser = await front.signedIn();
     const callback = browser.visited.find((url) => url.includes('/callback?')) as string;

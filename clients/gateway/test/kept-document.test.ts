@@ -40,6 +40,7 @@ test('a newer one is had at most so often', async () => {
   assert.deepEqual(await document.renewed(), { number: 2 });
   assert.equal(await document.renewed(), undefined);
   assert.equal(world.loads, 2);
+  assert.deepEqual(await document.renewed(0), { number: 3 });
 });
 
 test('the last one does while no newer one can be had, and not for ever', async () => {
