@@ -1,3 +1,4 @@
+import { isErrorCode } from '@concordat/api';
 import { assert } from '@concordat/std';
 import {
   type ExternalAnswer,
@@ -120,7 +121,8 @@ class Phase {
       case 'failed': {
         const { code, message, trace } = result;
         const details = trace === '' ? undefined : { code: 'JSException', message, trace };
-        this.#finish({ ...refused(code, message), ...(details && { details }) });
+        const known = isErrorCode(code) ? code : 'APPLICATION_FAILED';
+        this.#finish({ ...refused(known, message), ...(details && { details }) });
         return;
       }
       default:

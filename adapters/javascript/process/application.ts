@@ -166,6 +166,8 @@ export class Application {
   /** One step of a function that makes calls: until it waits for answers, or has ended. */
   #step(call: Call, { phase, answered }: PhaseStep, { view }: Target): CallResult {
     const endpoint = this.#bundle.endpoints[call.endpoint] as BundleEndpoint;
+    // A beginning that was interrupted is begun again.
+    if (answered === undefined) this.forgetPhase(phase);
     const open =
       answered === undefined
         ? this.#phases.begin(phase)

@@ -15,7 +15,7 @@ export class CallPhases {
   readonly #open = new Map<number, OpenPhase>();
   #nextNumber = 1;
 
-  /** Begins one; if it was begun before and interrupted, what it wanted then is forgotten. */
+  /** Begins one. */
   begin(phase: number): OpenPhase {
     const open = { wanted: [], unanswered: new Set<number>(), calls: 0 };
     this.#open.set(phase, open);

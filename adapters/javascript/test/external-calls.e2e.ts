@@ -64,6 +64,7 @@ export async function tooMany() {
   for (let at = 0; at < 17; at++) await rateOf('eur');
 }
 export async function forge() { throw Object.assign(new Error('x'), { code: 'EXTERNAL_TIMEOUT' }); }
+export async function forgeNone() { throw Object.assign(new Error('x'), { code: 'EXTERNAL_NONSENSE' }); }
 export async function badRequest(request) {
   const options = request.body.json();
   return rateOf('eur', options);
@@ -94,7 +95,17 @@ const endpoint = (js_function: string, concordat_calls?: string, mode = 'readwri
 const calling = [
   ...['manyCalls', 'syncCalls', 'nothing', 'never', 'throwsCalls', 'writesCalls', 'loops', 'eats'],
   'eatsAtOnce',
-  ...['large', 'notJson', 'cyclic', 'tooMany', 'forge', 'badRequest', 'options', 'floating'],
+  ...[
+    'large',
+    'notJson',
+    'cyclic',
+    'tooMany',
+    'forge',
+    'forgeNone',
+    'badRequest',
+    'options',
+    'floating',
+  ],
 ];
 
 const bundle = (comment = '') =>
@@ -259,6 +270,7 @@ test('a function that ends badly costs its request and nobody else', async (t) =
     ['cyclic', 'APPLICATION_FAILED'],
     ['tooMany', 'APPLICATION_FAILED'],
     ['forge', 'EXTERNAL_TIMEOUT'],
+    ['forgeNone', 'APPLICATION_FAILED'],
     ['calledTooLate', 'APPLICATION_FAILED'],
     ['asyncTooLate', 'APPLICATION_FAILED'],
     ['eats', 'APPLICATION_STOPPED'],
