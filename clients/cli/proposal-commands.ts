@@ -115,7 +115,10 @@ const list: Command = {
               names.of(proposal.proposer),
               proposal.actions.map(({ name }) => name).join(', '),
               proposal.votes
-                .map((vote) => `${names.of(vote.actorId)} ${vote.accept ? 'yes' : 'no'}`)
+                .map(({ actorId, accept, rule }) => {
+                  const how = rule === undefined ? '' : ` (rule ${rule})`;
+                  return `${names.of(actorId)} ${accept ? 'yes' : 'no'}${how}`;
+                })
                 .join(', '),
             ]),
           ),

@@ -70,6 +70,24 @@ const proofStep = {
   oneOf: [object({ left: digest }), object({ right: digest })],
 };
 
+/** How a vote was cast: by a message, or by a rule of the constitution. */
+const cast = {
+  accept: { type: 'boolean' },
+  atSeconds: seconds,
+  'message?': digest,
+  'rule?': text,
+};
+
+const proposalState = oneOf(
+  'open',
+  'accepted',
+  'rejected',
+  'withdrawn',
+  'failed',
+  'expired',
+  'superseded',
+);
+
 /** The shapes of the administrative channel's bodies, by name. */
 export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
   Error: object({
@@ -162,7 +180,7 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
     digest,
     constitution: {
       type: 'object',
-      description: 'its own schema is part of the documentation: docs/format/governance.md',
+      description: 'its own schema is docs/format/constitution.schema.json',
       properties: { version: { const: 1 }, name: text },
       required: ['version', 'name', 'actors', 'nodes', 'votingPolicies', 'policies'],
     },
@@ -175,15 +193,14 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
       proposer: digest,
       createdAtSeconds: seconds,
       openedAtSeconds: seconds,
+      expiresAtSeconds: seconds,
       actions: listOf(object({ name: text, args: { type: 'object' } })),
       requirements: listOf(object({ kind: text, policy: { type: 'object' } })),
-      votes: listOf({
-        type: 'object',
-        properties: { actorId: digest, accept: { type: 'boolean' }, atSeconds: seconds },
-        required: ['actorId', 'accept', 'atSeconds'],
-      }),
-      state: text,
+      consents: listOf(digest),
+      votes: listOf(object({ actorId: digest, ...cast, 'earlier?': listOf(object(cast)) })),
+      state: proposalState,
       closedAtSeconds: seconds,
+      supersededBy: digest,
       failure: object({ code: text, message: text }),
     },
     required: ['proposalId', 'sequence', 'proposer', 'actions', 'requirements', 'votes', 'state'],
@@ -212,7 +229,7 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
   }),
   Submission: object({
     proposalId: digest,
-    state: text,
+    state: proposalState,
     effects: listOf({
       type: 'object',
       properties: { kind: text },

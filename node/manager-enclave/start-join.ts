@@ -206,6 +206,7 @@ async function askUntilAdmitted(
 const lasting: ReadonlySet<string> = new Set([
   'NODE_TOO_EARLY',
   'NODE_NOT_ADMITTED',
+  'NODE_NOT_AS_ADMITTED',
   'UNLISTED_MEASUREMENT',
   'UNLISTED_TEE',
   'WRONG_NETWORK',

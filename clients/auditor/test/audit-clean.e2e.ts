@@ -133,8 +133,8 @@ test('every proposal is told with its votes and the policy it was judged by', as
   assert.ok(proposals.some(({ state }) => state === 'rejected'));
   const [actor, , , , open] = proposals as [(typeof proposals)[number], ...typeof proposals];
   assert.deepEqual(actor.votes, [
-    { member: 'Alpha', accept: true },
-    { member: 'Gamma', accept: true },
+    { member: 'Alpha', accept: true, changes: 0 },
+    { member: 'Gamma', accept: true, changes: 0 },
   ]);
   assert.equal(actor.members, 3);
   assert.equal(actor.proposer, 'Beta');
