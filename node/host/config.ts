@@ -40,6 +40,7 @@ export interface HostConfig {
   readonly ledger: { readonly chunkBytes: number };
   readonly limits: {
     readonly maxConnections: number;
+    readonly maxConnectionsPerAddress: number;
     readonly maxOutboundConnections: number;
     readonly dialTimeoutMs: number;
     readonly halfOpenTimeoutMs: number;

@@ -357,7 +357,7 @@ export class Generation {
         address,
         path: listenerSocket(config.bridgeDirectory, which),
         ...config.limits,
-        maxConnectionsPerAddress: which === 'admin' ? maxAdminConnectionsPerAddress : undefined,
+        maxConnectionsPerAddress: mostOfOneAddress(which, config.limits),
       });
       if (this.#over) return forwarder.close();
       this.#forwarders.set(which, forwarder);
@@ -398,4 +398,13 @@ function approvalOf({ approve }: HostConfig, constitution: string | undefined): 
   if (constitution !== undefined) return { constitution: JSON.parse(constitution) };
   if (approve === 'any') return { any: true };
   return approve === 'ask' ? {} : { terms: approve };
+}
+
+/** Connections of one address at a listener; nodes and those before many of them are few. */
+function mostOfOneAddress(
+  which: string,
+  { maxConnectionsPerAddress }: HostConfig['limits'],
+): number | undefined {
+  if (which === 'admin') return maxAdminConnectionsPerAddress;
+  return which === 'node' ? undefined : maxConnectionsPerAddress;
 }
