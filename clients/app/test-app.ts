@@ -36,6 +36,8 @@ export interface TestCaller {
   readonly token?: CallerToken;
   /** For whom it says it asks. */
   readonly endUser?: EndUser;
+  /** Who of the organisation calls; without it the organisation itself. */
+  readonly staff?: { readonly name: string; readonly serial: string };
 }
 
 /** What a test is run with. */
@@ -201,12 +203,12 @@ function requestOf(endpoint: AnyEndpoint, call: PlainCall, caller: TestCaller): 
 
 /** The caller as a node would show it, if one of its policies takes it. */
 function admitted(endpoint: AnyEndpoint, caller: TestCaller): object {
-  const { name = 'alice', kinds = ['participant'], roles = [], token, endUser } = caller;
+  const { name = 'alice', kinds = ['participant'], roles = [], token, endUser, staff } = caller;
   const id = caller.id ?? Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64);
   const fits = groupsOf(endpoint.access).some(
     (group) => group === 'anyone' || kinds.includes(group === 'members' ? 'member' : 'participant'),
   );
-  const data = { name, kinds, roles };
+  const data = { name, kinds, roles, ...(staff && { staff }) };
   const certified = { policy: 'any_cert', id, data, ...(endUser && { endUser }) };
   const wantsToken = asksForToken(endpoint.access);
   if (fits && !wantsToken) return certified;

@@ -1,5 +1,6 @@
 import type { TransactionSet } from '@concordat/kv';
 import { toNodeId } from '@concordat/std';
+import { actorOfFingerprint } from './actor-certificates.ts';
 import type { NodeEntry } from './constitution.ts';
 import type { Action, GovernanceEffect } from './effects.ts';
 import { GovernanceError } from './errors.ts';
@@ -25,11 +26,17 @@ export const nodeActions = {
   },
 } satisfies Record<string, Action>;
 
-function admitNode(set: TransactionSet, node: NodeEntry): GovernanceEffect[] {
-  const { nodeId, actorId } = node;
+function admitNode(set: TransactionSet, given: NodeEntry): GovernanceEffect[] {
+  const { nodeId } = given;
   requireRestored(set);
-  const owner = readRow(set, tables.actors, actorId);
-  if (!owner) throw new GovernanceError('ACTOR_NOT_FOUND', 'no such actor', { actorId });
+  // Whoever has a later certificate of the actor need not know the first, whose digest is the id.
+  const owner = actorOfFingerprint(set, given.actorId);
+  if (!owner) {
+    const { actorId } = given;
+    throw new GovernanceError('ACTOR_NOT_FOUND', 'no such actor', { actorId });
+  }
+  const { actorId } = owner;
+  const node = { ...given, actorId };
   if (readRow(set, tables.nodes, nodeId)) {
     throw new GovernanceError('NODE_EXISTS', 'that node was listed before', { nodeId });
   }

@@ -1,8 +1,9 @@
 import type { EvidenceRecord, Verdict } from '@concordat/attestation';
 import type { ManagerStart } from '@concordat/bridge';
-import { actorIdOf, fromPem, toPem } from '@concordat/crypto';
+import { certificateFingerprint, fromPem, toPem } from '@concordat/crypto';
 import {
   type Constitution,
+  certificatesOf,
   constitutionDigest,
   type FoundingHolder,
   type FoundingShare,
@@ -137,8 +138,11 @@ function foundingHolder(options: {
 /** The member that starts the network, named by its certificate. */
 function ownerOf(start: ManagerStart, constitution: Constitution): ActorId {
   const [certificate] = fromPem(start.node.actorCertificatePem ?? '');
-  const actorId = certificate && actorIdOf(certificate);
-  if (actorId && constitution.actors.some((actor) => actor.actorId === actorId)) return actorId;
+  const fingerprint = certificate && certificateFingerprint(certificate);
+  const owner = constitution.actors.find((actor) =>
+    certificatesOf(actor).some((listed) => listed.fingerprint === fingerprint),
+  );
+  if (owner) return owner.actorId;
   throw new ManagerError(
     'INVALID_START',
     'the first node belongs to no actor of the genesis constitution: give its actor certificate',

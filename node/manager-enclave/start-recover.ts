@@ -1,7 +1,8 @@
 import type { ManagerStart } from '@concordat/bridge';
-import { actorIdOf, fromPem } from '@concordat/crypto';
+import { certificateFingerprint, fromPem } from '@concordat/crypto';
 import {
   type Constitution,
+  certificatesOf,
   isMember,
   markRestored,
   successorConstitution,
@@ -169,8 +170,10 @@ function progressOf({ lifeCycle }: Manager, doing: string): Progress {
 /** Whoever brings up the first node has no extra right, but must have a vote. */
 function requireMember({ node }: ManagerStart, { actors }: Constitution): void {
   const [certificate] = fromPem(node.actorCertificatePem ?? '');
-  const actorId = certificate && actorIdOf(certificate);
-  const actor = actors.find((one) => one.actorId === actorId);
+  const fingerprint = certificate && certificateFingerprint(certificate);
+  const actor = actors.find((one) =>
+    certificatesOf(one).some((listed) => listed.fingerprint === fingerprint),
+  );
   if (actor && isMember(actor)) return;
   throw new ManagerError(
     'INVALID_START',

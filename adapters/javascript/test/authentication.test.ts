@@ -220,6 +220,34 @@ test('a signer counts while its certificate is valid, to the second', () => {
   assert.equal(at(-1), 'SIGNER_CERTIFICATE_NOT_YET_VALID');
 });
 
+test('a signer may go on with an earlier certificate as long as the network lets it', () => {
+  const later = actor('bob', 9, 'participant');
+  const { actorId, certificate: before } = bob.known;
+  const judge = (untilSeconds: number | undefined, kid: string, key = bob.key): string => {
+    const earlier = [{ certificate: before, ...(untilSeconds !== undefined && { untilSeconds }) }];
+    const renewed = { ...bob.known, certificate: later.known.certificate, earlier };
+    const renewing = new Authenticator();
+    renewing.trust(new Trust({ actors: [renewed], tokenIssuers: [] }));
+    const body = signedBody(key, kid);
+    const result = renewing.authenticate(['user_cose_sign1'], presented({ body }));
+    if (result.ok) return (JSON.parse(result.callerJson) as { id: string }).id;
+    return 'refusals' in result ? result.refusals.map(({ code }) => code).join() : result.code;
+  };
+  assert.equal(judge(undefined, later.known.actorId, later.key), actorId);
+  assert.equal(judge(undefined, actorId), actorId);
+  assert.equal(judge(now, actorId), actorId);
+  assert.equal(judge(now - 1, actorId), 'SIGNER_UNKNOWN');
+  assert.equal(judge(undefined, later.known.actorId), 'BODY_SIGNATURE_INVALID');
+});
+
+test('staff is shown with the name and serial number of its certificate', () => {
+  const staff = { name: 'Eve', serial: '0a' };
+  const { data } = callerOf(['user_cert'], presented({ actor: { ...bob.known, staff } }));
+  assert.deepEqual((data as { staff: unknown }).staff, staff);
+  const own = callerOf(['user_cert'], presented()).data as object;
+  assert.ok(!('staff' in own));
+});
+
 test('a body with any bit turned, by another key, or unsigned, is refused by code', () => {
   const body = signedBody(bob.key, bob.known.actorId);
   const met = new Set<string>();

@@ -58,7 +58,7 @@ function callerOf(given: unknown): Caller {
   const certified = names.find((name) => name !== tokenPolicy);
   const part = certified === undefined ? identity : identity[certified];
   const { id, data, endUser } = (part ?? {}) as Readonly<Record<string, unknown>>;
-  const { name, kinds, roles } = (data ?? {}) as Readonly<Record<string, unknown>>;
+  const { name, kinds, roles, staff } = (data ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || id === '') throw new TypeError('the node names no caller');
   const token = names.includes(tokenPolicy) ? tokenOf(identity[tokenPolicy]) : undefined;
   return {
@@ -66,9 +66,19 @@ function callerOf(given: unknown): Caller {
     name: typeof name === 'string' ? name : '',
     kinds: textsOf(kinds),
     roles: textsOf(roles),
+    ...(staff !== undefined && { staff: staffOf(staff) }),
     ...(token && { token }),
     ...(endUser !== undefined && { endUser: endUserOf(endUser) }),
   };
+}
+
+/** @throws TypeError for what is nobody of an organisation */
+function staffOf(part: unknown): NonNullable<Caller['staff']> {
+  const { name, serial } = (part ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof name !== 'string' || typeof serial !== 'string') {
+    throw new TypeError('the node does not say who of the organisation calls');
+  }
+  return { name, serial };
 }
 
 /** @throws TypeError for what is no end user: without its subject it could be anybody */

@@ -55,6 +55,11 @@ export interface Caller {
   readonly name: string;
   readonly kinds: readonly string[];
   readonly roles: readonly string[];
+  /**
+   * Who of the organisation calls, as the certificate says: common name, and serial number in hex. Absent
+   * where it is the organisation's own certificate.
+   */
+  readonly staff?: { readonly name: string; readonly serial: string };
   /** Of endpoints that ask for one. */
   readonly token?: CallerToken;
   /** For whom the caller says it asks. */

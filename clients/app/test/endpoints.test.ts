@@ -62,7 +62,8 @@ const app = defineApp({
         when: ({ name, endUser }) => name === 'bank' && endUser?.roles.includes('teller') === true,
       },
       response: s.string(),
-      handler: (_, { caller: { endUser } }) => `${endUser?.issuer} ${endUser?.subject}`,
+      handler: (_, { caller: { endUser, staff } }) =>
+        `${endUser?.issuer} ${endUser?.subject}${staff ? ` ${staff.name} ${staff.serial}` : ''}`,
     }),
     wait: endpoint('GET /forever', { access: 'anyone', handler: () => {} }),
     writes: endpoint('POST /reads', {
@@ -147,6 +148,8 @@ suite('an application in the process of its test', () => {
     const call = (caller: object) => tested.call('POST /desk', {}, { caller });
     const endUser = { issuer: 'https://i', subject: 'u1', roles: ['teller'] };
     assert.equal((await call({ name: 'bank', endUser })).body, 'https://i u1');
+    const staff = { name: 'Eve', serial: '0a' };
+    assert.equal((await call({ name: 'bank', endUser, staff })).body, 'https://i u1 Eve 0a');
     await assert.rejects(call({ name: 'bank' }), { code: 'AuthorizationFailed' });
     await assert.rejects(call({ name: 'other', endUser }), { code: 'AuthorizationFailed' });
     const clerk = { ...endUser, roles: ['clerk'] };
