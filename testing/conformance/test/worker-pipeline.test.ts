@@ -168,45 +168,6 @@ describe('changes of leadership (paper, "Application Transaction Workflow")', ()
     assert.deepEqual(node.dump(), { 'toy/words': ['61=31', '62=32'] });
   });
 
-  it('tells whoever acted outside that it is lost, and begins nothing of it elsewhere', async (t) => {
-    const { adapter, node, submit } = await start(t, {
-      commit: 'on-demand',
-      limits: { maxBatchesInFlight: 1 },
-    });
-    let admitted = 0;
-    const gates: (() => void)[] = [];
-    const admit = adapter.admit.bind(adapter);
-    adapter.admit = async (raw, actor, view) => {
-      admitted += 1;
-      const text = Buffer.from(raw).toString();
-      if (text.startsWith('set slow')) await new Promise<void>((open) => gates.push(open));
-      const verdict = await admit(raw, actor, view);
-      return text.startsWith('set plain') ? verdict : { ...verdict, hasActed: true };
-    };
-    const executed = submit('set a 1');
-    await node.settled();
-    const queued = submit('set b 2');
-    const refused = submit('drop k');
-    const open = submit('set slow 3');
-    const plain = submit('set plain 4');
-    await sleep(5);
-    assert.equal(admitted, 5);
-    node.ledger.role(false);
-    for (const open of gates) open();
-    const told = { ok: false, code: 'TRANSACTION_LOST' };
-    for (const answer of await Promise.all([queued, refused, open])) {
-      assert.deepEqual({ ok: answer.ok, code: !answer.ok && answer.code }, told);
-    }
-    assert.equal(await Promise.race([plain, sleep(20, 'open')]), 'open', 'it waits for a leader');
-    node.ledger.role(true);
-    node.ledger.commit();
-    assert.ok((await executed).ok, 'what was ordered stays ordered');
-    await node.settled();
-    node.ledger.commit();
-    assert.ok((await plain).ok);
-    assert.equal(admitted, 6);
-  });
-
   it('judges anew what left no trace when the state it was judged on is rolled back', async (t) => {
     const { adapter, node, submit } = await start(t, { commit: 'on-demand' });
     void submit('set a 1');
