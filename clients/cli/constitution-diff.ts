@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Names } from './constitution-names.ts';
+import { inLine } from './output.ts';
 import { paint, type Terminal } from './terminal.ts';
 
 /** One difference between two constitutions. */
@@ -114,5 +115,5 @@ function entryLines(value: unknown, names: Names): string[] {
   const width = Math.max(0, ...members.map(([name]) => name.length));
   return members.length === 0
     ? ['-']
-    : members.map(([name, item]) => `${name.padEnd(width)}  ${names.text(item)}`);
+    : members.map(([name, item]) => `${inLine(name).padEnd(width)}  ${names.text(item)}`);
 }

@@ -1,6 +1,7 @@
 import { CryptoError, certificateFingerprint, fromPem, subjectOf } from '@concordat/crypto';
 import type { Constitution } from '@concordat/governance';
 import { isHex64 } from '@concordat/std';
+import { inLine } from './output.ts';
 import { short } from './sandbox/node-tuple.ts';
 
 /** Texts longer than this are told by their beginning. */
@@ -20,15 +21,17 @@ export class Names {
 
   /** The name of an id, else the beginning of one; other words stay as they are. */
   of(id: string): string {
-    return this.#names.get(id) ?? (isHex64(id) ? short(id) : id);
+    return inLine(this.#names.get(id) ?? (isHex64(id) ? short(id) : id));
   }
 
   /** A JSON value in one line. */
   text(value: unknown): string {
-    if (typeof value === 'string') return this.#string(value);
+    if (typeof value === 'string') return inLine(this.#string(value));
     if (Array.isArray(value)) return value.map((item) => this.text(item)).join(', ') || '-';
     if (typeof value !== 'object' || value === null) return String(value);
-    const parts = Object.entries(value).map(([key, item]) => `${key} ${this.#nested(item)}`);
+    const parts = Object.entries(value).map(
+      ([key, item]) => `${inLine(key)} ${this.#nested(item)}`,
+    );
     return parts.join(', ') || '-';
   }
 

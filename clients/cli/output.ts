@@ -10,8 +10,12 @@ export function print(
   else terminal.write(`${lines.map(harmless).join('\n')}\n`);
 }
 
-/** What others wrote must not command the terminal of who looks at it; colours stay. */
+/** What others wrote must not command the terminal of who looks at it; the colours of this program stay. */
 export const harmless = (text: string): string => text.replace(commanding, '\ufffd');
 
+/** A text of others as part of a line: it neither ends the line nor is read in another direction. */
+export const inLine = (text: string): string => text.replace(breaking, '\ufffd');
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const commanding = /(?:(?!\u001b\[\d{1,2}m)[^\P{Cc}\n\t])|\p{Bidi_C}/gu;
+const commanding = /(?:(?!\u001b\[(?:0|1|2|31|32|33|36)m)[^\P{Cc}\n\t])|\p{Bidi_C}/gu;
+const breaking = /\p{Cc}|\p{Bidi_C}|\p{Zl}|\p{Zp}/gu;

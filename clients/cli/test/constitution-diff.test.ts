@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changesBetween, changesText } from '../constitution-diff.ts';
 import { Names } from '../constitution-names.ts';
+import { print } from '../output.ts';
 
 const plain = { write: () => {}, interactive: false };
 const id = (digit: string): string => digit.repeat(64);
@@ -86,4 +87,20 @@ test('values in a line name actors and nodes, and shorten what nobody compares',
   assert.equal(names.text({ kind: 'm-of-n', m: 2, of: { a: 1 } }), 'kind m-of-n, m 2, of (a 1)');
   assert.equal(names.text([]), '-');
   assert.match(names.text('-----BEGIN CERTIFICATE-----'), /cannot be read/);
+});
+
+test('what somebody proposes can neither end its line, nor hide, nor steer a terminal', () => {
+  const evil = 'x\n+ policies › epochBlocks: 1\u001b[8m\u001b[2J\u202e\u2028y';
+  const written: string[] = [];
+  const terminal = { write: (text: string) => void written.push(text), interactive: true };
+  const after = { [evil]: evil, list: [{ id: 'a', [evil]: [evil] }] };
+  const lines = changesText(terminal, changesBetween({ list: [] }, after), new Names());
+  print({ terminal, options: {} }, {}, lines);
+  const [text = ''] = written;
+  assert.equal(text.split('\n').length, lines.length + 1);
+  assert.ok(lines.every((line) => !line.includes('\n')));
+  for (const bad of ['\u001b[8m', '\u001b[2J', '\u202e', '\u2028']) {
+    assert.ok(!text.includes(bad), JSON.stringify(bad));
+  }
+  assert.ok(text.includes('\u001b[32m+ '), 'its own colours stay');
 });
