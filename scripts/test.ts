@@ -1,16 +1,18 @@
 /**
  * Runs the tests: `npm test` every `*.test.ts` of every room, `npm run e2e` every `*.e2e.ts`.
- * `--room core/kv` limits both to one room. Without a filter an empty list is an error, because
- * a run that executed nothing proves nothing.
+ * `--room core/kv` limits both to one room, `--network none` and `--network whole` end-to-end tests to
+ * those without and with whole networks. Without a filter an empty list is an error, because a run that
+ * executed nothing proves nothing.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
   options: {
     e2e: { type: 'boolean', default: false },
     room: { type: 'string', default: '*/*' },
+    network: { type: 'string', default: 'any' },
     concurrency: { type: 'string' },
   },
 });
@@ -24,11 +26,39 @@ if (files.length === 0) {
   process.stderr.write(`no ${kind} files under ${values.room}\n`);
   process.exit(1);
 }
-// End-to-end tests start whole networks: one at a time, so that they do not starve each other.
-const concurrency = values.concurrency ?? (values.e2e ? '1' : '2');
-const { status } = spawnSync(
-  process.execPath,
-  ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...files],
-  { stdio: 'inherit' },
-);
-process.exit(status ?? 1);
+
+/**
+ * Whether a file starts whole networks or nodes, or builds their images or applications within a time:
+ * such files run one at a time, so that they do not starve each other.
+ */
+const startsNetworks = (file: string): boolean =>
+  ['testing/local-network/', 'clients/cli/', 'clients/app/'].some((one) => file.startsWith(one)) ||
+  /LocalNetwork|local-network|\b[Ss]andbox\b|vn-fixture|buildImage|measureImage|images\//.test(
+    readFileSync(file, 'utf8'),
+  );
+
+function run(some: readonly string[], concurrency: string): boolean {
+  if (some.length === 0) return true;
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      '--test',
+      `--test-concurrency=${values.concurrency ?? concurrency}`,
+      '--test-reporter=spec',
+      ...some,
+    ],
+    { stdio: 'inherit' },
+  );
+  return status === 0;
+}
+
+let ok = true;
+if (kind === 'test') ok = run(files, '2');
+else {
+  const { none = [], whole = [] } = Object.groupBy(files, (file) =>
+    startsNetworks(file) ? 'whole' : 'none',
+  );
+  if (values.network !== 'whole') ok = run(none, '2') && ok;
+  if (values.network !== 'none') ok = run(whole, '1') && ok;
+}
+process.exit(ok ? 0 : 1);

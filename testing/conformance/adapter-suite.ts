@@ -83,7 +83,9 @@ function commitTests(samples: AdapterSamples): void {
     const straight = await startNode(t, samples, { commit: 'on-demand' });
     await execute(straight, kept);
     straight.ledger.commit();
-    const twice = await startNode(t, samples, { commit: 'on-demand' });
+    // Who leads next does not say so here: what was rolled back is answered once it has waited enough.
+    const limits = { commitTimeoutMs: 3_000 };
+    const twice = await startNode(t, samples, { commit: 'on-demand', limits });
     const genesis = twice.dumpHead();
     const lost = await execute(twice, kept);
     twice.ledger.rollback(twice.ledger.committedHeight);
