@@ -288,36 +288,6 @@ describe('changes of leadership (paper, "Application Transaction Workflow")', ()
     assert.equal(node.ledger.blocks.flatMap((block) => block.transactions).length, 100);
   });
 
-  it('hands batches over together while others wait, each as a block of its own', async (t) => {
-    const policies = { maxBatchTransactions: 1, maxBatchDelayMs: 10_000 };
-    const { adapter, node, submit } = await start(t, { policies });
-    const executedBefore: number[] = [];
-    const take = node.ledger.take.bind(node.ledger);
-    node.ledger.take = (message) => {
-      if (message.kind === 'batch') executedBefore.push(adapter.executions.length);
-      return take(message);
-    };
-    const answers = await Promise.all(numbers(9).map((at) => submit(`slow k${at} ${at}`)));
-    for (const answer of answers) assert.ok(answer.ok, JSON.stringify(answer));
-    // Four at most while four more may be in flight; towards the end fewer wait than are held.
-    assert.deepEqual(executedBefore, [4, 4, 4, 4, 7, 7, 7, 9, 9]);
-    assert.equal(node.ledger.blocks.length, 9);
-  });
-
-  it('loses and repeats nothing of the batches it holds when the view changes', async (t) => {
-    const policies = { maxBatchTransactions: 1, maxBatchDelayMs: 10_000 };
-    const { adapter, node, submit } = await start(t, { policies });
-    const answers = numbers(9).map((at) => submit(`slow k${at} ${at}`));
-    for (const executed of [2, 5, 13]) {
-      while (adapter.executions.length < executed) await sleep(1);
-      node.ledger.role(true);
-    }
-    for (const answer of await Promise.all(answers)) assert.ok(answer.ok, JSON.stringify(answer));
-    const leaves = node.ledger.blocks.flatMap((block) => block.transactions);
-    assert.equal(leaves.length, 9);
-    assert.equal(node.dump()['toy/words']?.length, 9);
-  });
-
   it('orders refused transactions in the order of receipt', async (t) => {
     const { node, submit } = await start(t, { policies: { maxBatchTransactions: 1 } });
     node.ledger.refuseBatches = 1;
