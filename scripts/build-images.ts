@@ -9,7 +9,7 @@
  * takes none under the permission model, so these images are without it: other ones by their
  * measurement, for measuring and nothing else.
  */
-import { cp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -97,8 +97,10 @@ async function main(): Promise<void> {
   for (const source of sources.filter(({ name }) => values.image.includes(name))) {
     const directory = join(output, source.name);
     const flags = values.profile === undefined ? source.flags : profiled(source, values.profile);
-    await buildImage({ ...source, flags }, directory);
-    const image = await measureImage(directory, runtime);
+    const fresh = join(output, `.${source.name}-${process.pid}`);
+    await buildImage({ ...source, flags }, fresh);
+    const image = await measureImage(fresh, runtime);
+    await putInPlace(fresh, directory, { runtime, measurement: image.measurement });
     measurements.push({
       name: image.name,
       role: image.role,
@@ -115,6 +117,23 @@ async function main(): Promise<void> {
     join(output, 'measurements.json'),
     `${JSON.stringify(measurements, undefined, 2)}\n`,
   );
+}
+
+/** Replaces an image by a fresh one, unless it is that very one: others may be copying it just now. */
+async function putInPlace(
+  fresh: string,
+  directory: string,
+  { runtime, measurement }: { readonly runtime: string; readonly measurement: string },
+): Promise<void> {
+  const before = await measureImage(directory, runtime).catch(() => undefined);
+  if (before?.measurement !== measurement) {
+    await rm(directory, { recursive: true, force: true });
+    await rename(fresh, directory).catch(async (error: NodeJS.ErrnoException) => {
+      // Another build was faster.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+  }
+  await rm(fresh, { recursive: true, force: true });
 }
 
 const profiled = ({ flags }: ImageSource, directory: string): string[] => [
