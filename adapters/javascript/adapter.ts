@@ -193,8 +193,10 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     const raw = encodeRequest(given);
     if (base && 'endpoint' in found && !isReadwrite(found)) {
       const call = callOf(found, raw);
-      if (found.endpoint.mode === 'historical') return this.#recall(request, actor, { version: base, call });
-      return this.#read(base, call);
+      const isPast = found.endpoint.mode === 'historical';
+      return isPast
+        ? this.#recall(request, actor, { version: base, call })
+        : this.#read(base, call);
     }
     const { subject } = 'endpoint' in found ? found : (ahead as Found);
     const answer = await host.submit(raw, actor, subject === undefined ? {} : { subject });
