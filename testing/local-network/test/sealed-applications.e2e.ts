@@ -19,7 +19,7 @@ import { frontOffice } from '@concordat/cli';
 import { fromPem, openReply, sendTo } from '@concordat/crypto';
 import { buildSealedMessage, verifyRequestKey } from '@concordat/governance';
 import { ApplicationClient, type Identity } from '@concordat/sdk';
-import { LocalNetwork, type LocalNode } from '../index.ts';
+import { LocalNetwork, type LocalNode, waitUntil } from '../index.ts';
 
 const source = `
 const key = ccf.strToBuf('count');
@@ -168,5 +168,42 @@ suite('sealed requests to an application, from a client made by the format alone
       assert.equal(answer.status, 400);
       assert(answer.body.includes(code));
     }
+  });
+
+  test('over an actor’s connection they pass also where strangers do not, and are still the signer’s', async () => {
+    const [first, ...others] = network.nodes as [LocalNode, ...LocalNode[]];
+    const { sealed, open } = await seal({ method: 'POST', target: '/count', headers: [] });
+    const change = {
+      name: 'set_policy',
+      args: { name: 'anonymousConnections', value: 'refuse' },
+    } as const;
+    const proposer = await network.admin(first);
+    const { proposalId } = await proposer
+      .propose([change as never])
+      .finally(() => proposer.close());
+    for (const node of [first, ...others]) {
+      const admin = await network.admin(node);
+      const { state } = await admin.vote(proposalId, true).finally(() => admin.close());
+      if (state === 'accepted') break;
+    }
+    const post = {
+      method: 'POST',
+      path: sealedPaths.request,
+      headers: { 'content-type': sealedRequestMediaType },
+      body: sealed,
+    };
+    await waitUntil(
+      () =>
+        send(first, new Uint8Array(1)).then(
+          ({ status }) => status === 401,
+          () => false,
+        ),
+      { what: 'strangers to be refused' },
+    );
+    const member = await network.application(first, first.organisation);
+    const answer = await member.connection.request(post).finally(() => member.close());
+    assert.equal(answer.status, 200, answer.body.toString());
+    const { json } = open(answer.body);
+    assert.equal((json as { who: string }).who, office.actorId);
   });
 });
