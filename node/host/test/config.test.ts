@@ -75,6 +75,16 @@ test('genesis needs a constitution, joining needs a peer', () => {
   assert.match(faultsOf(rest), /genesisFile/);
   assert.match(faultsOf({ ...rest, mode: 'join' }), /peers/);
   assert.equal(faultsOf({ ...rest, mode: 'join', peers: ['[::1]:7000'] }), '');
+  const joining = { ...rest, mode: 'join', peers: ['[::1]:7000'] };
+  for (const approve of ['ask', 'any', 'ab'.repeat(32)]) {
+    assert.equal(faultsOf({ ...joining, approve }), '');
+  }
+  for (const approve of ['', 'all', 'AB'.repeat(32), 'ab', true]) {
+    assert.match(faultsOf({ ...joining, approve }), /approve/);
+  }
+  const both = { approve: 'any', approvedConstitutionFile: 'constitution.json' };
+  assert.match(faultsOf({ ...joining, ...both }), /exclude each other/);
+  assert.equal(faultsOf({ ...joining, approvedConstitutionFile: 'constitution.json' }), '');
 });
 
 test('a data directory too long for socket names moves the bridge to a short one', () => {
