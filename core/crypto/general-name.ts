@@ -13,6 +13,9 @@ export type GeneralName =
 
 const bad = (why: string): CryptoError => new CryptoError('INVALID_CERTIFICATE', why);
 
+/** Alternative names of one certificate: each is compared with each name constraint above it. */
+const maxNames = 1_024;
+
 const directoryTag = 0xa4;
 const ipTag = 0x87;
 const textForms = new Map([
@@ -52,6 +55,7 @@ export function readAlternativeNames(value: Uint8Array): readonly GeneralName[] 
   outer.end();
   const names: GeneralName[] = [];
   while (!list.done) {
+    if (names.length === maxNames) throw bad(`more than ${maxNames} alternative names`);
     const name = readGeneralName(list.read());
     if (name.form === 'ip' && name.bytes.length !== 4 && name.bytes.length !== 16) {
       throw bad('an IP address of neither 4 nor 16 bytes');

@@ -75,13 +75,28 @@ function readSubtrees(body: DerReader, tag: number): Subtree[] | undefined {
  * subject, the alternative names, and the subject's mail addresses when no alternative name is one.
  */
 export function allowsNames(constraints: NameConstraints, certificate: NamedCertificate): boolean {
-  const { permitted, excluded } = constraints;
-  return namesOf(certificate).every((name) => {
-    if (excluded.some((base) => isWithin(name, base, 'excluded'))) return false;
-    const ofForm = permitted.filter(({ form }) => form === name.form);
-    return ofForm.length === 0 || ofForm.some((base) => isWithin(name, base, 'permitted'));
-  });
+  const [permitted, excluded] = [grouped(constraints.permitted), grouped(constraints.excluded)];
+  return namesOf(certificate)
+    .map(comparable)
+    .every((name) => {
+      const [within, without] = [permitted.get(name.form), excluded.get(name.form)];
+      if (without?.some((base) => isWithin(name, base, 'excluded'))) return false;
+      return within === undefined || within.some((base) => isWithin(name, base, 'permitted'));
+    });
 }
+
+/** A name made ready to be compared with many. */
+type Comparable =
+  | Exclude<GeneralName, { form: 'directory' }>
+  | { readonly form: 'directory'; readonly parts: readonly string[] };
+
+type Grouped = ReadonlyMap<GeneralName['form'], readonly Comparable[]>;
+
+const grouped = (bases: readonly GeneralName[]): Grouped =>
+  Map.groupBy(bases.map(comparable), ({ form }) => form);
+
+const comparable = (name: GeneralName): Comparable =>
+  name.form === 'directory' ? { form: 'directory', parts: comparableName(name.name) } : name;
 
 function namesOf({ subject, alternativeNames }: NamedCertificate): readonly GeneralName[] {
   const relatives = readName(subject);
@@ -96,10 +111,10 @@ function namesOf({ subject, alternativeNames }: NamedCertificate): readonly Gene
 
 type Purpose = 'permitted' | 'excluded';
 
-function isWithin(name: GeneralName, base: GeneralName, purpose: Purpose): boolean {
+function isWithin(name: Comparable, base: Comparable, purpose: Purpose): boolean {
   if (name.form === 'directory' && base.form === 'directory') {
-    const [full, prefix] = [comparableName(name.name), comparableName(base.name)];
-    return prefix.length <= full.length && prefix.every((part, at) => part === full[at]);
+    const { parts } = base;
+    return parts.length <= name.parts.length && parts.every((part, at) => part === name.parts[at]);
   }
   if (name.form === 'ip' && base.form === 'ip') return isInNetwork(name.bytes, base.bytes);
   if (!('text' in name) || !('text' in base) || name.form !== base.form) return false;

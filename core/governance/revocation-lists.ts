@@ -35,6 +35,8 @@ export const maxRevocationLists = 64;
 const maxBytesOfAll = 1_048_576;
 /** Base64 of the longest list, in lines. */
 const maxListText = 92_000;
+/** Characters of an authority's common name. */
+const maxAuthorityName = 256;
 /** Authorities between the one that signs a list and its actor's certificate. */
 const maxBetween = 7;
 
@@ -167,9 +169,11 @@ const factsOf = (list: RevocationList) => ({
   list: toBase64(list.der),
 });
 
+/** Names that are longer than people read, or unreadable, are left out. */
 function nameOf({ der }: Certificate): string {
   try {
-    return subjectOf(der).commonName;
+    const { commonName } = subjectOf(der);
+    return commonName.length <= maxAuthorityName ? commonName : '';
   } catch (error) {
     if (error instanceof CryptoError) return '';
     throw error;
@@ -187,7 +191,7 @@ export function readRevocationListEntry(field: Field): RevocationListEntry {
   return {
     issuer: field.at('issuer').hex(32),
     actorId: toActorId(field.at('actorId').hex(32)),
-    authority: field.at('authority').text(1_024),
+    authority: field.at('authority').text(maxAuthorityName),
     ...factsOf(list),
   };
 }

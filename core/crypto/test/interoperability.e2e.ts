@@ -75,7 +75,12 @@ const foreign = [
     hash: 'sha256',
     verdict: 'UNSUPPORTED_ALGORITHM',
   },
-  { name: 'SHA-1', key: ['rsa', 'rsa_keygen_bits:2048'], hash: 'sha1', verdict: 'UNSUPPORTED_ALGORITHM' },
+  {
+    name: 'SHA-1',
+    key: ['rsa', 'rsa_keygen_bits:2048'],
+    hash: 'sha1',
+    verdict: 'UNSUPPORTED_ALGORITHM',
+  },
   {
     name: 'secp256k1',
     key: ['ec', 'ec_paramgen_curve:secp256k1'],

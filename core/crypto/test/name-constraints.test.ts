@@ -152,3 +152,14 @@ test('constraints that break the rules of their form are refused', () => {
   const bounded = derSequence(derValue(0xa0, tree(dns('a'), derValue(0x80, Uint8Array.of(1)))));
   assert.deepEqual(read(bounded).unknownCritical, ['2.5.29.30']);
 });
+
+test('names are bounded, so that comparing them all with all constraints stays quick', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, n) => dns(`h${n}.example`));
+  const bounds = boundsOf({ excluded: many(256).map((_, n) => dns(`x${n}.evil.example`)) });
+  const under = (names: Uint8Array[]) =>
+    parseCertificate(forgedStaff('x', root, { extra: [alternativeNames(...names)] }).der);
+  const startedMs = performance.now();
+  assert.ok(allowsNames(bounds, under(many(1_024))));
+  assert.ok(performance.now() - startedMs < 5_000);
+  assert.throws(() => under(many(1_025)), { code: 'INVALID_CERTIFICATE' });
+});
