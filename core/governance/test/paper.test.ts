@@ -279,6 +279,24 @@ test('equal constitutions have equal digests, whatever order they were written i
   assert.notEqual(constitutionDigest(network.constitution), digest);
 });
 
+// "M_j must have a chance to approve the network constitution after the VN is setup, but before the VN
+// downloads data [...], to avoid the case where M_j does not approve of the constitution at the time of
+// M_j's admission." Also the copy that was handed over before the admission: "ensure the constitution
+// matches its own version". (joining.e2e.ts proves the order, on real nodes.)
+test('what a newcomer approved still holds after its own admission, and not after any other change', () => {
+  const network = new Network(['ada']);
+  const newcomer = organisation('dan');
+  const node = machine(newcomer, 3);
+  const self = { nodeId: node.nodeId, actorId: newcomer.actorId };
+  const approved = constitutionTerms(network.constitution, self);
+  network.pass(['ada'], action('add_actor', actorArgs('dan')), action('add_node', node.tuple));
+  assert.equal(constitutionTerms(network.constitution, self), approved);
+  nodeJoins(network.set, node.joining);
+  assert.equal(constitutionTerms(network.constitution, self), approved);
+  network.pass(['ada', 'dan'], action('set_policy', { name: 'maxBatchDelayMs', value: 6 }));
+  assert.notEqual(constitutionTerms(network.constitution, self), approved);
+});
+
 // "if the new actor bootstraps its first VN too early, that VN will be rejected [...] The lookup and
 // connection attempt will need to be re-initiated after the vote has completed".
 test('a node that comes too early is refused by name and welcome after the vote', () => {
