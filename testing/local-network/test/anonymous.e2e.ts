@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -172,6 +173,22 @@ suite('application ports without client certificates', { concurrency: false }, (
     assert(count('OVERLOADED') > 0, JSON.stringify([...new Set(codes)]));
     assert.equal(await codeOf(office.request('/closed')), 'answered');
     for (const client of many) client.close();
+  });
+
+  test('an address that opens connections and says nothing leaves other addresses theirs', async () => {
+    const [node] = network.nodes as [LocalNode];
+    const office = await network.application(node, frontOffice);
+    clients.push(office);
+    const place = { host: node.host, port: node.ports.application, localAddress: '127.0.0.2' };
+    const idle = Array.from({ length: 1_300 }, () => connect(place).on('error', () => undefined));
+    const isOver = (socket: Socket) => socket.destroyed || socket.readableEnded;
+    for (const socket of idle) socket.resume();
+    await waitUntil(() => idle.filter(isOver).length >= 300, {
+      what: 'what is beyond the bound of one address to be closed',
+      seen: () => idle.filter(isOver).length,
+    });
+    assert.equal(await codeOf(office.request('/closed')), 'answered');
+    for (const socket of idle) socket.destroy();
   });
 
   test('a vote closes them again, and cuts off who is connected', async () => {
