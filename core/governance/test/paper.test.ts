@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spkiOf, verifySignature } from '@concordat/crypto';
-import { constitutionDigest, nodeJoins, nodeTuple, parseConstitution } from '@concordat/governance';
+import {
+  constitutionDigest,
+  constitutionTerms,
+  nodeJoins,
+  nodeTuple,
+  parseConstitution,
+} from '@concordat/governance';
 import { fromBase64, fromHex } from '@concordat/std';
 import {
   action,
