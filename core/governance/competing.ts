@@ -26,7 +26,8 @@ const items: Readonly<Partial<Record<ActionName, (args: Args) => string>>> = {
  * Whether an open proposal would set something in place of what an accepted one made of it: whoever
  * voted on it saw another state. Additions and removals compete with nothing: the second one of the
  * same finds it there or gone, and fails by that name. So a removal cannot be held up by a change
- * that takes fewer votes.
+ * that takes fewer votes. The removal of an automation rule is an exception: whose accept it takes
+ * was said of the rule that had the name when it was opened.
  */
 export function isOvertaken(
   open: readonly ProposedAction[],
@@ -34,7 +35,8 @@ export function isOvertaken(
 ): boolean {
   const changed = new Set(accepted.map(itemOf));
   return open.some((action) => {
-    const item = action.name.startsWith('set_') ? itemOf(action) : undefined;
+    const isReplacing = action.name.startsWith('set_') || action.name === 'remove_automation_rule';
+    const item = isReplacing ? itemOf(action) : undefined;
     return item !== undefined && changed.has(item);
   });
 }

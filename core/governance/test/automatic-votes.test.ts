@@ -294,6 +294,19 @@ test('a member ends its own rule by its own accept, and nobody else does', () =>
   network.refuses('AUTOMATION_RULE_NOT_FOUND', () => network.propose('ada', ...remove('ada')));
 });
 
+test('what was opened to end one rule does not end another of its name', () => {
+  const network = new Network(['ada', 'bob', 'cyd'], {
+    automationRules: [{ name: 'rule', member: idOf('ada'), kinds: ['set_policy'] }],
+  });
+  const end = action('remove_automation_rule', { name: 'rule' });
+  const waiting = network.propose('ada', end).proposalId;
+  const other = { name: 'rule', member: idOf('bob'), kinds: ['add_tee'] };
+  network.pass(['bob', 'cyd'], action('set_automation_rule', other));
+  assert.equal(getProposal(network.set, waiting)?.state, 'superseded');
+  const foreign = network.propose('ada', end).proposalId;
+  assert.equal(network.vote('ada', foreign).state, 'open');
+});
+
 test('no rule votes on rules', () => {
   const network = new Network(['ada']);
   for (const kind of ['set_automation_rule', 'remove_automation_rule']) {
