@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { OutgoingHttpHeaders } from 'node:http';
 import {
   decodeInnerReply,
   encodeInnerRequest,
   encodeSealedRequest,
-  idempotencyKeyHeader,
   sealedPaths,
   sealedReplyLabel,
   sealedReplyMediaType,
@@ -21,7 +19,13 @@ import {
   verifyRequestKey,
 } from '@concordat/governance';
 import { CodedError, equalBytes, utf8 } from '@concordat/std';
-import { ApplicationCalls, type CallOptions, newIdempotencyKey } from './application-calls.ts';
+import {
+  type ApplicationAnswer,
+  ApplicationCalls,
+  type ApplicationRequest,
+  type CallOptions,
+  newIdempotencyKey,
+} from './application-calls.ts';
 import type { Answer, RequestOptionsWithBody } from './connection.ts';
 import { errorOfAnswer, SdkError } from './errors.ts';
 import type { Identity } from './identity.ts';
@@ -57,6 +61,17 @@ export class SealedClient extends ApplicationCalls {
     const carrier = new SealedCarrier(options);
     super(carrier, options);
     this.#carrier = carrier;
+  }
+
+  /**
+   * Sends a request, and again when what carries it fails: whether it was executed by then cannot be
+   * known, so that each has an idempotency key, drawn unless given.
+   * @throws SdkError as {@link ApplicationCalls.request}; UNSEALED_ANSWER, SEALED_REPLY_INVALID,
+   *   REQUEST_KEY_REFUSED
+   */
+  override request(path: string, request: ApplicationRequest = {}): Promise<ApplicationAnswer> {
+    const { idempotencyKey = newIdempotencyKey() } = request;
+    return super.request(path, { ...request, idempotencyKey });
   }
 
   /** Cuts its connections. */
@@ -143,13 +158,9 @@ class SealedCarrier {
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
 
-/**
- * The request inside. One without an idempotency key is given one: what carries it may be cut off
- * after it was executed, and it is sealed anew then.
- */
+/** The request inside. */
 function innerOf({ method = 'GET', path, headers = {}, body }: RequestOptionsWithBody): Uint8Array {
-  const keyed: OutgoingHttpHeaders = { [idempotencyKeyHeader]: newIdempotencyKey(), ...headers };
-  const named = Object.entries(keyed).filter(([, value]) => value !== undefined);
+  const named = Object.entries(headers).filter(([, value]) => value !== undefined);
   return encodeInnerRequest({
     method,
     target: path,

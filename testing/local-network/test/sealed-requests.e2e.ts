@@ -37,13 +37,13 @@ suite('requests sealed to the network, through a proxy that ends TLS', {
   const clients: SealedClient[] = [];
 
   const placeOf = (node: LocalNode) => ({ host: node.host, port: node.ports.application });
-  const clientOf = (identity: Identity): SealedClient => {
+  const clientOf = (identity: Identity, attempts = 1): SealedClient => {
     const made = new SealedClient({
       url: proxy.url,
       authorities: proxy.authority,
       networkCertificate: network.certificate,
       identity,
-      retry: { attempts: 1 },
+      retry: { attempts },
       timeoutMs: 20_000,
     });
     clients.push(made);
@@ -209,6 +209,23 @@ suite('requests sealed to the network, through a proxy that ends TLS', {
       assert.equal(answer.headers['content-type'], sealedReplyMediaType);
     }
     assert.equal(await current('replayed'), 'second');
+  });
+
+  test('a write whose reply is cut off is sealed anew, and was executed once', async () => {
+    const patient = clientOf(office, 4);
+    await get('reply', patient);
+    let cut = 0;
+    proxy.meddling = {
+      answer: ({ headers, body }) => {
+        if (headers['content-type'] !== sealedReplyMediaType || cut >= 2) return body;
+        cut += 1;
+        throw new Error('cut off');
+      },
+    };
+    const { status } = await put('cut-off', 'once', patient);
+    assert.deepEqual([cut, status], [2, 201], 'a second execution would find the key there');
+    proxy.meddling = {};
+    assert.equal((await put('cut-off', 'again', patient)).status, 204);
   });
 
   test('who is no actor is told so, and who holds a certificate still needs its key', async () => {
