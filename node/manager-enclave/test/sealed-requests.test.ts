@@ -16,15 +16,17 @@ import {
   encodeCbor,
   fromPem,
   issueCertificate,
+  issueRevocationList,
   openReply,
   sealReply,
   sendTo,
 } from '@concordat/crypto';
 import { buildSealedMessage, verifyRequestKey } from '@concordat/governance';
 import { CodedError, toHex, utf8 } from '@concordat/std';
+import { judgeCertificate } from '../client-identity.ts';
 import { RequestKeys } from '../request-keys.ts';
 import { SealedRequests } from '../sealed-requests.ts';
-import { entropyOf, newNetwork, organisation, type TestNode } from './fixture.ts';
+import { decide, entropyOf, newNetwork, organisation, type TestNode } from './fixture.ts';
 
 const member = organisation('member');
 const stranger = organisation('stranger');
@@ -340,4 +342,43 @@ test('a node that lacks either key has no request key', () => {
       'REQUEST_KEY_UNAVAILABLE',
     );
   }
+});
+
+test('what a revoked certificate signed is refused from the vote on', async () => {
+  const revoking = await newNetwork([member]);
+  const list = issueRevocationList({
+    issuer: { certificateDer: member.der, key: member.key },
+    number: 1n,
+    thisUpdateMs: nowMs,
+    nextUpdateMs: nowMs + 3_600_000,
+    revoked: [{ serial: '03', atMs: nowMs }],
+  });
+  const args = { actorId: member.actorId, list: Buffer.from(list).toString('base64') };
+  const { first, world } = revoking;
+  const presented = { leafDer: staff, intermediates: [member.der], atMs: nowMs };
+  const judge = () => {
+    const verdict = judgeCertificate(first.administration.committedConstitution, presented);
+    return verdict.ok ? 'ok' : verdict.code;
+  };
+  assert.equal(judge(), 'ok');
+  await decide(world, first, [member], [{ name: 'set_revocation_list', args }]);
+  assert.equal(judge(), 'CLIENT_CERTIFICATE_REVOKED');
+  const known = requestKey(first);
+  const context = sendTo(
+    known.publicKey,
+    sealedRequestInfo(known.networkId),
+    entropyOf('draw of somebody revoked')(32),
+  );
+  const { ephemeral } = context;
+  const message = buildSealedMessage({
+    ...{ networkId: known.networkId, worker: 1, createdAtSeconds: nowSeconds },
+    ...{ certificates: [staff, member.der], payload, key: staffKey, ephemeral },
+  });
+  const ciphertext = context.seal(message, sealedRequestHeader(known.epoch));
+  const sealed = encodeSealedRequest({ epoch: known.epoch, ephemeral, ciphertext });
+  const desk = new SealedRequests(first);
+  assert.equal(
+    codeOf(() => desk.open(sealed, at)),
+    'CLIENT_CERTIFICATE_REVOKED',
+  );
 });
