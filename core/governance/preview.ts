@@ -1,12 +1,12 @@
 import { Store } from '@concordat/kv';
 import type { ActionName } from './action-names.ts';
-import { applyActions, readActions } from './actions.ts';
+import { applyActions, proposedApplications, readActions } from './actions.ts';
 import type { Constitution } from './constitution.ts';
 import type { GovernanceEffect } from './effects.ts';
 import { GovernanceError, type GovernanceErrorCode } from './errors.ts';
 import type { ProposedAction } from './proposal.ts';
 import { readConstitution, writeGenesis } from './state.ts';
-import { governanceTables, tables, writeRow } from './tables.ts';
+import { governanceTables, programsTable, tables, writeRow } from './tables.ts';
 
 /** What actions would make of a constitution, or why nothing. */
 export type Preview =
@@ -44,6 +44,10 @@ export function previewActions(
       writeRow(set, tables.applications, row.adapter, row);
     }
     const read = readActions({ actions }).filter(({ name }) => !beyond.has(name));
+    // The ledger has the programs of what is proposed: their bytes do not matter here.
+    for (const { digest, bytes } of proposedApplications({ actions })) {
+      set.table(programsTable).set(digest, new Uint8Array(bytes));
+    }
     const effects = applyActions(set, read);
     return { ok: true, constitution: readConstitution(set), effects };
   } catch (error) {

@@ -6,9 +6,12 @@ import {
   type ActionName,
   actionNames,
   auditGrantOf,
+  constitutionTerms,
   governanceErrorCodes,
   markRestored,
   maxActions,
+  parseConstitution,
+  previewActions,
   programDigest,
   recoveryStage,
   writeRecoveredFrom,
@@ -147,6 +150,20 @@ test('every action in its valid form is accepted and changes the constitution, a
     assert.equal(effects.length, 1, name);
     // That an epoch begins is for the leader to do.
     assert.equal(lawOf(network) === before, name === 'begin_epoch', name);
+  }
+});
+
+test('what a vote makes of the constitution is foreseen, and survives being written down', () => {
+  for (const name of actionNames) {
+    const network = prepared();
+    const change = action(name, valid[name]);
+    const preview = previewActions(network.constitution, [change]);
+    network.pass(['ada', 'bob'], change);
+    assert.ok(preview.ok, `${name}: ${JSON.stringify(preview)}`);
+    assert.deepEqual(preview.constitution, network.constitution, name);
+    const copy = parseConstitution(JSON.stringify(network.constitution));
+    assert.deepEqual(copy, network.constitution, name);
+    assert.equal(constitutionTerms(copy), constitutionTerms(network.constitution), name);
   }
 });
 
