@@ -11,7 +11,7 @@ import {
   readConstitution,
 } from '@concordat/governance';
 import { type Issued, issued, renewed } from './identities.ts';
-import { action, actorArgs, machine, Network, noon, organisation } from './network.ts';
+import { action, actorArgs, genesisJson, machine, Network, noon, organisation } from './network.ts';
 
 const ada = organisation('ada');
 const { actorId } = ada;
@@ -171,6 +171,23 @@ test('certificates are bounded, not repeated, and the last that does not end sta
   ended.refuses('ACTOR_NOT_FOUND', () =>
     ended.propose('bob', action('add_actor_certificate', nobody)),
   );
+});
+
+test('a network that goes on from another knows its actors by the certificates they had come to', () => {
+  const made = network(add());
+  const on = new Network(['ada', 'bob', 'cyd'], { actors: made.constitution.actors });
+  assert.equal(authenticated(on, later.der), actorId);
+  assert.equal(on.submit(proposal(on)).state, 'open');
+  assert.equal(on.submit(proposal(on, ada)).state, 'open');
+  const parsed = (change: object) => () => {
+    const [first, ...rest] = made.constitution.actors;
+    parseConstitution({ ...genesisJson(['ada']), actors: [{ ...first, ...change }, ...rest] });
+  };
+  const renewed = made.constitution.actors.findIndex((one) => one.actorId === actorId);
+  assert.ok(renewed >= 0);
+  for (const change of [{ revision: 0 }, { revision: 1, actorId: undefined }, { earlier: [{}] }]) {
+    assert.throws(parsed(change), { code: 'INVALID_CONSTITUTION' });
+  }
 });
 
 test('an actor removed and added again starts from its first certificate', () => {
