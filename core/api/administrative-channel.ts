@@ -119,6 +119,11 @@ export interface NetworkState {
   readonly constitutionDigest: string;
   readonly view: number;
   readonly leader?: string;
+  /**
+   * Base64 of the key that requests to applications are sealed to, endorsed by the network's key
+   * (docs/format/sealed-request.md); absent while the node that answers lacks the keys it is made of.
+   */
+  readonly requestKey?: string;
   readonly nodes: readonly NetworkNode[];
 }
 

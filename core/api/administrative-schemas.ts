@@ -135,6 +135,7 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
     constitutionDigest: digest,
     view: whole,
     'leader?': digest,
+    'requestKey?': base64,
     nodes: listOf(
       object({
         nodeId: digest,

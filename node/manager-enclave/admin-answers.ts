@@ -24,11 +24,12 @@ import {
   recoveryStage,
 } from '@concordat/governance';
 import type { ReceiptJson } from '@concordat/ledger';
-import { formatTransactionId, isHex64, type Seqno, type View } from '@concordat/std';
+import { formatTransactionId, isHex64, type Seqno, toBase64, type View } from '@concordat/std';
 import type { Phase } from './life-cycle.ts';
 import type { NodeContext } from './node-context.ts';
 import { backfillOf } from './node-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
+import { RequestKeys } from './request-keys.ts';
 import { sharedKeysState } from './shared-keys-state.ts';
 
 /** What the administrative channel answers. */
@@ -57,10 +58,11 @@ const phases: Readonly<Record<Phase, NodePhase>> = {
 /** The read side of the administrative channel over one node. */
 export function adminAnswers(node: NodeContext, receipts: ReceiptDesk): AdminAnswers {
   const state = () => node.administration.committedState;
+  const requestKeys = new RequestKeys(node);
   return {
     plain: {
       [adminPaths.state]: () => nodeState(node),
-      [adminPaths.network]: () => networkState(node),
+      [adminPaths.network]: () => networkState(node, requestKeys),
       [adminPaths.openApi]: administrativeOpenApi,
       [adminPaths.health]: () => healthOf(node),
       [adminPaths.ready]: () => ready(node),
@@ -138,7 +140,7 @@ function nodeState(node: NodeContext): NodeState {
   };
 }
 
-function networkState(node: NodeContext): NetworkState {
+function networkState(node: NodeContext, requestKeys: RequestKeys): NetworkState {
   const { network, administration, driver } = node;
   const constitution = administration.committedConstitution;
   const { view, leader } = driver.status;
@@ -149,6 +151,7 @@ function networkState(node: NodeContext): NetworkState {
     constitutionDigest: constitutionDigest(constitution),
     view,
     ...(leader && { leader }),
+    ...endorsedBy(requestKeys),
     nodes: constitution.nodes.map((node) => ({
       nodeId: node.nodeId,
       actorId: node.actorId,
@@ -159,6 +162,16 @@ function networkState(node: NodeContext): NetworkState {
       applicationAddresses: node.applicationAddresses,
     })),
   };
+}
+
+/** Nothing while the keys it is made of are still being gathered. */
+function endorsedBy(requestKeys: RequestKeys): Pick<NetworkState, 'requestKey'> {
+  try {
+    return { requestKey: toBase64(requestKeys.endorsed(Date.now())) };
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'REQUEST_KEY_UNAVAILABLE') return {};
+    throw error;
+  }
 }
 
 function sharedKeys({ administration }: NodeContext): SharedKeysState {

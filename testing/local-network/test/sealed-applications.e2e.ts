@@ -19,6 +19,7 @@ import { frontOffice } from '@concordat/cli';
 import { fromPem, openReply, sendTo } from '@concordat/crypto';
 import { buildSealedMessage, verifyRequestKey } from '@concordat/governance';
 import { ApplicationClient, type Identity } from '@concordat/sdk';
+import { toHex } from '@concordat/std';
 import { LocalNetwork, type LocalNode, waitUntil } from '../index.ts';
 
 const source = `
@@ -135,6 +136,24 @@ suite('sealed requests to an application, from a client made by the format alone
     });
     const now = await send(first, read.sealed);
     assert.deepEqual(read.open(now.body).json, { count: 1 });
+  });
+
+  test('every node publishes the same key, on both channels, endorsed by the network', async () => {
+    const [certificateDer] = fromPem(network.certificate);
+    assert(certificateDer);
+    const atSeconds = Math.floor(Date.now() / 1_000);
+    const keys = new Set<string>();
+    for (const node of network.nodes) {
+      const carrier = carriers.get(node.name) as ApplicationClient;
+      const { body } = await carrier.connection.request({ path: sealedPaths.key });
+      const admin = await network.admin(node);
+      const { requestKey = '' } = await admin.network().finally(() => admin.close());
+      for (const bytes of [body, Buffer.from(requestKey, 'base64')]) {
+        const { publicKey, epoch } = verifyRequestKey(bytes, { certificateDer, atSeconds });
+        keys.add(`${epoch} ${toHex(publicKey)}`);
+      }
+    }
+    assert.equal(keys.size, 1);
   });
 
   test('what the application or the framework refuses is said inside', async () => {
