@@ -3,6 +3,7 @@ import type { ActorId } from '@concordat/std';
 import { listAutomationRules } from './automation-actions.ts';
 import type { AutomationRule, PolicyBounds } from './automation-rule.ts';
 import type { CodeEntry } from './constitution.ts';
+import { GovernanceError } from './errors.ts';
 import { membersOf } from './members.ts';
 import type { Proposal, ProposedAction, Requirement, Vote } from './proposal.ts';
 import { readRow, readRows, tables } from './tables.ts';
@@ -117,11 +118,19 @@ function isWithin(
   return value >= (min ?? 0) && value <= (max ?? value);
 }
 
-/** Members in whose names the rules of a proposal would vote: without their accept it does not pass. */
-export const consentsTo = (actions: readonly ProposedAction[]): ActorId[] => {
+/**
+ * Members in whose names the rules of a proposal would vote: without their accept it does not pass.
+ * @throws GovernanceError ACTOR_NOT_FOUND for one who is no member yet, and so could not accept
+ */
+export function consentsTo(view: ReadView, actions: readonly ProposedAction[]): ActorId[] {
   const set = actions.filter(({ name }) => name === 'set_automation_rule');
-  return [...new Set(set.map(({ args }) => args.member as ActorId))].sort();
-};
+  const wanted = [...new Set(set.map(({ args }) => args.member as ActorId))].sort();
+  const members = new Set(membersOf(view).map(({ actorId }) => actorId));
+  const stranger = wanted.find((actorId) => !members.has(actorId));
+  if (stranger === undefined) return wanted;
+  const why = 'a rule votes for a member that is there to accept it';
+  throw new GovernanceError('ACTOR_NOT_FOUND', why, { actorId: stranger });
+}
 
 /**
  * What a proposal that removes rules of its proposer alone is judged by: nobody has to go on being

@@ -39,7 +39,7 @@ export function openProposal(
     const requirement = { kind, policy: votingPolicyFor(policies, kind) };
     return ownRulesRequirement(set, requirement, { proposer: message.signer, actions });
   });
-  const consents = consentsTo(actions);
+  const consents = consentsTo(set, actions);
   const proposalId = message.messageId;
   const lifetime = Number(
     readRow(set, tables.policies, 'proposalLifetime') ?? defaultPolicy('proposalLifetime'),

@@ -270,6 +270,16 @@ test('a rule is adopted by vote and with the accept of the member it votes for',
   );
 });
 
+test('a rule for somebody who is yet to come waits until it is there', () => {
+  const network = new Network(['ada']);
+  const [rule] = rulesOf(['bob'], { kinds: ['set_policy'] });
+  const add = action('add_actor', actorArgs('bob'));
+  const set = action('set_automation_rule', { ...rule });
+  network.refuses('ACTOR_NOT_FOUND', () => network.propose('ada', add, set));
+  network.pass(['ada'], add);
+  network.pass(['ada', 'bob'], set);
+});
+
 test('a rule for somebody who left meanwhile is rejected', () => {
   const network = new Network(['ada', 'bob', 'cyd']);
   const [rule] = rulesOf(['cyd'], { kinds: ['set_policy'] });
