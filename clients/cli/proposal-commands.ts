@@ -303,7 +303,7 @@ taken for a day after it was made, and once.`,
       const { constitution } = await admin.constitution();
       const key = signerKey(constitution, signer);
       const outcome = await admin.submit(joinSignature(bytes, signature, key));
-      printOutcome(invocation, outcome);
+      printOutcome(invocation, 'Submitted', outcome);
       return 0;
     } finally {
       admin.close();

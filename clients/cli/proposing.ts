@@ -143,7 +143,11 @@ export async function act(
       message.type === 'vote'
         ? await admin.vote(proposalId, message.accept)
         : await admin.withdraw(proposalId);
-    printOutcome(invocation, { ...outcome, proposalId });
+    const deed =
+      message.type === 'withdrawal'
+        ? 'Withdrawn'
+        : `Voted to ${message.accept ? 'accept' : 'reject'}`;
+    printOutcome(invocation, deed, { ...outcome, proposalId });
     return 0;
   } finally {
     admin.close();
@@ -151,10 +155,10 @@ export async function act(
 }
 
 /** Prints what came of a message about a proposal. */
-export function printOutcome(invocation: Invocation, outcome: Submission): void {
+export function printOutcome(invocation: Invocation, deed: string, outcome: Submission): void {
   const { proposalId, state, effects, transactionId } = outcome;
   print(invocation, { proposalId, ...outcomeOf(outcome) }, [
-    `Recorded: proposal ${short(proposalId)} is ${state} (transaction ${transactionId}).`,
+    `${deed}: proposal ${short(proposalId)} is ${state} (transaction ${transactionId}).`,
     ...effects.map((effect) => `  in effect: ${effect.kind}`),
   ]);
 }
