@@ -60,7 +60,7 @@ async function showWaiting(invocation: Invocation, place: string): Promise<numbe
   const changes = before && changesBetween(before, constitution);
   const names = new Names(constitution);
   print(invocation, { networkId, terms, digest, constitution, ...(changes && { changes }) }, [
-    ...constitutionLines(terminal, constitution, { networkId }),
+    ...constitutionLines(terminal, constitution, { networkId, terms }),
     ...(changes
       ? ['Since what was approved before', ...changesText(terminal, changes, names), '']
       : []),

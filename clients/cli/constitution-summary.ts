@@ -9,7 +9,7 @@ import { paint, renderTable, type Terminal } from './terminal.ts';
 export function constitutionLines(
   terminal: Terminal,
   constitution: Constitution,
-  known: { readonly networkId?: string; readonly leader?: string } = {},
+  known: { readonly networkId?: string; readonly leader?: string; readonly terms?: string } = {},
 ): string[] {
   const { name, votingPolicies, policies, adapters, codeManifest, teeManifest } = constitution;
   const names = new Names(constitution);
@@ -19,7 +19,7 @@ export function constitutionLines(
   return [
     `${heading(name)}${known.networkId ? `: network ${known.networkId}` : ''}`,
     `constitution ${constitutionDigest(constitution)}`,
-    `terms        ${constitutionTerms(constitution)}`,
+    `terms        ${known.terms ?? constitutionTerms(constitution)}`,
     '',
     heading(`Actors (${members} of ${constitution.actors.length} vote)`),
     actorTable(constitution),

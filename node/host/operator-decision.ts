@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isHex64 } from '@concordat/std';
 import type { Log } from './log.ts';
 
@@ -66,8 +66,10 @@ export class OperatorDecision {
       return;
     }
     this.#log.info(decision.accept ? 'approval.given' : 'approval.refused', { terms: awaited });
-    if (decision.accept) this.#events.onApproved(awaited);
-    else this.#events.onRefused(awaited);
+    if (decision.accept) return this.#events.onApproved(awaited);
+    // It ends this node. Whoever starts it again thinks again: an old refusal does not decide for them.
+    await rm(this.#path, { force: true });
+    this.#events.onRefused(awaited);
   }
 }
 

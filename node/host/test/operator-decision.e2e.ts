@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -35,7 +35,7 @@ function fixture(context: TestContext) {
     }
   };
   const ignored = (): number => lines.filter((line) => line.includes('approval.ignored')).length;
-  return { decision, decide, heard, until, ignored };
+  return { decision, decide, heard, until, ignored, path };
 }
 
 test('a decision about the terms that are shown is heard once, given before or after', async (context) => {
@@ -52,6 +52,18 @@ test('a decision about the terms that are shown is heard once, given before or a
   decision.statusIs(waiting(otherTerms));
   await until(() => heard.length > 1);
   assert.deepEqual(heard[1], `refused ${otherTerms}`);
+});
+
+test('a refusal that was heard is gone, so that the next start asks anew; an approval stays', async (context) => {
+  const { decision, decide, heard, until, path } = fixture(context);
+  decide(JSON.stringify({ terms, accept: false }));
+  decision.statusIs(waiting(terms));
+  await until(() => heard.length === 1);
+  assert.equal(existsSync(path), false);
+  decide(JSON.stringify({ terms, accept: true }));
+  await until(() => heard.length === 2);
+  assert.deepEqual(heard, [`refused ${terms}`, `approved ${terms}`]);
+  assert.equal(existsSync(path), true);
 });
 
 test('a decision about other terms, or that is none, changes nothing and is told once', async (context) => {
