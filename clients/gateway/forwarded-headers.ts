@@ -102,5 +102,9 @@ function consistencyOf(headers: IncomingHttpHeaders, other: Consistency): Outgoi
   return other === 'committed' ? {} : { [consistencyHeader]: other };
 }
 
-const namedByConnection = ({ connection = '' }: IncomingHttpHeaders): ReadonlySet<string> =>
-  new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
+/** What `connection` names beside them; never the length of a body, which would be another request then. */
+function namedByConnection({ connection = '' }: IncomingHttpHeaders): ReadonlySet<string> {
+  const names = new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
+  names.delete('content-length');
+  return names;
+}

@@ -55,3 +55,8 @@ test('answers leave the browser’s state of the gateway alone where there is an
     etag: 'e',
   });
 });
+
+test('the length of a body goes on even if the client calls it one of the connection', () => {
+  const naming = { connection: 'Content-Length, X-Own', 'content-length': '3', 'x-own': 'a' };
+  assert.deepEqual(requestHeaders(naming), { 'content-length': '3' });
+});
