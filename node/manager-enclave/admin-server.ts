@@ -6,17 +6,15 @@ import {
   ApiError,
   adminPaths,
   coseMediaType,
-  errorAnswer,
-  isErrorCode,
   maxRecoveryGiftBytes,
   type RecoveryState,
   receiptFormOf,
 } from '@concordat/api';
 import { isMember } from '@concordat/governance';
-import { type ActorId, CodedError, parseTransactionId } from '@concordat/std';
+import { type ActorId, parseTransactionId } from '@concordat/std';
 import { type AdminAnswers, adminAnswers } from './admin-answers.ts';
+import { answerRefusal, send } from './admin-refusal.ts';
 import {
-  discardRest,
   nonceOf,
   readBody,
   readDeployment,
@@ -130,14 +128,8 @@ export class AdminServer {
     try {
       await this.#route(request, response);
     } catch (error) {
-      const { status, body, retryAfterSeconds } = errorAnswer(asApiError(error));
-      if (status === 500) this.#node.control.log('admin.failed', { why: String(error) });
-      await discardRest(request);
-      // What is still left of a refused request is not read: its connection ends with the answer.
-      if (!request.complete || status === 401) response.setHeader('connection', 'close');
-      if (retryAfterSeconds) response.setHeader('retry-after', String(retryAfterSeconds));
-      if (!response.headersSent) send(response, status, body);
-      else response.destroy();
+      const log = (why: string) => this.#node.control.log('admin.failed', { why });
+      await answerRefusal({ request, response }, error, log);
     }
   }
 
@@ -261,15 +253,6 @@ export class AdminServer {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
 function sendCose(response: ServerResponse, bytes: Uint8Array): void {
   response.writeHead(200, { 'content-type': coseMediaType, 'content-length': bytes.length });
   response.end(bytes);
@@ -281,10 +264,4 @@ function sendBytes(response: ServerResponse, bytes: Uint8Array): void {
     'content-length': bytes.length,
   });
   response.end(bytes);
-}
-
-function asApiError(error: unknown): unknown {
-  if (!(error instanceof CodedError) || error instanceof ApiError) return error;
-  const { code } = error;
-  return isErrorCode(code) ? new ApiError(code, error.message, error.details) : error;
 }
