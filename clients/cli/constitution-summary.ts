@@ -1,8 +1,12 @@
-import { type Constitution, constitutionDigest, constitutionTerms } from '@concordat/governance';
+import {
+  type Constitution,
+  constitutionDigest,
+  constitutionTerms,
+  votingPolicyText,
+} from '@concordat/governance';
 import { codeTable } from './code-table.ts';
 import { Names } from './constitution-names.ts';
 import { actorTable, nodeTable } from './network-tables.ts';
-import { policyText } from './policy-text.ts';
 import { paint, renderTable, type Terminal } from './terminal.ts';
 
 /** A constitution as somebody reads it who is to approve it. */
@@ -33,7 +37,12 @@ export function constitutionLines(
       teeManifest.map(({ platform, rank }) => [platform, String(rank)]),
     ),
     heading('Voting policies'),
-    rows(Object.entries(votingPolicies).map(([kind, policy]) => [kind, policyText(policy, names)])),
+    rows(
+      Object.entries(votingPolicies).map(([kind, policy]) => [
+        kind,
+        votingPolicyText(policy, (id) => names.of(id)),
+      ]),
+    ),
     heading('Policies'),
     rows(Object.entries(policies).map(([policy, value]) => [policy, names.text(value)])),
     ...section(heading('Adapters'), adapters, names),

@@ -8,6 +8,7 @@ import {
   type Proposal,
   type ProposedAction,
   previewActions,
+  votingPolicyText,
 } from '@concordat/governance';
 import { toHex } from '@concordat/std';
 import { type Command, type Invocation, required } from './command.ts';
@@ -23,7 +24,6 @@ import { changesBetween, changesText } from './constitution-diff.ts';
 import { Names } from './constitution-names.ts';
 import { CliError } from './errors.ts';
 import { print } from './output.ts';
-import { policyText } from './policy-text.ts';
 import { requireFree, writeNewPrivateFile } from './private-file.ts';
 import {
   act,
@@ -198,6 +198,7 @@ async function showFile(invocation: Invocation, file: string): Promise<number> {
 function proposalLines(terminal: Terminal, proposal: Proposal, names: Names): string[] {
   const { proposalId, state, proposer, actions, requirements, votes, failure, ...rest } = proposal;
   const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString();
+  const nameOf = (id: string): string => names.of(id);
   const others = Object.entries(rest).filter(([name]) => name !== 'sequence');
   const rows = others.map(([name, value]) =>
     name.endsWith('Seconds') && typeof value === 'number'
@@ -214,7 +215,7 @@ function proposalLines(terminal: Terminal, proposal: Proposal, names: Names): st
     ...actions.map((action) => `  ${actionText(action, names)}`),
     '',
     'It takes',
-    ...requirements.map(({ kind, ...policy }) => `  ${kind}: ${requirementText(policy, names)}`),
+    ...requirements.map(({ kind, policy }) => `  ${kind}: ${votingPolicyText(policy, nameOf)}`),
     '',
     votes.length === 0 ? 'Nobody has voted.' : 'Votes',
     ...votes.map(({ actorId, accept, atSeconds, ...more }) => {
@@ -224,9 +225,6 @@ function proposalLines(terminal: Terminal, proposal: Proposal, names: Names): st
     ...(failure ? ['', `It failed: ${failure.code}: ${failure.message}`] : []),
   ];
 }
-
-const requirementText = ({ policy }: { readonly policy?: unknown }, names: Names): string =>
-  policyText(policy, names);
 
 const withdraw: Command = {
   name: 'proposal withdraw',
