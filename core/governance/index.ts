@@ -242,6 +242,7 @@ export {
   listRevocationLists,
   maxRevocationLists,
   type RevocationTerms,
+  revokedSerials,
 } from './revocation-lists.ts';
 export {
   buildSealedMessage,

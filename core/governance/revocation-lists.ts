@@ -277,3 +277,10 @@ export function isListedAsRevoked(terms: RevocationTerms, certificateDer: Uint8A
     return isSameKey && equalBytes(list.issuer, issuer) && list.revoked.has(serialText(serial));
   });
 }
+
+/** Serial numbers on the lists that are in force and were not before. */
+export function revokedSerials(now: RevocationTerms, before: RevocationTerms): ReadonlySet<string> {
+  const old = new Set((before.revocationLists ?? none).map(({ list }) => list));
+  const fresh = (now.revocationLists ?? none).filter(({ list }) => !old.has(list));
+  return new Set(fresh.flatMap(({ list }) => [...readOnce(list).revoked]));
+}

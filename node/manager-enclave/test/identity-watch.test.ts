@@ -184,6 +184,29 @@ test('who is removed, retired or has other roles now is cut off; a vote about ot
   assert.deepEqual(both.cut, []);
 });
 
+test('whose department becomes an actor of its own is somebody else now, and cut off', () => {
+  const [e, f, b] = [identityOf(eve), identityOf(finn, [desk]), identityOf(borealis)];
+  const world = watched(e, f, b);
+  const before = first.actors.map(({ kind, name, certificate, roles }) => {
+    return { kind, name, certificate, roles };
+  });
+  world.turn(constitutionOf({ actors: [...before, entry('desk', desk)] }));
+  assert.deepEqual(world.cut, [f]);
+});
+
+test('a vote that concerns few judges few, however many are connected', () => {
+  const crowd = Array.from({ length: 200 }, () => identityOf(eve)).map((identity, n) => ({
+    ...identity,
+    record: Buffer.concat([identity.record, Buffer.alloc(n)]),
+  }));
+  // Their records are none the judge would give, so whoever is judged is cut.
+  const world = watched(...crowd);
+  world.turn(constitutionOf({ revocationLists: [listOf(aurora, [finn])] }));
+  assert.equal(world.cut.length, 0);
+  world.turn(constitutionOf({ revocationLists: [listOf(aurora, [eve], 2n)] }));
+  assert.equal(world.cut.length, crowd.length);
+});
+
 test('a connection ends with the certificate that opened it, or with the time it was left', () => {
   const brief = certified('Brief', aurora, { notAfterMs: now + 5_000 });
   const [one, a] = [identityOf(brief), identityOf(aurora)];
