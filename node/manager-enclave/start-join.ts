@@ -109,7 +109,8 @@ async function keepFinalPart(manager: Manager, rejoin: RejoinRecord | undefined)
   const isKept = rejoin && !rejoin.discardLedger;
   if (!isKept) await dropSnapshots(manager);
   const base = isKept ? await findStartBase(manager) : undefined;
-  const progress = await keeper.progress();
+  // After an upgrade what the code before it sealed cannot be read: nothing is kept, so nothing is asked.
+  const progress = isKept ? await keeper.progress() : { committed: 0 };
   const final = isKept ? Math.max(progress.committed, base?.height ?? 0) : 0;
   // Without a snapshot to begin from, a ledger that lacks its first blocks is of no use.
   const usable = base || start.firstHeight === 1 ? final : 0;
