@@ -4,6 +4,8 @@ import { ExternalError } from './external-call.ts';
 
 /** Of one frame. */
 const maxFrameBytes = 256 * 1024;
+/** Turns of the event loop in which TLS and HTTP take what they have read to its end. */
+const turnsToRead = 3;
 
 /**
  * A connection to a system outside of the network, as the manager has the host open it: bytes that
@@ -43,17 +45,30 @@ export class ExternalConnection extends Duplex {
     if (!this.destroyed) this.push(Buffer.from(data));
   }
 
-  /** The system sends no more. */
+  /**
+   * The system sends no more, says the host, who can say so at any time: it is no end of what TLS
+   * carries (RFC 8446, section 6.1), which TLS alone announces. What has come is still read.
+   */
   receiveEnd(): void {
     this.#hasEnded = true;
-    if (!this.destroyed) this.push(null);
+    this.#loseOnceRead(turnsToRead);
+  }
+
+  /** What lies here may be the rest of a whole answer, and what was read last is on its way. */
+  #loseOnceRead(turns: number): void {
+    setImmediate(() => {
+      if (this.destroyed) return;
+      if (this.readableLength > 0) this.#loseOnceRead(turnsToRead);
+      else if (turns > 0) this.#loseOnceRead(turns - 1);
+      else this.destroy(new ExternalError('EXTERNAL_CONNECTION_LOST', 'the connection has ended'));
+    });
   }
 
   /** The manager has closed it. */
   receiveClosed(error: ExternalError): void {
     this.#isOver = true;
     this.#opened.reject(error);
-    // What came before an orderly end may be a whole answer: that is for its reader to find.
+    // What came before an end may be a whole answer: that is for its reader to find.
     if (this.#hasEnded && error.code === 'EXTERNAL_CONNECTION_LOST') return;
     setImmediate(() => this.destroy(error));
   }

@@ -18,6 +18,8 @@ import {
 
 /** Status line and headers of an answer, bytes. */
 const maxHeaderBytes = 16 * 1024;
+/** Answers of status 100 to 199 before the one that counts. */
+const maxInterimAnswers = 32;
 
 /**
  * One request over a connection that carries anybody's bytes: TLS with the name of the system and
@@ -91,7 +93,9 @@ function ask(
   { method, path, headers, body }: ExternalCall,
 ): Promise<ExternalAnswer> {
   return new Promise((resolve, reject) => {
-    const own = { host: origin.slice('https://'.length), 'accept-encoding': 'identity' };
+    // The usual port is left out, as whoever signs the header expects (RFC 9110, section 4.2.3).
+    const host = origin.slice('https://'.length).replace(/:443$/, '');
+    const own = { host, 'accept-encoding': 'identity' };
     const asked = request({
       createConnection: () => secured,
       method,
@@ -106,6 +110,12 @@ function ask(
       insecureHTTPParser: false,
     });
     asked.on('error', (error: NodeJS.ErrnoException) => reject(answerFailure(error)));
+    let interim = 0;
+    asked.on('information', () => {
+      interim += 1;
+      if (interim <= maxInterimAnswers) return;
+      asked.destroy(failure('EXTERNAL_ANSWER_MALFORMED', 'too many interim answers'));
+    });
     asked.on('upgrade', (_answer, socket: Duplex) => {
       socket.destroy();
       reject(failure('EXTERNAL_ANSWER_MALFORMED', 'it changed the protocol'));
