@@ -233,9 +233,10 @@ export class AdminServer {
     }
   }
 
-  /** Tells event streams what a committed administrative block changed. */
-  notify(announcement: Announcement): void {
-    this.#streams.notify(announcement);
+  /** Tells event streams what a committed administrative block changed; undefined: some were passed over. */
+  notify(announcement: Announcement | undefined): void {
+    if (announcement) this.#streams.notify(announcement);
+    else this.#streams.passedOver();
   }
 
   /** Cuts the connections of identities that no longer hold. */

@@ -139,6 +139,14 @@ export class EventStreams {
     if (text !== '') this.#tell(text, ({ heard }) => heard < seqno);
   }
 
+  /**
+   * This node took up a snapshot, and what was committed before it is told to nobody: readers of the
+   * present are cut off, so that they come again and hear it of the past.
+   */
+  passedOver(): void {
+    for (const [response, { replaying }] of this.#streams) if (!replaying) response.destroy();
+  }
+
   #tell(text: string, concerns: (stream: Stream) => boolean): void {
     for (const [response, stream] of this.#streams) {
       if (stream.replaying || !concerns(stream)) continue;

@@ -104,8 +104,8 @@ export class FrontDoors {
     this.#watch.constitutionChanged();
   }
 
-  /** Tells those who watch the administrative channel what a committed block changed. */
-  notify(announcement: Announcement): void {
+  /** As {@link AdminServer.notify}. */
+  notify(announcement: Announcement | undefined): void {
     this.#admin?.notify(announcement);
   }
 

@@ -28,8 +28,8 @@ export interface LedgerConsequences {
   onCommitted(height: Height): void;
   /** The state is about to be replaced by that of a snapshot at this height. */
   onRestoring(height: number): void;
-  /** Tells those who watch the administrative channel. */
-  onAnnouncement(announcement: Announcement): void;
+  /** Tells those who watch the administrative channel; undefined: a snapshot passed some over. */
+  onAnnouncement(announcement: Announcement | undefined): void;
   /** The committed constitution changed and lists this node. */
   onConstitution(constitution: Constitution): void;
   /** Role, view or leader changed. */
@@ -268,6 +268,7 @@ export class LedgerReactions implements LedgerEvents {
   restored(height: number): void {
     const { administration, queue, epochs } = this.#context;
     this.#announcements.clear();
+    this.#consequences.onAnnouncement(undefined);
     epochs.stateChanged();
     queue.committed(toHeight(height));
     this.#constitutionChanged(administration.committedConstitution);

@@ -241,7 +241,7 @@ export class TestNode implements NodeContext {
     const reactions = new LedgerReactions(this, {
       onCommitted: (height) => this.readBarriers.committed(height),
       onRestoring: () => undefined,
-      onAnnouncement: (announcement) => this.announced.push(announcement),
+      onAnnouncement: (announcement) => announcement && this.announced.push(announcement),
       onConstitution: (constitution) => {
         this.constitutions.push(constitution);
         this.roster?.update(constitution, Date.now());
