@@ -98,14 +98,20 @@ test('members add and remove an organisation with plain options, and see what it
   assert.ok(!done('member', 'list', ...as(one)).includes('corner-shop'));
 });
 
-test('a proposal that could not take effect says so before anybody votes, and is withdrawn by its proposer', () => {
+test('a proposal that can no longer take effect says so before anybody votes, and is withdrawn by its proposer', () => {
   const [one = '', two = ''] = members;
-  const heartbeat = json<Outcome>('constitution', 'set', 'heartbeatMs', '10000', ...as(one));
-  const told = done('proposal', 'show', heartbeat.proposalId, ...as(two));
+  const late = json<Outcome>('constitution', 'set', 'electionTimeoutMs', '300', ...as(one));
+  assert.match(
+    done('proposal', 'show', late.proposalId, ...as(two)),
+    /electionTimeoutMs: 600 → 300/,
+  );
+  const first = json<Outcome>('constitution', 'set', 'heartbeatMs', '150', '--vote', ...as(two));
+  assert.equal(json<Outcome>('vote', 'accept', first.proposalId, ...as(one)).state, 'accepted');
+  const told = done('proposal', 'show', late.proposalId, ...as(two));
   assert.match(told, /As things are it would fail: INVALID_POLICY/);
-  const others = refused('proposal', 'withdraw', heartbeat.proposalId, ...as(two));
-  assert.deepEqual(others, [3, 'NOT_PROPOSER']);
-  const withdrawn = json<Outcome>('proposal', 'withdraw', heartbeat.proposalId, ...as(one));
+  const others = refused('proposal', 'withdraw', late.proposalId, ...as(two));
+  assert.deepEqual(others, [3, 'NOT_THE_PROPOSER']);
+  const withdrawn = json<Outcome>('proposal', 'withdraw', late.proposalId, ...as(one));
   assert.equal(withdrawn.state, 'withdrawn');
 });
 
