@@ -210,7 +210,7 @@ export class ApplicationHost {
         done: (results) => {
           const [result] = results instanceof ProcessError ? [] : results;
           // Its process is gone, and with it whatever the function had begun.
-          resolve(result ?? (this.#application === undefined ? notReady : stopped));
+          resolve(result ?? (this.#application === undefined ? replaced : stopped));
         },
       });
     });
@@ -416,6 +416,14 @@ const notReady: CallResult = {
   kind: 'failed',
   code: 'APPLICATION_STARTING',
   message: 'the application does not come up, or was replaced',
+  trace: '',
+};
+
+/** For what is between two steps: nothing of it was ordered. */
+const replaced: CallResult = {
+  kind: 'failed',
+  code: 'TRANSACTION_LOST',
+  message: 'the application was replaced before the transaction; send it again',
   trace: '',
 };
 

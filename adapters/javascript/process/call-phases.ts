@@ -35,10 +35,14 @@ export class CallPhases {
     return [...(open?.unanswered ?? [])];
   }
 
-  /** Takes a call that the function wants. @param told JSON of all but the body */
+  /** Takes a call that the function wants. @param told JSON of all but the body @throws TypeError */
   want(open: OpenPhase, told: string, body: unknown): number {
     if (open.calls >= maxCallsOfRequest) {
       throw new TypeError(`a request makes at most ${maxCallsOfRequest} calls`);
+    }
+    // A frame that the worker refuses would end the process, and with it everybody's requests.
+    if (told.length > maxToldLength) {
+      throw new TypeError('the path and the headers of a call are too long');
     }
     const call = JSON.parse(told) as Omit<WantedCall, 'number' | 'body'>;
     const bytes =
@@ -55,3 +59,5 @@ export class CallPhases {
 
 /** No system takes more. */
 const maxCallBytes = 1024 * 1024;
+/** JSON of a path and headers, each as long as the worker lets pass. */
+const maxToldLength = 64 * 1024;
