@@ -4,10 +4,12 @@ import type { Duplex } from 'node:stream';
 import { ApiError, errorAnswer } from '@concordat/api';
 import { type DoorGuard, isPreflight } from './door-guard.ts';
 import type { EndUserDesk } from './end-users/end-user-desk.ts';
+import { FrameWatch } from './end-users/frame-watch.ts';
+import { holdSocket } from './end-users/held-socket.ts';
 import { browserHeaders } from './end-users/pages.ts';
 import type { SignInDesk } from './end-users/sign-in-desk.ts';
 import { answerFailure, type Failure, refuseUpgrade, tooLarge } from './failure-answer.ts';
-import type { HttpRelay } from './http-relay.ts';
+import type { HttpRelay, RelayedRequest } from './http-relay.ts';
 import type { WebSocketRelay } from './websocket-relay.ts';
 
 /** Certificate and key that clients meet, PEM. */
@@ -77,19 +79,34 @@ async function serve(
   } else if (Number(request.headers['content-length']) > (maxBodyBytes ?? Infinity)) {
     answerFailure(response, tooLarge(maxBodyBytes ?? 0), { headers });
   } else if (endUsers === undefined) {
-    void http.relay(request, response, { headers, maxBodyBytes });
+    await forward(http, { request, response }, { headers, maxBodyBytes });
   } else {
     try {
       if (await endUsers.signIn.serve(request, response)) return;
       const attributed = await endUsers.desk.admit(request, 'http');
       if (response.destroyed) return;
-      void http.relay(request, response, { headers, maxBodyBytes, attributed });
+      await forward(http, { request, response }, { headers, maxBodyBytes, attributed });
     } catch (error) {
       const failure = failureOf(error, endUsers.desk);
       const isToken = failure.code.startsWith('TOKEN_') || failure.code === 'SIGN_IN_REQUIRED';
       const challenge = isToken && { 'www-authenticate': challengeOf(failure) };
       answerFailure(response, failure, { headers: { ...headers, ...challenge } });
     }
+  }
+}
+
+/** What a node answers may be anything: nothing of it ends more than the request. */
+async function forward(
+  http: HttpRelay,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  relayed: RelayedRequest,
+): Promise<void> {
+  try {
+    await http.relay(request, response, relayed);
+  } catch {
+    const message = 'the node answered what cannot be handed on';
+    const failure: Failure = { code: 'FORWARDING_FAILED', message, status: 502 };
+    answerFailure(response, failure, relayed);
   }
 }
 
@@ -101,24 +118,14 @@ async function open(
 ): Promise<void> {
   try {
     const attributed = await desk?.admit(request, 'websocket');
-    await webSockets.relay(request, socket, { head, attributed });
-    const { known } = attributed ?? {};
-    if (desk === undefined || known === undefined || socket.destroyed) return;
-    // What was opened for somebody is closed when it is known no more who it is.
-    const cut = () => socket.destroy();
-    const timer = setTimeout(cut, Math.min(known.endsAtMs - desk.now(), maxTimerMs));
-    const forget = known.session?.whenOver(cut);
-    if (known.session?.isOver) cut();
-    socket.once('close', () => {
-      clearTimeout(timer);
-      forget?.();
-    });
+    const frames = new FrameWatch();
+    const heard = desk && ((part: Buffer) => frames.take(part));
+    await webSockets.relay(request, socket, { head, attributed, heard });
+    if (desk && attributed) holdSocket(socket, attributed, { desk, frames });
   } catch (error) {
     refuseUpgrade(socket, failureOf(error, desk));
   }
 }
-
-const maxTimerMs = 2 ** 31 - 1;
 
 function failureOf(error: unknown, desk: EndUserDesk | undefined): Failure {
   if (error instanceof ApiError) {

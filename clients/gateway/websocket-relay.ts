@@ -14,6 +14,15 @@ interface Opened {
   readonly head: Buffer;
 }
 
+/** What a client asked for, and for whom. */
+export interface RelayedSocket {
+  /** What came after its handshake already. */
+  readonly head: Buffer;
+  readonly attributed?: Attributed | undefined;
+  /** Told of all that the client sends once the WebSocket is open, in order. */
+  readonly heard?: ((part: Buffer) => void) | undefined;
+}
+
 const maxRefusalBytes = 64 * 1024;
 
 /** Forwards WebSockets byte by byte: what is spoken in them is between client and node. */
@@ -36,7 +45,7 @@ export class WebSocketRelay {
   async relay(
     request: IncomingMessage,
     client: Duplex,
-    { head, attributed }: { readonly head: Buffer; readonly attributed?: Attributed | undefined },
+    { head, attributed, heard }: RelayedSocket,
   ): Promise<void> {
     const failures: SdkError[] = [];
     this.#keep(client);
@@ -49,7 +58,7 @@ export class WebSocketRelay {
         continue;
       }
       this.#pool.served(target);
-      if ('socket' in outcome) this.#join(client, head, outcome);
+      if ('socket' in outcome) this.#join(client, { head, heard }, outcome);
       else client.end(outcome.refusal);
       return;
     }
@@ -88,13 +97,21 @@ export class WebSocketRelay {
     }
   }
 
-  #join(client: Duplex, head: Buffer, { answer, socket, head: ahead }: Opened): void {
+  #join(
+    client: Duplex,
+    { head, heard }: Pick<RelayedSocket, 'head' | 'heard'>,
+    { answer, socket, head: ahead }: Opened,
+  ): void {
     this.#keep(socket);
     client.on('close', () => socket.destroy());
     socket.on('close', () => client.destroy());
     client.write(headOf(answer));
     if (ahead.length > 0) client.write(ahead);
     if (head.length > 0) socket.write(head);
+    if (heard) {
+      heard(head);
+      client.on('data', heard);
+    }
     socket.pipe(client);
     client.pipe(socket);
   }

@@ -133,6 +133,17 @@ export class EndUserDesk {
     return { endUser: session.endUser, session, endsAtMs: session.endsAtMs };
   }
 
+  /**
+   * Whether a WebSocket may stay that a node was told this claim of.
+   * @param isUsed whether something came through it lately
+   */
+  mayStay(session: Session, claim: string | undefined, isUsed: boolean): boolean {
+    this.sessions.review(session, isUsed);
+    if (session.isOver) return false;
+    this.#refresh(session);
+    return encodeEndUser(session.endUser) === claim;
+  }
+
   #refresh(session: Session): void {
     const client = this.clients.get(session.provider);
     const refreshMs = this.settings.sessions.refreshSeconds * 1_000;

@@ -104,6 +104,12 @@ export class SessionStore {
     return session;
   }
 
+  /** Ends a session whose time is over; what its end user does beside requests counts as use. */
+  review(session: Session, isUsed: boolean): void {
+    if (isUsed) session.usedAtMs = this.#now();
+    if (this.#isDue(session)) this.end(session);
+  }
+
   /** Ends a session. */
   end(session: Session): void {
     for (const [hash, known] of this.#sessions) if (known === session) this.#end(hash);
