@@ -5,7 +5,8 @@ import { transactionIdHeader } from '@concordat/api';
 export interface DoorOptions {
   /**
    * Origins of web pages beside those of this machine and of browser extensions, for example
-   * `https://app.example`; `*` lets in every page, which lets every page act as the participant.
+   * `https://app.example`; without `ownOrigin` `*` lets in every page, which lets every page act as the
+   * participant.
    */
   readonly allowedOrigins?: readonly string[];
   /** Host names beside the loopback ones by which clients reach the gateway. */
@@ -59,8 +60,9 @@ export class DoorGuard {
 
   #isAllowedOrigin(origin: string): boolean {
     const text = origin.toLowerCase();
-    if (this.#origins.has('*') || this.#origins.has(text)) return true;
-    return !this.#isOwn && (localOrigin.test(text) || extensionOrigin.test(text));
+    if (this.#origins.has(text)) return true;
+    if (this.#isOwn) return false;
+    return this.#origins.has('*') || localOrigin.test(text) || extensionOrigin.test(text);
   }
 
   /** What lets the page that asked read the answer (Fetch Standard, CORS protocol). */

@@ -20,6 +20,8 @@ const maxPathBytes = 4_096;
 const maxSegments = 32;
 /** What nodes take (RFC 3986, 3.3), so that both sides read a path alike. */
 const pathForm = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
+/** An escaped letter, digit, `-`, `.`, `_` or `~`, which needs none (RFC 3986, 2.3): nodes tell the two apart. */
+const needlessEscape = /%(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
 
 /** Finds the rule of a request: the first that is for its path and method. */
 export class AccessRules {
@@ -65,10 +67,13 @@ const isParameter = (text: string): boolean => /^\{[A-Za-z_][A-Za-z0-9_]*\}$/.te
 
 /**
  * The segments of a path, each percent-decoded, without a leading `app`; undefined for a path that
- * nodes refuse, or that could be read in two ways: dot segments, empty ones, what is no UTF-8.
+ * nodes refuse, or that could be read in two ways: dot segments, empty ones, letters that are escaped,
+ * what is no UTF-8.
  */
 export function segmentsOf(path: string): readonly string[] | undefined {
-  if (path.length > maxPathBytes || !pathForm.test(path)) return undefined;
+  if (path.length > maxPathBytes || !pathForm.test(path) || needlessEscape.test(path)) {
+    return undefined;
+  }
   const texts = path.slice(1).split('/');
   if (texts.length > maxSegments) return undefined;
   const segments: string[] = [];
@@ -99,7 +104,8 @@ const ruleSegments = (path: string): readonly string[] | undefined =>
 export function pathFault(path: string): string | undefined {
   if (!path.startsWith('/') || /[?#\s]/.test(path)) return 'is a path that begins with /';
   const segments = ruleSegments(path);
-  if (segments === undefined) return 'has dot segments, empty ones, or is not percent-encoded';
+  if (segments === undefined)
+    return 'has dot segments, empty ones, escaped letters, or is not percent-encoded';
   if (segments.slice(0, -1).includes('*')) return '* stands for the rest of a path, at its end';
   const odd = segments.find((text) => /[{}*]/.test(text) && text !== '*' && !isParameter(text));
   return odd === undefined ? undefined : `the segment ${odd} is neither fixed, {name} nor *`;
