@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { endUserHeader } from '@concordat/api';
+import { createGateway } from '@concordat/gateway';
+import { FakeNetwork, startNode } from '../../sdk/test/fake-network.ts';
 import { FrontEnd } from './front-end.ts';
 
 suite('where a request ends', { concurrency: false }, () => {
@@ -45,4 +47,29 @@ suite('where a request ends', { concurrency: false }, () => {
       }
     }
   });
+});
+
+test('a node’s answer that cannot be handed on ends its request and nothing else', async () => {
+  const network = new FakeNetwork();
+  const answers = ['HTTP/1.1 099 Odd', 'HTTP/1.1 000 Odd', 'HTTP/1.1 204 Fine'];
+  const node = await startNode({
+    network,
+    handle: ({ socket }) => {
+      socket.end(`${answers.shift()}\r\ncontent-length: 0\r\n\r\n`);
+    },
+  });
+  const gateway = await createGateway({
+    listen: '127.0.0.1:0',
+    targets: [node.address],
+    identity: network.member,
+    networkCertificate: network.certificate,
+  });
+  try {
+    const statuses = [];
+    for (let count = 0; count < 3; count++) statuses.push((await fetch(gateway.url)).status);
+    assert.deepEqual(statuses, [502, 502, 204]);
+  } finally {
+    await gateway.close(0);
+    await node.close();
+  }
 });
