@@ -56,11 +56,7 @@ export class EvidenceTurns {
       throw overloaded('this connection is waiting for evidence already');
     }
     if (this.#waitingOf(actor) >= maxWaiting) {
-      // Those of the same kind with more turns behind them make room.
-      const last = group.at(-1);
-      if (last === undefined || last.served <= served) throw overloaded('too many are waiting');
-      group.pop();
-      last.settle(overloaded('others have had less evidence'));
+      this.#makeRoom(group, served, actor);
     }
     return new Promise((resolve, reject) => {
       const settle: Waiting['settle'] = (refused) => (refused ? reject(refused) : resolve());
@@ -72,10 +68,27 @@ export class EvidenceTurns {
     });
   }
 
-  /** How many wait that are of the same kind: known, or not. */
+  /** Whoever has more that wait makes room; else who is of the same group with more turns behind. */
+  #makeRoom(group: Waiting[], served: number, actor: string): void {
+    const [fullest] = this.#groupsLike(actor).sort((a, b) => b.length - a.length);
+    const isAlike = fullest === undefined || fullest.length <= group.length + 1;
+    const from = isAlike ? group : fullest;
+    const last = from.at(-1);
+    if (last === undefined || (isAlike && last.served <= served)) {
+      throw overloaded('too many are waiting');
+    }
+    from.pop();
+    last.settle(overloaded('others have had less evidence'));
+  }
+
+  /** Those of the same kind: known, or not. */
+  #groupsLike(actor: string): Waiting[][] {
+    const alike = [...this.#groups].filter(([name]) => (name === '') === (actor === ''));
+    return alike.map(([, waiting]) => waiting);
+  }
+
   #waitingOf(actor: string): number {
-    const all = [...this.#groups].filter(([name]) => (name === '') === (actor === ''));
-    return all.reduce((sum, [, waiting]) => sum + waiting.length, 0);
+    return this.#groupsLike(actor).reduce((sum, waiting) => sum + waiting.length, 0);
   }
 
   #earn(): void {

@@ -32,7 +32,8 @@ export class FairTurns {
         },
       };
       const timer = setTimeout(() => {
-        this.#leave(who, one);
+        // It was not the turn of those behind it: their line stays where it is.
+        this.#setLine(who, this.#without(who, one));
         one.settle(false);
       }, timeoutMs);
       line.push(one);
@@ -59,8 +60,17 @@ export class FairTurns {
 
   /** Takes one out of its line; what is left of it goes behind the others. */
   #leave(who: string, one: Waiting): void {
-    const line = this.#lines.get(who)?.filter((other) => other !== one) ?? [];
+    const line = this.#without(who, one);
     this.#lines.delete(who);
+    this.#setLine(who, line);
+  }
+
+  #without(who: string, one: Waiting): Waiting[] {
+    return this.#lines.get(who)?.filter((other) => other !== one) ?? [];
+  }
+
+  #setLine(who: string, line: Waiting[]): void {
     if (line.length > 0) this.#lines.set(who, line);
+    else this.#lines.delete(who);
   }
 }

@@ -73,12 +73,15 @@ export class WorkerPrograms {
   ): Promise<ProgramVerdict | undefined> {
     const startedMs = performance.now();
     if (!(await this.#checks.take(who, timeoutMs))) return undefined;
-    try {
-      const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
-      return await this.ask({ purpose: 'check', ...question }, leftMs);
-    } finally {
-      this.#checks.giveBack(who);
-    }
+    const asked = this.ask({ purpose: 'check', ...question }, timeoutMs);
+    // The worker is at it though nobody waits any more: until then the turn is not over.
+    void asked.finally(() => this.#checks.giveBack(who));
+    const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, leftMs, undefined);
+    });
+    return Promise.race([asked, late]).finally(() => clearTimeout(timer));
   }
 
   /** Asks the worker of an adapter; undefined when it does not answer in time. */

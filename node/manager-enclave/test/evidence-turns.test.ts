@@ -120,3 +120,17 @@ test('who is gone waits no more, and nobody waits longer than 15 seconds', async
   assert.ok(served >= 14 * perSecond && served <= 16 * perSecond, `${served}`);
   assert.equal(later.filter((one) => one === 'late OVERLOADED').length, 400 - served);
 });
+
+test('actors that fill the room to wait make room for one that has nobody there', async (t) => {
+  const { ask, told, pass } = start(t);
+  for (let at = 0; at < 100; at++) ask('', connection());
+  await told();
+  for (let at = 0; at < 200; at++) for (const who of ['ada', 'bob']) ask(who, connection(), who);
+  await told();
+  ask('cyd', connection(), 'cyd');
+  assert.equal((await told()).join(), 'ada OVERLOADED');
+  ask('bob', connection(), 'bob');
+  assert.equal((await told()).join(), 'bob OVERLOADED', 'nobody makes room for who has most');
+  await pass(150);
+  assert.deepEqual(await told(), ['ada', 'bob', 'cyd']);
+});

@@ -56,8 +56,8 @@ test('nobody waits for a worker that is silent, is asked too much or is not ther
   programs.received(1, reply(3));
   assert.ok(await prepare);
   assert.deepEqual(await Promise.all(held), [undefined, undefined]);
-  const next = check('cyd', 1_000);
-  await new Promise(setImmediate);
+  const next = check('cyd', 5_000);
+  while (fake.sent.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
   programs.received(1, reply(4));
   assert.ok(await next, 'those that ended make room');
   const missing = await programs.ask({ ...question, adapterId: 'elsewhere' }, 1_000);
@@ -84,6 +84,27 @@ test('one member that proposes programs in a loop leaves the others their checks
   await Promise.all(all);
   const order = ['greedy', 'ada', 'greedy', 'bob', 'ada', 'greedy', 'greedy', 'greedy'];
   assert.deepEqual(asked, ['greedy refused', ...order]);
+});
+
+test('a check that nobody waits for any more keeps its turn while the worker is at it', async () => {
+  const { fake, programs } = vn();
+  const check = () => programs.check('greedy', question, 200);
+  const first = check();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const second = check();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  programs.received(1, reply(1));
+  assert.ok(await first);
+  assert.equal(await second, undefined, 'in its turn it has no more time than it had before');
+  assert.equal(fake.sent.length, 2);
+  const third = check();
+  await new Promise(setImmediate);
+  assert.equal(fake.sent.length, 2, 'the worker still checks the second');
+  programs.received(1, reply(2));
+  await new Promise(setImmediate);
+  assert.equal(fake.sent.length, 3);
+  programs.received(1, reply(3));
+  assert.ok(await third);
 });
 
 test('what came of a preparation is shown beside what runs, and counted when it failed', () => {
