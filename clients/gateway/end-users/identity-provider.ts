@@ -10,6 +10,8 @@ const freshMs = { keys: 600_000, metadata: 3_600_000 } as const;
 const keptMs = 86_400_000;
 /** Between two attempts, whether they are due to a key that is not known or to a failure. */
 const pauseMs = { keys: 10_000, metadata: 5_000 } as const;
+/** Milliseconds that requests wait for newer ones while the old ones do. */
+const patienceMs = 1_000;
 const maxKeys = 100;
 
 /** An OpenID provider: what it publishes of itself, found by discovery, kept while it is away. */
@@ -25,6 +27,7 @@ export class IdentityProvider {
       freshMs: freshMs.metadata,
       keptMs,
       pauseMs: pauseMs.metadata,
+      patienceMs,
       now,
     });
     this.#keys = new KeptDocument({
@@ -32,6 +35,7 @@ export class IdentityProvider {
       freshMs: freshMs.keys,
       keptMs,
       pauseMs: pauseMs.keys,
+      patienceMs,
       now,
     });
   }

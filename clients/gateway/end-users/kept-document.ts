@@ -8,6 +8,8 @@ export interface KeptDocumentOptions<T> {
   readonly keptMs: number;
   /** Milliseconds between two attempts to fetch it at least. */
   readonly pauseMs: number;
+  /** Milliseconds that who could do with the last one waits for a newer one. */
+  readonly patienceMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -22,6 +24,8 @@ export class KeptDocument<T> {
   #attemptedAtMs = Number.NEGATIVE_INFINITY;
   #failure: unknown;
   #loading: Promise<T> | undefined;
+  /** Who could do with the last one waited for this loading long enough. */
+  #isSlow = false;
 
   constructor(options: KeptDocumentOptions<T>) {
     this.#options = options;
@@ -32,12 +36,28 @@ export class KeptDocument<T> {
     const { now, freshMs, keptMs } = this.#options;
     const held = this.#held;
     if (held && now() - held.atMs < freshMs) return held.document;
+    if (!held || now() - held.atMs >= keptMs) return this.#load();
     try {
-      return await this.#load();
-    } catch (error) {
-      if (held && now() - held.atMs < keptMs) return held.document;
-      throw error;
+      return (await this.#soon(this.#load())) ?? held.document;
+    } catch {
+      return held.document;
     }
+  }
+
+  /** What is being loaded, if it comes soon: whoever publishes it may take each request without a word. */
+  async #soon(loading: Promise<T>): Promise<T | undefined> {
+    if (this.#isSlow) {
+      loading.catch(() => undefined);
+      return undefined;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => {
+        this.#isSlow = this.#loading !== undefined;
+        resolve(undefined);
+      }, this.#options.patienceMs);
+    });
+    return Promise.race([loading, late]).finally(() => clearTimeout(timer));
   }
 
   /**
@@ -72,11 +92,14 @@ export class KeptDocument<T> {
         },
         (error) => {
           this.#failure = error;
+          // One that took its time is not asked again at once either.
+          this.#attemptedAtMs = now();
           throw error;
         },
       )
       .finally(() => {
         this.#loading = undefined;
+        this.#isSlow = false;
       });
     return this.#loading;
   }
