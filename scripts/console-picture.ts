@@ -1,6 +1,6 @@
 /**
- * Draws console output as an SVG: `npm start --silent -- --once | node scripts/console-picture.ts
- * docs/images/start.svg`. The picture in the README is made so, from a real run.
+ * Draws console output as an SVG: `npm start --silent -- --once | sed '/^Stopping/,$d' | node
+ * scripts/console-picture.ts docs/images/start.svg`. The picture in the README is made so, from a real run.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
