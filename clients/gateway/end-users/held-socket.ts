@@ -18,7 +18,7 @@ export function holdSocket(
   if (known === undefined || socket.destroyed) return;
   const { session, endsAtMs } = known;
   const cut = (): void => void socket.destroy();
-  const end = setTimeout(cut, Math.min(endsAtMs - desk.now(), maxTimerMs));
+  const end = setTimeout(cut, Math.min(Math.max(endsAtMs - desk.now(), 0), maxTimerMs));
   const forget = session?.whenOver(cut);
   const review = setInterval(() => {
     if (session && !desk.mayStay(session, claim, frames.wasUsed())) cut();

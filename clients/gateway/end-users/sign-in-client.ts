@@ -9,6 +9,7 @@ import {
   ClientSecretPost,
   Configuration,
   calculatePKCECodeChallenge,
+  clockTolerance,
   customFetch,
   fetchUserInfo,
   None,
@@ -23,7 +24,7 @@ import type { IdentityProvider } from './identity-provider.ts';
 import { invalid, providerFetch } from './provider-fetch.ts';
 import type { BrowserSettings } from './settings.ts';
 import type { SignInAttempt } from './sign-in-attempt.ts';
-import { judgeToken } from './token-judge.ts';
+import { clockToleranceSeconds, judgeToken } from './token-judge.ts';
 
 /** What a provider says when an end user has signed in, or still is. */
 export interface ProviderAnswer {
@@ -156,7 +157,8 @@ export class SignInClient {
         : clientAuthentication === 'client_secret_post'
           ? ClientSecretPost(clientSecret)
           : None();
-    const by = new Configuration(metadata, clientId, {}, authentication);
+    const client = { [clockTolerance]: clockToleranceSeconds };
+    const by = new Configuration(metadata, clientId, client, authentication);
     by[customFetch] = (url, options) => providerFetch(url, options as RequestInit);
     if (metadata.issuer.startsWith('http:')) allowInsecureRequests(by);
     this.#configured = { metadata, by };
@@ -184,8 +186,16 @@ function refusalOf(error: unknown): unknown {
   if (code === 'OAUTH_TIMEOUT' || code === 'OAUTH_ABORT') {
     return new ApiError('IDENTITY_PROVIDER_UNAVAILABLE', 'the provider does not answer in time');
   }
+  if (noAnswer.has(code)) return invalid(`the provider answers what is none: ${shown(code)}`);
   return new ApiError('SIGN_IN_REFUSED', `the answer of the provider is not valid: ${shown(code)}`);
 }
+
+/** Pages of a proxy before the provider, for one: they say nothing of the end user. */
+const noAnswer: ReadonlySet<string> = new Set([
+  'OAUTH_PARSE_ERROR',
+  'OAUTH_RESPONSE_IS_NOT_JSON',
+  'OAUTH_RESPONSE_IS_NOT_CONFORM',
+]);
 
 const refused = (code: string): ApiError =>
   new ApiError('SIGN_IN_REFUSED', `the provider answers ${shown(code)}`, { error: shown(code) });

@@ -15,6 +15,8 @@ import Provider, { type Configuration, type KoaContextWithOIDC } from 'oidc-prov
 export interface Account {
   name?: string;
   groups: readonly string[];
+  /** Seconds since 1970. */
+  nbf?: number;
   /** Whether it may still sign in. */
   isGone?: boolean;
 }
@@ -46,7 +48,7 @@ export class OpenIdProvider {
   /** Requests by path, to see what is fetched. */
   readonly seen: string[] = [];
   /** What it answers instead of itself. */
-  failing: 'status' | 'hang' | undefined;
+  failing: 'status' | 'hang' | 'page' | undefined;
   key!: ProviderKey;
   readonly #options: ProviderOptions;
   readonly #server: Server;
@@ -123,6 +125,10 @@ export class OpenIdProvider {
     const own = (request.url ?? '/').slice(path.length);
     this.seen.push(own.split('?')[0] as string);
     if (this.failing === 'hang') return;
+    if (this.failing === 'page') {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Back soon</h1>');
+      return;
+    }
     if (this.failing === 'status') {
       response.writeHead(503).end();
       return;
@@ -171,7 +177,7 @@ export class OpenIdProvider {
       clients: [front, service],
       jwks: { keys: [this.key.jwk as never] },
       scopes: ['openid', 'profile', 'groups', 'offline_access'],
-      claims: { openid: ['sub'], profile: ['name'], groups: ['groups'] },
+      claims: { openid: ['sub', 'nbf'], profile: ['name'], groups: ['groups'] },
       conformIdTokenClaims: !claimsInIdToken,
       cookies: { keys: ['of a test'] },
       interactions: { url: (_, { uid }) => `${path}/interaction/${uid}` },

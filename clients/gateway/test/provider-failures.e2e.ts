@@ -61,6 +61,15 @@ suite('sessions and their provider', { concurrency: false }, () => {
     const asked = front.provider.seen.length;
     for (let at = 0; at < 5; at++) await me(browser);
     assert.equal(front.provider.seen.length, asked, 'nor is it asked at each request');
+    // A page in place of an answer says nothing of anybody.
+    front.provider.failing = 'page';
+    front.skewMs += 301_000;
+    const failures = () => front.events.filter(([event]) => event === 'gateway.refresh-failed');
+    const before = failures().length;
+    await me(browser);
+    await eventually(() => failures().length > before, 'a refresh that is answered by a page');
+    assert.deepEqual((await me(browser)).roles, ['auditor', 'customer'], 'nobody is thrown out');
+    assert.equal(failures().at(-1)?.[1].code, 'IDENTITY_PROVIDER_INVALID');
     front.provider.failing = undefined;
 
     alice.isGone = true;
@@ -72,6 +81,19 @@ suite('sessions and their provider', { concurrency: false }, () => {
     alice.isGone = false;
     alice.groups = ['Tellers'];
     front.skewMs = 0;
+  });
+
+  test('a provider whose clock is some seconds ahead signs people in', async () => {
+    const nowSeconds = Math.floor(Date.now() / 1_000);
+    front.provider.accounts.set('dave', { groups: ['Tellers'], nbf: nowSeconds + 20 });
+    const browser = await front.signedIn('dave');
+    const headers = { origin: front.publicUrl };
+    await browser.ask(`${front.publicUrl}/logout`, { method: 'POST', headers });
+    front.provider.accounts.set('dave', { groups: ['Tellers'], nbf: nowSeconds + 90 });
+    const early = new ScriptedBrowser();
+    early.as = 'dave';
+    const refused = await early.open(`${front.publicUrl}/login`);
+    assert.match(codeOf(refused), /^(SIGN_IN_REFUSED|TOKEN_NOT_YET_VALID)$/);
   });
 
   test('a provider that is away stops nobody who has signed in', async () => {
