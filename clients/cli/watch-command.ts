@@ -4,7 +4,6 @@ import type { GovernanceEvent, Proposal } from '@concordat/governance';
 import { NetworkClient, type NetworkOptions, parsePinnedCode, readIdentity } from '@concordat/sdk';
 import { type Command, type Invocation, required, wholeNumber } from './command.ts';
 import {
-  connect,
   connectionOptions,
   connectionUsage,
   identityOf,
@@ -31,7 +30,7 @@ is missed and nothing told twice. --since 0 begins with the genesis; --json prin
     const most = Number.MAX_SAFE_INTEGER;
     const since = wholeNumber(invocation, 'since', { least: 0, most, otherwise: most });
     const client = new NetworkClient(await networkOptions(invocation));
-    const names = new FreshNames(invocation);
+    const names = new FreshNames(client);
     try {
       for await (const line of client.events({ ...(since < most && { since }), signal })) {
         if (options.json === true) terminal.write(`${JSON.stringify(line)}\n`);
@@ -75,21 +74,20 @@ const changesNames = new Set(['actor-added', 'actor-changed', 'node-changed']);
 
 /** Names of actors and nodes; those of whoever left stay known. */
 class FreshNames {
-  readonly #invocation: Invocation;
+  readonly #client: NetworkClient;
   #names: Names | undefined;
 
-  constructor(invocation: Invocation) {
-    this.#invocation = invocation;
+  constructor(client: NetworkClient) {
+    this.#client = client;
   }
 
   async after({ event: { event } }: EventLine<GovernanceEvent>): Promise<Names> {
     if (this.#names && !changesNames.has(event)) return this.#names;
     try {
-      const { admin } = await connect(this.#invocation);
-      const { constitution } = await admin.constitution().finally(() => admin.close());
+      const { constitution } = await this.#client.read((admin) => admin.constitution());
       this.#names = new Names(constitution);
     } catch {
-      // The node is away: ids do as well.
+      // No node answers: ids do as well.
     }
     return this.#names ?? new Names();
   }

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLine } from '@concordat/api';
 import type { GovernanceEvent } from '@concordat/governance';
 import { type AdminClient, NetworkClient } from '@concordat/sdk';
 import { parseTransactionId } from '@concordat/std';
-import { LocalNetwork, type LocalNode } from '../index.ts';
+import { LocalNetwork, type LocalNode, waitUntil } from '../index.ts';
 
 type Line = EventLine<GovernanceEvent>;
 
@@ -26,7 +31,8 @@ async function as<Result>(node: LocalNode, call: (admin: AdminClient) => Promise
   return call(admin).finally(() => admin.close());
 }
 
-let delay = 5;
+const firstDelay = 5;
+let delay = firstDelay;
 
 /** A policy is changed by the votes of the first two members; the seqno of the deciding vote. */
 async function change(): Promise<number> {
@@ -132,6 +138,63 @@ test('a watch goes on at another node when its own is killed, without a gap or a
   client.close();
   assert.equal(heard.length, 12, heard.join('\n'));
   assert.equal(new Set(heard.map((line) => line.split(' ')[0])).size, 4);
+});
+
+test('concordat network watch tells votes by name, of the past and as they happen', async () => {
+  await change();
+  const directory = mkdtempSync(join(tmpdir(), 'concordat-watch-'));
+  const certificate = join(directory, 'network.pem');
+  writeFileSync(certificate, network.certificate);
+  const { certificateFile, keyFile } = network.sandbox.layout.identity(vn1.organisation);
+  const main = join(import.meta.dirname, '../../../clients/cli/main.ts');
+  const options = [
+    '--address',
+    `127.0.0.1:${vn1.ports.admin}`,
+    '--network-certificate',
+    certificate,
+  ];
+  options.push('--certificate', certificateFile, '--key', keyFile);
+  const watch = spawn(process.execPath, [main, 'network', 'watch', '--since', '0', ...options], {
+    env: { ...process.env, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  const ended = new Promise((resolve) => watch.once('exit', resolve));
+  createInterface({ input: watch.stdout }).on('line', (line) => lines.push(line));
+  watch.stderr.on('data', (part) => lines.push(`error: ${part}`));
+  const told = (what: string, count: number) =>
+    waitUntil(() => lines.filter((line) => line.includes(what)).length >= count, {
+      what: `${count} times "${what}"`,
+      seen: () => lines.join('\n'),
+    });
+  try {
+    const decided = '(set_policy): accepted';
+    await told(decided, delay - firstDelay);
+    await change();
+    await told(decided, delay - firstDelay);
+    const names = await as(vn1, (admin) => admin.constitution());
+    const nameOf = async (node: LocalNode) => {
+      const { actorId } = await network.identity(node.organisation);
+      return names.constitution.actors.find((actor) => actor.actorId === actorId)?.name;
+    };
+    const [first, third] = [await nameOf(vn1), await nameOf(vn3)];
+    assert.ok(first && third);
+    const votes = lines.filter((line) => line.includes('set_policy')).slice(-3);
+    const told3 = votes.map((line) => line.replace(/^\S+ \S+ +\S+ +/, ''));
+    const [, id] = /proposal ([0-9a-f]+)/.exec(told3[0] ?? '') ?? [];
+    assert.deepEqual(told3, [
+      `${first} opened proposal ${id} (set_policy)`,
+      `${first} accepted proposal ${id} (set_policy)`,
+      `${third} accepted proposal ${id} (set_policy): accepted`,
+    ]);
+    const actor = lines.find((line) => line.includes(' is an actor'));
+    assert.match(actor ?? '', / {2}\d+\.1 +/, 'the genesis is told');
+    assert.equal(new Set(lines).size, lines.length, 'nothing is told twice');
+  } finally {
+    watch.kill('SIGINT');
+    assert.equal(await ended, 0, lines.join('\n'));
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 test('what cannot be meant is refused, and streams are limited', async () => {
