@@ -229,7 +229,8 @@ function changesOf({ actions }: ProposalReport): string {
   const told = actions.slice(0, 3).map(({ name, args }) => {
     const given = args as Readonly<Record<string, unknown>>;
     const subject = subjects.map((key) => given[key]).find((value) => typeof value === 'string');
-    return subject === undefined ? name : `${name} ${String(subject).slice(0, 16)}`;
+    if (subject === undefined) return name;
+    return `${name} ${String(subject).replace(/^([0-9a-f]{16})[0-9a-f]{48}$/, '$1')}`;
   });
   return actions.length > 3 ? `${told.join(', ')} and ${actions.length - 3} more` : told.join(', ');
 }

@@ -28,6 +28,8 @@ export class CliError extends CodedError<CliErrorCode> {}
 const remedies: Readonly<Record<string, string>> = {
   UNREACHABLE:
     'Is it up? "npm run concordat -- sandbox status" tells for a sandbox; name another node with --node or --address.',
+  NO_NODE:
+    'Are they up? "npm run concordat -- sandbox status" tells for a sandbox; name others with --address.',
   TIMEOUT: 'Look at the state and log of the node; a network without a majority answers no writes.',
   CERTIFICATE_REFUSED: 'Use the certificate of an actor of this network, or one issued under it.',
   NOT_TLS: 'Check the address: nodes serve TLS 1.3 on their administrative and application ports.',

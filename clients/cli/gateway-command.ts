@@ -20,12 +20,12 @@ export const gatewayCommand: Command = {
   name: 'gateway',
   summary: 'offer a participant’s access to wallets and tools here, or to end users who sign in',
   usage:
-    '--config file [--check] | [--linearizable] --directory sandbox | --listen 127.0.0.1:8545 --target host:port[,...] --network-certificate file --certificate file --key file',
+    '--config file [--check] | [--linearizable] [--listen 127.0.0.1:8545] --directory sandbox | --target host:port[,...] --network-certificate file --certificate file --key file',
   options: {
     config: { type: 'string' },
     check: { type: 'boolean', default: false },
     directory: { type: 'string' },
-    listen: { type: 'string', default: '127.0.0.1:8545' },
+    listen: { type: 'string' },
     target: { type: 'string' },
     'network-certificate': { type: 'string' },
     certificate: { type: 'string' },
@@ -69,19 +69,31 @@ async function configured(file: string, { terminal }: Invocation): Promise<Gatew
 
 /** A plain local endpoint: whoever reaches it acts as the participant. */
 async function plain(invocation: Invocation): Promise<GatewayOptions> {
-  const { directory, linearizable, check } = invocation.options;
+  const { directory, target, listen, linearizable, check } = invocation.options;
   if (check === true) throw new CliError('USAGE', '--check goes with --config');
+  if (directory === undefined && target === undefined) {
+    throw new CliError(
+      'USAGE',
+      'say for whom: --directory (a sandbox), --target (a network) or --config (end users who sign in)',
+    );
+  }
   const { files, ...route } = directory
     ? await sandboxRoute(String(directory))
     : await givenRoute(invocation);
+  const identity = await readIdentity(files);
   const consistency = linearizable === true ? 'linearizable' : 'committed';
-  return { ...route, identity: await readIdentity(files), consistency };
+  return { ...route, ...(listen && { listen: String(listen) }), identity, consistency };
 }
 
 async function sandboxRoute(directory: string): Promise<Route> {
   const layout = new SandboxLayout(directory);
   const record = await layout.read();
-  if (!record) throw new CliError('SANDBOX_MISSING', `there is no sandbox in ${layout.directory}`);
+  if (!record) {
+    throw new CliError(
+      'SANDBOX_MISSING',
+      `there is no sandbox in ${layout.directory}: start one with "npm start"`,
+    );
+  }
   return {
     listen: `127.0.0.1:${record.gatewayPort}`,
     targets: record.nodes.map(({ ports }) => `127.0.0.1:${ports.application}`),
@@ -92,7 +104,7 @@ async function sandboxRoute(directory: string): Promise<Route> {
 
 async function givenRoute(invocation: Invocation): Promise<Route> {
   return {
-    listen: required(invocation, 'listen'),
+    listen: '127.0.0.1:8545',
     targets: required(invocation, 'target').split(','),
     networkCertificate: await readFile(required(invocation, 'network-certificate'), 'utf8'),
     files: {

@@ -29,7 +29,7 @@ const texts: Readonly<Record<string, string>> = {
   kind: 'member, participant, or both separated by a comma',
   ledger: 'directory of the chunk files of the lost network',
   linearizable: 'read what is committed when the request arrives',
-  listen: 'host:port to listen on',
+  listen: 'host:port to listen on (default 127.0.0.1:8545, or the gateway’s of the sandbox)',
   name: 'name of it',
   'network-certificate': 'PEM file of the network’s certificate, which is pinned',
   'network-id': 'id of the network, where no node is to be asked',

@@ -269,6 +269,7 @@ function describeState(
     ...(running && stopped.length > 0
       ? [`  bring back with: npm run concordat -- sandbox restart ${stopped[0]}`]
       : []),
+    ...(running ? [] : ['  resume with: npm start, or npm run concordat -- sandbox up']),
     '',
   ];
   return lines.join('\n');
