@@ -3,6 +3,7 @@ import { bytesOf } from './crypto-operations.ts';
 
 /** A function that makes calls, between its beginning and its end. */
 export interface OpenPhase {
+  readonly phase: number;
   /** Wanted since the step before. */
   wanted: WantedCall[];
   /** Numbers of the calls that are not answered. */
@@ -17,7 +18,7 @@ export class CallPhases {
 
   /** Begins one. */
   begin(phase: number): OpenPhase {
-    const open = { wanted: [], unanswered: new Set<number>(), calls: 0 };
+    const open = { phase, wanted: [], unanswered: new Set<number>(), calls: 0 };
     this.#open.set(phase, open);
     return open;
   }

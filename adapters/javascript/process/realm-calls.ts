@@ -92,6 +92,7 @@ export function createRequests(host: RealmHost, guard: Guarded): (line: string) 
 
 /** Runs handlers. */
 export function createCalls(parts: {
+  readonly running: () => number;
   readonly external: RealmExternal;
   readonly called: (value: unknown) => void;
   readonly failed: (error: unknown) => void;
@@ -99,14 +100,22 @@ export function createCalls(parts: {
   readonly requestOf: (line: string) => AnyRecord;
   readonly modules: RealmCalls['modules'];
 }): RealmCalls {
-  const { failed, deliver, requestOf, modules, external, called } = parts;
+  const { running, failed, deliver, requestOf, modules, external, called } = parts;
   /** Hands on what a function returned; true when it left a promise that must settle first. */
   const run = (handler: unknown, line: string, take: (value: unknown) => void): boolean => {
     try {
       if (typeof handler !== 'function') throw new TypeError('the endpoint is no function');
       const response: unknown = handler(requestOf(line));
       if (response instanceof Promise) {
-        Promise.prototype.then.call(Promise.prototype.then.call(response, take), undefined, failed);
+        const mine = running();
+        // Requests may share modules: one can settle what another one waits for, which has ended.
+        const ifMine =
+          (tell: (value: unknown) => void) =>
+          (value: unknown): void => {
+            if (running() === mine) tell(value);
+          };
+        const taken = Promise.prototype.then.call(response, ifMine(take));
+        Promise.prototype.then.call(taken, undefined, ifMine(failed));
         return true;
       }
       take(response);

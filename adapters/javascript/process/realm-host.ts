@@ -77,6 +77,8 @@ export interface RealmHost {
     second: unknown,
     third: unknown,
   ): unknown;
+  /** Tells requests apart: a number of the one that runs, the same at each step of its calls. */
+  running(): number;
   answer(status: number, headers: string, type: string, body: unknown): void;
   failed(message: string, trace: string, code: string): void;
   /** Has a call made, `told` being JSON of all but its body; returns its number. */

@@ -96,6 +96,7 @@ function openRealm(
   global.console = { log: silent, info: silent, warn: silent, error: silent, debug: silent };
   Math.random = () => guard(() => host.random());
   const calls = make.createCalls({
+    running: () => guard(() => host.running()),
     failed: make.createFailed(host),
     deliver: make.createDeliver(host, guard),
     requestOf: make.createRequests(host, guard),

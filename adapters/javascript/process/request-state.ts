@@ -63,6 +63,7 @@ export class RequestState implements RealmHost {
   #lastSerial = 0;
   #writtenBytes = 0;
   #began: BeganRequest | undefined;
+  #requests = 0;
   #headers: readonly (readonly [string, string])[] = [];
   #body: Uint8Array = new Uint8Array(0);
   #forced = false;
@@ -96,6 +97,7 @@ export class RequestState implements RealmHost {
   /** Begins a request; returns the JSON of what its handler gets at once. @throws DecodeError */
   begin(began: BeganRequest): string {
     this.#began = began;
+    this.#requests += 1;
     if (!this.#writes.isEmpty) this.#writes = new RequestWrites();
     this.#writtenBytes = 0;
     this.#forced = false;
@@ -272,6 +274,11 @@ export class RequestState implements RealmHost {
     const fields = typeof given === 'object' && given !== null ? given : {};
     const result = run(fields as Record<string, unknown>, [first, second, third]);
     return typeof result === 'object' ? this.#give(result) : result;
+  }
+
+  running(): number {
+    const { phase } = this.#request;
+    return phase === undefined ? this.#requests : -phase.phase;
   }
 
   answer(status: number, headers: string, type: string, body: unknown): void {

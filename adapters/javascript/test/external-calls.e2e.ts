@@ -78,6 +78,21 @@ export async function options(request) {
   }
   return answers;
 }
+let shared;
+export async function sharing(request) {
+  const { of } = request.body.json();
+  shared ??= rateOf('slow');
+  await shared;
+  return [of, await rateOf(of)];
+}
+let release = () => {};
+export async function park(request) {
+  const { of } = request.body.json();
+  if (of === 'first') await new Promise((resolve) => { release = resolve; });
+  else release();
+  for (let at = 0; at < 10 && of !== 'first'; at++) await null;
+  return { body: [of] };
+}
 export async function floating() {
   concordat.external('rates', { path: '/rates/floating' });
   return ['done'];
@@ -117,6 +132,8 @@ const bundle = (comment = '') =>
         '/read': { get: endpoint('read', undefined, 'readonly') },
         '/calledTooLate': { post: endpoint('calledTooLate') },
         '/asyncTooLate': { post: endpoint('asyncTooLate') },
+        '/park': { post: { ...endpoint('park'), interpreter_reuse: { key: 'a' } } },
+        '/sharing': { post: { ...endpoint('echo', 'sharing'), interpreter_reuse: { key: 'a' } } },
         ...Object.fromEntries(
           calling.map((name) => [`/${name}`, { post: endpoint('echo', name) }]),
         ),
@@ -129,6 +146,7 @@ const rates: FakeAnswer = (request, answer, body) => {
   if (request.url === '/echo') {
     answer.setHeader('x-type', request.headers['content-type'] ?? 'none').end(body);
   } else if (request.url === '/rates/hang') return;
+  else if (request.url === '/rates/slow') setTimeout(() => answer.end('{}'), 300);
   else if (request.url === '/rates/reset') request.socket.destroy();
   else if (request.url === '/rates/large') answer.end('a'.repeat(100_000));
   else answer.end(JSON.stringify({ of: request.url, key: request.headers['idempotency-key'] }));
@@ -361,6 +379,19 @@ test('attempts with one idempotency key show the system one key, and act once he
   assert.notEqual(other.body.key, first.body.key);
   const [one, two] = [await post(node, '/buy', { of: 'a' }), await post(node, '/buy', { of: 'a' })];
   assert.notEqual(one.body.key, two.body.key);
+});
+
+test('a request does not get what the function of another one returned', async (t) => {
+  const { node, system } = await open(t);
+  node.listSystems([system.entry({ timeoutMs: 1_500 })]);
+  const first = post(node, '/sharing', { of: 'hang' });
+  while (system.asked.length < 1) await sleep(5);
+  // It waits for a call of the other, with which it goes on when that is answered.
+  assert.equal(codeOf(await post(node, '/sharing', { of: 'eur' })), 'APPLICATION_FAILED');
+  const answer = await first;
+  assert.equal(codeOf(answer), 'EXTERNAL_TIMEOUT', JSON.stringify(answer.body));
+  assert.equal(codeOf(await post(node, '/park', { of: 'first' })), 'APPLICATION_FAILED');
+  assert.deepEqual((await post(node, '/park', { of: 'second' })).body, ['second']);
 });
 
 test('a leader that is replaced during a call tells the client to ask again', async (t) => {
