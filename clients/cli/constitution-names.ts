@@ -1,6 +1,13 @@
-import { CryptoError, certificateFingerprint, fromPem, subjectOf } from '@concordat/crypto';
+import {
+  CryptoError,
+  certificateFingerprint,
+  fromPem,
+  sha256,
+  subjectOf,
+  toPem,
+} from '@concordat/crypto';
 import type { Constitution } from '@concordat/governance';
-import { isHex64 } from '@concordat/std';
+import { isHex64, toHex, utf8 } from '@concordat/std';
 import { inLine } from './output.ts';
 import { short } from './sandbox/node-tuple.ts';
 
@@ -30,7 +37,7 @@ export class Names {
     if (Array.isArray(value)) return value.map((item) => this.text(item)).join(', ') || '-';
     if (typeof value !== 'object' || value === null) return String(value);
     const parts = Object.entries(value).map(
-      ([key, item]) => `${inLine(key)} ${this.#nested(item)}`,
+      ([key, item]) => `${inLine(asWord(key))} ${this.#nested(item)}`,
     );
     return parts.join(', ') || '-';
   }
@@ -41,24 +48,43 @@ export class Names {
   }
 
   #string(value: string): string {
-    if (value.includes('-----BEGIN CERTIFICATE')) return certificateText(value);
+    const certificate = certificateText(value);
+    if (certificate !== undefined) return certificate;
     const name = this.#names.get(value);
-    if (name !== undefined) return `${name} (${short(value)})`;
+    if (name !== undefined) return `${asWord(name)} (${short(value)})`;
     // A measurement is compared by people: it stays whole.
-    if (value.length <= maxText || isHex(value)) return value;
-    return `${value.slice(0, maxText)}… (${value.length} characters)`;
+    if (value.length <= maxText || isHex(value)) return asWord(value);
+    // Two keys begin alike, and what somebody is to sign may: what is left out has a digest.
+    const digest = toHex(sha256(utf8(value)));
+    return `${asWord(value.slice(0, maxText))}… (${value.length} characters, SHA-256 ${digest})`;
   }
 }
 
 const isHex = (text: string): boolean => isHex64(text);
 
-/** A certificate by its name and the digest people compare. */
-function certificateText(pem: string): string {
+/** What a text would need to look like more than one, or like none. */
+const misleading = /[,()"…\p{C}\p{Zl}\p{Zp}]|^\s|\s$|\s{2}|^-?$/u;
+const unseen = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** A text of others as it is where it has one reading, else between quotes, with what is not seen escaped. */
+function asWord(text: string): string {
+  if (!misleading.test(text)) return text;
+  return JSON.stringify(text).replace(unseen, escaped);
+}
+
+const escaped = (character: string): string =>
+  `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+
+/** A certificate by its name and the digest people compare; undefined of what is not exactly one. */
+function certificateText(pem: string): string | undefined {
+  if (!pem.startsWith('-----BEGIN CERTIFICATE-----')) return undefined;
   try {
-    const [der] = fromPem(pem);
-    if (der) return `certificate of "${subjectOf(der).commonName}", ${certificateFingerprint(der)}`;
+    const [der, ...others] = fromPem(pem);
+    if (!der || others.length > 0 || toPem(der).trim() !== pem.trim()) return undefined;
+    const { commonName } = subjectOf(der);
+    return `certificate of ${JSON.stringify(commonName).replace(unseen, escaped)}, ${certificateFingerprint(der)}`;
   } catch (error) {
-    if (!(error instanceof CryptoError)) throw error;
+    if (error instanceof CryptoError) return undefined;
+    throw error;
   }
-  return 'certificate that cannot be read';
 }

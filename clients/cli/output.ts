@@ -6,9 +6,16 @@ export function print(
   value: unknown,
   lines: readonly string[],
 ): void {
-  if (options.json === true) terminal.write(`${JSON.stringify(value)}\n`);
+  if (options.json === true) terminal.write(`${harmlessJson(value)}\n`);
   else terminal.write(`${lines.map(harmless).join('\n')}\n`);
 }
+
+/** JSON in one line, in which what could command a terminal is escaped: it says the same. */
+const harmlessJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    breaking,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 /** What others wrote must not command the terminal of who looks at it; the colours of this program stay. */
 export const harmless = (text: string): string => text.replace(commanding, '\ufffd');

@@ -259,6 +259,9 @@ the file with ECDSA over SHA-256 does as well: openssl dgst -sha256 -sign own-ke
     requireFree(out);
     const bytes = await readFile(file);
     const message = readBytesToSign(bytes, file);
+    // Shown before a token asks for its PIN or its button, not after.
+    const isForPeople = invocation.options.json !== true;
+    if (isForPeople) print(invocation, undefined, messageLines(message, new Names()));
     const { messageSigner, actorId, name } = await identityOf(invocation);
     if (!messageSigner) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
     if (actorId !== message.kid) {
@@ -271,7 +274,6 @@ the file with ECDSA over SHA-256 does as well: openssl dgst -sha256 -sign own-ke
     await writeNewPrivateFile(out, `${toHex(signature)}\n`);
     const { type, networkId, kid: signer } = message;
     print(invocation, { file: out, type, networkId, signer }, [
-      ...messageLines(message, new Names()),
       '',
       `Signed. Wrote ${out}.`,
       `  concordat proposal submit ${file} --signature ${out}`,

@@ -4,6 +4,7 @@ import {
   buildWithdrawal,
   type Constitution,
   type MessageOptions,
+  maxMessageAgeSeconds,
   type Proposal,
   type ProposedAction,
 } from '@concordat/governance';
@@ -265,8 +266,22 @@ async function ownCertificate(invocation: Invocation): Promise<Uint8Array> {
   return (await readCertificateFile(required(invocation, 'certificate'))).der;
 }
 
+/** A clock may differ by so much before it is told, seconds. */
+const clockSlackSeconds = 300;
+/** What is odd about the time a message says it was made at: signed today, one of next year is good then. */
+function timeNote(createdAtSeconds: number, nowSeconds: number): string {
+  if (createdAtSeconds - nowSeconds > clockSlackSeconds) {
+    return ': AHEAD OF THIS CLOCK, so that it can be sent for a day from then on';
+  }
+  return nowSeconds - createdAtSeconds > maxMessageAgeSeconds ? ': too long ago to be sent' : '';
+}
+
 /** What a message says, for whoever is to sign it. */
-export function messageLines(message: ReturnType<typeof readBytesToSign>, names: Names): string[] {
+export function messageLines(
+  message: ReturnType<typeof readBytesToSign>,
+  names: Names,
+  nowSeconds: number = Math.floor(Date.now() / 1000),
+): string[] {
   const { type, networkId, kid: signer, createdAtSeconds, proposalId, payload } = message;
   const at = new Date(createdAtSeconds * 1000).toISOString();
   const vote = (payload as { accept?: boolean }).accept;
@@ -274,7 +289,7 @@ export function messageLines(message: ReturnType<typeof readBytesToSign>, names:
     `${type === 'vote' ? `vote to ${vote === true ? 'accept' : 'reject'}` : type}${proposalId && ` of proposal ${proposalId}`}`,
     `  network ${networkId}`,
     `  signer  ${names.of(signer)}`,
-    `  made    ${at}`,
+    `  made    ${at}${timeNote(createdAtSeconds, nowSeconds)}`,
     ...actionsOf(message).map((action) => `  ${actionText(action, names)}`),
     ...(type === 'proposal' || type === 'vote' || type === 'withdrawal'
       ? []
@@ -284,4 +299,4 @@ export function messageLines(message: ReturnType<typeof readBytesToSign>, names:
 
 /** One action in a line. */
 export const actionText = ({ name, args }: ProposedAction, names: Names): string =>
-  Object.keys(args).length === 0 ? name : `${name}: ${names.text(args)}`;
+  Object.keys(args).length === 0 ? names.text(name) : `${names.text(name)}: ${names.text(args)}`;

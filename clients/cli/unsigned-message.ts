@@ -38,12 +38,38 @@ export function bytesToSign(
  * @throws CliError USAGE when they are no governance message
  */
 export function readBytesToSign(bytes: Uint8Array, file: string): DecodedMessage {
+  let message: DecodedMessage;
   try {
-    return decodeMessage(joinCose(bytes, new Uint8Array(signatureBytes)));
+    message = decodeMessage(joinCose(bytes, new Uint8Array(signatureBytes)));
   } catch (error) {
     throw new CliError('USAGE', `${file} is no message to sign: ${(error as Error).message}`);
   }
+  if (isTold(message)) return message;
+  throw new CliError(
+    'USAGE',
+    `${file} is no message to sign: it says what a ${message.type} does not`,
+  );
 }
+
+/** Whether a message holds what can be told of its kind, and nothing beside it that would not be. */
+function isTold({ type, payload }: DecodedMessage): boolean {
+  if (!isObject(payload)) return false;
+  const names = Object.keys(payload).join();
+  if (type === 'withdrawal') return names === '';
+  if (type === 'vote') return names === 'accept' && typeof payload.accept === 'boolean';
+  if (type !== 'proposal') return true;
+  const { actions } = payload;
+  return names === 'actions' && Array.isArray(actions) && actions.every(isAction);
+}
+
+const isAction = (action: unknown): boolean =>
+  isObject(action) &&
+  Object.keys(action).sort().join() === 'args,name' &&
+  typeof action.name === 'string' &&
+  isObject(action.args);
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What the payload of a proposal proposes. */
 export const actionsOf = ({ payload }: DecodedMessage): readonly ProposedAction[] =>

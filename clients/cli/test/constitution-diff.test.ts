@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sha256 } from '@concordat/crypto';
+import { createOrganisation } from '@concordat/sdk';
+import { toHex, utf8 } from '@concordat/std';
 import { changesBetween, changesText } from '../constitution-diff.ts';
 import { Names } from '../constitution-names.ts';
 import { print } from '../output.ts';
@@ -83,10 +86,45 @@ test('values in a line name actors and nodes, and shorten what nobody compares',
   assert.equal(names.text(id('a')), `aurora (${id('a').slice(0, 12)})`);
   assert.equal(names.text(id('f')), id('f'));
   assert.equal(names.of('epochBlocks'), 'epochBlocks');
-  assert.equal(names.text('x'.repeat(100)), `${'x'.repeat(64)}… (100 characters)`);
+  const digest = toHex(sha256(utf8('x'.repeat(100))));
+  const told = `${'x'.repeat(64)}… (100 characters, SHA-256 ${digest})`;
+  assert.equal(names.text('x'.repeat(100)), told);
   assert.equal(names.text({ kind: 'm-of-n', m: 2, of: { a: 1 } }), 'kind m-of-n, m 2, of (a 1)');
   assert.equal(names.text([]), '-');
-  assert.match(names.text('-----BEGIN CERTIFICATE-----'), /cannot be read/);
+});
+
+test('what is signed is what is seen: no text passes for several, for another or for a certificate', () => {
+  const names = new Names();
+  const [good, evil] = ['good', 'evil'].map((name) => createOrganisation({ name }).certificatePem);
+  assert.match(names.text(good), /^certificate of "good", [0-9a-f]{64}$/);
+  // Neither a second certificate nor a program around one may hide behind the first.
+  for (const hidden of [
+    `${good}${evil}`,
+    `${good}evil()`,
+    `// ${good}\nevil()`,
+    `${evil} ${good}`,
+  ]) {
+    assert.doesNotMatch(names.text(hidden), /certificate of/);
+    assert.match(names.text(hidden), /SHA-256/);
+  }
+  assert.equal(names.text('-----BEGIN CERTIFICATE-----'), '-----BEGIN CERTIFICATE-----');
+  const [one, two] = ['1', '2'].map((end) => names.text(`${'3059'.repeat(40)}${end}`));
+  assert.notEqual(one, two, 'keys begin alike');
+  assert.equal(names.text({ name: 'x, value accept' }), 'name "x, value accept"');
+  assert.notEqual(names.text(['a, b']), names.text(['a', 'b']));
+  assert.notEqual(names.text({ a: { b: 'c' } }), names.text({ a: '(b c)' }));
+  assert.notEqual(names.text(''), names.text(' '));
+  assert.equal(names.text('auro\u200bra'), '"auro\\u{200b}ra"');
+  assert.equal(names.text('x\u009b2J'), '"x\\u{9b}2J"');
+});
+
+test('what is printed as JSON steers no terminal either, and says the same', () => {
+  const written: string[] = [];
+  const terminal = { write: (text: string) => void written.push(text), interactive: true };
+  const value = { name: 'x\u009b2J\u202e\u2028' };
+  print({ terminal, options: { json: true } }, value, []);
+  assert.doesNotMatch(written[0] as string, /[\u009b\u202e\u2028]/);
+  assert.deepEqual(JSON.parse(written[0] as string), value);
 });
 
 test('what somebody proposes can neither end its line, nor hide, nor steer a terminal', () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, sign } from 'node:crypto';
 import { test } from 'node:test';
-import { createSigningKey, fromPem } from '@concordat/crypto';
-import { buildProposal, buildVote, decodeMessage } from '@concordat/governance';
+import { createSigningKey, fromPem, kidOf, signCoseWith } from '@concordat/crypto';
+import { buildProposal, buildVote, canonicalJson, decodeMessage } from '@concordat/governance';
 import { createOrganisation } from '@concordat/sdk';
 import { concatBytes, toBase64, toHex, utf8 } from '@concordat/std';
+import { Names } from '../constitution-names.ts';
 import { CliError } from '../errors.ts';
+import { messageLines } from '../proposing.ts';
 import {
   actionsOf,
   bytesToSign,
@@ -91,4 +93,49 @@ test('bytes that are no message to sign are refused, cut, extended or altered in
       assert.ok(isUsage(error), `${at}: ${String(error)}`);
     }
   }
+});
+
+/** What a signer is handed that no builder of messages makes. */
+const handed = (payload: unknown, type: 'proposal' | 'vote'): Uint8Array => {
+  let covered = new Uint8Array();
+  const protectedHeaders = new Map<number | string, number | string | Uint8Array>([
+    [4, kidOf(certificateDer)],
+    ['concordat.type', type],
+    ['concordat.network', about.networkId],
+    ['concordat.created-at', about.createdAtSeconds],
+    ...(type === 'vote' ? [['concordat.proposal', 'cd'.repeat(32)] as const] : []),
+  ]);
+  signCoseWith({
+    protectedHeaders,
+    payload: utf8(canonicalJson(payload)),
+    sign: (tbs) => {
+      covered = Uint8Array.from(tbs);
+      return new Uint8Array(64);
+    },
+  });
+  return covered;
+};
+
+test('a message that says more, or other, than its kind does is not signed', () => {
+  readBytesToSign(handed({ actions }, 'proposal'), 'good');
+  readBytesToSign(handed({ accept: true }, 'vote'), 'good');
+  const [action] = actions;
+  const proposals = [null, [], {}, { actions: 5 }, { actions, more: 1 }, { actions: [null] }];
+  const odd = [{ ...action, more: 1 }, { name: 'begin_epoch' }, { name: 1, args: {} }];
+  for (const payload of [...proposals, ...odd.map((one) => ({ actions: [one] }))]) {
+    assert.throws(() => readBytesToSign(handed(payload, 'proposal'), 'odd'), isUsage);
+  }
+  for (const payload of [null, {}, { accept: 1 }, { accept: false, accepts: true }]) {
+    assert.throws(() => readBytesToSign(handed(payload, 'vote'), 'odd'), isUsage);
+  }
+});
+
+test('whoever signs is told of a message that is good only later, or no longer', () => {
+  const message = readBytesToSign(bytes, 'message.tbs');
+  const linesAt = (later: number): string =>
+    messageLines(message, new Names(), about.createdAtSeconds + later).join('\n');
+  assert.doesNotMatch(linesAt(0), /AHEAD|too long ago/);
+  assert.doesNotMatch(linesAt(80_000), /AHEAD|too long ago/);
+  assert.match(linesAt(-3_600), /AHEAD OF THIS CLOCK/);
+  assert.match(linesAt(90_000), /too long ago to be sent/);
 });
