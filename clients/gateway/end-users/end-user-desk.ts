@@ -15,6 +15,9 @@ import { claimedIssuer, judgeToken } from './token-judge.ts';
 /** Name of the cookie of sessions, before any prefix. */
 export const sessionCookie = 'concordat-session-id';
 
+/** The last time that can be written (ECMA-262, 21.4.1.1), milliseconds since 1970. */
+const lastMs = 8.64e15;
+
 /** Who asks. */
 export interface KnownEndUser {
   readonly endUser: EndUser;
@@ -166,7 +169,7 @@ export class EndUserDesk {
     const claims = await judgeToken(token, provider, { audiences, type, nowMs: this.now() });
     const endUser = endUserOf(claims, provider.settings, 'TOKEN_CLAIMS_INVALID');
     if (hasTooManyGroups(claims, provider.settings)) this.tooManyGroups(endUser);
-    return { endUser, token, endsAtMs: Number(claims.exp) * 1_000 };
+    return { endUser, token, endsAtMs: Math.min(Number(claims.exp) * 1_000, lastMs) };
   }
 
   /** Tells that a provider left groups out: roles they would give are missing. */

@@ -32,6 +32,11 @@ export async function refreshSession(
   const { issuer, subject } = session.endUser;
   try {
     const answer = await client.refresh(refreshToken);
+    if (session.isOver) {
+      // Signed out meanwhile, by the token before this one.
+      if (answer.refreshToken !== undefined) void client.revoke(answer.refreshToken);
+      return;
+    }
     session.refreshToken = answer.refreshToken;
     if ('claims' in answer) {
       const endUser = endUserOf(answer.claims, client.provider.settings, 'SIGN_IN_REFUSED');
@@ -44,7 +49,7 @@ export async function refreshSession(
     session.claimsAtMs = now();
   } catch (error) {
     const { code, message } = error as ApiError;
-    const isAway = typeof code !== 'string' || code.startsWith('IDENTITY_PROVIDER_');
+    const isAway = typeof code !== 'string' || saysNothing(code);
     log('gateway.refresh-failed', { issuer, subject, code, why: message });
     if (isAway) session.claimsAtMs = now() - refreshMs + Math.min(retryMs, refreshMs);
     else store.end(session);
@@ -52,3 +57,7 @@ export async function refreshSession(
     session.isRefreshing = false;
   }
 }
+
+/** A key that cannot be had is none that is wrong: the provider signs by new ones before it shows them. */
+const saysNothing = (code: string): boolean =>
+  code.startsWith('IDENTITY_PROVIDER_') || code === 'TOKEN_KEY_UNKNOWN';

@@ -24,7 +24,7 @@ import type { IdentityProvider } from './identity-provider.ts';
 import { invalid, providerFetch } from './provider-fetch.ts';
 import type { BrowserSettings } from './settings.ts';
 import type { SignInAttempt } from './sign-in-attempt.ts';
-import { clockToleranceSeconds, judgeToken } from './token-judge.ts';
+import { clockToleranceSeconds, judgeToken, maxTokenLength } from './token-judge.ts';
 
 /** What a provider says when an end user has signed in, or still is. */
 export interface ProviderAnswer {
@@ -98,7 +98,7 @@ export class SignInClient {
     const configuration = await this.#configuration();
     try {
       const tokens = await refreshTokenGrant(configuration, refreshToken);
-      const kept = tokens.refresh_token ?? refreshToken;
+      const kept = refreshTokenOf(tokens) ?? refreshToken;
       if (tokens.id_token === undefined) return { refreshToken: kept };
       const answer = await this.#answerOf(configuration, tokens, tokens.id_token);
       return { ...answer, refreshToken: kept };
@@ -144,7 +144,7 @@ export class SignInClient {
     const more = userInfo
       ? await fetchUserInfo(configuration, tokens.access_token, String(claims.sub))
       : {};
-    return { claims: { ...more, ...claims }, idToken, refreshToken: tokens.refresh_token };
+    return { claims: { ...more, ...claims }, idToken, refreshToken: refreshTokenOf(tokens) };
   }
 
   async #configuration(): Promise<Configuration> {
@@ -164,6 +164,12 @@ export class SignInClient {
     this.#configured = { metadata, by };
     return by;
   }
+}
+
+/** It is kept as long as the session. @throws ApiError IDENTITY_PROVIDER_INVALID */
+function refreshTokenOf({ refresh_token: token }: TokenEndpointResponse): string | undefined {
+  if (token === undefined || token.length <= maxTokenLength) return token;
+  throw invalid(`the provider gives a refresh token of more than ${maxTokenLength} characters`);
 }
 
 /** Errors of the client library, by what an end user or an operator can do about them. */

@@ -5,7 +5,7 @@ import type { IdentityProvider } from './identity-provider.ts';
 /** How far clocks of provider and gateway may be apart, seconds. */
 export const clockToleranceSeconds = 30;
 /** Characters of a token at most. */
-const maxTokenLength = 16_384;
+export const maxTokenLength = 16_384;
 
 /** What a token must be. */
 export interface TokenDemands {

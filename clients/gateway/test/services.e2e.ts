@@ -52,6 +52,8 @@ suite('services with tokens', { concurrency: false }, () => {
     assert.equal(await judged({ exp: now - 31 }), 'TOKEN_EXPIRED');
     assert.equal(await judged({ exp: now - 20 }), '200', 'within the tolerance');
     assert.equal(await judged({ exp: undefined }), 'TOKEN_CLAIMS_INVALID');
+    const endless = await front.withToken(await front.provider.token({ exp: 1e15 }), '/me');
+    assert.equal(codeOf(endless), '200', 'however late it ends');
     assert.equal(await judged({ exp: 'tomorrow' }), 'TOKEN_CLAIMS_INVALID');
     assert.equal(await judged({ nbf: now + 60 }), 'TOKEN_NOT_YET_VALID');
     assert.equal(await judged({ nbf: now + 20 }), '200');

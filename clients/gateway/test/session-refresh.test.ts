@@ -13,6 +13,7 @@ function world(refreshToken: string | undefined = 'r1') {
   const clock = { nowMs: 1_000_000 };
   const events: string[] = [];
   const asked: string[] = [];
+  const revoked: string[] = [];
   let answer: () => unknown = () => ({});
   const bounds = { max: 9, maxPerEndUser: 9, lifetimeSeconds: 9_000, idleSeconds: 9_000 };
   const store = new SessionStore({ ...bounds, refreshSeconds: 60 }, () => clock.nowMs);
@@ -25,6 +26,7 @@ function world(refreshToken: string | undefined = 'r1') {
       asked.push(token);
       return answer();
     },
+    revoke: async (token: string) => void revoked.push(token),
   } as unknown as SignInClient;
   const options = {
     store,
@@ -36,6 +38,7 @@ function world(refreshToken: string | undefined = 'r1') {
     clock,
     events,
     asked,
+    revoked,
     session,
     store,
     id,
@@ -96,6 +99,7 @@ test('a provider that is away is asked again after a while, and nobody is signed
   for (const failure of [
     new ApiError('IDENTITY_PROVIDER_UNAVAILABLE', 'away'),
     new ApiError('IDENTITY_PROVIDER_INVALID', 'wrong'),
+    new ApiError('TOKEN_KEY_UNKNOWN', 'new'),
     new Error('anything'),
   ]) {
     const { clock, store, id, asked, refresh, answers, events } = world();
@@ -115,4 +119,17 @@ test('a provider that is away is asked again after a while, and nobody is signed
     assert.ok(store.find(id));
     assert.deepEqual(events, ['gateway.refresh-failed', 'gateway.refresh-failed']);
   }
+});
+
+test('a token that comes for a session that was signed out meanwhile is revoked', async () => {
+  const { clock, store, session, refresh, answers, revoked, events } = world();
+  answers(() => {
+    store.end(session);
+    return { claims: { sub: 's', groups: ['Tellers'] }, idToken: 't2', refreshToken: 'r2' };
+  });
+  clock.nowMs += 60_000;
+  await refresh();
+  assert.deepEqual(revoked, ['r2']);
+  assert.equal(session.idToken, 't1');
+  assert.deepEqual(events, []);
 });
