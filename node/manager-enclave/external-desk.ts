@@ -34,6 +34,8 @@ interface Connection {
   readonly system: ExternalSystem;
   readonly timer: NodeJS.Timeout;
   socket: Duplex | undefined;
+  /** The host has not answered yet. */
+  isDialling: boolean;
   sentBytes: number;
   receivedBytes: number;
   isOver: boolean;
@@ -47,6 +49,8 @@ interface Connection {
 export class ExternalDesk {
   readonly #options: ExternalDeskOptions;
   readonly #connections = new Map<string, Connection>();
+  /** Connections, and what the host still dials for though nobody wants it any more. */
+  #places = 0;
   #systems: ReadonlyMap<string, ExternalSystem> = new Map();
   /** What came of the last connection to a system, so that a log says it once. */
   readonly #outcomes = new Map<string, string>();
@@ -104,7 +108,7 @@ export class ExternalDesk {
     const system = this.#systemFor(caller, name);
     if (system === undefined) {
       refuse('EXTERNAL_SYSTEM_NOT_LISTED', 'the constitution does not list it for this adapter');
-    } else if (this.#connections.size >= maxConnections) {
+    } else if (this.#places >= maxConnections) {
       refuse('EXTERNAL_OVERLOADED', 'too many connections are open');
     } else {
       const timer = setTimeout(() => {
@@ -113,11 +117,13 @@ export class ExternalDesk {
       const connection: Connection = {
         ...{ caller, id, system, timer },
         socket: undefined,
+        isDialling: true,
         sentBytes: 0,
         receivedBytes: 0,
         isOver: false,
       };
       this.#connections.set(key, connection);
+      this.#places += 1;
       void this.#dial(connection);
     }
   }
@@ -136,9 +142,11 @@ export class ExternalDesk {
       socket = await this.#options.dial(address, system.timeoutMs);
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error;
+      this.#dialled(connection);
       this.#close(connection, 'EXTERNAL_UNREACHABLE', error.message);
       return;
     }
+    this.#dialled(connection);
     if (connection.isOver) {
       socket.destroy();
       return;
@@ -147,6 +155,11 @@ export class ExternalDesk {
     this.#note(system.name, 'reached');
     this.#splice(connection, socket);
     connection.caller.send({ kind: 'external', id: connection.id, step: 'opened' });
+  }
+
+  #dialled(connection: Connection): void {
+    connection.isDialling = false;
+    if (connection.isOver) this.#places -= 1;
   }
 
   #splice(connection: Connection, socket: Duplex): void {
@@ -189,6 +202,7 @@ export class ExternalDesk {
 
   #end(connection: Connection): void {
     connection.isOver = true;
+    if (!connection.isDialling) this.#places -= 1;
     clearTimeout(connection.timer);
     this.#connections.delete(keyOf(connection.caller, connection.id));
     connection.socket?.destroy();

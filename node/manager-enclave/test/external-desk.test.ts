@@ -160,6 +160,25 @@ test('one that is removed while the host still dials never opens', async (t) => 
   assert.equal(world.heard.length, 1);
 });
 
+test('what the host still dials for keeps its place, though the worker wants it no more', async (t) => {
+  const world = worldOf(t);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  world.held = promise;
+  for (let id = 1; id <= 70; id++) {
+    world.desk.received(world.worker, { kind: 'external', id, step: 'open', system: 'rates' });
+    world.desk.received(world.worker, { kind: 'external', id, step: 'close' });
+  }
+  assert.equal(world.dialled.length, 64);
+  assert.equal(world.code, 'EXTERNAL_OVERLOADED');
+  resolve();
+  await sleep(5);
+  assert.ok(world.sockets.every(({ destroyed }) => destroyed));
+  await world.open(71);
+  assert.equal(world.last?.step, 'opened');
+  world.desk.received(world.worker, { kind: 'external', id: 71, step: 'close' });
+  assert.equal(world.desk.open, 0);
+});
+
 test('a host that does not connect, and one that takes too long, are told apart', async (t) => {
   const world = worldOf(t);
   world.refusal = new BridgeError('DIAL_FAILED', 'ECONNREFUSED');
