@@ -11,7 +11,10 @@ import type { PastTurns } from './past-turns.ts';
 
 const maxStreams = 256;
 const maxStreamsOfOneActor = 16;
-/** Streams that are being told the past at a time, and of one actor: it is read from disk. */
+/**
+ * Streams for which the past is being read from disk at a time, those apart whose readers take nothing at
+ * the moment; and all of one actor that are told the past.
+ */
 const maxReplays = 8;
 const maxReplaysOfOneActor = 2;
 /** A reader that leaves more than this unread is cut off, bytes. */
@@ -28,6 +31,8 @@ interface Stream {
   readonly actor: ActorId;
   /** It is still being told what was committed before it came. */
   replaying: boolean;
+  /** It is not told on until its reader takes more. */
+  stalled: boolean;
   /** Seqno that it has heard last: a node that is behind does not tell again. */
   heard: number;
 }
@@ -62,7 +67,8 @@ export class EventStreams {
       const why = `the last committed transaction here is ${log.committedSeqno}`;
       throw new ApiError('INVALID_PARAMETER', `${why}: nobody can have heard ${since}`);
     }
-    const stream: Stream = { actor, replaying: since !== undefined, heard: since ?? 0 };
+    const replaying = since !== undefined;
+    const stream: Stream = { actor, replaying, stalled: false, heard: since ?? 0 };
     this.#admit(stream);
     this.#streams.set(response, stream);
     response.on('close', () => this.#streams.delete(response));
@@ -79,11 +85,12 @@ export class EventStreams {
   #admit(stream: Stream): void {
     const all = [...this.#streams.values()];
     const own = all.filter(({ actor }) => actor === stream.actor);
-    const replays = (streams: readonly Stream[]) => streams.filter((one) => one.replaying).length;
+    const replays = own.filter((one) => one.replaying).length;
+    const reading = all.filter((one) => one.replaying && !one.stalled).length;
     const isFull =
       all.length >= maxStreams ||
       own.length >= maxStreamsOfOneActor ||
-      (stream.replaying && (replays(all) >= maxReplays || replays(own) >= maxReplaysOfOneActor));
+      (stream.replaying && (reading >= maxReplays || replays >= maxReplaysOfOneActor));
     if (isFull) throw new ApiError('OVERLOADED', 'too many event streams are open');
   }
 
@@ -98,7 +105,9 @@ export class EventStreams {
         const block = await this.#block(height);
         if (response.destroyed) return;
         for (const text of textsOf(announcementOf(block))) {
-          if (!response.write(text)) await drained(response);
+          stream.stalled = !response.write(text);
+          if (stream.stalled) await drained(response);
+          stream.stalled = false;
           if (response.destroyed) return;
         }
         stream.heard = block.header.firstSeqno;

@@ -61,6 +61,11 @@ function node(committed: number) {
   return { world, streams };
 }
 
+async function until(check: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 10_000 && !check(); turn++) await nextTurn();
+  assert.ok(check());
+}
+
 /** A reader, with the seqnos it was told. */
 function reader() {
   const response = new PassThrough({ highWaterMark: 1024 * 1024 }) as unknown as ServerResponse;
@@ -116,6 +121,30 @@ test('who heard of the present is cut off when a snapshot passes some of it over
   await streams.open(again.response, alice, 5);
   await nextTurn();
   assert.deepEqual(again.told(), [6, 7, 8, 9]);
+});
+
+test('readers of the past that take nothing keep nobody else from it', async () => {
+  const { streams } = node(100);
+  const replays: Promise<void>[] = [];
+  const stuck: ServerResponse[] = [];
+  for (const actor of 'bcdef'.split('').map((one) => one.repeat(64) as ActorId)) {
+    for (let count = 0; count < 2; count++) {
+      const response = new PassThrough({ highWaterMark: 16 }) as unknown as ServerResponse;
+      Object.assign(response, { writeHead: () => response, flushHeaders: () => undefined });
+      stuck.push(response);
+      replays.push(streams.open(response, actor, 0));
+      await nextTurn();
+      await until(() => (response as unknown as PassThrough).writableNeedDrain);
+    }
+    const third = streams.open(reader().response, actor, 0);
+    await assert.rejects(third, { code: 'OVERLOADED' }, 'two of one actor');
+  }
+  const { response, told } = reader();
+  await streams.open(response, alice, 90);
+  await nextTurn();
+  assert.equal(told().length, 10);
+  for (const one of stuck) one.destroy();
+  await Promise.all(replays);
 });
 
 test('a reader that leaves reads no more of the past, and its place is free', async () => {
