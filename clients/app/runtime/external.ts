@@ -43,7 +43,11 @@ export function requireJson(value: unknown, place = 'called'): void {
     case 'object': {
       if (value === null) return;
       if (Array.isArray(value)) {
-        for (const [at, item] of value.entries()) requireJson(item, `${place}[${at}]`);
+        for (const [at, item] of value.entries()) {
+          // A property without a value is left out; an item of a list would become null.
+          if (item === undefined) throw notJson(`${place}[${at}]`);
+          requireJson(item, `${place}[${at}]`);
+        }
         return;
       }
       const prototype: unknown = Object.getPrototypeOf(value);
@@ -52,5 +56,8 @@ export function requireJson(value: unknown, place = 'called'): void {
       return;
     }
   }
-  throw new TypeError(`${place} is nothing that JSON brings back as it is`);
+  throw notJson(place);
 }
+
+const notJson = (place: string): TypeError =>
+  new TypeError(`${place} is nothing that JSON brings back as it is`);

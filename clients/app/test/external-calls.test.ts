@@ -69,6 +69,7 @@ const app = defineApp({
           bytes: new Uint8Array(1),
           map: new Map(),
           big: 1n,
+          hole: [1, undefined],
           deep: { list: [1, { at: Number.NaN }] },
           fine: { a: [1, 'b', null, true, { c: undefined }] },
         })[body.what] as unknown,
@@ -172,7 +173,7 @@ test('a call that fails is an error of the function, or the answer', async () =>
 
 test('what calls return is what JSON brings back as it is', async () => {
   const tested = testApp(app);
-  for (const what of ['date', 'bytes', 'map', 'big', 'deep']) {
+  for (const what of ['date', 'bytes', 'map', 'big', 'hole', 'deep']) {
     await assert.rejects(tested.call('POST /odd', { body: { what } }), TypeError, what);
   }
   const { body } = await tested.call('POST /odd', { body: { what: 'fine' } });
