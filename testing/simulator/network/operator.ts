@@ -58,9 +58,9 @@ export class Operator {
   async decide(actions: readonly Action[]): Promise<void> {
     const { clock } = this.#world;
     const untilMs = clock.nowMs + patienceMs;
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       try {
-        await this.#decideOnce(actions);
+        await this.#decideOnce(actions, attempt);
         this.decisions += 1;
         return;
       } catch (error) {
@@ -71,15 +71,16 @@ export class Operator {
     }
   }
 
-  async #decideOnce(actions: readonly Action[]): Promise<void> {
+  async #decideOnce(actions: readonly Action[], attempt: number): Promise<void> {
     await this.#tidyUp();
     const [proposer, ...others] = this.members as [Organisation, ...Organisation[]];
     const proposal = { ...this.#signer(proposer), actions: actions as never };
     let answer = await this.#submit(buildProposal(proposal));
     const { proposalId } = answer;
     this.#open.set(proposalId, proposer);
-    if (this.decisions % 4 === 3 && this.members.length > 2 && answer.state === 'open') {
-      // Somebody makes up its mind anew.
+    const hesitates = attempt === 0 && this.decisions % 4 === 3 && this.members.length > 2;
+    if (hesitates && answer.state === 'open') {
+      // Somebody makes up its mind anew; where a policy asks for its vote by name it is too late.
       await this.#submit(buildVote({ ...this.#signer(proposer), proposalId, accept: false }));
     }
     for (const member of [proposer, ...others]) {
