@@ -1,5 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { createGateway, type GatewayOptions, loadConfiguration } from '@concordat/gateway';
+import {
+  checkGateway,
+  createGateway,
+  type GatewayOptions,
+  loadConfiguration,
+} from '@concordat/gateway';
 import { readIdentity } from '@concordat/sdk';
 import type { Command, Invocation } from './command.ts';
 import { required } from './command.ts';
@@ -44,6 +49,7 @@ export const gatewayCommand: Command = {
     const { config, check } = invocation.options;
     const options = config ? await configured(String(config), invocation) : await plain(invocation);
     if (check === true) {
+      checkGateway(options);
       invocation.terminal.write(`${String(config)} is in order\n`);
       return 0;
     }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { Consistency } from '@concordat/api';
 import type { Identity } from '@concordat/sdk';
 import { createDoor, type DoorTls } from './door.ts';
@@ -65,17 +66,9 @@ export interface Gateway {
  *   INVALID_NETWORK_CERTIFICATE
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { host, port } = readListen(options.listen ?? '127.0.0.1:8545');
-  if (options.targets.length === 0) {
-    throw new GatewayError('INVALID_OPTIONS', 'a gateway needs at least one target');
-  }
+  const { host, port, pool } = prepare(options);
   const { endUsers: settings, tls, maxBodyBytes, log = () => {} } = options;
-  if (settings && !tls && !isLoopback(host.includes(':') ? `[${host}]` : host)) {
-    const why = 'sessions and tokens go in the clear: listen on a loopback address, or give tls';
-    throw new GatewayError('INVALID_OPTIONS', `listen: ${why}`);
-  }
   const connectTimeoutMs = options.connectTimeoutMs ?? 3_000;
-  const pool = new TargetPool({ ...options, log });
   const { answerTimeoutMs = 65_000, consistency = 'committed' } = options;
   const relayed = { connectTimeoutMs, answerTimeoutMs, consistency };
   const webSockets = new WebSocketRelay(pool, relayed);
@@ -100,6 +93,43 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return stop(server, { pool, webSockets, graceMs });
     },
   };
+}
+
+/**
+ * Refuses options that no gateway can be started with; opens nothing and asks nobody.
+ * @throws as {@link createGateway}, LISTEN_FAILED aside
+ */
+export function checkGateway(options: GatewayOptions): void {
+  prepare(options).pool.close();
+}
+
+/** All of a gateway that can be wrong before it listens. */
+function prepare(options: GatewayOptions): {
+  readonly host: string;
+  readonly port: number;
+  readonly pool: TargetPool;
+} {
+  const { host, port } = readListen(options.listen ?? '127.0.0.1:8545');
+  const { targets, endUsers, tls, log = () => {} } = options;
+  if (targets.length === 0) {
+    throw new GatewayError('INVALID_OPTIONS', 'a gateway needs at least one target');
+  }
+  if (endUsers && !tls && !isLoopback(host.includes(':') ? `[${host}]` : host)) {
+    const why = 'sessions and tokens go in the clear: listen on a loopback address, or give tls';
+    throw new GatewayError('INVALID_OPTIONS', `listen: ${why}`);
+  }
+  if (tls) checkPair(tls);
+  return { host, port, pool: new TargetPool({ ...options, log }) };
+}
+
+function checkPair({ certificate, key }: DoorTls): void {
+  try {
+    createSecureContext({ cert: certificate, key });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = `tls: these are no certificate and its key: ${code}`;
+    throw new GatewayError('INVALID_OPTIONS', why, { code });
+  }
 }
 
 /** With end users a page of this machine is a foreign page like any other. */

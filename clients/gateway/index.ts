@@ -11,5 +11,5 @@ export type {
   SessionSettings,
 } from './end-users/settings.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
-export { createGateway, type Gateway, type GatewayOptions } from './gateway.ts';
+export { checkGateway, createGateway, type Gateway, type GatewayOptions } from './gateway.ts';
 export type { GatewayLog } from './target-pool.ts';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createOrganisation } from '@concordat/sdk';
+import { FakeNetwork } from '../../sdk/test/fake-network.ts';
 import { runCommand } from '../command.ts';
 import { gatewayCommand } from '../gateway-command.ts';
 import type { Terminal } from '../terminal.ts';
@@ -28,7 +29,9 @@ test('a configuration is checked without being started, and refused with the pla
   const { certificatePem, keyPem } = createOrganisation({ name: 'Front' });
   put('me.pem', certificatePem);
   put('me.key', keyPem);
-  put('network.pem', certificatePem);
+  const network = new FakeNetwork();
+  put('network.pem', network.certificate);
+  put('tls.pem', network.nodeCredentials().cert);
   const content = {
     publicUrl: 'http://127.0.0.1:8545',
     targets: ['127.0.0.1:1'],
@@ -46,5 +49,17 @@ test('a configuration is checked without being started, and refused with the pla
     code: 'INVALID_CONFIGURATION',
     details: { path: 'targets[0]' },
   });
+  const unusable: [object, object][] = [
+    [{ targets: ['nowhere'] }, { code: 'INVALID_ADDRESS' }],
+    [{ listen: 'x' }, { code: 'INVALID_OPTIONS' }],
+    [{ listen: '0.0.0.0:1' }, { code: 'INVALID_OPTIONS' }],
+    [{ networkCertificateFile: 'me.key' }, { code: 'INVALID_NETWORK_CERTIFICATE' }],
+    [{ tls: { certificateFile: 'tls.pem', keyFile: 'me.key' } }, { code: 'INVALID_OPTIONS' }],
+    [{ tls: { certificateFile: 'gateway.json', keyFile: 'me.key' } }, { code: 'INVALID_OPTIONS' }],
+  ];
+  for (const [change, error] of unusable) {
+    const config = put('unusable.json', JSON.stringify({ ...content, ...change }));
+    await assert.rejects(check(config, '--check'), error, JSON.stringify(change));
+  }
   await assert.rejects(runCommand(gatewayCommand, ['--check']), { code: 'USAGE' });
 });
