@@ -96,7 +96,8 @@ export const identityErrors = {
   REJOIN_REFUSED: {
     status: 403,
     meaning: "The restarted node may not take its predecessor's place without a vote.",
-    remedy: 'Have a member propose add_node for the new key; the message names the condition.',
+    remedy:
+      'Have a member propose remove_node, if its address is still listed, with add_node for the new key.',
   },
   EVIDENCE_INVALID: {
     status: 403,

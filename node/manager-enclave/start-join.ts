@@ -208,6 +208,7 @@ const lasting: ReadonlySet<string> = new Set([
   'NODE_TOO_EARLY',
   'NODE_NOT_ADMITTED',
   'NODE_NOT_AS_ADMITTED',
+  'REJOIN_REFUSED',
   'UNLISTED_MEASUREMENT',
   'UNLISTED_TEE',
   'WRONG_NETWORK',

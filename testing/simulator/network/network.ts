@@ -181,11 +181,12 @@ export class Network {
 /** Whether a machine's node serves clients. */
 export const isServing = ({ enclave }: Machine): boolean => enclave?.serving === true;
 
+/** Refusals that a vote ends: a stranger's, and that of a disk older than its own removal. */
+const waitsForVote = /NODE_NOT_ADMITTED|REJOIN_REFUSED/;
+
 /** Whether a machine's node waits to be admitted. */
 export const isWaiting = ({ enclave, status }: Machine): boolean =>
-  enclave !== undefined &&
-  status.phase === 'joining' &&
-  String(status.reason).includes('NODE_NOT_ADMITTED');
+  enclave !== undefined && status.phase === 'joining' && waitsForVote.test(String(status.reason));
 
 /** Whether no further launch will get over what the last one failed of. */
 const isHopeless = ({ failures, status }: Machine): boolean =>
