@@ -101,6 +101,12 @@ export const governanceErrors = {
     meaning: 'The member has changed its vote on this proposal 16 times.',
     remedy: 'Make the proposal anew to vote on it anew.',
   },
+  OLDER_VOTE: {
+    status: 409,
+    meaning:
+      'The vote was signed before the one of the member that stands, and does not replace it.',
+    remedy: 'Nothing to do if somebody held it back; otherwise sign it anew with the present time.',
+  },
   NODE_NOT_AS_ADMITTED: {
     status: 403,
     meaning: 'The node runs other code, or on another platform, than it was admitted with.',

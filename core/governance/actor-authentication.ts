@@ -98,6 +98,8 @@ export function actorForCertificate(
   if (!verdict.ok) return refusalOf(verdict.code);
   const root = verdict.chain.map((der) => known.get(certificateFingerprint(der))).find(Boolean);
   if (!root) return { ok: false, code: 'UNKNOWN_ACTOR' };
+  // It may hang below another actor's certificate, which is in use: the nearest is meant all the same.
+  if (!isInUse(root.certificate, atMs)) return { ok: false, code: 'CERTIFICATE_RETIRED' };
   const subject = readSubject(leafDer);
   if (!subject) return invalid('UNREADABLE_NAME');
   const chain = verdict.chain.map(parseCertificate);

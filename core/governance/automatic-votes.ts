@@ -1,5 +1,6 @@
 import type { ReadView } from '@concordat/kv';
 import type { ActorId } from '@concordat/std';
+import { actorIdOfFingerprint } from './actor-certificates.ts';
 import { listAutomationRules } from './automation-actions.ts';
 import type { AutomationRule, PolicyBounds } from './automation-rule.ts';
 import type { CodeEntry } from './constitution.ts';
@@ -58,33 +59,34 @@ function meetsNode(
   { args: { actorId, measurement, platform } }: ProposedAction,
   { view, proposal, nodesOf }: Question,
 ): boolean {
-  if (rule.ownNodes && actorId !== proposal.proposer) return false;
+  const owner = actorIdOfFingerprint(view, String(actorId));
+  if (rule.ownNodes && owner !== proposal.proposer) return false;
   if (rule.acceptedTee && !readRow(view, tables.tees, String(platform))) return false;
   if (rule.code) {
     const listed = readRow(view, tables.code, String(measurement));
     if (listed?.role !== 'manager' || !isCode(rule.code, listed)) return false;
   }
-  return rule.maxNodes === undefined || nodesOf(actorId) <= rule.maxNodes;
+  return rule.maxNodes === undefined || nodesOf(owner) <= rule.maxNodes;
 }
 
 /** How many nodes an actor has, or would have. */
-type NodeCount = (owner: unknown) => number;
+type NodeCount = (owner: ActorId) => number;
 
 /**
  * Nodes each actor has, or would have if all were accepted that is proposed: proposals that wait for
  * other votes are of the same number. Counted once a proposal, when a rule asks first.
  */
 function nodeCount(view: ReadView, proposal: Proposal): NodeCount {
-  let counts: Map<unknown, number> | undefined;
+  let counts: Map<ActorId, number> | undefined;
   return (owner) => {
     counts ??= countNodes(view, proposal);
     return counts.get(owner) ?? 0;
   };
 }
 
-function countNodes(view: ReadView, proposal: Proposal): Map<unknown, number> {
-  const counts = new Map<unknown, number>();
-  const add = (owner: unknown): void => void counts.set(owner, (counts.get(owner) ?? 0) + 1);
+function countNodes(view: ReadView, proposal: Proposal): Map<ActorId, number> {
+  const counts = new Map<ActorId, number>();
+  const add = (owner: ActorId): void => void counts.set(owner, (counts.get(owner) ?? 0) + 1);
   for (const [, { actorId, status, replaces }] of readRows(view, tables.nodes)) {
     // Until a successor is trusted, its predecessor stands for both.
     if (status !== 'retired' && (!replaces || status === 'trusted')) add(actorId);
@@ -92,7 +94,8 @@ function countNodes(view: ReadView, proposal: Proposal): Map<unknown, number> {
   const open = Array.from(readRows(view, tables.open), ([, id]) => id);
   const proposed = open.flatMap((id) => readRow(view, tables.proposals, id)?.actions ?? []);
   for (const { name, args } of [...proposed, ...proposal.actions]) {
-    if (name === 'add_node') add(args.actorId);
+    // An owner may be named by any of its certificates: its nodes are of one number all the same.
+    if (name === 'add_node') add(actorIdOfFingerprint(view, String(args.actorId)));
   }
   return counts;
 }

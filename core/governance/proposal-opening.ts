@@ -5,7 +5,7 @@ import { automaticVotes, consentsTo, ownRulesRequirement } from './automatic-vot
 import { GovernanceError } from './errors.ts';
 import type { GovernanceMessage } from './message.ts';
 import { defaultPolicy } from './policies.ts';
-import type { Proposal, Requirement } from './proposal.ts';
+import type { Proposal, ProposedAction, Requirement } from './proposal.ts';
 import { listAsOpen, proposalOf, settle } from './proposal-settling.ts';
 import { readVotingPolicies } from './state.ts';
 import type { Submission, Turn } from './submission.ts';
@@ -50,7 +50,7 @@ export function openProposal(
     proposer: message.signer,
     createdAtSeconds: message.createdAtSeconds,
     openedAtSeconds: turn.nowSeconds,
-    ...(lifetime > 0 && { expiresAtSeconds: turn.nowSeconds + lifetime }),
+    ...(lifetime > 0 && !isOfLifetime(actions) && { expiresAtSeconds: turn.nowSeconds + lifetime }),
     actions,
     requirements,
     ...(consents.length > 0 && { consents }),
@@ -71,6 +71,13 @@ export function openProposal(
     effects: [...cast, ...effects],
   };
 }
+
+/** A lifetime too short for anybody to vote in could never be changed if that expired as well. */
+const isOfLifetime = (actions: readonly ProposedAction[]): boolean =>
+  actions.every(
+    ({ name, args }) =>
+      (name === 'set_policy' || name === 'remove_policy') && args.name === 'proposalLifetime',
+  );
 
 function requireFewProposals(set: TransactionSet, proposer: string): void {
   let open = 0;

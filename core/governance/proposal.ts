@@ -62,7 +62,10 @@ export interface Proposal {
   readonly createdAtSeconds: number;
   /** Seconds since the Unix epoch, when it was opened. */
   readonly openedAtSeconds: number;
-  /** Seconds since the Unix epoch when it ends undecided; absent without `proposalLifetime`. */
+  /**
+   * Seconds since the Unix epoch when it ends undecided; absent without `proposalLifetime`, and where
+   * that alone is to be changed.
+   */
   readonly expiresAtSeconds?: number;
   readonly actions: readonly ProposedAction[];
   /** For each kind of change in it, the policy in force when it was opened: all must be met. */

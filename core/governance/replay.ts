@@ -1,4 +1,4 @@
-import type { TransactionSet } from '@concordat/kv';
+import type { ReadView, TransactionSet } from '@concordat/kv';
 import type { ActorId } from '@concordat/std';
 import { GovernanceError } from './errors.ts';
 import { deleteRow, readRow, tables, writeRow } from './tables.ts';
@@ -76,6 +76,22 @@ function shrinkWindow(set: TransactionSet, signer: ActorId): void {
 function windowKeys(set: TransactionSet, signer: ActorId): string[] {
   const range = set.table(tables.recent.table).range({ prefix: `${signer}:` });
   return Array.from(range, ([key]) => key);
+}
+
+/**
+ * When a message that was accepted was signed, seconds since the Unix epoch as it says; undefined
+ * once it is remembered no longer.
+ */
+export function createdAtOf(
+  view: ReadView,
+  signer: ActorId,
+  messageId: string,
+): number | undefined {
+  const range = view.table(tables.recent.table).range({ prefix: `${signer}:` });
+  for (const [key] of range) {
+    if (readRow(view, tables.recent, key) === messageId) return secondsOfKey(key);
+  }
+  return undefined;
 }
 
 /** Empties a removed actor's window; its floor stays, should the actor come back. */

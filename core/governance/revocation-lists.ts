@@ -33,6 +33,11 @@ import { deleteRow, readRow, readRows, tables, writeRow } from './tables.ts';
 export const maxRevocationLists = 64;
 /** Bytes of DER of all lists together: they are part of the constitution, which is read often. */
 const maxBytesOfAll = 1_048_576;
+/**
+ * Of all of these one actor's lists take a quarter at most: with authorities of its own making it
+ * would else leave the others no room to revoke anybody.
+ */
+const actorShare = 4;
 /** Base64 of the longest list, in lines. */
 const maxListText = 92_000;
 /** Characters of an authority's common name. */
@@ -147,17 +152,28 @@ function setList(
     );
   }
   const others = listRevocationLists(set).filter((one) => one.issuer !== issuer);
-  const bytes = others.reduce((sum, one) => sum + (one.list.length * 3) / 4, list.der.length);
-  if (others.length >= maxRevocationLists || bytes > maxBytesOfAll) {
-    throw new GovernanceError(
-      'REVOCATION_LIST_LIMIT',
-      `the network keeps at most ${maxRevocationLists} lists of ${maxBytesOfAll} bytes together`,
-    );
-  }
+  const own = others.filter(({ actorId }) => actorId === actor.actorId);
+  requireRoom([...own, list], 'an actor has', actorShare);
+  requireRoom([...others, list], 'the network keeps', 1);
   const authority = nameOf(what.issuer);
   const entry = { issuer, actorId: actor.actorId, authority, ...factsOf(list) };
   writeRow(set, tables.revocationLists, issuer, entry);
   return [{ kind: 'revocation-list-set', issuer }];
+}
+
+/** Refuses more lists, or longer ones, than a share of the limits: half of them for 2. */
+function requireRoom(
+  lists: readonly (RevocationList | RevocationListEntry)[],
+  who: string,
+  share: number,
+): void {
+  const [most, mostBytes] = [maxRevocationLists / share, maxBytesOfAll / share];
+  const sizes = lists.map((one) => ('der' in one ? one.der.length : (one.list.length * 3) / 4));
+  if (lists.length <= most && sizes.reduce((sum, size) => sum + size, 0) <= mostBytes) return;
+  throw new GovernanceError(
+    'REVOCATION_LIST_LIMIT',
+    `${who} at most ${most} lists of ${mostBytes} bytes together`,
+  );
 }
 
 /** What an entry repeats of its list, so that people need not decode it. */
@@ -264,14 +280,24 @@ export function revocationCheck(terms: RevocationTerms, atMs: number): Revocatio
 const none: readonly RevocationListEntry[] = [];
 
 /**
- * Whether a list in force names a certificate, where its chain is not at hand: by the issuer's name,
- * its key's id where both have one, and the serial number. @throws CryptoError INVALID_CERTIFICATE
+ * Whether a list in force names a certificate of an actor's people, where its chain is not at hand: by
+ * the issuer's name, its key's id where both have one, and the serial number. Only lists that were
+ * voted as this actor's, or are of one of its certificates, count: names and key ids are for any
+ * authority to choose, and another's would revoke whom it likes.
+ * @throws CryptoError INVALID_CERTIFICATE
  */
-export function isListedAsRevoked(terms: RevocationTerms, certificateDer: Uint8Array): boolean {
-  const lists = [...revocationsOf(terms.revocationLists ?? none).values()];
-  if (lists.length === 0) return false;
+export function isListedAsRevoked(
+  terms: RevocationTerms,
+  actor: Actor,
+  certificateDer: Uint8Array,
+): boolean {
+  const lists = revocationsOf(terms.revocationLists ?? none);
+  if (lists.size === 0) return false;
   const { issuer, authorityKeyId, serial } = parseCertificate(certificateDer);
-  return lists.some(({ list }) => {
+  const roots = new Set(certificatesOf(actor).map(({ der }) => issuerIdOf(parseCertificate(der))));
+  return (terms.revocationLists ?? none).some((entry) => {
+    if (entry.actorId !== actor.actorId && !roots.has(entry.issuer)) return false;
+    const { list } = lists.get(entry.issuer) as Revocations;
     const [a, b] = [list.authorityKeyId, authorityKeyId];
     const isSameKey = a === undefined || b === undefined || equalBytes(a, b);
     return isSameKey && equalBytes(list.issuer, issuer) && list.revoked.has(serialText(serial));

@@ -4,6 +4,7 @@ import { Field } from './field.ts';
 import type { GovernanceMessage } from './message.ts';
 import type { EarlierVote, Proposal, Vote } from './proposal.ts';
 import { closeProposal, proposalOf, settle } from './proposal-settling.ts';
+import { createdAtOf } from './replay.ts';
 import type { Submission, Turn } from './submission.ts';
 import { readRow, tables, writeRow } from './tables.ts';
 
@@ -12,7 +13,8 @@ export const maxVoteChanges = 16;
 
 /**
  * Counts a member's vote: its first, or another one in place of it while the proposal is open.
- * @throws GovernanceError PROPOSAL_NOT_FOUND, PROPOSAL_NOT_OPEN, ALREADY_VOTED, VOTE_CHANGE_LIMIT
+ * @throws GovernanceError PROPOSAL_NOT_FOUND, PROPOSAL_NOT_OPEN, ALREADY_VOTED, OLDER_VOTE,
+ *   VOTE_CHANGE_LIMIT
  */
 export function recordVote(
   set: TransactionSet,
@@ -25,12 +27,27 @@ export function recordVote(
   const { proposalId } = proposal;
   const vote = { actorId: message.signer, accept, atSeconds: turn.nowSeconds };
   const known = proposal.votes.find(({ actorId }) => actorId === vote.actorId);
+  if (known?.accept === !accept) requireNewer(set, message, known);
   const earlier = known && replacing(known, { accept, proposalId });
   const others = proposal.votes.filter((other) => other !== known);
   const cast: Vote = { ...vote, message: message.messageId, ...(earlier && { earlier }) };
   writeRow(set, tables.proposals, proposalId, { ...proposal, votes: [...others, cast] });
   const effects = settle(set, proposalId, turn.nowSeconds);
   return { proposalId, state: proposalOf(set, proposalId).state, effects };
+}
+
+/**
+ * A vote that somebody held back does not undo what its member decided later. One that stands, and
+ * was signed before all that is remembered of its signer, is older than any that is accepted.
+ */
+function requireNewer(view: ReadView, message: GovernanceMessage, known: Vote): void {
+  if (known.message === undefined) return;
+  const signedAt = createdAtOf(view, message.signer, known.message);
+  if (signedAt === undefined || message.createdAtSeconds >= signedAt) return;
+  throw new GovernanceError('OLDER_VOTE', 'the member voted otherwise after it signed this', {
+    createdAtSeconds: message.createdAtSeconds,
+    standing: signedAt,
+  });
 }
 
 /** What a member's votes were before the one it casts now. */

@@ -102,11 +102,12 @@ function holds(
 }
 
 /** Whose votes a subset counts. */
-const electorateOf = ({ members, role }: SubsetPolicy, voters: readonly Voter[]): Voter[] =>
-  voters.filter(
-    ({ actorId, roles }) =>
-      members?.includes(actorId) || (role !== undefined && roles.includes(role)),
+function electorateOf({ members, role }: SubsetPolicy, voters: readonly Voter[]): Voter[] {
+  const named = new Set(members);
+  return voters.filter(
+    ({ actorId, roles }) => named.has(actorId) || (role !== undefined && roles.includes(role)),
   );
+}
 
 /** Policies that count accepts, and nothing else. */
 export type CountingPolicy = Exclude<VotingPolicy, { kind: 'subset' | 'all-of' | 'any-of' }>;

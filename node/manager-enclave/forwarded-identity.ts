@@ -52,11 +52,15 @@ function isCertificateInUse(
   return certificatesOf(actor).some((one) => one.fingerprint === fingerprint && isInUse(one, atMs));
 }
 
-function isRevoked({ certificate }: ForwardedIdentity, constitution: Constitution): boolean {
-  if (certificate === '' || constitution.revocationLists === undefined) return false;
+/** An actor's own certificates are on no list: they are retired, or the actor is removed. */
+function isRevoked(who: ForwardedIdentity, constitution: Constitution): boolean {
+  const { actorId, certificate, isStaff } = who;
+  const actor = constitution.actors.find((one) => one.actorId === actorId);
+  if (!actor || !isStaff || certificate === '' || constitution.revocationLists === undefined)
+    return false;
   try {
     const [der] = fromPem(certificate);
-    return der !== undefined && isListedAsRevoked(constitution, der);
+    return der !== undefined && isListedAsRevoked(constitution, actor, der);
   } catch (error) {
     if (error instanceof CryptoError) return true;
     throw error;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { actorIdOf, toPem } from '@concordat/crypto';
 import {
   actorForCertificate,
   buildProposal,
@@ -10,7 +11,7 @@ import {
   parseConstitution,
   readConstitution,
 } from '@concordat/governance';
-import { type Issued, issued, renewed } from './identities.ts';
+import { authority, type Issued, issued, renewed } from './identities.ts';
 import { action, actorArgs, genesisJson, machine, Network, noon, organisation } from './network.ts';
 
 const ada = organisation('ada');
@@ -218,4 +219,25 @@ test('a renewal is announced as a change of the actor, and who signed by the act
     readConstitution(made.set).actors.find((one) => one.actorId === actorId)?.revision,
     2,
   );
+});
+
+test('who is below a certificate whose time is over is nobody, also where another actor’s is above', () => {
+  const department = issued('department', organisation('ada'), authority);
+  const network = new Network(['ada', 'bob']);
+  const entry = { kind: ['participant'], name: 'department', certificate: toPem(department.der) };
+  network.pass(['ada', 'bob'], action('add_actor', entry));
+  const clerk = issued('clerk', department);
+  const ask = () => {
+    const presented = { leafDer: clerk.der, intermediates: [department.der], atMs: noon * 1000 };
+    const answer = actorForCertificate(network.constitution, presented);
+    return answer.ok ? answer.actor.name : answer.code;
+  };
+  assert.equal(ask(), 'department');
+  const next = {
+    actorId: actorIdOf(department.der),
+    certificate: renewed('department', 62).pem,
+    earlierUntilSeconds: noon - 1,
+  };
+  network.pass(['ada', 'bob'], action('add_actor_certificate', next));
+  assert.equal(ask(), 'CERTIFICATE_RETIRED');
 });

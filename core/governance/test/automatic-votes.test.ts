@@ -10,6 +10,7 @@ import {
   parseConstitution,
 } from '@concordat/governance';
 import type { ActorId } from '@concordat/std';
+import { renewed } from './identities.ts';
 import {
   action,
   actorArgs,
@@ -469,4 +470,18 @@ test('a change of an actor: roles decide who a policy means, and a participant v
   last.refuses('LAST_MEMBER', () =>
     last.propose('ada', action('set_actor_kind', { actorId: idOf('ada'), kind: ['participant'] })),
   );
+});
+
+test('an owner that is named by another of its certificates has no further nodes for it', () => {
+  const network = new Network(['ada', 'bob', 'cyd'], {
+    automationRules: rulesOf(['ada', 'bob'], { kinds: ['add_node'], ownNodes: true, maxNodes: 1 }),
+  });
+  const { pem, fingerprint } = renewed('cyd', 61);
+  const args = { actorId: idOf('cyd'), certificate: pem };
+  network.pass(['ada', 'bob'], action('add_actor_certificate', args));
+  const add = (number: number, actorId: string) =>
+    network.propose('cyd', nodeOf('cyd', number, { actorId })).state;
+  assert.equal(add(1, fingerprint), 'accepted');
+  assert.equal(add(2, fingerprint), 'open');
+  assert.equal(add(3, idOf('cyd')), 'open');
 });

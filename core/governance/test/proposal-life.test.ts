@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  buildVote,
   expireProposals,
   getProposal,
   isExpiryDue,
@@ -10,6 +11,7 @@ import {
   messagesTable,
   programDigest,
   programOf,
+  recentMessages,
 } from '@concordat/governance';
 import { utf8 } from '@concordat/std';
 import { action, actorArgs, machine, Network, organisation } from './network.ts';
@@ -238,4 +240,31 @@ test('a recount can accept what supersedes another proposal that is to be counte
   const states = listProposals(network.set).map(({ state }) => state);
   assert.deepEqual(states, ['accepted', 'superseded', 'accepted']);
   assert.equal(network.constitution.policies.maxBatchDelayMs, 1);
+});
+
+test('a vote that somebody held back does not undo what its member decided later', () => {
+  const network = new Network(['ada', 'bob', 'cyd']);
+  const { proposalId } = network.propose('bob', setPolicy(7));
+  network.vote('bob', proposalId);
+  const heldBack = buildVote({ ...network.options('ada'), proposalId, accept: true });
+  network.vote('ada', proposalId, false);
+  network.refuses('OLDER_VOTE', () => network.submit(heldBack));
+  // So it is when much was signed since, and the standing vote is remembered no longer.
+  for (let i = 0; i < recentMessages / 2 + 1; i++) {
+    network.withdraw('ada', network.propose('ada', setPolicy(8)).proposalId);
+  }
+  network.refuses('CREATED_TOO_LONG_AGO', () => network.submit(heldBack));
+  assert.equal(network.vote('ada', proposalId).state, 'accepted');
+});
+
+test('a lifetime too short to vote in can be changed: proposals of that alone do not expire', () => {
+  const network = new Network(['ada', 'bob'], { policies: { proposalLifetime: 1 } });
+  const other = network.propose('ada', setPolicy(1)).proposalId;
+  const longer = network.propose('ada', setPolicy(3_600, 'proposalLifetime')).proposalId;
+  const mixed = network.propose('ada', setPolicy(60, 'proposalLifetime'), setPolicy(2)).proposalId;
+  network.now += 10_000;
+  expireProposals(network.set, network.now);
+  for (const id of [other, mixed]) assert.equal(getProposal(network.set, id)?.state, 'expired');
+  network.vote('ada', longer);
+  assert.equal(network.vote('bob', longer).state, 'accepted');
 });

@@ -170,23 +170,22 @@ test('an overdue list goes on being honoured, or under the policy refuses whom i
   assert.equal(judge(network, ada, { atMs: atMs + 1 }), 'ada');
 });
 
-test('lists are bounded in number', () => {
-  const network = new Network(['ada', 'bob']);
-  const departments = Array.from({ length: maxRevocationLists + 1 }, (_, n) =>
-    issued(`department ${n}`, ada, authority),
-  );
-  const actions = departments.map((one) =>
-    set(revocationList(one, 1n), { authority: pem(one.der, 'CERTIFICATE') }),
-  );
-  network.pass(['ada', 'bob'], ...actions.slice(0, maxRevocationLists));
-  network.refuses('REVOCATION_LIST_LIMIT', () =>
-    network.propose('ada', actions[maxRevocationLists] as (typeof actions)[number]),
-  );
+test('lists are bounded in number, an actor’s to a quarter: nobody leaves the others no room', () => {
+  const names = ['ada', 'bob', 'cyd', 'dan', 'eva'];
+  const network = new Network(names);
+  const most = maxRevocationLists / 4;
+  const listOf = (name: string, n: number, number = 1n) => {
+    const one = issued(`${name} ${n}`, organisation(name), authority);
+    const owner = { actorId: organisation(name).actorId, authority: pem(one.der, 'CERTIFICATE') };
+    return set(revocationList(one, number), owner);
+  };
+  const listsOf = (name: string) => Array.from({ length: most }, (_, n) => listOf(name, n));
+  network.pass(names, ...listsOf('ada'));
+  network.refuses('REVOCATION_LIST_LIMIT', () => network.propose('ada', listOf('ada', most)));
   // The place of a list that is in force is free for its successor.
-  const next = set(revocationList(departments[0] as Issued, 2n), {
-    authority: pem((departments[0] as Issued).der, 'CERTIFICATE'),
-  });
-  network.pass(['ada', 'bob'], next);
+  network.pass(names, listOf('ada', 0, 2n));
+  network.pass(names, ...['bob', 'cyd', 'dan'].flatMap((name) => listsOf(name)));
+  network.refuses('REVOCATION_LIST_LIMIT', () => network.propose('ada', listOf('eva', 0)));
 });
 
 test('delta and indirect lists are refused by name', () => {

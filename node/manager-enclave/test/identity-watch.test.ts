@@ -270,3 +270,16 @@ test('a request that another node forwards for somebody revoked or retired is re
   const nobody = constitutionOf({ actors: [entry('borealis', borealis)] });
   assert.equal(mayBeForwarded(who(eve), nobody, now), false);
 });
+
+test('another organisation’s list revokes nobody, however its authority is called', () => {
+  const eves = decodeIdentity(identityOf(eve).record);
+  // A registered certificate may have any subject and key id, so the list is as if it were aurora's.
+  const namesake = { ...listOf(aurora, [eve, aurora]), issuer: 'ab'.repeat(32) };
+  const theirs = identityOf(borealis).actorId;
+  const forged = constitutionOf({ revocationLists: [{ ...namesake, actorId: theirs }] });
+  assert.equal(mayBeForwarded(eves, forged, now), true);
+  const { actorId } = eves;
+  const own = constitutionOf({ revocationLists: [{ ...namesake, actorId }] });
+  assert.equal(mayBeForwarded(eves, own, now), false);
+  assert.equal(mayBeForwarded(decodeIdentity(identityOf(aurora).record), own, now), true);
+});
