@@ -27,7 +27,7 @@ export interface HolderRotation {
  * ends the ceremony that is open, so a key that came of an order has to be dealt a share before the next:
  * whoever orders again and again would keep the others from ever finishing one.
  * @throws GovernanceError MALFORMED_MESSAGE; NOT_A_HOLDER; ROTATION_UNFINISHED; HOLDER_NEEDED with the
- *   keys that would be out of reach
+ *   numbers of the `keys` that would be out of reach
  */
 export function recordHolderRotation(
   set: TransactionSet,
@@ -43,11 +43,13 @@ export function recordHolderRotation(
   requireUsed(set, signer, registered);
   const others = dealersBeside(set, signer);
   const all = memberHolders(set);
-  const keys = sharedKeys(set).filter(
-    (shared) =>
-      dealersOf(shared, all).length >= shared.sharing.threshold &&
-      dealersOf(shared, others).length < shared.sharing.threshold,
-  );
+  const keys = sharedKeys(set)
+    .filter(
+      (shared) =>
+        dealersOf(shared, all).length >= shared.sharing.threshold &&
+        dealersOf(shared, others).length < shared.sharing.threshold,
+    )
+    .map(({ key }) => key.number);
   if (keys.length > 0) {
     const why = `without its share too few members could deal key ${keys.join(', ')} anew`;
     throw new GovernanceError('HOLDER_NEEDED', why, { actorId: signer, keys });

@@ -42,6 +42,7 @@ test('a holder key is not replaced when a shared key could not be dealt anew wit
   assert.deepEqual([sharing.threshold, sharing.holders.length], [2, 3]);
   rotate(network, 'ada');
   network.refuses('HOLDER_NEEDED', () => rotate(network, 'bob'));
+  assert.throws(() => rotate(network, 'bob'), /could deal key 1 anew/);
   assert.equal(rotationAsked(network.set, actorOf(network, 'bob')), undefined);
 });
 
