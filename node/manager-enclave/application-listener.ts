@@ -21,6 +21,8 @@ const maxRefused = 256;
 const maxWaitingBytes = 32 * 1024 * 1024;
 /** The same for all strangers together. */
 const maxWaitingBytesOfStrangers = 64 * 1024 * 1024;
+/** Half of what each has if all are there, for whom nothing is reckoned. */
+const assuredToStranger = maxWaitingBytesOfStrangers / (2 * maxOfStrangers);
 
 /**
  * One application port: ends mutual TLS, names the actor, and hands the decrypted byte stream to
@@ -114,7 +116,7 @@ export class ApplicationListener {
     const stream = this.#worker.openStream(identity.record, {
       onData: (data) => {
         socket.write(data);
-        if (socket.writableLength > this.#mostWaiting(identity)) socket.destroy();
+        this.#boundWaiting(socket, identity);
       },
       onEnd: () => socket.end(),
       onReset: () => socket.destroy(),
@@ -140,10 +142,19 @@ export class ApplicationListener {
     socket.on('close', () => stream.close());
   }
 
-  /** Bytes that one client may leave unread. */
-  #mostWaiting({ actorId }: ClientIdentity): number {
-    if (!isNobody(actorId)) return maxWaitingBytes;
-    return Math.min(maxWaitingBytes, maxWaitingBytesOfStrangers / this.#strangers);
+  /** Drops who leaves too much unread: an actor for itself, of all strangers whoever leaves the most. */
+  #boundWaiting(socket: TLSSocket, { actorId }: ClientIdentity): void {
+    if (socket.writableLength > maxWaitingBytes) socket.destroy();
+    // So little each may leave, however many they are.
+    if (!isNobody(actorId) || socket.writableLength <= assuredToStranger) return;
+    let waiting = 0;
+    let worst = socket;
+    for (const [candidate, identity] of this.#sockets) {
+      if (!isNobody(identity.actorId) || candidate.destroyed) continue;
+      waiting += candidate.writableLength;
+      if (candidate.writableLength > worst.writableLength) worst = candidate;
+    }
+    if (waiting > maxWaitingBytesOfStrangers) worst.destroy();
   }
 
   #count(socket: TLSSocket, identity: ClientIdentity): void {
