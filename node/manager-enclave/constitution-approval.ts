@@ -2,6 +2,7 @@ import type { ManagerStart } from '@concordat/bridge';
 import { actorIdOf, fromPem } from '@concordat/crypto';
 import {
   type Constitution,
+  certificatesOf,
   constitutionDigest,
   constitutionTerms,
   type Newcomer,
@@ -79,9 +80,11 @@ export class ConstitutionApproval {
   /**
    * Goes on only with a constitution that is approved; shows it otherwise.
    * @returns its terms
-   * @throws ManagerError CONSTITUTION_NOT_APPROVED
+   * @throws ManagerError CONSTITUTION_NOT_APPROVED; NODE_NOT_ADMITTED when it gives this node to another
+   *   actor than the one it was said to be of
    */
   require(constitution: Constitution, networkId: string): string {
+    requireOwner(constitution, this.#newcomer);
     const terms = this.termsOf(constitution);
     if (this.#takesAny || this.#approved.has(terms)) {
       this.#shown = undefined;
@@ -97,6 +100,24 @@ export class ConstitutionApproval {
       { terms },
     );
   }
+}
+
+/**
+ * Terms leave out the newcomer's own admission, so that whose node it is has to be looked at: the owner
+ * votes by it, and is given copies of the keys it holds.
+ */
+function requireOwner({ nodes, actors }: Constitution, { nodeId, actorId }: Newcomer): void {
+  if (actorId === undefined) return;
+  const owner = nodes.find((node) => node.nodeId === nodeId)?.actorId;
+  const actor = actors.find((candidate) => candidate.actorId === owner);
+  const isOwn =
+    owner === actorId ||
+    (actor && certificatesOf(actor).some(({ fingerprint }) => fingerprint === actorId));
+  if (isOwn) return;
+  throw new ManagerError(
+    'NODE_NOT_ADMITTED',
+    `the constitution has this node as one of ${owner ?? 'nobody'}, and it is started for ${actorId}`,
+  );
 }
 
 function readHandedOver(json: unknown): Constitution {
