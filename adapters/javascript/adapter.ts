@@ -269,7 +269,7 @@ class JavascriptAdapter implements LedgerAdapter<AdmittedCall, ApplicationAnswer
     if (!('value' in end)) return end;
     const { value, hasActed } = end;
     const transaction = { ...admitted, call: { ...call, called: { key, value } } };
-    return { ok: true, transaction, ...(hasActed && { hasActed }) };
+    return { ok: true, transaction, bytes: value.length, ...(hasActed && { hasActed }) };
   }
 
   get #running(): Host {

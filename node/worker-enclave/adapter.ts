@@ -84,6 +84,8 @@ export interface BatchSet extends ReadView {
 export interface Admitted<Tx> {
   readonly ok: true;
   readonly transaction: Tx;
+  /** What it holds beside the request. */
+  readonly bytes?: number;
   /**
    * Admitting it had effects outside of the network: another node does not admit it again of its own
    * accord; when this one cannot order it, whoever asked is told, and may ask again.

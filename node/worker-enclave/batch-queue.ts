@@ -15,7 +15,7 @@ export class BatchQueue {
     return this.#items.length - this.#head;
   }
 
-  /** Request bytes of what waits. */
+  /** Bytes of what waits: requests, and what admitting them brought. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -26,7 +26,7 @@ export class BatchQueue {
 
   push(submission: Submission): void {
     this.#items.push(submission);
-    this.#bytes += submission.raw.length;
+    this.#bytes += submission.bytes;
   }
 
   /** Puts back what was taken before, in the order of receipt. */
@@ -34,7 +34,7 @@ export class BatchQueue {
     const items = [...submissions, ...this.#items.slice(this.#head)];
     this.#items = items.sort((a, b) => a.serial - b.serial);
     this.#head = 0;
-    for (const submission of submissions) this.#bytes += submission.raw.length;
+    for (const submission of submissions) this.#bytes += submission.bytes;
   }
 
   /** The next batch: at most so many transactions and bytes, but at least one transaction. */
@@ -46,9 +46,9 @@ export class BatchQueue {
     let at = first;
     while (at < bound) {
       const next = items[at] as Submission;
-      bytes += next.raw.length;
+      bytes += next.bytes;
       if (at > first && (next.alone || bytes > maxBytes)) break;
-      this.#bytes -= next.raw.length;
+      this.#bytes -= next.bytes;
       at += 1;
       if (next.alone) break;
     }
@@ -72,7 +72,7 @@ export class BatchQueue {
     while (count < length) {
       const next = this.#items[this.#head + count] as Submission;
       if (next.receivedMs >= receivedBeforeMs) break;
-      this.#bytes -= next.raw.length;
+      this.#bytes -= next.bytes;
       count += 1;
     }
     if (count === 0) return [];

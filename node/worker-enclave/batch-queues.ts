@@ -1,6 +1,7 @@
+import type { Admitted, Refused } from './adapter.ts';
 import { BatchQueue } from './batch-queue.ts';
 import type { BatchPolicy } from './limits.ts';
-import type { Lane } from './submission.ts';
+import { type Lane, refusal } from './submission.ts';
 
 /** The queues of all lanes, which take turns. */
 export class BatchQueues {
@@ -27,9 +28,15 @@ export class BatchQueues {
     return this.#queues.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Request bytes of the transactions in the queues. */
+  /** Bytes of the transactions in the queues: requests, and what admitting them brought. */
   get bytes(): number {
     return this.#queues.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** The verdict, unless what admitting brought would fill the queues beyond this. */
+  roomFor(verdict: Admitted<unknown> | Refused, maxBytes: number): Admitted<unknown> | Refused {
+    if (!verdict.ok || verdict.bytes === undefined) return verdict;
+    return this.bytes + verdict.bytes > maxBytes ? full : verdict;
   }
 
   /**
@@ -51,3 +58,5 @@ export class BatchQueues {
     return undefined;
   }
 }
+
+const full = refusal('OVERLOADED', 'too many transactions are waiting');

@@ -72,7 +72,7 @@ export class Pipeline {
     return this.#admitting + (this.#execution?.submissions.length ?? 0) + this.#queues.length;
   }
 
-  /** Request bytes of the transactions in the queues. */
+  /** Bytes of the transactions in the queues. */
   get queuedBytes(): number {
     return this.#queues.bytes;
   }
@@ -202,7 +202,8 @@ export class Pipeline {
     }
   }
 
-  #admitted(submission: Submission, verdict: Verdict): void {
+  #admitted(submission: Submission, given: Verdict): void {
+    const verdict = this.#queues.roomFor(given, this.#options.limits.maxQueuedBytes);
     if (!verdict.ok) {
       this.#options.stats.refused += 1;
       this.#answerSoon(submission, verdict);

@@ -67,6 +67,11 @@ export class Submission {
     this.key = fields.key;
   }
 
+  /** Of the request, and of what admitting it brought. */
+  get bytes(): number {
+    return this.raw.length + (this.admitted?.bytes ?? 0);
+  }
+
   /** Answers once; later answers are ignored. */
   answer(answer: Submitted<unknown>): void {
     if (this.answered) return;

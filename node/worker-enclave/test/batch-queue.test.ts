@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BatchQueue } from '../batch-queue.ts';
+import { BatchQueues } from '../batch-queues.ts';
 import { type Lane, Submission } from '../submission.ts';
 
 const lane = {} as Lane;
@@ -30,6 +31,25 @@ describe('batch queue', () => {
     while (queue.length > 0) taken.push(...queue.take(100, 1e9));
     assert.deepEqual(taken, all);
     assert.equal(queue.bytes, 0);
+  });
+
+  it('counts what admitting a transaction brought, and refuses what would be too much', () => {
+    const queues = new BatchQueues([lane]);
+    const queue = queues.of(lane);
+    const one = submission(10);
+    one.admitted = { ok: true, transaction: 1, bytes: 90 };
+    assert.equal(queues.roomFor(one.admitted, 80).ok, false);
+    queue.push(one);
+    assert.equal(queues.bytes, 100);
+    assert.equal(queues.roomFor({ ok: true, transaction: 2, bytes: 1 }, 100).ok, false);
+    assert.equal(queues.roomFor({ ok: true, transaction: 2, bytes: 1 }, 101).ok, true);
+    assert.equal(queues.roomFor({ ok: true, transaction: 2 }, 0).ok, true, 'judged when it came');
+    queue.push(submission(10));
+    const [first] = [queue.take(100, 100), queue.take(100, 100)];
+    assert.deepEqual(first, [one], 'a batch is bounded by it');
+    assert.equal(queue.bytes, 0);
+    queue.putBack([one]);
+    assert.equal(queue.bytes, 100);
   });
 
   it('bounds a batch by bytes but always gives one', () => {
