@@ -81,13 +81,15 @@ export class HttpRelay {
       this.#pool.failed(target, error);
       const again = body.canBeSent && (untouched || isSafe(request.method, body.whole));
       if (!again) {
-        const failure = untouched ? notServed(failures) : unknownFate(error);
+        const failure = untouched
+          ? notServed(failures, attributed)
+          : unknownFate(error, attributed);
         answerFailure(response, failure, { headers, requestBody: body.whole });
         return;
       }
     }
     const requestBody = await readRest(request, body);
-    answerFailure(response, notServed(failures), { headers, requestBody });
+    answerFailure(response, notServed(failures, attributed), { headers, requestBody });
   }
 
   #attempt(
@@ -226,10 +228,14 @@ function answer(
 const isOfGateway = ({ code }: Failure): boolean =>
   code.startsWith('CLIENT_CERTIFICATE_') || code === 'UNKNOWN_ACTOR';
 
-/** No node served the request, and none began to. */
-export function notServed(failures: readonly SdkError[]): Failure {
+/** No node served the request, and none began to. Where nodes are is not for end users: the log has it. */
+export function notServed(
+  failures: readonly SdkError[],
+  attributed: Attributed | undefined,
+): Failure {
   const foreign = failures.find(({ code }) => gatewayFaults.has(code));
-  const message = `no node serves: ${failures.map((error) => error.message).join('; ')}`;
+  const whys = failures.map((error) => error.message).join('; ');
+  const message = attributed ? 'no node serves' : `no node serves: ${whys}`;
   return foreign
     ? { code: 'FORWARDING_FAILED', message, status: 502, details: { reason: foreign.code } }
     : { code: 'NODE_NOT_READY', message, status: 503 };
@@ -243,10 +249,11 @@ const gatewayFaults: ReadonlySet<string> = new Set([
   'CERTIFICATE_REFUSED',
 ]);
 
-function unknownFate({ code, message }: SdkError): Failure {
-  const why = `the node was lost before it answered, so the request may have taken effect`;
+function unknownFate({ code, message: place }: SdkError, attributed?: Attributed): Failure {
+  const why = 'the node was lost before it answered, so the request may have taken effect';
+  const message = attributed ? why : `${why} (${place})`;
   const known: ErrorCode = 'TRANSACTION_UNKNOWN';
-  return { code: known, message: `${why} (${message})`, status: code === 'TIMEOUT' ? 504 : 502 };
+  return { code: known, message, status: code === 'TIMEOUT' ? 504 : 502 };
 }
 
 /** What the client sends, where it is short: for the id to answer under. */

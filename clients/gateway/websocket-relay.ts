@@ -62,7 +62,7 @@ export class WebSocketRelay {
       else client.end(outcome.refusal);
       return;
     }
-    refuseUpgrade(client, notServed(failures));
+    refuseUpgrade(client, notServed(failures, attributed));
   }
 
   /** A handshake changes nothing, so that it may be tried at every node. */

@@ -73,3 +73,17 @@ test('a node’s answer that cannot be handed on ends its request and nothing el
     await node.close();
   }
 });
+
+test('end users are not told where the nodes are; the log is', async () => {
+  const front = await FrontEnd.start({ gateway: { targets: ['127.0.0.1:1'] } });
+  try {
+    const answer = await fetch(`${front.publicUrl}/app/open/1`);
+    assert.equal(answer.status, 503);
+    const { error } = (await answer.json()) as { error: { code: string; message: string } };
+    assert.deepEqual(error, { code: 'NODE_NOT_READY', message: 'no node serves' });
+    const told = front.events.find(([event]) => event === 'gateway.target-failed');
+    assert.equal(told?.[1].target, '127.0.0.1:1');
+  } finally {
+    await front.close();
+  }
+});
