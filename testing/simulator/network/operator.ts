@@ -34,6 +34,11 @@ const passingCodes: ReadonlySet<string> = new Set([
   'SESSION_KEY_MISSING',
 ]);
 
+type Signers = (member: Organisation) => Pick<Organisation, 'key' | 'certificateDer'> & {
+  readonly networkId: string;
+  readonly createdAtSeconds: number;
+};
+
 /** The members' people: they propose, vote, and admit nodes. */
 export class Operator {
   readonly #world: World;
@@ -42,6 +47,7 @@ export class Operator {
   networkCertificatePem = '';
   /** Decisions made. */
   decisions = 0;
+  #attempts = 0;
   #messages = 0;
   /** Proposals that may be open, with their proposers. */
   readonly #open = new Map<string, Organisation>();
@@ -72,20 +78,21 @@ export class Operator {
   }
 
   async #decideOnce(actions: readonly Action[], attempt: number): Promise<void> {
-    await this.#tidyUp();
+    const signer = this.#signers();
+    await this.#tidyUp(signer);
     const [proposer, ...others] = this.members as [Organisation, ...Organisation[]];
-    const proposal = { ...this.#signer(proposer), actions: actions as never };
+    const proposal = { ...signer(proposer), actions: actions as never };
     let answer = await this.#submit(buildProposal(proposal));
     const { proposalId } = answer;
     this.#open.set(proposalId, proposer);
     const hesitates = attempt === 0 && this.decisions % 4 === 3 && this.members.length > 2;
     if (hesitates && answer.state === 'open') {
       // Somebody makes up its mind anew; where a policy asks for its vote by name it is too late.
-      await this.#submit(buildVote({ ...this.#signer(proposer), proposalId, accept: false }));
+      await this.#submit(buildVote({ ...signer(proposer), proposalId, accept: false }));
     }
     for (const member of [proposer, ...others]) {
       if (answer.state !== 'open') break;
-      const vote = buildVote({ ...this.#signer(member), proposalId, accept: true });
+      const vote = buildVote({ ...signer(member), proposalId, accept: true });
       answer = await this.#submit(vote).catch((error: unknown) => {
         // Somebody else was tidying up meanwhile and took it back.
         if (error instanceof CodedError && error.code === 'PROPOSAL_NOT_OPEN') {
@@ -100,10 +107,10 @@ export class Operator {
   }
 
   /** Takes back proposals whose fate was never learnt: a member may have a few open only. */
-  async #tidyUp(): Promise<void> {
+  async #tidyUp(signer: Signers): Promise<void> {
     for (const [proposalId, proposer] of this.#open) {
       try {
-        await this.#submit(buildWithdrawal({ ...this.#signer(proposer), proposalId }));
+        await this.#submit(buildWithdrawal({ ...signer(proposer), proposalId }));
       } catch (error) {
         if (!(error instanceof CodedError) || passingCodes.has(error.code)) throw error;
         // It was decided after all.
@@ -112,22 +119,20 @@ export class Operator {
     }
   }
 
-  #signer(member: Organisation) {
-    return {
-      networkId: this.networkId,
-      // The seconds tell messages apart that say the same: each is accepted once.
-      createdAtSeconds: Math.floor((epochMs + this.#world.clock.nowMs) / 1000) - 60 + this.#next(),
-      key: member.key,
-      certificateDer: member.certificateDer,
-    };
-  }
-
-  #next(): number {
-    this.#messages += 1;
-    return this.#messages % 60;
+  /**
+   * How messages of one attempt are signed: all in the same second, as a later vote may not be signed
+   * before the one it replaces. The seconds tell attempts apart: each message is accepted once.
+   */
+  #signers(): Signers {
+    const { networkId } = this;
+    const nowSeconds = Math.floor((epochMs + this.#world.clock.nowMs) / 1000);
+    this.#attempts += 1;
+    const createdAtSeconds = nowSeconds - 60 + (this.#attempts % 60);
+    return ({ key, certificateDer }) => ({ networkId, createdAtSeconds, key, certificateDer });
   }
 
   async #submit(message: Uint8Array) {
+    this.#messages += 1;
     const serving = this.#world.running.filter(({ enclave }) => enclave.serving);
     const machine = serving[this.#messages % Math.max(1, serving.length)];
     if (!machine) throw new CodedError('GONE', 'no node serves');
