@@ -1,6 +1,5 @@
 import { errorBody } from '@concordat/api';
 import { type ChannelToManager, type ChannelToWorker, isNobody, nobodyId } from '@concordat/bridge';
-import type { ActorId } from '@concordat/std';
 import type { Account, Accounts } from './accounts.ts';
 import type { Actor } from './adapter.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -36,9 +35,6 @@ type FrontMessage = Extract<
   { readonly kind: 'streamOpen' | 'streamEnd' | 'streamReset' | 'opened' }
 >;
 
-/** On whose account what everybody may ask is asked of the manager. */
-const strangers = { actorId: nobodyId as ActorId };
-
 interface Connection {
   readonly socket: StreamSocket;
   readonly actor: Actor;
@@ -65,7 +61,7 @@ export class Front {
     this.#sealed = new SealedDoor({
       ...{ dispatcher, accounts, limits, nowMs, random, log },
       ask: (request) => options.send(request),
-      requestKey: () => options.questions.ask(strangers, { subject: 'requestKey' }),
+      requestKey: (actor) => options.questions.ask(actor, { subject: 'requestKey' }),
     });
     this.#http = new HttpFront({
       ...{ router, limits, isReady, whenCurrent, dispatcher, log },

@@ -139,7 +139,7 @@ export class HttpFront {
     const headers = request.headers as Record<string, string | undefined>;
     const isSealed = sealed.isAt(target.path);
     const found = isSealed
-      ? await sealed.before(method, target.path, headers['content-type'])
+      ? await sealed.before({ method, path: target.path, type: headers['content-type'] }, actor)
       : dispatcher.find(method, target.path, actor);
     if (found !== undefined && !('handle' in found)) {
       send(response, 'answer' in found ? found.answer : found);

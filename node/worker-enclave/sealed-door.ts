@@ -15,7 +15,7 @@ import type { OpenReply, OpenRequest } from '@concordat/bridge';
 import { replyNonceBytes, sealReply } from '@concordat/crypto';
 import { DecodeError, utf8 } from '@concordat/std';
 import type { Accounts } from './accounts.ts';
-import type { HttpRequest, HttpResponse } from './adapter.ts';
+import type { Actor, HttpRequest, HttpResponse } from './adapter.ts';
 import { type Dispatcher, jsonAnswer, refusalOf } from './dispatcher.ts';
 import { nameOf } from './errors.ts';
 import { knownActor } from './identities.ts';
@@ -29,8 +29,12 @@ export interface SealedDoorOptions {
   readonly limits: WorkerLimits;
   /** Asks the manager to open a request; it answers by {@link SealedDoor.opened}. */
   readonly ask: (request: OpenRequest) => void;
-  /** The key that requests are sealed to, endorsed. @throws ApiError */
-  readonly requestKey: () => Promise<Uint8Array>;
+  /**
+   * The key that requests are sealed to, endorsed.
+   * @param actor on whose account it is asked for
+   * @throws ApiError
+   */
+  readonly requestKey: (actor: Pick<Actor, 'actorId'>) => Promise<Uint8Array>;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -70,7 +74,11 @@ export class SealedDoor {
    * Why a request to such a path is not read any further; undefined when its body is wanted.
    * @throws ApiError of what the manager refuses the key with
    */
-  async before(method: string, path: string, type: string | undefined) {
+  async before(
+    asked: { readonly method: string; readonly path: string; readonly type: string | undefined },
+    actor: Pick<Actor, 'actorId'>,
+  ): Promise<HttpResponse | undefined> {
+    const { method, path, type } = asked;
     const wanted = path === sealedPaths.key ? 'GET' : 'POST';
     if (method !== wanted) {
       const answer = refusalOf('METHOD_NOT_ALLOWED');
@@ -81,7 +89,7 @@ export class SealedDoor {
       if (type === expected) return undefined;
       throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `send ${expected}`, { expected });
     }
-    const body = await this.#options.requestKey();
+    const body = await this.#options.requestKey(actor);
     return { status: 200, headers: { 'content-type': coseMediaType }, body };
   }
 
@@ -92,17 +100,19 @@ export class SealedDoor {
   async answer(sealed: Uint8Array, isStrangers: boolean): Promise<HttpResponse> {
     const opened = await this.#open(sealed, isStrangers);
     const inner = await this.#inside(opened).catch((error: unknown) => this.#failed(error));
-    const { status, headers = {}, body = '', transactionId } = inner;
-    const named = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-    if (transactionId !== undefined) named.push([transactionIdHeader, transactionId]);
-    const reply = encodeInnerReply({
-      status,
-      headers: named as [string, string][],
-      body: typeof body === 'string' ? utf8(body) : body,
-    });
+    const reply = this.#encoded(inner);
     const to = { secret: opened.secret, ephemeral: sealed.subarray(...ephemeralAt) };
     const bytes = sealReply(to, reply, this.#options.random(replyNonceBytes));
     return { status: 200, headers: { 'content-type': sealedReplyMediaType }, body: bytes };
+  }
+
+  /** What was executed is not answered in the clear because an application's headers are none. */
+  #encoded(inner: HttpResponse): Uint8Array {
+    try {
+      return encodedReply(inner);
+    } catch (error) {
+      return encodedReply(this.#failed(error));
+    }
   }
 
   /** @throws ApiError of the manager's code; OVERLOADED when it does not answer */
@@ -160,6 +170,21 @@ export class SealedDoor {
       settle(undefined);
     }
   }
+}
+
+/** @throws RangeError when a header is too long for its place */
+function encodedReply({
+  status,
+  headers = {},
+  body = '',
+  transactionId,
+}: HttpResponse): Uint8Array {
+  const named = Object.entries(headers).map(
+    ([name, value]) => [name.toLowerCase(), value] as const,
+  );
+  if (transactionId !== undefined) named.push([transactionIdHeader, transactionId]);
+  const bytes = typeof body === 'string' ? utf8(body) : body;
+  return encodeInnerReply({ status, headers: named, body: bytes });
 }
 
 /** The request inside; without an idempotency key of its own the message's digest is it. @throws ApiError */
