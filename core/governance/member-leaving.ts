@@ -1,8 +1,9 @@
 import type { TransactionSet } from '@concordat/kv';
 import type { ActorId } from '@concordat/std';
 import type { GovernanceEffect } from './effects.ts';
+import { sortedAsJson } from './read-voting-policy.ts';
 import { deleteRow, readRows, tables, writeRow } from './tables.ts';
-import { withoutMember } from './voting-policy.ts';
+import type { VotingPolicy } from './voting-policy.ts';
 
 /**
  * Takes somebody who votes no longer out of the voting policies that name it, as `unanimous` does by
@@ -28,4 +29,24 @@ export function forgetMember(set: TransactionSet, actorId: ActorId): readonly Go
     }
   }
   return effects;
+}
+
+/** The policy without a member that left; the same object when it does not name it. */
+function withoutMember(policy: VotingPolicy, actorId: ActorId): VotingPolicy {
+  switch (policy.kind) {
+    case 'subset': {
+      const members = policy.members?.filter((id) => id !== actorId);
+      const inner = withoutMember(policy.policy, actorId);
+      if (members?.length === policy.members?.length && inner === policy.policy) return policy;
+      return { ...policy, ...(members && { members }), policy: inner };
+    }
+    case 'all-of':
+    case 'any-of': {
+      const parts = policy.policies.map((part) => withoutMember(part, actorId));
+      const isSame = parts.every((part, i) => part === policy.policies[i]);
+      return isSame ? policy : { ...policy, policies: sortedAsJson(parts) };
+    }
+    default:
+      return policy;
+  }
 }

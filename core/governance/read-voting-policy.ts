@@ -84,7 +84,8 @@ function readSubset(field: Field, inner: Place): SubsetPolicy {
   };
 }
 
-function sortedAsJson(policies: readonly VotingPolicy[]): VotingPolicy[] {
+/** Parts in the order they are stored in: that of their canonical JSON. */
+export function sortedAsJson(policies: readonly VotingPolicy[]): VotingPolicy[] {
   const texts = policies.map((policy) => ({ policy, text: canonicalJson(policy) }));
   return texts.sort((a, b) => (a.text < b.text ? -1 : 1)).map(({ policy }) => policy);
 }

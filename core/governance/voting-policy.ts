@@ -193,23 +193,3 @@ function namesIn(
       return [];
   }
 }
-
-/** The policy without a member that left; the same object when it does not name it. */
-export function withoutMember(policy: VotingPolicy, actorId: ActorId): VotingPolicy {
-  switch (policy.kind) {
-    case 'subset': {
-      const members = policy.members?.filter((id) => id !== actorId);
-      const inner = withoutMember(policy.policy, actorId);
-      if (members?.length === policy.members?.length && inner === policy.policy) return policy;
-      return { ...policy, ...(members && { members }), policy: inner };
-    }
-    case 'all-of':
-    case 'any-of': {
-      const parts = policy.policies.map((part) => withoutMember(part, actorId));
-      const isSame = parts.every((part, i) => part === policy.policies[i]);
-      return isSame ? policy : { ...policy, policies: parts };
-    }
-    default:
-      return policy;
-  }
-}

@@ -321,3 +321,26 @@ test('a composed policy is told in a few words', () => {
     '((majority and 60%) or 2 of n of [ada, role bank])',
   );
 });
+
+test('parts stay sorted when a member leaves: the constitution reads to itself', () => {
+  const [first, second, third] = ['ada', 'bob', 'cyd', 'dan']
+    .map((name) => ({ name, id: organisation(name).actorId }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1)) as unknown as [Named, Named, Named];
+  const subset = (...of: Named[]) => ({
+    kind: 'subset',
+    members: of.map(({ id }) => id),
+    policy: { kind: 'majority' },
+  });
+  const policy = { kind: 'any-of', policies: [subset(first, third), subset(second)] };
+  const network = new Network(['ada', 'bob', 'cyd', 'dan'], {
+    votingPolicies: { default: { kind: 'majority' }, add_node: policy },
+  });
+  network.pass(['ada', 'bob', 'cyd', 'dan'], action('remove_actor', { actorId: first.id }));
+  const { constitution } = network;
+  assert.deepEqual(parseConstitution(JSON.stringify(constitution)), constitution);
+});
+
+interface Named {
+  readonly name: string;
+  readonly id: string;
+}
