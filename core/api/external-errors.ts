@@ -40,7 +40,8 @@ export const externalErrors = {
     status: 502,
     retryable: true,
     meaning: 'The connection to the system broke before the answer was whole.',
-    remedy: 'The system may have acted. Try again, with the same idempotency key if there is one.',
+    remedy:
+      'The system may have acted. Try again, with the same idempotency key if there is one. If it lasts: an answer without a length has to end with the close_notify of TLS.',
   },
   EXTERNAL_TIMEOUT: {
     status: 504,
@@ -55,7 +56,8 @@ export const externalErrors = {
   },
   EXTERNAL_ANSWER_MALFORMED: {
     status: 502,
-    meaning: 'What the system answered is not HTTP/1.1, or has more than 16 KiB of headers.',
+    meaning:
+      'What the system answered is not HTTP/1.1, or has more than 16 KiB of headers or 32 interim answers.',
     remedy: 'Look at what it answers to others.',
   },
 } as const;
