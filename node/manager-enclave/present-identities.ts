@@ -1,52 +1,64 @@
+import { sha256 } from '@concordat/crypto';
+import { toLatin1 } from '@concordat/std';
+
 /** A request may travel on behalf of an actor so long after its last connection ended. */
 const keptMs = 120_000;
-const maxPast = 4_096;
+/** Identities remembered that left; an actor may have any number of certificates issued. */
+const maxPast = 65_536;
 
-/** Connections of one identity record. */
-interface Presence {
-  open: number;
-  leftMs: number;
-}
-
-/** Who is or was lately connected to a worker, by identity record. */
+/** Who is or was lately connected to a worker, by the digest of the identity record. */
 export class PresentIdentities {
-  readonly #presences = new Map<string, Presence>();
+  /** Connections by identity. */
+  readonly #open = new Map<string, number>();
+  /** When those left who have no connection any more, the longest gone first. */
+  readonly #past = new Map<string, number>();
+  readonly #nowMs: () => number;
+
+  /** @param nowMs monotonic milliseconds */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Identities remembered now. */
+  get size(): number {
+    return this.#open.size + this.#past.size;
+  }
 
   /** A connection of this identity began; call the answer once when it has ended. */
   arrive(identity: Uint8Array): () => void {
-    const presence = this.#presenceOf(keyOf(identity));
-    presence.open += 1;
+    const key = keyOf(identity);
+    this.#past.delete(key);
+    this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
     let left = false;
     return () => {
-      if (!left) presence.open -= 1;
+      if (left) return;
       left = true;
-      presence.leftMs = performance.now();
+      this.#leave(key);
     };
   }
 
   /** Whether the identity has a connection, or had one a short time ago. */
   has(identity: Uint8Array): boolean {
-    const presence = this.#presences.get(keyOf(identity));
-    return presence !== undefined && isRecent(presence);
+    const key = keyOf(identity);
+    if (this.#open.has(key)) return true;
+    const leftMs = this.#past.get(key);
+    return leftMs !== undefined && this.#nowMs() - leftMs < keptMs;
   }
 
-  #presenceOf(key: string): Presence {
-    const known = this.#presences.get(key);
-    if (known) return known;
-    if (this.#presences.size >= maxPast) this.#forgetPast();
-    const presence = { open: 0, leftMs: performance.now() };
-    this.#presences.set(key, presence);
-    return presence;
-  }
-
-  #forgetPast(): void {
-    for (const [key, presence] of this.#presences) {
-      if (!isRecent(presence)) this.#presences.delete(key);
+  #leave(key: string): void {
+    const others = (this.#open.get(key) ?? 1) - 1;
+    if (others > 0) {
+      this.#open.set(key, others);
+      return;
     }
+    this.#open.delete(key);
+    const nowMs = this.#nowMs();
+    for (const [past, leftMs] of this.#past) {
+      if (this.#past.size < maxPast && nowMs - leftMs < keptMs) break;
+      this.#past.delete(past);
+    }
+    this.#past.set(key, nowMs);
   }
 }
 
-const isRecent = ({ open, leftMs }: Presence): boolean =>
-  open > 0 || performance.now() - leftMs < keptMs;
-
-const keyOf = (identity: Uint8Array): string => Buffer.from(identity).toString('latin1');
+const keyOf = (identity: Uint8Array): string => toLatin1(sha256(identity));
