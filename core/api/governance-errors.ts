@@ -268,7 +268,7 @@ export const governanceErrors = {
   EPOCH_NOT_BEGUN: {
     status: 409,
     meaning: 'An epoch was named that the ledger has not begun yet.',
-    remedy: 'Name epochs up to the one in force, which GET /node/state tells.',
+    remedy: 'Name epochs up to the one in force, which "concordat key status" tells.',
   },
   AUDIT_NOT_GRANTED: {
     status: 403,

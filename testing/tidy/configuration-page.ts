@@ -24,7 +24,7 @@ export function renderConfigurationPage(schema: ConfigurationSchema): string {
     '',
     'Generated from `node/host/config.schema.json` by `node scripts/write-configuration-page.ts`; do',
     'not edit. One JSON file a VN, named on the command line:',
-    '`node node/host/main.ts --config vn.json`. A file with an unknown key, a wrong type or a value out of',
+    '`node_modules/.bin/node node/host/main.ts --config vn.json`. A file with an unknown key, a wrong type or a value out of',
     'bounds is refused as `INVALID_CONFIG`, which lists every fault.',
     '',
     (schema.description ?? '').replace('this file', 'the file'),
