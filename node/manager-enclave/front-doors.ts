@@ -1,6 +1,7 @@
 import { applicationListener, listenerSocket } from '@concordat/bridge';
 import { isOpen } from '@concordat/governance';
 import { type AdminDesks, AdminServer } from './admin-server.ts';
+import { judgeAdministrativeClient } from './administrative-client.ts';
 import type { Announcement } from './announcement.ts';
 import { judgeApplicationClient } from './anonymous-client.ts';
 import { ApplicationListener } from './application-listener.ts';
@@ -52,7 +53,7 @@ export class FrontDoors {
       credentials,
       node: this.#node,
       desks: { ...desks, connections: () => this.connections },
-      judge: this.#judge,
+      judge: this.#judgeAdministrativeClient,
     });
     await this.#admin.listen();
     control.listening('admin');
@@ -61,6 +62,14 @@ export class FrontDoors {
 
   readonly #judge = (socket: Parameters<typeof judgeClient>[0]) =>
     judgeClient(socket, this.#node.administration.committedConstitution, Date.now());
+
+  readonly #judgeAdministrativeClient = (socket: Parameters<typeof judgeClient>[0]) => {
+    const constitution = this.#node.administration.committedConstitution;
+    const atMs = Date.now();
+    const leafDer = socket.getPeerX509Certificate()?.raw;
+    const judged = judgeClient(socket, constitution, atMs);
+    return judgeAdministrativeClient(judged, leafDer, { constitution, atMs });
+  };
 
   readonly #judgeApplicationClient = (socket: Parameters<typeof judgeClient>[0]) =>
     judgeApplicationClient(this.#judge(socket), this.#node.administration.committedConstitution);

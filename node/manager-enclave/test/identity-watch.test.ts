@@ -10,6 +10,7 @@ import {
 } from '@concordat/crypto';
 import { type Constitution, issuerIdOf, parseConstitution } from '@concordat/governance';
 import { toBase64 } from '@concordat/std';
+import { judgeAdministrativeClient } from '../administrative-client.ts';
 import { acceptsAnonymous, judgeApplicationClient } from '../anonymous-client.ts';
 import { type ClientIdentity, judgeCertificate } from '../client-identity.ts';
 import { mayBeForwarded } from '../forwarded-identity.ts';
@@ -282,4 +283,30 @@ test('another organisation’s list revokes nobody, however its authority is cal
   const own = constitutionOf({ revocationLists: [{ ...namesake, actorId }] });
   assert.equal(mayBeForwarded(eves, own, now), false);
   assert.equal(mayBeForwarded(decodeIdentity(identityOf(aurora).record), own, now), true);
+});
+
+test('once all certificates have run out those of members still reach the administrative port', () => {
+  const ask = (of: Party, atMs: number, constitution = first) => {
+    const presented = { leafDer: of.der, intermediates: [], atMs };
+    const judged = judgeCertificate(constitution, presented);
+    return judgeAdministrativeClient(judged, of.der, { constitution, atMs });
+  };
+  const code = (verdict: ReturnType<typeof ask>): string => (verdict.ok ? 'ok' : verdict.code);
+  const late = now + 101 * day;
+  const verdict = ask(aurora, late);
+  assert.ok(verdict.ok);
+  assert.deepEqual({ ...verdict.identity, untilMs: 0 }, { ...identityOf(aurora), untilMs: 0 });
+  assert.equal(verdict.identity.untilMs, late + 60_000);
+  assert.equal(code(ask(aurora, now)), 'ok');
+  assert.equal(code(ask(eve, late)), 'CLIENT_CERTIFICATE_EXPIRED');
+  assert.equal(code(ask(certified('stranger'), late)), 'CLIENT_CERTIFICATE_EXPIRED');
+  const participant = { ...entry('aurora', aurora), kind: ['participant'] };
+  const demoted = constitutionOf({ actors: [participant, entry('borealis', borealis)] });
+  assert.equal(code(ask(aurora, late, demoted)), 'CLIENT_CERTIFICATE_EXPIRED');
+  const longer = certified('corner shop', undefined, { notAfterMs: now + 200 * day });
+  const shop = { ...entry('corner shop', longer), kind: ['participant'] };
+  const other = constitutionOf({
+    actors: [entry('aurora', aurora), entry('borealis', borealis), shop],
+  });
+  assert.equal(code(ask(aurora, late, other)), 'CLIENT_CERTIFICATE_EXPIRED');
 });
