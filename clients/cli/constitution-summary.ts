@@ -6,7 +6,7 @@ import {
 } from '@concordat/governance';
 import { codeTable } from './code-table.ts';
 import { Names } from './constitution-names.ts';
-import { actorTable, nodeTable } from './network-tables.ts';
+import { actorCertificateTable, actorTable, nodeTable } from './network-tables.ts';
 import { paint, renderTable, type Terminal } from './terminal.ts';
 
 /** A constitution as somebody reads it who is to approve it. */
@@ -27,6 +27,8 @@ export function constitutionLines(
     '',
     heading(`Actors (${members} of ${constitution.actors.length} vote)`),
     actorTable(constitution),
+    heading('Certificates of actors'),
+    actorCertificateTable(constitution),
     heading('Nodes'),
     nodeTable(constitution, known.leader),
     heading('Code'),

@@ -1,4 +1,4 @@
-import type { Constitution } from '@concordat/governance';
+import { type Constitution, certificatesOf } from '@concordat/governance';
 import { Names } from './constitution-names.ts';
 import { short } from './sandbox/node-tuple.ts';
 import { renderTable } from './terminal.ts';
@@ -13,6 +13,22 @@ export const actorTable = ({ actors }: Pick<Constitution, 'actors'>): string =>
       roles.join(', '),
       short(actorId),
     ]),
+  );
+
+/**
+ * By which certificates the actors of a membership list speak, their digests whole: who approves the
+ * list compares them, and a beginning can be found that is another certificate's as well.
+ */
+export const actorCertificateTable = ({ actors }: Pick<Constitution, 'actors'>): string =>
+  renderTable(
+    ['actor', 'certificate', 'in use'],
+    actors.flatMap((actor) =>
+      certificatesOf(actor).map(({ fingerprint, untilSeconds }) => [
+        actor.name,
+        fingerprint,
+        untilSeconds === undefined ? '' : `until ${new Date(untilSeconds * 1000).toISOString()}`,
+      ]),
+    ),
   );
 
 /** The VN list; `leader` is the id of the node that leads. */
