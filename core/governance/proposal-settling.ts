@@ -26,12 +26,15 @@ export function settle(
 ): GovernanceEffect[] {
   const effects: GovernanceEffect[] = [];
   let pending = [proposalId];
+  let voters = votersOf(set);
   for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
     const proposal = proposalOf(set, next);
     if (proposal.state !== 'open') continue;
-    const before = canonicalJson(votersOf(set));
-    effects.push(...decide(set, proposal, nowSeconds));
-    const voters = votersOf(set);
+    effects.push(...decide(set, { proposal, voters, closedAtSeconds: nowSeconds }));
+    // Only what took effect may have changed them: with hundreds open, reading them each time is slow.
+    if (proposalOf(set, next).state !== 'accepted') continue;
+    const before = canonicalJson(voters);
+    voters = votersOf(set);
     if (canonicalJson(voters) === before) continue;
     dropVotes(set, new Set(voters.map(({ actorId }) => actorId)));
     pending = openProposalIds(set);
@@ -72,12 +75,18 @@ export function listAsOpen(set: TransactionSet, proposal: Proposal): void {
 const expiryKey = ({ expiresAtSeconds: end, sequence }: Proposal): string | undefined =>
   end === undefined ? undefined : `${String(end).padStart(16, '0')}:${sequenceKey(sequence)}`;
 
+interface Question {
+  readonly proposal: Proposal;
+  /** Of now. */
+  readonly voters: readonly Voter[];
+  readonly closedAtSeconds: number;
+}
+
 function decide(
   set: TransactionSet,
-  proposal: Proposal,
-  closedAtSeconds: number,
+  { proposal, voters, closedAtSeconds }: Question,
 ): readonly GovernanceEffect[] {
-  const judgement = judgeProposal(proposal, votersOf(set));
+  const judgement = judgeProposal(proposal, voters);
   if (judgement === 'open') return [];
   if (judgement === 'rejected') {
     closeProposal(set, proposal, { state: 'rejected', closedAtSeconds });
