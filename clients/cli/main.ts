@@ -37,7 +37,12 @@ function explainWords(words: readonly string[]): void {
 
 function noSuchCommand(group: string, [verb]: readonly string[]): string {
   const verbs = commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name] : []));
-  if (verbs.length === 0) return `there is no "${group}": "concordat help" lists what there is`;
+  if (verbs.length === 0) {
+    const meant = commandGroups.find(([name]) => name.slice(0, 3) === group.slice(0, 3))?.[0];
+    const hint =
+      meant === undefined ? '"concordat help"' : `"concordat help ${meant}" or "concordat help"`;
+    return `there is no "${group}": ${hint} lists what there is`;
+  }
   return `there is no "${group} ${verb}", only ${verbs.join(', ')}`;
 }
 
