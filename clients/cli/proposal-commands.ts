@@ -259,9 +259,6 @@ the file with ECDSA over SHA-256 does as well: openssl dgst -sha256 -sign own-ke
     requireFree(out);
     const bytes = await readFile(file);
     const message = readBytesToSign(bytes, file);
-    // Shown before a token asks for its PIN or its button, not after.
-    const isForPeople = invocation.options.json !== true;
-    if (isForPeople) print(invocation, undefined, messageLines(message, new Names()));
     const { messageSigner, actorId, name } = await identityOf(invocation);
     if (!messageSigner) throw new CliError('USAGE', 'signing takes an identity with a P-256 key');
     if (actorId !== message.kid) {
@@ -270,6 +267,9 @@ the file with ECDSA over SHA-256 does as well: openssl dgst -sha256 -sign own-ke
         `the message is to be signed by ${message.kid}, and this is the certificate of "${name}", ${actorId}`,
       );
     }
+    // Shown before it is signed, not after: a token may ask for its button.
+    const isForPeople = invocation.options.json !== true;
+    if (isForPeople) print(invocation, undefined, messageLines(message, new Names()));
     const signature = signBytes(messageSigner, bytes);
     await writeNewPrivateFile(out, `${toHex(signature)}\n`);
     const { type, networkId, kid: signer } = message;
