@@ -178,6 +178,9 @@ test('a node that slept too long takes up a snapshot as it runs, and stays who i
   const sleeper = network.nodes.find((node) => node !== leader) as LocalNode;
   const { nodeId } = sleeper.status ?? assert.fail('it has a status');
   const afterMs = Date.now();
+  const admin = await network.admin(sleeper);
+  const watch = await admin.connection.stream({ path: '/gov/events' });
+  watch.on('error', () => undefined).resume();
   sleeper.signal('manager', 'SIGSTOP');
   try {
     const awake = nodes.filter((node) => node !== sleeper);
@@ -188,6 +191,9 @@ test('a node that slept too long takes up a snapshot as it runs, and stays who i
   }
   const installed = await sleeper.logged('snapshot.installed', { afterMs, timeoutMs: 60_000 });
   t.diagnostic(`from block ${installed.after} to ${installed.height}`);
+  // Who watches there is not told of what was passed over: it has to come again.
+  await waitUntil(() => watch.closed, { what: 'the end of the stream' });
+  admin.close();
   await sleeper.waitFor(({ phase }) => phase === 'running', {
     what: `${sleeper.name} to serve again`,
     timeoutMs: 60_000,
