@@ -2,6 +2,7 @@ import { CodedError } from '@concordat/std';
 import type { DiskImage } from '../disk/simulated-disk.ts';
 import type { CrashKind } from '../disk/simulated-file.ts';
 import type { Random } from '../random.ts';
+import { revoke, rollOver } from './identity-changes.ts';
 import type { Machine } from './machine.ts';
 import { isServing, type Network } from './network.ts';
 import { actorEntry, type Organisation } from './organisation.ts';
@@ -440,6 +441,15 @@ export class Director {
             operator.members.splice(operator.members.indexOf(member), 1);
           },
         };
+      }
+      case 'roll-over': {
+        const member = random.pick(operator.members);
+        return { what: member.name, make: () => rollOver(operator, member) };
+      }
+      case 'revocation-list': {
+        const member = random.pick(operator.members);
+        const { nowMs } = this.#world.clock;
+        return { what: member.name, make: () => revoke(operator, member, { nowMs, random }) };
       }
       default: {
         const change = random.pick(policyChanges)(operator.members);

@@ -61,6 +61,8 @@ export const faultKinds = [
   'add-member',
   'remove-member',
   'policy',
+  'roll-over',
+  'revocation-list',
 ] as const;
 
 /** Something the director does. */
@@ -94,6 +96,8 @@ const mostPerSecond: Readonly<Record<FaultKind, number>> = {
   'add-member': 0.02,
   'remove-member': 0.02,
   policy: 0.05,
+  'roll-over': 0.03,
+  'revocation-list': 0.03,
 };
 
 /** Draws a plan: most runs mix everything, some leave a kind of fault out altogether. */
