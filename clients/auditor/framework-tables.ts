@@ -18,6 +18,7 @@ export const tableNames = {
   keyGrants: 'public:concordat.key-grants',
   keyExports: 'public:concordat.key-exports',
   rotations: 'public:concordat.keys.rotations',
+  acknowledgements: 'public:concordat.acknowledgements',
   auditGrants: 'public:concordat.keys.grants',
   holders: 'public:concordat.keys.holders',
   ceremonies: 'public:concordat.keys.ceremonies',

@@ -119,6 +119,9 @@ function executedAt(message: GovernanceMessage, recorded: RecordedWrites): numbe
   if (type === 'giving') return givenAt(messageId, recorded.rows(tableNames.keyGrants));
   if (type === 'key-export') return givenAt(messageId, recorded.rows(tableNames.keyExports));
   if (type === 'holder-rotation') return givenAt(messageId, recorded.rows(tableNames.rotations));
+  if (type === 'acknowledgement') {
+    return givenAt(messageId, recorded.rows(tableNames.acknowledgements));
+  }
   const id = type === 'proposal' ? messageId : message.proposalId;
   const row = recorded.get(tableNames.proposals, id);
   const proposal = row && (JSON.parse(fromUtf8(row)) as Proposal);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import {
   actionNames,
+  buildAcknowledgement,
   type Constitution,
   constitutionDigest,
   constitutionSchema,
@@ -9,6 +10,7 @@ import {
   policyNames,
   proposalSchema,
 } from '@concordat/governance';
+import { isHex64 } from '@concordat/std';
 import type { Command, Invocation } from './command.ts';
 import { connect, connectionOptions, connectionUsage } from './connection-options.ts';
 import { changesBetween, changesText } from './constitution-diff.ts';
@@ -16,8 +18,18 @@ import { Names } from './constitution-names.ts';
 import { constitutionLines } from './constitution-summary.ts';
 import { CliError } from './errors.ts';
 import { print } from './output.ts';
-import { propose, proposingDetails, proposingOptions, proposingUsage } from './proposing.ts';
+import {
+  messageOptions,
+  messageUsage,
+  outcomeOf,
+  printMessage,
+  propose,
+  proposingDetails,
+  proposingOptions,
+  proposingUsage,
+} from './proposing.ts';
 import { renderTable } from './terminal.ts';
+import { bytesToSign } from './unsigned-message.ts';
 import { requireOwnTerms, waitingNode } from './waiting-node.ts';
 
 const show: Command = {
@@ -108,6 +120,38 @@ const diff: Command = {
       nodes: [...before.nodes, ...after.nodes],
     });
     print(invocation, { ...digests, changes }, changesText(invocation.terminal, changes, names));
+    return 0;
+  },
+};
+
+const acknowledge: Command = {
+  name: 'constitution acknowledge',
+  summary: 'sign that one has read the constitution in force; it is kept in the ledger',
+  usage: `<terms> ${messageUsage}`,
+  positionals: 1,
+  options: messageOptions,
+  details: `The terms are those that "concordat constitution show" prints, whole: what is not in force any more is not
+acknowledged. With --print nothing is signed or sent: the bytes to sign go to a file ("concordat help proposal sign").`,
+  examples: [
+    'constitution acknowledge 5f31… --as aurora-bank',
+    'constitution acknowledge 5f31… --print seen.tbs',
+  ],
+  run: async (invocation) => {
+    const [terms] = invocation.positionals;
+    if (!isHex64(terms)) {
+      throw new CliError('USAGE', 'give the terms that "concordat constitution show" prints');
+    }
+    if (invocation.options.print !== undefined) {
+      return printMessage(invocation, async (_, about) =>
+        bytesToSign(about, (options) => buildAcknowledgement({ ...options, terms })),
+      );
+    }
+    const { admin } = await connect(invocation);
+    const outcome = await admin.acknowledge(terms).finally(() => admin.close());
+    const { transactionId } = outcome;
+    print(invocation, { ...outcomeOf(outcome), proposalId: outcome.proposalId }, [
+      `Acknowledged in transaction ${transactionId}.`,
+    ]);
     return 0;
   },
 };
@@ -233,6 +277,7 @@ const schema: Command = {
 export const constitutionCommands: readonly Command[] = [
   show,
   diff,
+  acknowledge,
   policies,
   schema,
   set,

@@ -37,6 +37,7 @@ export const jsonShapes: Readonly<Record<string, string>> = {
     '{before, after, changes: [{path, before?, after?}]}: digests and differences',
   'constitution policies': '{policies: [{name, value, default}], votingPolicies}',
   'constitution set': proposed,
+  'constitution acknowledge': submittedOrPrinted,
   'constitution unset': proposed,
   'constitution voting': proposed,
   'proposal create': proposed,

@@ -181,8 +181,8 @@ interface PrintContext extends ProposingContext {
 
 type AboutMessage = Omit<MessageOptions, 'key' | 'sign'>;
 
-/** Writes the bytes to sign to a file and tells what they say. */
-async function printMessage(
+/** Writes the bytes to sign to a file and tells what they say. @throws CliError; SdkError */
+export async function printMessage(
   invocation: Invocation,
   make: (context: PrintContext, about: AboutMessage) => Promise<Uint8Array>,
 ): Promise<number> {

@@ -6,7 +6,7 @@ import {
   type MessageSigner,
   type ProposedAction,
 } from '@concordat/governance';
-import { fromBase64, fromHex } from '@concordat/std';
+import { fromBase64, fromHex, isHex64 } from '@concordat/std';
 import { CliError } from './errors.ts';
 
 /** Length of r ‖ s. */
@@ -56,6 +56,7 @@ function isTold({ type, payload }: DecodedMessage): boolean {
   if (!isObject(payload)) return false;
   const names = Object.keys(payload).join();
   if (type === 'withdrawal') return names === '';
+  if (type === 'acknowledgement') return names === 'terms' && isHex64(payload.terms);
   if (type === 'vote') return names === 'accept' && typeof payload.accept === 'boolean';
   if (type !== 'proposal') return true;
   const { actions } = payload;

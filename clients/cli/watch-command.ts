@@ -117,6 +117,8 @@ function eventText(terminal: Terminal, event: GovernanceEvent, names: Names): st
       return `node ${names.of(event.nodeId)} is ${event.status}`;
     case 'node-unlisted':
       return `node ${names.of(event.nodeId)} is not listed any more`;
+    case 'constitution-acknowledged':
+      return `${names.of(event.actorId)} acknowledges the constitution with terms ${short(event.terms)}`;
     case 'epoch-begun':
       return `epoch ${event.epoch} begins (${event.reason})`;
     case 'constitution-changed':

@@ -11,6 +11,7 @@ import {
 } from '@concordat/api';
 import {
   type AuditGrant,
+  buildAcknowledgement,
   buildGiving,
   buildHolderRotation,
   buildKeyExport,
@@ -101,6 +102,15 @@ export class AdminClient extends AdminReader {
       return readAnswer<KeyExportAnswer>(answer.status, answer.body, 'copies');
     };
     return retrying(once, this.retry);
+  }
+
+  /**
+   * Signs and submits that one has read the constitution with these terms, which must be in force.
+   * @param terms hex, 32 bytes: `constitutionTerms` of what was read
+   * @throws SdkError CONSTITUTION_NOT_IN_FORCE, …
+   */
+  async acknowledge(terms: string): Promise<Submission> {
+    return this.submit(buildAcknowledgement({ ...(await this.#signing()), terms }));
   }
 
   /**

@@ -214,7 +214,13 @@ export const administrativeOperations: readonly AdministrativeOperation[] = [
     id: 'submitMessage',
     gives: 'Submission',
     summary: 'a signed proposal, vote, withdrawal or order; answered after its commit',
-    errors: [...messageErrors, 'INVALID_ACTION', 'PROPOSAL_NOT_FOUND', 'PROPOSAL_NOT_OPEN'],
+    errors: [
+      ...messageErrors,
+      'INVALID_ACTION',
+      'PROPOSAL_NOT_FOUND',
+      'PROPOSAL_NOT_OPEN',
+      'CONSTITUTION_NOT_IN_FORCE',
+    ],
   },
   {
     ...message,

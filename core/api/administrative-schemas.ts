@@ -221,6 +221,7 @@ export const administrativeSchemas: Readonly<Record<string, JsonSchema>> = {
           'node-changed',
           'node-unlisted',
           'epoch-begun',
+          'constitution-acknowledged',
           'constitution-changed',
         ),
         proposal: ref('Proposal'),

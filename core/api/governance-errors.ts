@@ -280,6 +280,11 @@ export const governanceErrors = {
     meaning: 'Only a trusted node of a member registers a holder key, and each registration once.',
     remedy: 'Let the node join first; its manager registers again by itself.',
   },
+  CONSTITUTION_NOT_IN_FORCE: {
+    status: 409,
+    meaning: 'The constitution that is acknowledged is not the one in force.',
+    remedy: 'Look at the one in force with "concordat constitution show", then acknowledge that.',
+  },
   ROTATION_UNFINISHED: {
     status: 409,
     meaning:

@@ -56,7 +56,7 @@ export type GovernanceEffect =
   | JwtIssuerEffect
   | ExternalSystemEffect
   | {
-      readonly kind: 'recovery-consented' | 'holder-rotation-asked';
+      readonly kind: 'recovery-consented' | 'holder-rotation-asked' | 'constitution-acknowledged';
       readonly actorId: ActorId;
     }
   | {

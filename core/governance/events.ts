@@ -26,6 +26,12 @@ export type GovernanceEvent =
       /** What an actor did about this very proposal; absent where it follows from something else. */
       readonly by?: SignedDeed;
     }
+  | {
+      readonly event: 'constitution-acknowledged';
+      readonly actorId: ActorId;
+      /** Hex, 32 bytes. */
+      readonly terms: string;
+    }
   | { readonly event: 'epoch-begun'; readonly epoch: number; readonly reason: EpochReason }
   | {
       readonly event: 'actor-added' | 'actor-changed' | 'actor-removed';
@@ -69,7 +75,7 @@ const parts: ReadonlyMap<string, ConstitutionPart> = new Map(
 
 /**
  * What a transaction changed in governance: none when it has no such writes; any event but
- * `proposal` and `epoch-begun` means that the constitution is not the one read before.
+ * `proposal`, `epoch-begun` and `constitution-acknowledged` means that the constitution is not the one read before.
  * @param publicWrites the public segment of a write set that the ledger holds
  * @throws KvError MALFORMED
  */
@@ -87,6 +93,9 @@ export function eventsOfWrites(publicWrites: Uint8Array): GovernanceEvent[] {
       const proposal = decodeRow(tables.proposals, value);
       const isMeant = deed?.proposalId === proposal.proposalId;
       events.push({ event: 'proposal', proposal, ...(isMeant && { by: deed.by }) });
+    } else if (value && table === tables.acknowledgements.table) {
+      const { terms } = decodeRow(tables.acknowledgements, value);
+      events.push({ event: 'constitution-acknowledged', actorId: key as ActorId, terms });
     } else if (value && isEpochBegun(table, key)) {
       const { epoch, reason } = decodeEpochBegun(value);
       events.push({ event: 'epoch-begun', epoch, reason });

@@ -1,3 +1,4 @@
+export { type Acknowledgement, acknowledgementOf } from './acknowledgements.ts';
 export { type ActionName, actionNames } from './action-names.ts';
 export { actionSchemas, proposalSchema } from './action-schemas.ts';
 export { maxActions, proposedApplications } from './actions.ts';
@@ -164,6 +165,7 @@ export {
 } from './key-sharings.ts';
 export { keyThresholdUnder } from './key-threshold.ts';
 export {
+  buildAcknowledgement,
   buildGiving,
   buildHolderRotation,
   buildKeyExport,

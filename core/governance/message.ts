@@ -34,6 +34,7 @@ export type MessageType =
   | 'giving'
   | 'key-export'
   | 'holder-rotation'
+  | 'acknowledgement'
   | 'recovery-consent';
 
 /** Labels of the protected headers beside `alg` and `kid`. */
@@ -93,6 +94,11 @@ export const buildKeyExport = (
 /** A member's order to its nodes to replace its holder key, as COSE_Sign1 bytes. */
 export const buildHolderRotation = (options: MessageOptions): Uint8Array =>
   build('holder-rotation', options, {});
+
+/** A member's acknowledgement of the constitution in force, by its terms (hex), as COSE_Sign1 bytes. */
+export const buildAcknowledgement = (
+  options: MessageOptions & { readonly terms: string },
+): Uint8Array => build('acknowledgement', options, { terms: options.terms });
 
 /** A member's consent to a recovery, with the digest of the shares it gives, as COSE_Sign1 bytes. */
 export const buildRecoveryConsent = (
@@ -214,6 +220,7 @@ const messageTypes: readonly string[] = [
   'giving',
   'key-export',
   'holder-rotation',
+  'acknowledgement',
   'recovery-consent',
 ];
 const isMessageType = (type: unknown): type is MessageType => messageTypes.includes(type as string);

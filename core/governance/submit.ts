@@ -1,4 +1,5 @@
 import type { ReadView, TransactionSet } from '@concordat/kv';
+import { recordAcknowledgement } from './acknowledgements.ts';
 import { dropUnusedPrograms } from './applications.ts';
 import { GovernanceError } from './errors.ts';
 import { recordKeyExport } from './key-exports.ts';
@@ -88,6 +89,12 @@ function handle(set: TransactionSet, message: GovernanceMessage, turn: Turn): Su
         proposalId: message.messageId,
         state: 'accepted',
         effects: recordKeyExport(set, message, turn.nowSeconds),
+      };
+    case 'acknowledgement':
+      return {
+        proposalId: message.messageId,
+        state: 'accepted',
+        effects: recordAcknowledgement(set, message, turn.nowSeconds),
       };
     case 'holder-rotation':
       return {

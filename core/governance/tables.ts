@@ -1,5 +1,6 @@
 import type { ReadView, TableDeclaration, TransactionSet } from '@concordat/kv';
 import { type ActorId, fromUtf8, utf8 } from '@concordat/std';
+import type { Acknowledgement } from './acknowledgements.ts';
 import type { AuditGrant } from './audit-grant.ts';
 import type { AutomationRule } from './automation-rule.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -114,6 +115,8 @@ export const tables = {
   keyExports: rows<KeyExport>('key-exports'),
   /** actor id */
   rotations: rows<HolderRotation>('keys.rotations'),
+  /** actor id */
+  acknowledgements: rows<Acknowledgement>('acknowledgements'),
 } as const;
 
 /** Every governance message verbatim, by sequence: its bytes, not JSON. */

@@ -1,6 +1,7 @@
 import { appendFileSync, cpSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { endProcesses, frontOffice, SandboxLayout } from '@concordat/cli';
+import { type Constitution, constitutionTerms } from '@concordat/governance';
 import { bundleName, measureImage } from '@concordat/host';
 import { readIdentity } from '@concordat/sdk';
 import { Load } from './load.ts';
@@ -142,6 +143,12 @@ export class ConsortiumLife {
     await this.#approve(machine, 'dune');
     await this.#running(machine);
     await this.#shared(4);
+    tell(
+      'as a member it acknowledges the constitution in force with its signature, for the record',
+    );
+    const shown = await this.#stage.ask<Constitution>(['constitution', 'show', ...this.#somebody]);
+    const own = this.#as('dune-logistics');
+    await concordat(['constitution', 'acknowledge', constitutionTerms(shown), ...own]);
     await concordat(['node', 'list']);
   }
 
