@@ -266,7 +266,8 @@ export class Connection {
 
   #judge(der: Uint8Array): SdkError | undefined {
     const refusal = this.#gate?.refusal(der);
-    if (!refusal) this.#peer = der;
+    // Another enclave listens there now: what the one before proved says nothing of it.
+    this.#peer = refusal ? undefined : der;
     return refusal;
   }
 

@@ -88,6 +88,42 @@ describe('a client that pinned code', () => {
     assert.equal(requests(), 3);
   });
 
+  it('has a node that was started anew, with other keys, prove itself anew', async (t) => {
+    const { client, requests, admin, application } = await start(t);
+    await client.request('/x');
+    const portOf = ({ address }: { readonly address: string }) => Number(address.split(':')[1]);
+    for (let launch = 0; launch < 2; launch++) {
+      await admin.close();
+      await application.close();
+      const key = createSigningKey(randomBytes(32));
+      const tls = network.nodeCredentials(valid, key);
+      const handle = evidenceHandler(key);
+      const again = await startNode({
+        network,
+        tls,
+        hearsAnybody: true,
+        handle,
+        port: portOf(admin),
+      });
+      let served = 0;
+      const applicationAgain = await startNode({
+        network,
+        tls,
+        handle: (_request, response) => {
+          served += 1;
+          response.end('{"ok":true}');
+        },
+        port: portOf(application),
+      });
+      // What was open broke with the launch before.
+      await client.request('/x').catch(() => client.request('/x'));
+      assert.equal(served, 1);
+      await again.close();
+      await applicationAgain.close();
+    }
+    assert.equal(requests(), 1);
+  });
+
   const other = createSigningKey(randomBytes(32));
   const flipped = (evidence: Uint8Array): Uint8Array => {
     const copy = Uint8Array.from(evidence);
