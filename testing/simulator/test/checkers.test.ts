@@ -132,7 +132,7 @@ test('a leader that answers reads without asking whether it still leads is caugh
       () => (_actor: object, done: () => void) => process.nextTick(done),
     ),
     ['NOT_LINEARIZABLE'],
-    { seeds: 3 },
+    { faults: { partition: 2 }, chaosMs: 6_000, seeds: 12 },
   ));
 
 test('answering a write before it is committed is caught', () =>
