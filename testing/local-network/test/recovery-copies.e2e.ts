@@ -125,10 +125,10 @@ test('a second copy is refused unless it is asked for, and so is one from anothe
     '--out',
     place('x'),
   );
-  assert.equal(again.status, 1);
+  assert.equal(again.status, 3);
   assert.match(again.stderr, /KEY_EXPORTED/);
   const foreign = run('key', 'export', ...at(vn2, vn1.organisation), '--to', place('copy-key.pem'));
-  assert.equal(foreign.status, 1);
+  assert.equal(foreign.status, 3);
   assert.match(foreign.stderr, /NOT_OWN_NODE/);
   const copied = await as(vn1, (admin) => admin.exportKeys({ publicKey: newKey(), again: true }));
   assert.ok(copied.copies.length > 0);
