@@ -14,6 +14,7 @@ import { CryptoError } from './errors.ts';
 import { type GeneralName, readAlternativeNames } from './general-name.ts';
 import { sha256 } from './hash.ts';
 import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
+import { readSignedStructure } from './signed-structure.ts';
 
 /** Bits of the key usage extension (RFC 5280, section 4.2.1.3) as this room tests them. */
 export const keyUsageBits = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
@@ -109,16 +110,7 @@ const bad = (why: string): CryptoError => new CryptoError('INVALID_CERTIFICATE',
  */
 export function parseCertificate(der: Uint8Array): Certificate {
   if (der.length > maxCertificateBytes) throw bad(`certificate of ${der.length} bytes`);
-  const file = new DerReader(der);
-  const outer = file.enter(derTags.sequence);
-  file.end();
-  const tbs = outer.read(derTags.sequence);
-  const signatureAlgorithm = outer.read(derTags.sequence).raw;
-  const signature = readBitString(outer.read(derTags.bitString));
-  outer.end();
-  if (signature.unusedBits !== 0) throw bad('signature is not whole bytes');
-
-  const fields = new DerReader(tbs.content);
+  const { fields, tbs, signatureAlgorithm, signature } = readSignedStructure(der);
   const version = fields.enter(0xa0);
   const number = readMagnitude(version.read(derTags.integer));
   if (number.length !== 1 || number[0] !== 2) throw bad('not version 3');
@@ -142,9 +134,9 @@ export function parseCertificate(der: Uint8Array): Certificate {
   fields.end();
   return {
     der,
-    tbs: tbs.raw,
+    tbs,
     signatureAlgorithm,
-    signature: signature.bytes,
+    signature,
     serial,
     issuer,
     subject,

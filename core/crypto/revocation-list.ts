@@ -1,17 +1,10 @@
 import { equalBytes, toHex } from '@concordat/std';
 import { type Certificate, keyUsageBits, oids } from './certificate.ts';
 import { type SignedByAuthority, signatureFault } from './certificate-signature.ts';
-import {
-  type DerNode,
-  DerReader,
-  derTags,
-  readBitString,
-  readBoolean,
-  readMagnitude,
-  readOid,
-} from './der.ts';
+import { type DerNode, DerReader, derTags, readBoolean, readMagnitude, readOid } from './der.ts';
 import { readTime } from './der-time.ts';
 import { CryptoError } from './errors.ts';
+import { readSignedStructure } from './signed-structure.ts';
 
 /** Largest revocation list, bytes of DER. */
 export const maxRevocationListBytes = 65_536;
@@ -68,16 +61,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
 }
 
 function read(der: Uint8Array): RevocationList {
-  const file = new DerReader(der);
-  const outer = file.enter(derTags.sequence);
-  file.end();
-  const tbs = outer.read(derTags.sequence);
-  const signatureAlgorithm = outer.read(derTags.sequence).raw;
-  const signature = readBitString(outer.read(derTags.bitString));
-  outer.end();
-  if (signature.unusedBits !== 0) throw bad('signature is not whole bytes');
-
-  const fields = new DerReader(tbs.content);
+  const { fields, tbs, signatureAlgorithm, signature } = readSignedStructure(der);
   const version = readMagnitude(fields.read(derTags.integer));
   if (version.length !== 1 || version[0] !== 1) throw bad('not version 2');
   // RFC 5280, section 5.1.2.2: both signature algorithm fields are the same.
@@ -94,7 +78,7 @@ function read(der: Uint8Array): RevocationList {
   const revoked = readRevoked(fields.readOptional(derTags.sequence));
   const extensions = readListExtensions(fields.readOptional(0xa0));
   fields.end();
-  const signed = { tbs: tbs.raw, signatureAlgorithm, signature: signature.bytes };
+  const signed = { tbs, signatureAlgorithm, signature };
   return { der, ...signed, issuer, thisUpdateMs, nextUpdateMs, revoked, ...extensions };
 }
 
