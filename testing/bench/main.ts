@@ -12,6 +12,7 @@ import {
   consensusParts,
   consensusSection,
 } from './sections/consensus-section.ts';
+import { engineSection, renderEngine } from './sections/engine-section.ts';
 import { keyValueSection } from './sections/key-value-section.ts';
 import { keysSection, renderKeys } from './sections/keys-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
@@ -42,6 +43,10 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   mainnet: told(mainnetSection),
   tokens: told((options) => transferSection('token', options)),
   transfers: told((options) => transferSection('plain', options)),
+  engine: async (options) => {
+    const figures = await engineSection(options);
+    return { figures, text: renderEngine(figures) };
+  },
   keyvalue: told(keyValueSection),
   app: told(applicationSection),
   consensus: async (options) => {

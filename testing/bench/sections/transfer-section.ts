@@ -20,14 +20,14 @@ const lanes = 4;
 const warmUp = 2_000;
 const perRound = 3_000;
 
-const titles: Readonly<Record<TransferKind, string>> = {
+const titles = {
   token: '(b) transfers of an OpenZeppelin ERC-20',
   plain: '(c) plain transfers',
-};
+} as const satisfies Partial<Record<TransferKind, string>>;
 
 /** (b) and (c): transfers of 64 senders, all rounds on one network. */
 export async function transferSection(
-  kind: TransferKind,
+  kind: keyof typeof titles,
   options: SectionOptions,
 ): Promise<Section> {
   const set = transferSet(kind, warmUp + options.rounds * perRound);
