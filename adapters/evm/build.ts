@@ -54,13 +54,19 @@ export interface CompiledEngine {
   readonly text?: string;
 }
 
-/** Compiles the assembly. @throws Error with the compiler's report */
-export async function compileEngine({ text = false } = {}): Promise<CompiledEngine> {
+/**
+ * Compiles the assembly, or what one of its files exports, for tests of that file alone.
+ * @throws Error with the compiler's report
+ */
+export async function compileEngine({
+  text = false,
+  entry = 'assembly/index.ts',
+} = {}): Promise<CompiledEngine> {
   const written = new Map<string, string | Uint8Array>();
   const compiler = (await import(compilerName)) as Compiler;
   const { error, stderr } = await compiler.main(
     [
-      'assembly/index.ts',
+      entry,
       '--baseDir',
       room,
       '--outFile',

@@ -1,0 +1,168 @@
+/** Bytes that one permutation takes in: 1,600 bits less twice the 256 of the hash. */
+const rate: i32 = 136;
+
+/** The 25 lanes of the state: lane (x, y) at 8 * (x + 5 * y). */
+const state: usize = memory.data(200, 16);
+
+const roundConstants: usize = memory.data<u64>([
+  0x0000_0000_0000_0001, 0x0000_0000_0000_8082, 0x8000_0000_0000_808a, 0x8000_0000_8000_8000,
+  0x0000_0000_0000_808b, 0x0000_0000_8000_0001, 0x8000_0000_8000_8081, 0x8000_0000_0000_8009,
+  0x0000_0000_0000_008a, 0x0000_0000_0000_0088, 0x0000_0000_8000_8009, 0x0000_0000_8000_000a,
+  0x0000_0000_8000_808b, 0x8000_0000_0000_008b, 0x8000_0000_0000_8089, 0x8000_0000_0000_8003,
+  0x8000_0000_0000_8002, 0x8000_0000_0000_0080, 0x0000_0000_0000_800a, 0x8000_0000_8000_000a,
+  0x8000_0000_8000_8081, 0x8000_0000_0000_8080, 0x0000_0000_8000_0001, 0x8000_0000_8000_8008,
+]);
+
+/** Writes the Keccak-256 hash (32 bytes) of `length` bytes at `data` to `out`; they may overlap. */
+export function keccak256(out: usize, data: usize, length: i32): void {
+  memory.fill(state, 0, 200);
+  let at = data;
+  let rest = length;
+  for (; rest >= rate; rest -= rate) {
+    for (let i: usize = 0; i < 136; i += 8) absorbLane(i, load<u64>(at + i));
+    at += rate;
+    permute();
+  }
+  absorbEnd(at, <usize>rest);
+  permute();
+  store<u64>(out, load<u64>(state));
+  store<u64>(out, load<u64>(state, 8), 8);
+  store<u64>(out, load<u64>(state, 16), 16);
+  store<u64>(out, load<u64>(state, 24), 24);
+}
+
+function absorbLane(at: usize, lane: u64): void {
+  store<u64>(state + at, load<u64>(state + at) ^ lane);
+}
+
+/** Takes in the last 0 to 135 bytes and the padding of the original Keccak: 0x01 ... 0x80. */
+function absorbEnd(data: usize, length: usize): void {
+  let i: usize = 0;
+  for (; i + 8 <= length; i += 8) absorbLane(i, load<u64>(data + i));
+  let lane: u64 = 1;
+  for (let end = length; end > i; ) {
+    end--;
+    lane = (lane << 8) | <u64>load<u8>(data + end);
+  }
+  absorbLane(i, lane);
+  absorbLane(128, 0x8000_0000_0000_0000);
+}
+
+/** Keccak-f[1600] (FIPS 202, section 3.3), the lanes in locals. */
+function permute(): void {
+  let a00 = load<u64>(state);
+  let a01 = load<u64>(state, 8);
+  let a02 = load<u64>(state, 16);
+  let a03 = load<u64>(state, 24);
+  let a04 = load<u64>(state, 32);
+  let a10 = load<u64>(state, 40);
+  let a11 = load<u64>(state, 48);
+  let a12 = load<u64>(state, 56);
+  let a13 = load<u64>(state, 64);
+  let a14 = load<u64>(state, 72);
+  let a20 = load<u64>(state, 80);
+  let a21 = load<u64>(state, 88);
+  let a22 = load<u64>(state, 96);
+  let a23 = load<u64>(state, 104);
+  let a24 = load<u64>(state, 112);
+  let a30 = load<u64>(state, 120);
+  let a31 = load<u64>(state, 128);
+  let a32 = load<u64>(state, 136);
+  let a33 = load<u64>(state, 144);
+  let a34 = load<u64>(state, 152);
+  let a40 = load<u64>(state, 160);
+  let a41 = load<u64>(state, 168);
+  let a42 = load<u64>(state, 176);
+  let a43 = load<u64>(state, 184);
+  let a44 = load<u64>(state, 192);
+  for (let round: usize = 0; round < 192; round += 8) {
+    // Theta.
+    const c0 = a00 ^ a10 ^ a20 ^ a30 ^ a40;
+    const c1 = a01 ^ a11 ^ a21 ^ a31 ^ a41;
+    const c2 = a02 ^ a12 ^ a22 ^ a32 ^ a42;
+    const c3 = a03 ^ a13 ^ a23 ^ a33 ^ a43;
+    const c4 = a04 ^ a14 ^ a24 ^ a34 ^ a44;
+    const d0 = c4 ^ rotl(c1, 1);
+    const d1 = c0 ^ rotl(c2, 1);
+    const d2 = c1 ^ rotl(c3, 1);
+    const d3 = c2 ^ rotl(c4, 1);
+    const d4 = c3 ^ rotl(c0, 1);
+    // Rho and pi, which bring together the lanes of each new row, and chi, row by row.
+    const b00 = a00 ^ d0;
+    const b01 = rotl(a11 ^ d1, 44);
+    const b02 = rotl(a22 ^ d2, 43);
+    const b03 = rotl(a33 ^ d3, 21);
+    const b04 = rotl(a44 ^ d4, 14);
+    const b10 = rotl(a03 ^ d3, 28);
+    const b11 = rotl(a14 ^ d4, 20);
+    const b12 = rotl(a20 ^ d0, 3);
+    const b13 = rotl(a31 ^ d1, 45);
+    const b14 = rotl(a42 ^ d2, 61);
+    const b20 = rotl(a01 ^ d1, 1);
+    const b21 = rotl(a12 ^ d2, 6);
+    const b22 = rotl(a23 ^ d3, 25);
+    const b23 = rotl(a34 ^ d4, 8);
+    const b24 = rotl(a40 ^ d0, 18);
+    const b30 = rotl(a04 ^ d4, 27);
+    const b31 = rotl(a10 ^ d0, 36);
+    const b32 = rotl(a21 ^ d1, 10);
+    const b33 = rotl(a32 ^ d2, 15);
+    const b34 = rotl(a43 ^ d3, 56);
+    const b40 = rotl(a02 ^ d2, 62);
+    const b41 = rotl(a13 ^ d3, 55);
+    const b42 = rotl(a24 ^ d4, 39);
+    const b43 = rotl(a30 ^ d0, 41);
+    const b44 = rotl(a41 ^ d1, 2);
+    // Chi, and iota in the first lane.
+    a00 = b00 ^ (~b01 & b02) ^ load<u64>(roundConstants + round);
+    a01 = b01 ^ (~b02 & b03);
+    a02 = b02 ^ (~b03 & b04);
+    a03 = b03 ^ (~b04 & b00);
+    a04 = b04 ^ (~b00 & b01);
+    a10 = b10 ^ (~b11 & b12);
+    a11 = b11 ^ (~b12 & b13);
+    a12 = b12 ^ (~b13 & b14);
+    a13 = b13 ^ (~b14 & b10);
+    a14 = b14 ^ (~b10 & b11);
+    a20 = b20 ^ (~b21 & b22);
+    a21 = b21 ^ (~b22 & b23);
+    a22 = b22 ^ (~b23 & b24);
+    a23 = b23 ^ (~b24 & b20);
+    a24 = b24 ^ (~b20 & b21);
+    a30 = b30 ^ (~b31 & b32);
+    a31 = b31 ^ (~b32 & b33);
+    a32 = b32 ^ (~b33 & b34);
+    a33 = b33 ^ (~b34 & b30);
+    a34 = b34 ^ (~b30 & b31);
+    a40 = b40 ^ (~b41 & b42);
+    a41 = b41 ^ (~b42 & b43);
+    a42 = b42 ^ (~b43 & b44);
+    a43 = b43 ^ (~b44 & b40);
+    a44 = b44 ^ (~b40 & b41);
+  }
+  store<u64>(state, a00);
+  store<u64>(state, a01, 8);
+  store<u64>(state, a02, 16);
+  store<u64>(state, a03, 24);
+  store<u64>(state, a04, 32);
+  store<u64>(state, a10, 40);
+  store<u64>(state, a11, 48);
+  store<u64>(state, a12, 56);
+  store<u64>(state, a13, 64);
+  store<u64>(state, a14, 72);
+  store<u64>(state, a20, 80);
+  store<u64>(state, a21, 88);
+  store<u64>(state, a22, 96);
+  store<u64>(state, a23, 104);
+  store<u64>(state, a24, 112);
+  store<u64>(state, a30, 120);
+  store<u64>(state, a31, 128);
+  store<u64>(state, a32, 136);
+  store<u64>(state, a33, 144);
+  store<u64>(state, a34, 152);
+  store<u64>(state, a40, 160);
+  store<u64>(state, a41, 168);
+  store<u64>(state, a42, 176);
+  store<u64>(state, a43, 184);
+  store<u64>(state, a44, 192);
+}
