@@ -24,17 +24,17 @@ import type {
 } from './chain-reader.ts';
 import { TableChainView } from './chain-view.ts';
 import { type ChainConfig, type EthereumConfig, parseConfig } from './config.ts';
-import type { EngineFactory } from './engine.ts';
 import { engines } from './engines.ts';
 import { EthereumError } from './errors.ts';
+import type { Engine } from './executor.ts';
 import { writeGenesis } from './genesis.ts';
 import { LedgerPlaces } from './ledger-places.ts';
 import { hashKey } from './open-block.ts';
 import { reexecuteBatch } from './reexecution.ts';
-import { accountKey, tableSource } from './state-source.ts';
+import { accountKey, readAccount, tableSource } from './state-source.ts';
+import { checkStateless, upfrontCost } from './stateless.ts';
 import { ethereumTables, tableNames } from './tables.ts';
 import type { DecodedTransaction } from './transaction.ts';
-import { checkStateless, upfrontCost } from './transition.ts';
 
 /** A decoded transaction and the chain it is for. */
 export interface EthereumTransaction {
@@ -47,7 +47,7 @@ export interface EthereumAdapterOptions {
   /** Client endpoints; none by default. The room's index passes JSON-RPC. */
   readonly endpoints?: EndpointFactory;
   /** What executes, whatever a chain's configuration says; for tests. */
-  readonly engine?: EngineFactory;
+  readonly engine?: Engine;
 }
 
 interface MadeChain {
@@ -62,7 +62,7 @@ export class EthereumAdapter
   readonly id = 'ethereum';
   readonly tables = ethereumTables;
   readonly endpoints: readonly EndpointDeclaration<SubmittedTransaction>[];
-  readonly #engine: EngineFactory | undefined;
+  readonly #engine: Engine | undefined;
   #config: EthereumConfig | undefined;
   #chains = new Map<string, MadeChain>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
@@ -94,10 +94,10 @@ export class EthereumAdapter
   }
 
   #make(config: ChainConfig): MadeChain {
-    const makeEngine = this.#engine ?? engines[config.engine];
-    const chain = new Chain(config, makeEngine, () => this.#requireHost().timeMs());
+    const engine = this.#engine ?? engines[config.engine];
+    const chain = new Chain(config, engine, () => this.#requireHost().timeMs());
     const host = () => this.#requireHost();
-    const view = new TableChainView({ chain, makeEngine, host, ledgerPlaces: this.#ledgerPlaces });
+    const view = new TableChainView({ chain, host, ledgerPlaces: this.#ledgerPlaces });
     if (this.#host !== undefined) view.start();
     return { chain, view };
   }
@@ -161,7 +161,7 @@ export class EthereumAdapter
     }
     const baseFee = chain.baseFeeAfter(chain.head(view));
     checkStateless(fields, fork, { gasLimit: config.gasLimit, baseFee, blobBaseFee: 0n });
-    const sender = tableSource(view, config.space).account(accountKey(transaction.from));
+    const sender = readAccount(tableSource(view, config.space), accountKey(transaction.from));
     // While others are under way, one of them may bring the funds.
     if (queue.underWay === 0 && (sender?.balance ?? 0n) < upfrontCost(fields, fork)) {
       throw new EthereumError('INSUFFICIENT_FUNDS', 'the sender cannot pay gas and value');

@@ -1,11 +1,10 @@
 import { type AllocatedAccount, parseConfig } from './config.ts';
 import { emptyCodeKey } from './crypto.ts';
 import { type EngineName, engines } from './engines.ts';
+import type { BlockContext } from './executor.ts';
 import { forkOf } from './fork.ts';
-import { ChainState } from './state.ts';
-import { accountKey, memorySink, type StateSink } from './state-source.ts';
+import { accountKey, encodeAccount, memoryTables, type StateSink } from './state-source.ts';
 import { decodeTransaction } from './transaction.ts';
-import { applyTransaction, type BlockContext } from './transition.ts';
 
 /** What one process does with a list of transactions. */
 export interface BareTransactionFigures {
@@ -33,10 +32,10 @@ export async function executeBareTransactions(options: {
   const [chain] = parseConfig({ chains: [options.chain] }).chains;
   if (chain === undefined) return { transactions: 0, failed: 0, decodeMs: 0, executeMs: 0 };
   const fork = forkOf(chain.hardfork, chain.chainId);
-  const sink = memorySink();
-  for (const account of chain.alloc) putAccount(sink, account);
-  const state = new ChainState(sink);
-  const engine = engines[options.engine](fork, state);
+  const tables = memoryTables();
+  for (const account of chain.alloc) putAccount(tables, account);
+  const executor = engines[options.engine].executor(fork);
+  executor.attach(tables);
   const rules = {
     chainId: chain.chainId,
     highestType: 4,
@@ -51,8 +50,9 @@ export async function executeBareTransactions(options: {
     const decoded = raws.map((raw) => decodeTransaction(raw, rules));
     const recovered = performance.now();
     for (const transaction of decoded) {
-      const applied = await applyTransaction(engine, transaction, context);
-      state.finishTransaction();
+      const applying = executor.execute(transaction, context);
+      const applied = applying instanceof Promise ? await applying : applying;
+      executor.finish(tables);
       if (applied.status === 0) failed++;
     }
     return { decodeMs: recovered - start, executeMs: performance.now() - recovered };
@@ -63,14 +63,15 @@ export async function executeBareTransactions(options: {
 }
 
 function putAccount(sink: StateSink, { address, nonce, balance }: AllocatedAccount): void {
-  sink.putAccount(accountKey(address), {
+  const record = {
     exists: true,
     nonce,
     balance,
     codeKey: emptyCodeKey,
     incarnation: 0,
     hasStorage: false,
-  });
+  };
+  sink.putAccount(accountKey(address), encodeAccount(record));
 }
 
 const contextOf = (chain: {

@@ -1,17 +1,22 @@
 import { toLatin1 } from '@concordat/std';
 import { parseConfig } from './config.ts';
-import { emptyCodeKey } from './crypto.ts';
-import type { EngineFactory } from './engine.ts';
+import { emptyCodeKey, toMinimalBytes } from './crypto.ts';
 import { type EngineName, engines } from './engines.ts';
+import type { Engine } from './executor.ts';
 import { forkOf } from './fork.ts';
 import { hexBytes } from './hex.ts';
 import { replayChainName } from './import.ts';
 import { type MainnetBlock, mainnetBlock, mainnetCode } from './mainnet.ts';
 import { replayContext } from './replay.ts';
-import { ChainState } from './state.ts';
-import { accountKey, memorySink, type StateSink, slotKey, slotName } from './state-source.ts';
+import {
+  accountKey,
+  encodeAccount,
+  memoryTables,
+  type StateSink,
+  slotKey,
+  slotName,
+} from './state-source.ts';
 import { type DecodedTransaction, decodeTransaction } from './transaction.ts';
-import { applyTransaction } from './transition.ts';
 
 /** What one process does with the transactions alone. */
 export interface BareFigures {
@@ -64,10 +69,10 @@ function decodeAll(block: MainnetBlock): DecodedTransaction[] {
 async function executeBlock(
   block: MainnetBlock,
   transactions: readonly DecodedTransaction[],
-  makeEngine: EngineFactory,
+  engine: Engine,
 ): Promise<{ readonly gasUsed: number; readonly ms: number }> {
-  const sink = memorySink();
-  loadPreState(block, sink);
+  const tables = memoryTables();
+  loadPreState(block, tables);
   const { hash, header, blockHashes, hardfork } = block;
   const name = replayChainName(block.number);
   const { chains } = parseConfig({
@@ -76,13 +81,15 @@ async function executeBlock(
   const replay = chains[0]?.replay as NonNullable<(typeof chains)[0]['replay']>;
   const fork = forkOf(hardfork, 1n);
   const context = replayContext(replay, fork);
-  const state = new ChainState(sink);
-  const engine = makeEngine(fork, state);
+  const executor = engine.executor(fork);
+  executor.attach(tables);
   const start = performance.now();
   let gasUsed = 0;
   for (const transaction of transactions) {
-    gasUsed += (await applyTransaction(engine, transaction, context)).gasUsed;
-    state.finishTransaction();
+    const applying = executor.execute(transaction, context);
+    const applied = applying instanceof Promise ? await applying : applying;
+    gasUsed += applied.gasUsed;
+    executor.finish(tables);
   }
   return { gasUsed, ms: performance.now() - start };
 }
@@ -94,16 +101,17 @@ function loadPreState(block: MainnetBlock, sink: StateSink): void {
     const codeKey =
       account.codeHash === undefined ? emptyCodeKey : toLatin1(hexBytes(account.codeHash));
     if (account.codeHash !== undefined) sink.putCode(codeKey, mainnetCode(account.codeHash));
-    sink.putAccount(key, {
+    const record = {
       exists: true,
       nonce: BigInt(account.nonce),
       balance: BigInt(account.balance),
       codeKey,
       incarnation: 0,
       hasStorage: slots.length > 0,
-    });
+    };
+    sink.putAccount(key, encodeAccount(record));
     for (const [slot, value] of slots) {
-      sink.putSlot(slotKey(key, 0, slotName(BigInt(slot))), BigInt(value));
+      sink.putSlot(slotKey(key, 0, slotName(BigInt(slot))), toMinimalBytes(BigInt(value)));
     }
   }
 }

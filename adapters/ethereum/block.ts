@@ -1,8 +1,8 @@
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256, toMinimalBytes } from './crypto.ts';
+import type { StateLog } from './executor.ts';
 import { emptyTrieRoot } from './ordered-trie.ts';
 import { encodeRlp } from './rlp.ts';
-import type { StateLog } from './state.ts';
 
 /**
  * The state root in every header of a normal chain. No state trie is kept: what a block changed is

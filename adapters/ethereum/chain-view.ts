@@ -20,8 +20,8 @@ import type {
   TransactionView,
 } from './chain-reader.ts';
 import { emptyCodeHash, emptyCodeKey, toBigInt, toWord } from './crypto.ts';
-import type { EngineFactory } from './engine.ts';
 import { EthereumError } from './errors.ts';
+import type { BlockContext } from './executor.ts';
 import type { LedgerPlaces } from './ledger-places.ts';
 import { blockMayMatch, logMatches } from './log-search.ts';
 import { hashKey } from './open-block.ts';
@@ -46,10 +46,9 @@ import {
   type SimulationGround,
   simulateCall,
 } from './simulation.ts';
-import { accountKey, codeOf, slotKey, tableSource } from './state-source.ts';
+import { accountKey, codeOf, readAccount, slotKey, tableSource } from './state-source.ts';
 import { blockKey, tableNames, transactionKey } from './tables.ts';
 import { transactionFields } from './transaction.ts';
-import type { BlockContext } from './transition.ts';
 
 const defaultLogLimit = 10_000;
 const mostFeeHistory = 1_024;
@@ -63,7 +62,6 @@ export class TableChainView implements ChainView {
   readonly gasLimit: number;
   readonly replay: boolean;
   readonly #chain: Chain;
-  readonly #makeEngine: EngineFactory;
   readonly #host: () => AdapterHost;
   readonly #listeners = new Set<HeadListener>();
   readonly #space: string;
@@ -72,12 +70,10 @@ export class TableChainView implements ChainView {
 
   constructor({
     chain,
-    makeEngine,
     host,
     ledgerPlaces,
   }: {
     readonly chain: Chain;
-    readonly makeEngine: EngineFactory;
     readonly host: () => AdapterHost;
     readonly ledgerPlaces: LedgerPlaces;
   }) {
@@ -89,7 +85,6 @@ export class TableChainView implements ChainView {
     this.gasLimit = config.gasLimit;
     this.replay = config.replay !== undefined;
     this.#chain = chain;
-    this.#makeEngine = makeEngine;
     this.#host = host;
     this.#ledgerPlaces = ledgerPlaces;
     this.#space = config.space;
@@ -283,7 +278,7 @@ export class TableChainView implements ChainView {
   account(address: Uint8Array, at?: BlockReference): AccountView {
     const view = this.#view;
     this.#requireLatest(view, at);
-    const record = tableSource(view, this.#space).account(accountKey(address));
+    const record = readAccount(tableSource(view, this.#space), accountKey(address));
     if (record === undefined || !record.exists) {
       return { exists: false, nonce: 0n, balance: 0n, codeHash: emptyCodeHash };
     }
@@ -303,7 +298,7 @@ export class TableChainView implements ChainView {
     const view = this.#view;
     this.#requireLatest(view, at);
     const source = tableSource(view, this.#space);
-    return codeOf(source, source.account(accountKey(address)));
+    return codeOf(source, readAccount(source, accountKey(address)));
   }
 
   storageAt(address: Uint8Array, slot: Uint8Array, actor: Actor, at?: BlockReference): Uint8Array {
@@ -312,13 +307,13 @@ export class TableChainView implements ChainView {
     this.#requireLatest(view, at);
     const source = tableSource(view, this.#space);
     const key = accountKey(address);
-    const incarnation = source.account(key)?.incarnation ?? 0;
-    return toWord(source.slot(slotKey(key, incarnation, toLatin1(slot))));
+    const incarnation = readAccount(source, key)?.incarnation ?? 0;
+    return toWord(toBigInt(source.slot(slotKey(key, incarnation, toLatin1(slot))) ?? emptyBytes));
   }
 
   pendingNonce(address: Uint8Array): bigint {
     const key = accountKey(address);
-    const record = tableSource(this.#host().head(), this.#space).account(key);
+    const record = readAccount(tableSource(this.#host().head(), this.#space), key);
     return this.#chain.queue.next(key, record?.nonce ?? 0n);
   }
 
@@ -375,7 +370,7 @@ export class TableChainView implements ChainView {
     const { fork } = this.#chain;
     const source = tableSource(view, this.#space);
     const block = overriddenBlock(this.#context(view), overrides);
-    return { fork, source, block, makeEngine: this.#makeEngine };
+    return { fork, source, block, simulator: this.#chain.simulator };
   }
 
   #context(view: ReadView): BlockContext {

@@ -4,11 +4,12 @@ import type { BatchEnvironment, BatchSet } from '@concordat/worker-enclave';
 import { nextBaseFee } from './block.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import type { ChainConfig } from './config.ts';
-import type { Engine, EngineFactory } from './engine.ts';
 import { EthereumError } from './errors.ts';
+import type { AppliedTransaction, BlockContext, Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
 import { NonceQueue, type Queued } from './nonce-queue.ts';
 import { hashKey, OpenBlock, type SealedBlock } from './open-block.ts';
+import { PendingWrites } from './pending-writes.ts';
 import {
   decodeHead,
   encodeBlock,
@@ -18,23 +19,27 @@ import {
   type HeadRecord,
   hashOfBlockRecord,
 } from './records.ts';
-import { replayContext } from './replay.ts';
-import { ChainState } from './state.ts';
-import { memorySink, tableSink } from './state-source.ts';
+import { replayContext, replayParents } from './replay.ts';
+import { openTables, type StateTables } from './state-source.ts';
+import { callsAtBlockStart } from './system-contracts.ts';
 import { blockKey, tableNames, transactionKey } from './tables.ts';
 import { type DecodedTransaction, type DecodingRules, decodeTransaction } from './transaction.ts';
-import { type AppliedTransaction, applyTransaction, type BlockContext } from './transition.ts';
 
 const highestTypes = { berlin: 1, london: 2, cancun: 3, prague: 4 } as const;
 
 /** The open part of a chain while a batch runs. */
 interface Batch {
   readonly set: BatchSet;
+  readonly tables: StateTables;
   readonly env: BatchEnvironment;
   block: OpenBlock;
   /** Blocks that filled up within the batch. */
   readonly full: { readonly block: OpenBlock; readonly sealed: SealedBlock }[];
   readonly headBytes: Uint8Array | undefined;
+  /** The last block whose system calls are executed. */
+  started: OpenBlock | undefined;
+  /** What they wrote. */
+  readonly pending: PendingWrites;
   /** Of the ledger block: that of the transaction under way. */
   leaf: number;
 }
@@ -65,13 +70,14 @@ export class Chain {
   readonly queue: NonceQueue;
   /** The real block around the transactions of a replay. */
   readonly replayed: BlockContext | undefined;
-  readonly #state: ChainState;
   readonly #engine: Engine;
+  #executor: Executor | undefined;
+  #simulator: Simulator | undefined;
   #batch: Batch | undefined;
   /** Head this cache belongs to; undefined when it is not known to belong to any. */
   #cached: Uint8Array | undefined;
 
-  constructor(config: ChainConfig, makeEngine: EngineFactory, nowMs: () => number) {
+  constructor(config: ChainConfig, engine: Engine, nowMs: () => number) {
     this.config = config;
     this.fork = forkOf(config.hardfork, config.chainId);
     const { rules } = this.fork;
@@ -89,8 +95,19 @@ export class Chain {
     this.queue = new NonceQueue(nowMs);
     this.replayed =
       config.replay === undefined ? undefined : replayContext(config.replay, this.fork);
-    this.#state = new ChainState(memorySink());
-    this.#engine = makeEngine(this.fork, this.#state);
+    this.#engine = engine;
+  }
+
+  /** Made when first needed: a node that follows executes no blocks, and a chain may rest. */
+  get #running(): Executor {
+    this.#executor ??= this.#engine.executor(this.fork);
+    return this.#executor;
+  }
+
+  /** What answers calls on this chain. */
+  get simulator(): Simulator {
+    this.#simulator ??= this.#engine.simulator(this.fork);
+    return this.#simulator;
   }
 
   /** Decodes and recovers. @throws EthereumError see {@link decodeTransaction} */
@@ -129,21 +146,52 @@ export class Chain {
     const batch = this.#open(set, env, given);
     batch.leaf = leaf;
     this.#makeRoom(batch, transaction, given);
-    const applied = applyTransaction(this.#engine, transaction, batch.block.context);
+    const started = this.#startBlock(batch);
+    if (started !== undefined) return started.then(() => this.#apply(batch, transaction));
+    return this.#apply(batch, transaction);
+  }
+
+  #apply(
+    batch: Batch,
+    transaction: DecodedTransaction,
+  ): SubmittedTransaction | Promise<SubmittedTransaction> {
+    const applied = this.#running.execute(transaction, batch.block.context);
     if (applied instanceof Promise) {
       return applied.then((done) => this.#keep(batch, transaction, done));
     }
     return this.#keep(batch, transaction, applied);
   }
 
+  /** What a block does before its first transaction; it is written with the first that is kept. */
+  #startBlock(batch: Batch): undefined | Promise<void> {
+    const { block, pending, started } = batch;
+    if (started === block) return undefined;
+    batch.started = block;
+    if (block.count > 0) return undefined;
+    const { replay } = this.config;
+    const parents =
+      replay === undefined
+        ? { parentHash: block.parentHash, parentBeaconBlockRoot: noBeaconRoot }
+        : replayParents(replay);
+    const executor = this.#running;
+    let chained: undefined | Promise<void>;
+    for (const call of callsAtBlockStart(this.fork.rules, parents)) {
+      const run = (): void | Promise<void> => executor.systemCall(call, block.context);
+      const called = chained === undefined ? run() : chained.then(run);
+      if (called instanceof Promise) chained = called.then(() => executor.finish(pending));
+      else executor.finish(pending);
+    }
+    return chained;
+  }
+
   /** Takes the marks of a refused transaction off. */
   abandon(): void {
-    this.#state.abandonTransaction();
+    this.#executor?.abandon();
   }
 
   /** Tells the queue that a transaction is through, one way or the other. */
   settled(transaction: DecodedTransaction): void {
-    this.queue.settled(queuedOf(transaction), this.#state.account(transaction.from).nonce);
+    this.queue.settled(queuedOf(transaction), this.#running.account(transaction.from).nonce);
   }
 
   #open(set: BatchSet, env: BatchEnvironment, given?: GivenBlock): Batch {
@@ -152,13 +200,24 @@ export class Chain {
     const headBytes = set.table(tableNames.heads).get(this.config.space);
     const fresh =
       this.#cached !== undefined && headBytes !== undefined && equalBytes(this.#cached, headBytes);
-    if (!fresh || open !== undefined) this.#state.forget();
+    if (!fresh || open !== undefined) this.#running.forget();
     this.#cached = undefined;
-    this.#state.attach(tableSink(set, this.config.space));
+    const tables = openTables(set, this.config.space);
+    this.#running.attach(tables);
     const head = headBytes === undefined ? undefined : decodeHead(headBytes);
     const full: Batch['full'] = [];
     const block = this.#firstBlock({ set, env, full }, head, given);
-    const batch: Batch = { set, env, block, full, headBytes, leaf: 0 };
+    const batch: Batch = {
+      set,
+      tables,
+      env,
+      block,
+      full,
+      headBytes,
+      started: undefined,
+      pending: new PendingWrites(),
+      leaf: 0,
+    };
     this.#batch = batch;
     return batch;
   }
@@ -228,7 +287,8 @@ export class Chain {
     const { number } = block.context;
     const known = set.table(tableNames.transactionHashes);
     const key = hashKey(space, transaction.hash);
-    this.#state.finishTransaction();
+    batch.pending.moveTo(batch.tables);
+    this.#running.finish(batch.tables);
     const { index, record } = block.add(transaction, applied);
     set.table(tableNames.transactions).set(transactionKey(space, number, index), record);
     known.set(key, encodePlace({ number, index, leaf: batch.leaf }));
@@ -249,6 +309,8 @@ export class Chain {
     if (batch === undefined || batch.set !== set) return;
     this.#batch = undefined;
     const head = this.config.replay === undefined ? this.#sealNormal(batch) : sealReplay(batch);
+    // What no transaction followed is not in the tables, only in the cache.
+    if (!batch.pending.isEmpty) this.#running.forget();
     if (head === undefined) {
       this.#cached = batch.headBytes;
       return;
@@ -285,6 +347,7 @@ export function writeBlock(set: BatchSet, space: string, sealed: SealedBlock): v
 }
 
 const noParent = new Uint8Array(32);
+const noBeaconRoot = new Uint8Array(32);
 
 /** A transaction as the nonce queue names it. */
 export const queuedOf = (transaction: DecodedTransaction): Queued => ({

@@ -192,7 +192,7 @@ function parseChain(value: unknown, path: string): ChainConfig {
 }
 
 const parseEngine = (value: unknown, path: string): EngineName =>
-  isEngineName(value) ? value : invalid(path, 'must be "own" or "library"');
+  isEngineName(value) ? value : invalid(path, 'must be "own" or "reference"');
 
 const zeroAddress = `0x${'00'.repeat(20)}`;
 const gasOf = (header: Readonly<Record<string, string>>): number => Number(header.gasLimit);

@@ -1,5 +1,5 @@
+import type { Halt } from './executor.ts';
 import type { Fork } from './fork.ts';
-import type { Halt } from './frame.ts';
 import type { Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
 
@@ -31,11 +31,11 @@ export interface MessageResult {
  * where a precompile of the library is asynchronous; the library's EVM is the reference that it is
  * proved equal to.
  */
-export interface Engine {
+export interface MessageEngine {
   readonly fork: Fork;
   readonly state: ChainState;
   execute(message: Message, around: Surroundings): MessageResult | Promise<MessageResult>;
 }
 
 /** Makes an engine for a fork over a state. */
-export type EngineFactory = (fork: Fork, state: ChainState) => Engine;
+export type MessageEngineFactory = (fork: Fork, state: ChainState) => MessageEngine;

@@ -1,14 +1,21 @@
-import type { EngineFactory } from './engine.ts';
+import type { MessageEngineFactory } from './engine.ts';
+import type { Engine } from './executor.ts';
 import { Machine } from './machine.ts';
 import { ReferenceEngine } from './reference-engine.ts';
+import { StateExecutor, StateSimulator } from './state-executor.ts';
 
-/** `own`: the room's interpreter; `library`: the EVM of @ethereumjs, unchanged. */
-export type EngineName = 'own' | 'library';
+/** `own`: the room's interpreter; `reference`: the EVM of @ethereumjs, unchanged. */
+export type EngineName = 'own' | 'reference';
 
-/** Makes the engine of that name. Both give the same result for every transaction. */
-export const engines: Readonly<Record<EngineName, EngineFactory>> = {
-  own: (fork, state) => new Machine(fork, state),
-  library: (fork, state) => new ReferenceEngine(fork, state),
+const around = (makeEngine: MessageEngineFactory): Engine => ({
+  executor: (fork) => new StateExecutor(fork, makeEngine),
+  simulator: (fork) => new StateSimulator(fork, makeEngine),
+});
+
+/** The engine of that name. Both give the same result for every transaction. */
+export const engines: Readonly<Record<EngineName, Engine>> = {
+  own: around((fork, state) => new Machine(fork, state)),
+  reference: around((fork, state) => new ReferenceEngine(fork, state)),
 };
 
 /** Whether a text names an engine. */

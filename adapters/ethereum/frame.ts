@@ -1,9 +1,7 @@
 import { emptyBytes } from '@concordat/std';
 import { Code } from './code.ts';
+import type { Halt } from './executor.ts';
 import type { Account } from './state.ts';
-
-/** How a call frame ended: what an engine's caller learns. */
-export type Halt = 'success' | 'revert' | 'error';
 
 const pooledMemoryBytes = 65_536;
 const firstMemoryBytes = 4_096;

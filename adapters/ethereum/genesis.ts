@@ -3,13 +3,13 @@ import { emptyBytes, toHex, toLatin1 } from '@concordat/std';
 import { AdapterError, type BatchEnvironment, type BatchSet } from '@concordat/worker-enclave';
 import { writeBlock } from './chain.ts';
 import type { ChainConfig, EthereumConfig } from './config.ts';
-import { emptyCodeKey, keccak256 } from './crypto.ts';
+import { emptyCodeKey, keccak256, toMinimalBytes } from './crypto.ts';
 import { EthereumError } from './errors.ts';
 import { forkOf } from './fork.ts';
 import { type ImportedAccount, ImportReader } from './import-format.ts';
 import { OpenBlock } from './open-block.ts';
 import { encodeHead } from './records.ts';
-import { accountKey, slotKey, slotName, tableSink } from './state-source.ts';
+import { accountKey, encodeAccount, openTables, slotKey, slotName } from './state-source.ts';
 import { tableNames } from './tables.ts';
 
 /**
@@ -96,14 +96,17 @@ function writeAccounts(
   chain: ChainConfig,
   accounts: Iterable<NamedAccount & { code?: Uint8Array }>,
 ): void {
-  const sink = tableSink(set, chain.space);
+  const sink = openTables(set, chain.space);
   for (const { address, nonce, balance, codeKey, code, storage } of accounts) {
     const key = accountKey(address);
     const written = storage.filter(([, value]) => value !== 0n);
     if (code !== undefined) sink.putCode(codeKey, code);
     const hasStorage = written.length > 0;
-    sink.putAccount(key, { exists: true, nonce, balance, codeKey, incarnation: 0, hasStorage });
-    for (const [slot, value] of written) sink.putSlot(slotKey(key, 0, slotName(slot)), value);
+    const record = { exists: true, nonce, balance, codeKey, incarnation: 0, hasStorage };
+    sink.putAccount(key, encodeAccount(record));
+    for (const [slot, value] of written) {
+      sink.putSlot(slotKey(key, 0, slotName(slot)), toMinimalBytes(value));
+    }
   }
 }
 

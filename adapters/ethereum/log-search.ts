@@ -1,7 +1,7 @@
 import { equalBytes } from '@concordat/std';
 import { bloomMayHold } from './block.ts';
 import type { LogFilter } from './chain-reader.ts';
-import type { StateLog } from './state.ts';
+import type { StateLog } from './executor.ts';
 
 /** Whether a block with this bloom may hold a log the filter wants. */
 export function blockMayMatch(filter: LogFilter, bloom: Uint8Array): boolean {

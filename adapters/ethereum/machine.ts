@@ -2,9 +2,10 @@ import { emptyBytes, viewOf } from '@concordat/std';
 import type { ExecResult, PrecompileFunc } from '@ethereumjs/evm';
 import { Code } from './code.ts';
 import { keccak256, toMinimalBytes } from './crypto.ts';
-import type { Engine, Message, MessageResult } from './engine.ts';
+import type { Message, MessageEngine, MessageResult } from './engine.ts';
+import type { Halt } from './executor.ts';
 import type { Fork } from './fork.ts';
-import { Frame, type Halt } from './frame.ts';
+import { Frame } from './frame.ts';
 import { Interpreter } from './interpreter.ts';
 import { delegateOf, ended, type Surroundings, wantsCall } from './operation.ts';
 import { encodeRlp } from './rlp.ts';
@@ -23,7 +24,7 @@ const create2 = 0xf5;
  * Call frames around the interpreter: value transfer, precompiles, creation, and what a parent gets
  * back. Frames are a list, not the JavaScript stack, so 1,024 nested calls cost no stack.
  */
-export class Machine implements Engine {
+export class Machine implements MessageEngine {
   readonly fork: Fork;
   readonly state: ChainState;
   readonly #interpreter: Interpreter;

@@ -11,11 +11,11 @@ import {
 } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256 } from './crypto.ts';
+import type { AppliedTransaction, BlockContext } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { orderedTrieRoot } from './ordered-trie.ts';
 import { encodeTransactionRecord, type HeadRecord } from './records.ts';
 import type { DecodedTransaction } from './transaction.ts';
-import type { AppliedTransaction, BlockContext } from './transition.ts';
 
 /** A block whose header is final. */
 export interface SealedBlock {

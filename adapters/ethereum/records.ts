@@ -3,8 +3,8 @@ import { bloomBytes } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
 import { toBigInt, toMinimalBytes } from './crypto.ts';
 import { EthereumError } from './errors.ts';
+import type { StateLog } from './executor.ts';
 import { RlpCursor } from './rlp.ts';
-import type { StateLog } from './state.ts';
 
 const writer = new BinaryWriter(4_096);
 

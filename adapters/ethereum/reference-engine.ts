@@ -1,6 +1,6 @@
 import { EVM, type EVMResult, NobleBN254 } from '@ethereumjs/evm';
 import { Address } from '@ethereumjs/util';
-import type { Engine, Message, MessageResult } from './engine.ts';
+import type { Message, MessageEngine, MessageResult } from './engine.ts';
 import { commonOf, type Fork } from './fork.ts';
 import type { Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
@@ -11,7 +11,7 @@ import { wordBytes } from './words.ts';
  * The library's EVM, unchanged, over our state: what the room's own interpreter is measured and
  * proved against. It runs whole chains too; it is only slower.
  */
-export class ReferenceEngine implements Engine {
+export class ReferenceEngine implements MessageEngine {
   readonly fork: Fork;
   readonly state: ChainState;
   readonly #evm: EVM;

@@ -1,9 +1,10 @@
 import { blobBaseFeeOf } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
 import type { ReplayConfig } from './config.ts';
+import type { BlockContext } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { hexBytes } from './hex.ts';
-import type { BlockContext } from './transition.ts';
+import type { BlockParents } from './system-contracts.ts';
 
 /** BLOB_BASE_FEE_UPDATE_FRACTION of EIP-4844, and since EIP-7691. */
 const eip4844 = 3_338_477n;
@@ -27,6 +28,12 @@ export function replayContext(replay: ReplayConfig, fork: Fork): BlockContext {
     blockHash: (number) => blockHashes.get(Number(number)) ?? 0n,
   };
 }
+
+/** What the system calls at the start of a replayed block are told. */
+export const replayParents = ({ header }: ReplayConfig): BlockParents => ({
+  parentHash: hexBytes(header.parentHash as string),
+  parentBeaconBlockRoot: hexBytes(header.parentBeaconBlockRoot ?? `0x${'00'.repeat(32)}`),
+});
 
 /** What this network's execution of a replayed block came to, to put beside the real header. */
 export interface ReplayOutcome {

@@ -19,22 +19,27 @@ export interface AccountRecord {
 }
 
 /**
- * Where state comes from when it is not in the cache. Accounts are named by 20, codes by 32
- * characters of a binary string; slots by account, incarnation (4 characters, absent when 0) and
- * slot (32 characters).
+ * Where state comes from when it is not in a cache, as the bytes that the tables hold. Accounts are
+ * named by 20, codes by 32 characters of a binary string; slots by account, incarnation (4
+ * characters, absent when 0) and slot (32 characters).
  */
 export interface StateSource {
-  account(key: string): AccountRecord | undefined;
-  slot(key: string): bigint;
+  /** {@link encodeAccount}'s bytes. */
+  account(key: string): Uint8Array | undefined;
+  /** Big-endian without leading zeros; undefined or empty for zero. */
+  slot(key: string): Uint8Array | undefined;
   code(key: string): Uint8Array | undefined;
 }
 
-/** A source that also takes what a finished transaction changed. */
-export interface StateSink extends StateSource {
-  putAccount(key: string, record: AccountRecord | undefined): void;
-  putSlot(key: string, value: bigint): void;
+/** What takes the changes of a finished transaction; undefined deletes. */
+export interface StateSink {
+  putAccount(key: string, record: Uint8Array | undefined): void;
+  putSlot(key: string, value: Uint8Array | undefined): void;
   putCode(key: string, code: Uint8Array): void;
 }
+
+/** Both of the same tables. */
+export interface StateTables extends StateSource, StateSink {}
 
 const hasCode = 1;
 const storage = 2;
@@ -89,26 +94,26 @@ export function decodeAccount(bytes: Uint8Array): AccountRecord {
   };
 }
 
+/** The record of an account, if there is one. @throws EthereumError MALFORMED */
+export function readAccount(source: StateSource, key: string): AccountRecord | undefined {
+  const bytes = source.account(key);
+  return bytes === undefined ? undefined : decodeAccount(bytes);
+}
+
 /** Committed or speculative tables as a source; `space` is the chain's key prefix. */
 export function tableSource(view: ReadView, space: string): StateSource {
   const accounts = view.table(tableNames.accounts);
   const slots = view.table(tableNames.storage);
   const codes = view.table(tableNames.code);
   return {
-    account(key) {
-      const bytes = accounts.get(space + key);
-      return bytes === undefined ? undefined : decodeAccount(bytes);
-    },
-    slot(key) {
-      const bytes = slots.get(space + key);
-      return bytes === undefined ? 0n : toBigInt(bytes);
-    },
+    account: (key) => accounts.get(space + key),
+    slot: (key) => slots.get(space + key),
     code: (key) => codes.get(key),
   };
 }
 
-/** The tables of an open batch as a sink. Unchanged values are not written again. */
-export function tableSink(set: { table(name: string): WriteTable }, space: string): StateSink {
+/** The tables of an open batch as source and sink. */
+export function openTables(set: { table(name: string): WriteTable }, space: string): StateTables {
   const accounts = set.table(tableNames.accounts);
   const slots = set.table(tableNames.storage);
   const codes = set.table(tableNames.code);
@@ -116,11 +121,11 @@ export function tableSink(set: { table(name: string): WriteTable }, space: strin
     ...tableSource(set, space),
     putAccount(key, record) {
       if (record === undefined) accounts.delete(space + key);
-      else accounts.set(space + key, encodeAccount(record));
+      else accounts.set(space + key, record);
     },
     putSlot(key, value) {
-      if (value === 0n) slots.delete(space + key);
-      else slots.set(space + key, toMinimalBytes(value));
+      if (value === undefined) slots.delete(space + key);
+      else slots.set(space + key, value);
     },
     putCode(key, code) {
       if (!codes.has(key)) codes.set(key, code);
@@ -128,14 +133,14 @@ export function tableSink(set: { table(name: string): WriteTable }, space: strin
   };
 }
 
-/** A sink in plain maps: for the bare measurement, calls with overrides, and tests. */
-export function memorySink(beneath?: StateSource): StateSink {
-  const accounts = new Map<string, AccountRecord | undefined>();
-  const slots = new Map<string, bigint>();
+/** Tables in plain maps: for the bare measurement, calls with overrides, and tests. */
+export function memoryTables(beneath?: StateSource): StateTables {
+  const accounts = new Map<string, Uint8Array | undefined>();
+  const slots = new Map<string, Uint8Array | undefined>();
   const codes = new Map<string, Uint8Array>();
   return {
     account: (key) => (accounts.has(key) ? accounts.get(key) : beneath?.account(key)),
-    slot: (key) => slots.get(key) ?? beneath?.slot(key) ?? 0n,
+    slot: (key) => (slots.has(key) ? slots.get(key) : beneath?.slot(key)),
     code: (key) => codes.get(key) ?? beneath?.code(key),
     putAccount: (key, record) => void accounts.set(key, record),
     putSlot: (key, value) => void slots.set(key, value),

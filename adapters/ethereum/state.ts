@@ -1,7 +1,15 @@
-import { assert, emptyBytes, fromLatin1 } from '@concordat/std';
+import { assert, emptyBytes, equalBytes, fromLatin1 } from '@concordat/std';
 import { Code, rememberCode } from './code.ts';
-import { emptyCodeKey, keccak256 } from './crypto.ts';
-import { type AccountRecord, type StateSink, slotKey, slotName } from './state-source.ts';
+import { emptyCodeKey, keccak256, toBigInt, toMinimalBytes } from './crypto.ts';
+import type { StateLog } from './executor.ts';
+import {
+  encodeAccount,
+  readAccount,
+  type StateSink,
+  type StateSource,
+  slotKey,
+  slotName,
+} from './state-source.ts';
 
 const latin1 = Buffer.prototype.latin1Slice as (this: Uint8Array, a: number, b: number) => string;
 
@@ -59,12 +67,6 @@ export class Account {
 }
 
 type Undo = () => void;
-/** One log of the EVM: emitter, topics, data. */
-export interface StateLog {
-  readonly address: Uint8Array;
-  readonly topics: readonly Uint8Array[];
-  readonly data: Uint8Array;
-}
 
 /** Beyond this many cached slots and accounts the cache starts anew at a batch's start. */
 const cacheLimit = 400_000;
@@ -72,7 +74,7 @@ const ripemd = `${'\0'.repeat(19)}\x03`;
 
 /**
  * The state of one chain while transactions run: flat maps over the tables, and one undo log. A
- * checkpoint is the log's length, so it costs nothing; what a transaction changed goes to the sink
+ * checkpoint is the log's length, so it costs nothing; what a transaction changed goes to a sink
  * when it ends.
  */
 export class ChainState {
@@ -82,7 +84,7 @@ export class ChainState {
   #undo: Undo[] = [];
   #listed: Account[] = [];
   #newCodes = new Map<string, Uint8Array>();
-  #sink: StateSink;
+  #source: StateSource;
   /** Logs of the running transaction; a revert cuts them. */
   readonly logs: StateLog[] = [];
   /** Refund counter of the running transaction (gas). */
@@ -90,14 +92,14 @@ export class ChainState {
   /** Set to record every access, for eth_createAccessList. */
   accessed: Map<Account, Set<bigint>> | undefined;
 
-  constructor(sink: StateSink) {
-    this.#sink = sink;
+  constructor(source: StateSource) {
+    this.#source = source;
   }
 
   /** Continues on other tables with the same content: the next batch's set. */
-  attach(sink: StateSink): void {
+  attach(source: StateSource): void {
     assert(this.#undo.length === 0, 'attached within a transaction');
-    this.#sink = sink;
+    this.#source = source;
     if (this.#accounts.size + this.#cachedSlots > cacheLimit) this.forget();
   }
 
@@ -132,7 +134,7 @@ export class ChainState {
     const found = this.#accounts.get(key);
     if (found !== undefined) return found;
     const account = new Account(key);
-    const record = this.#sink.account(key);
+    const record = readAccount(this.#source, key);
     if (record !== undefined) {
       account.exists = record.exists;
       account.nonce = record.nonce;
@@ -239,7 +241,7 @@ export class ChainState {
     if (codeKey === emptyCodeKey) return Code.empty;
     const code = rememberCode(
       codeKey,
-      () => this.#newCodes.get(codeKey) ?? this.#sink.code(codeKey) ?? emptyBytes,
+      () => this.#newCodes.get(codeKey) ?? this.#source.code(codeKey) ?? emptyBytes,
     );
     account.code = code;
     return code;
@@ -249,12 +251,15 @@ export class ChainState {
   slot(account: Account, slot: bigint): bigint {
     const cached = account.slots.get(slot);
     if (cached !== undefined) return cached;
-    const value = account.hasStorage
-      ? this.#sink.slot(slotKey(account.key, account.incarnation, slotName(slot)))
-      : 0n;
+    const value = account.hasStorage ? this.#storedSlot(account, slot) : 0n;
     account.slots.set(slot, value);
     this.#cachedSlots++;
     return value;
+  }
+
+  #storedSlot({ key, incarnation }: Account, slot: bigint): bigint {
+    const bytes = this.#source.slot(slotKey(key, incarnation, slotName(slot)));
+    return bytes === undefined ? 0n : toBigInt(bytes);
   }
 
   /** Value of a slot when the transaction began. */
@@ -385,8 +390,8 @@ export class ChainState {
   }
 
   /** Ends the transaction: net changes go to the sink, its marks are taken off. */
-  finishTransaction(): void {
-    for (const account of this.#listed) this.#flush(account);
+  finishTransaction(sink: StateSink): void {
+    for (const account of this.#listed) this.#flush(account, sink);
     this.#clear();
   }
 
@@ -415,14 +420,11 @@ export class ChainState {
     this.refund = 0;
   }
 
-  #flush(account: Account): void {
-    const sink = this.#sink;
+  #flush(account: Account, sink: StateSink): void {
     if (account.changed) {
-      const before = sink.account(account.key);
-      const keep = account.exists || account.incarnation > 0;
-      if (keep ? !sameRecord(account, before) : before !== undefined) {
-        sink.putAccount(account.key, keep ? account : undefined);
-      }
+      const before = this.#source.account(account.key);
+      const after = account.exists || account.incarnation > 0 ? encodeAccount(account) : undefined;
+      if (!sameBytes(before, after)) sink.putAccount(account.key, after);
       const { codeKey } = account;
       const code = this.#newCodes.get(codeKey);
       if (code !== undefined) sink.putCode(codeKey, code);
@@ -431,19 +433,12 @@ export class ChainState {
     for (const [slot, original] of account.originals) {
       const value = account.slots.get(slot) as bigint;
       if (value === original) continue;
-      sink.putSlot(slotKey(account.key, account.incarnation, slotName(slot)), value);
+      const key = slotKey(account.key, account.incarnation, slotName(slot));
+      sink.putSlot(key, value === 0n ? undefined : toMinimalBytes(value));
     }
   }
 }
 
-function sameRecord(a: AccountRecord, b: AccountRecord | undefined): boolean {
-  return (
-    b !== undefined &&
-    a.balance === b.balance &&
-    a.nonce === b.nonce &&
-    a.codeKey === b.codeKey &&
-    a.exists === b.exists &&
-    a.hasStorage === b.hasStorage &&
-    a.incarnation === b.incarnation
-  );
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalBytes(a, b);
 }

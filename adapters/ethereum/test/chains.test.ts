@@ -5,8 +5,8 @@ import { EthereumAdapter } from '../adapter.ts';
 import { encodeHeader, noStateRoot } from '../block.ts';
 import type { BlockView, LogView } from '../chain-reader.ts';
 import { keccak256 } from '../crypto.ts';
+import { engines } from '../engines.ts';
 import { createdAddress } from '../machine.ts';
-import { ReferenceEngine } from '../reference-engine.ts';
 import { Bench, reasonOf, someActor } from './adapter-bench.ts';
 import { code, deploying, Wallet } from './wallet.ts';
 
@@ -226,17 +226,14 @@ test('a batch that is lost leaves nothing in the caches of the next', async () =
   assert.equal(bench.adapter.forChain('main')?.account(bob.address).balance, 5_007n);
 });
 
-test('the library as engine writes the very same state', async () => {
+test('the reference engine writes the very same state', async () => {
   const raws = [
     on(alice.transaction({ data: deploying(counter), gasLimit: 200_000n })),
     on(alice.transaction({ nonce: 1n, to: createdAddress(alice.address, 0n) })),
   ];
   const hashes: string[] = [];
-  for (const engine of [undefined, ReferenceEngine]) {
-    const options = engine && {
-      engine: (...made: ConstructorParameters<typeof engine>) => new engine(...made),
-    };
-    const bench = new Bench(new EthereumAdapter(options ?? {}));
+  for (const engine of [engines.own, engines.reference]) {
+    const bench = new Bench(new EthereumAdapter({ engine }));
     bench.genesis({ chains: [chain] });
     await bench.run(raws);
     hashes.push(toHex(bench.adapter.forChain('main')!.block('latest')!.hash));

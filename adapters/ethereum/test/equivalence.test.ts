@@ -7,14 +7,11 @@ import { createTxFromRLP } from '@ethereumjs/tx';
 import { Account, Address } from '@ethereumjs/util';
 import { createVM, runTx } from '@ethereumjs/vm';
 import type { TransactionFields } from '../chain-reader.ts';
-import { emptyCodeKey, keccak256 } from '../crypto.ts';
+import type { AppliedTransaction } from '../executor.ts';
 import { forkOf } from '../fork.ts';
-import { Machine } from '../machine.ts';
-import { ReferenceEngine } from '../reference-engine.ts';
-import { ChainState } from '../state.ts';
-import { accountKey, memorySink } from '../state-source.ts';
+import { memoryTables, type StateTables } from '../state-source.ts';
 import { decodeTransaction, signedAuthorization } from '../transaction.ts';
-import { type AppliedTransaction, applyTransaction } from '../transition.ts';
+import { apply, balanceIn, engineNames, executorOn, plainBlock, put, slotIn } from './execution.ts';
 import { code, deploying, Wallet } from './wallet.ts';
 
 const alice = new Wallet(1);
@@ -30,28 +27,19 @@ const contractCode = code(`
 `);
 
 const context = {
+  ...plainBlock,
   number: 100,
   timestamp: 1_700_000_000,
   coinbase,
-  gasLimit: 30_000_000,
-  difficulty: 0n,
-  prevRandao: 0n,
   baseFee: 7n,
   blobBaseFee: 1n,
-  blockHash: () => 0n,
 };
 
-function freshState(): ChainState {
-  const sink = memorySink();
-  const codeKey = Buffer.from(keccak256(contractCode)).toString('latin1');
-  sink.putCode(codeKey, contractCode);
-  const common = { exists: true, nonce: 0n, incarnation: 0, hasStorage: false };
-  for (const wallet of [alice, bob]) {
-    const record = { ...common, balance: wealth, codeKey: emptyCodeKey };
-    sink.putAccount(accountKey(wallet.address), record);
-  }
-  sink.putAccount(accountKey(contract), { ...common, nonce: 1n, balance: 5n, codeKey });
-  return new ChainState(sink);
+function freshTables(): StateTables {
+  const tables = memoryTables();
+  for (const wallet of [alice, bob]) put(tables, wallet.address, { balance: wealth });
+  put(tables, contract, { nonce: 1n, balance: 5n, code: contractCode });
+  return tables;
 }
 
 async function byTheVm(raw: Uint8Array, hardfork: string) {
@@ -94,11 +82,11 @@ async function agrees(raw: Uint8Array, hardfork: string): Promise<AppliedTransac
   const block = { ...context, baseFee: rules.london ? 7n : 0n };
   const { result, balanceOf, stateManager } = await byTheVm(raw, hardfork);
   let applied: AppliedTransaction | undefined;
-  for (const Engine of [Machine, ReferenceEngine]) {
-    const state = freshState();
-    const engine = new Engine(forkOf(hardfork, 1337n), state);
-    applied = await applyTransaction(engine, transaction, block);
-    assert.equal(applied.gasUsed, Number(result.totalGasSpent), Engine.name);
+  for (const engine of engineNames) {
+    const tables = freshTables();
+    const executor = executorOn(tables, { engine, fork: hardfork, chainId: 1337n });
+    applied = await apply(executor, tables, transaction, block);
+    assert.equal(applied.gasUsed, Number(result.totalGasSpent), engine);
     assert.equal(applied.status, result.execResult.exceptionError === undefined ? 1 : 0);
     assert.deepEqual(
       applied.logs.map(({ address, topics, data }) => [address, ...topics, data].map(hex)),
@@ -107,11 +95,11 @@ async function agrees(raw: Uint8Array, hardfork: string): Promise<AppliedTransac
       ),
     );
     for (const address of [alice.address, bob.address, coinbase, contract]) {
-      assert.equal(state.account(address).balance, await balanceOf(address), Engine.name);
+      assert.equal(balanceIn(tables, address), await balanceOf(address), engine);
     }
     const slot = await stateManager.getStorage(new Address(contract), new Uint8Array(32));
     const expected = BigInt(`0x${Buffer.from(slot).toString('hex') || '0'}`);
-    assert.equal(state.slot(state.account(contract), 0n), expected);
+    assert.equal(slotIn(tables, contract, 0n), expected);
     assert.deepEqual(
       Buffer.from(applied.contractAddress ?? []),
       Buffer.from(result.createdAddress?.bytes ?? []),

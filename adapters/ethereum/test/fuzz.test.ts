@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toHex } from '@concordat/std';
-import { emptyCodeKey, keccak256 } from '../crypto.ts';
+import { emptyBytes, toHex } from '@concordat/std';
+import type { EngineName } from '../engines.ts';
 import { type Fork, forkOf } from '../fork.ts';
-import { Machine } from '../machine.ts';
-import { ReferenceEngine } from '../reference-engine.ts';
-import { ChainState } from '../state.ts';
-import { accountKey, memorySink, type StateSink } from '../state-source.ts';
-import { applyTransaction } from '../transition.ts';
+import { decodeAccount, memoryTables, type StateTables } from '../state-source.ts';
+import { apply, executorOn, plainBlock, put, unsignedFields } from './execution.ts';
 
 /** Small deterministic generator (mulberry32): a failing program can be named by its seed. */
 function randomFrom(seed: number): () => number {
@@ -80,77 +77,64 @@ function program(random: () => number, { fees }: Fork): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-function stateOf(codes: readonly Uint8Array[]) {
-  const sink = memorySink();
-  const common = { exists: true, incarnation: 0, hasStorage: false };
-  const wealth = { ...common, nonce: 0n, balance: 10n ** 18n, codeKey: emptyCodeKey };
-  sink.putAccount(accountKey(sender), wealth);
+function stateOf(codes: readonly Uint8Array[]): StateTables {
+  const tables = memoryTables();
+  put(tables, sender, { balance: 10n ** 18n });
   for (const [i, code] of codes.entries()) {
-    const codeKey = Buffer.from(keccak256(code)).toString('latin1');
-    sink.putCode(codeKey, code);
-    const record = { ...common, nonce: 1n, balance: 1_000n, codeKey };
-    sink.putAccount(accountKey(contracts[i] as Uint8Array), record);
+    put(tables, contracts[i] as Uint8Array, { nonce: 1n, balance: 1_000n, code });
   }
-  return recording(sink);
+  return tables;
 }
 
-/** A state whose net changes are written down as text. */
-function recording(sink: StateSink) {
+/** The same tables, whose changes are written down as text. */
+function recording(tables: StateTables) {
   const changes = new Map<string, string>();
   const hex = (key: string): string => Buffer.from(key, 'latin1').toString('hex');
-  const state = new ChainState({
-    ...sink,
-    putAccount(key, record) {
+  const recorded: StateTables = {
+    ...tables,
+    putAccount(key, bytes) {
+      const record = bytes === undefined ? undefined : decodeAccount(bytes);
       const { nonce = 0n, balance = 0n, codeKey = '', exists = false } = record ?? {};
       changes.set(hex(key), `${exists} ${nonce} ${balance} ${hex(codeKey)}`);
     },
-    putSlot: (key, value) => void changes.set(hex(key), `${value}`),
+    putSlot: (key, value) => void changes.set(hex(key), toHex(value ?? emptyBytes)),
     putCode: (key, code) => void changes.set(hex(key), toHex(code)),
-  });
-  return { state, changes };
+  };
+  return { recorded, changes };
 }
 
-async function run(engineOf: typeof Machine | typeof ReferenceEngine, seed: number, fork: string) {
+async function run(engine: EngineName, seed: number, fork: string) {
   const random = randomFrom(seed);
   const rules = forkOf(fork, 1n);
-  const { state, changes } = stateOf(contracts.map(() => program(random, rules)));
-  const engine = new engineOf(rules, state);
-  const applied = await applyTransaction(
-    engine,
+  const tables = stateOf(contracts.map(() => program(random, rules)));
+  const { recorded, changes } = recording(tables);
+  const executor = executorOn(tables, { engine, fork });
+  const applied = await apply(
+    executor,
+    recorded,
     {
       from: sender,
       fields: {
-        type: 0,
-        nonce: 0n,
+        ...unsignedFields,
         maxFeePerGas: 1n,
         maxPriorityFeePerGas: 1n,
         gasLimit: 100_000n + BigInt(Math.floor(random() * 400_000)),
         ...(random() < 0.9 ? { to: contracts[0] as Uint8Array } : {}),
         value: 3n,
         data: program(random, rules),
-        accessList: [],
-        authorizationList: [],
-        blobVersionedHashes: [],
-        maxFeePerBlobGas: 0n,
-        v: 27n,
-        yParity: 0,
-        r: 1n,
-        s: 1n,
       },
     },
     {
+      ...plainBlock,
       number: 300,
       timestamp: 1_700_000_000,
       coinbase: new Uint8Array(20).fill(0xcb),
-      gasLimit: 30_000_000,
       difficulty: 17n,
       prevRandao: 99n,
-      baseFee: 0n,
       blobBaseFee: 1n,
       blockHash: (number) => number * 3n + 1n,
     },
   );
-  state.finishTransaction();
   const { status, gasUsed, logs, output } = applied;
   return {
     status,
@@ -166,8 +150,8 @@ const forks = ['tangerineWhistle', 'byzantium', 'constantinople', 'istanbul', 'b
 for (const fork of forks) {
   test(`250 random programs under ${fork} end as the library's EVM ends them`, async () => {
     for (let seed = 1; seed <= 250; seed++) {
-      const ours = await run(Machine, seed, fork);
-      assert.deepEqual(ours, await run(ReferenceEngine, seed, fork), `seed ${seed}`);
+      const ours = await run('own', seed, fork);
+      assert.deepEqual(ours, await run('reference', seed, fork), `seed ${seed}`);
     }
   });
 }

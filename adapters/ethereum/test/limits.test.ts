@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyCodeKey, keccak256 } from '../crypto.ts';
-import { forkOf } from '../fork.ts';
-import { Machine } from '../machine.ts';
-import { ChainState } from '../state.ts';
-import { accountKey, memorySink } from '../state-source.ts';
-import { applyTransaction } from '../transition.ts';
+import { memoryTables } from '../state-source.ts';
+import { apply, executorOn, plainBlock, put, slotIn, unsignedFields } from './execution.ts';
 import { code } from './wallet.ts';
 
 const sender = new Uint8Array(20).fill(0xaa);
@@ -13,51 +9,13 @@ const contract = new Uint8Array(20).fill(0xc0);
 const self = 'c0'.repeat(20);
 
 async function spend(runtime: Uint8Array, gasLimit: number, fork = 'prague') {
-  const sink = memorySink();
-  const codeKey = Buffer.from(keccak256(runtime)).toString('latin1');
-  const common = { exists: true, nonce: 0n, incarnation: 0, hasStorage: false };
-  sink.putCode(codeKey, runtime);
-  sink.putAccount(accountKey(sender), { ...common, balance: 0n, codeKey: emptyCodeKey });
-  sink.putAccount(accountKey(contract), { ...common, balance: 0n, codeKey });
-  const state = new ChainState(sink);
-  const machine = new Machine(forkOf(fork, 1n), state);
-  const applied = await applyTransaction(
-    machine,
-    {
-      from: sender,
-      fields: {
-        type: 0,
-        nonce: 0n,
-        maxFeePerGas: 0n,
-        maxPriorityFeePerGas: 0n,
-        gasLimit: BigInt(gasLimit),
-        to: contract,
-        value: 0n,
-        data: new Uint8Array(0),
-        accessList: [],
-        authorizationList: [],
-        blobVersionedHashes: [],
-        maxFeePerBlobGas: 0n,
-        v: 27n,
-        yParity: 0,
-        r: 1n,
-        s: 1n,
-      },
-    },
-    {
-      number: 1,
-      timestamp: 1,
-      coinbase: new Uint8Array(20),
-      gasLimit: 30_000_000,
-      difficulty: 0n,
-      prevRandao: 0n,
-      baseFee: 0n,
-      blobBaseFee: 0n,
-      blockHash: () => 0n,
-    },
-  );
-  state.finishTransaction();
-  return { applied, state };
+  const tables = memoryTables();
+  put(tables, sender, {});
+  put(tables, contract, { code: runtime });
+  const fields = { ...unsignedFields, gasLimit: BigInt(gasLimit), to: contract };
+  const executor = executorOn(tables, { fork });
+  const applied = await apply(executor, tables, { from: sender, fields }, plainBlock);
+  return { applied, slot0: slotIn(tables, contract, 0n) };
 }
 
 test('an endless loop ends when its gas is spent', async () => {
@@ -68,10 +26,9 @@ test('an endless loop ends when its gas is spent', async () => {
 test('a contract that calls itself for ever ends by gas, after hundreds of frames', async () => {
   // Each frame counts itself in slot 0 first; the count of what succeeded stays.
   const body = code(`6000 54 6001 01 6000 55  6000 6000 6000 6000 6000 73${self} 5a f1 00`);
-  const { applied, state } = await spend(body, 30_000_000);
-  const depth = state.slot(state.account(contract), 0n);
+  const { applied, slot0 } = await spend(body, 30_000_000);
   assert.equal(applied.status, 1);
-  assert.ok(depth > 300n && depth < 1_024n, `depth ${depth}`);
+  assert.ok(slot0 > 300n && slot0 < 1_024n, `depth ${slot0}`);
 });
 
 test('before EIP-150 recursion stops at 1,024 calls below the first', async () => {
@@ -79,10 +36,9 @@ test('before EIP-150 recursion stops at 1,024 calls below the first', async () =
   const body = code(
     `6000 54 6001 01 6000 55  6000 6000 6000 6000 6000 73${self} 62 00c350 5a 03 f1 00`,
   );
-  const { applied, state } = await spend(body, 30_000_000, 'homestead');
+  const { applied, slot0 } = await spend(body, 30_000_000, 'homestead');
   assert.equal(applied.status, 1);
-  const depth = state.slot(state.account(contract), 0n);
-  assert.ok(depth <= 1_025n && depth > 400n, `depth ${depth}`);
+  assert.ok(slot0 <= 1_025n && slot0 > 400n, `depth ${slot0}`);
 });
 
 test('memory beyond what gas affords is refused before it is allocated', async () => {
@@ -114,10 +70,10 @@ test('the KZG precompile fails without harm to the batch', async () => {
 
 test('a precompile that answers with a promise continues the calling frame', async () => {
   // BLS12-381 G1 addition of two points at infinity (128 zero bytes each) is infinity.
-  const { applied, state } = await spend(
+  const { applied, slot0 } = await spend(
     code('6080 6000 610100 6000 6000 600b 61ffff f1 6000 55 00'),
     200_000,
   );
   assert.equal(applied.status, 1);
-  assert.equal(state.slot(state.account(contract), 0n), 1n);
+  assert.equal(slot0, 1n);
 });

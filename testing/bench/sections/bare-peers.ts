@@ -4,7 +4,7 @@ import type { BareJob } from '../peers/bare-process.ts';
 import { comparePeer, type Peer, type SectionOptions } from './section.ts';
 
 const names = {
-  library: '@ethereumjs/evm unchanged, one process, no network',
+  reference: '@ethereumjs/evm unchanged, one process, no network',
   own: 'our interpreter, one process, no network',
 } as const;
 
@@ -17,7 +17,7 @@ type BareName = keyof typeof names;
 export class BarePeers {
   readonly #jobOf: (engine: BareName) => BareJob;
   readonly #options: SectionOptions;
-  readonly #rates: Readonly<Record<BareName, number[]>> = { library: [], own: [] };
+  readonly #rates: Readonly<Record<BareName, number[]>> = { reference: [], own: [] };
 
   constructor(options: SectionOptions, jobOf: (engine: BareName) => BareJob) {
     this.#options = options;
@@ -27,7 +27,7 @@ export class BarePeers {
   /** One round of each engine; nothing when peers are not wanted. */
   async round(): Promise<void> {
     if (!this.#options.withPeers) return;
-    for (const engine of ['library', 'own'] as const) {
+    for (const engine of ['reference', 'own'] as const) {
       this.#options.say(`  beside it: ${names[engine]}`);
       this.#rates[engine].push((await runBare(this.#jobOf(engine))).perSecond);
     }
@@ -37,7 +37,7 @@ export class BarePeers {
   async results(own: number): Promise<readonly Peer[]> {
     if (!this.#options.withPeers) return [];
     return Promise.all(
-      (['library', 'own'] as const).map((engine) =>
+      (['reference', 'own'] as const).map((engine) =>
         comparePeer(own, names[engine], async () => ({
           perSecond: median(this.#rates[engine]),
           note: 'no ledger, no consensus, nothing durable',

@@ -7,7 +7,7 @@ import { allBlocks, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-se
 import type { TransferKind } from '../workloads/token-set.ts';
 import type { SectionOptions } from './section.ts';
 
-const engines = ['own', 'library'] as const;
+const engines = ['own', 'reference'] as const;
 type Engine = (typeof engines)[number];
 
 /** One workload on both engines; transactions a second. */
@@ -34,10 +34,10 @@ interface Workload {
 
 /** Transactions before and within a round: enough for either engine to run as compiled. */
 const counts: Readonly<Record<TransferKind, Readonly<Record<Engine, number>>>> = {
-  plain: { own: 20_000, library: 6_000 },
-  token: { own: 12_000, library: 2_000 },
-  swap: { own: 4_000, library: 400 },
-  storage: { own: 2_000, library: 400 },
+  plain: { own: 20_000, reference: 6_000 },
+  token: { own: 12_000, reference: 2_000 },
+  swap: { own: 4_000, reference: 400 },
+  storage: { own: 2_000, reference: 400 },
 };
 
 const titles: Readonly<Record<TransferKind, string>> = {
@@ -75,7 +75,7 @@ export async function engineSection({
 }: SectionOptions): Promise<EngineFigures> {
   const rows: EngineRow[] = [];
   for (const { title, jobOf } of workloads(quick)) {
-    const answers: Record<Engine, BareAnswer[]> = { own: [], library: [] };
+    const answers: Record<Engine, BareAnswer[]> = { own: [], reference: [] };
     for (let round = 1; round <= rounds; round++) {
       for (const engine of engines) {
         say(`${title}, ${engine}, round ${round} of ${rounds}`);
@@ -84,7 +84,7 @@ export async function engineSection({
     }
     const of = (figure: (answer: BareAnswer) => number) => ({
       own: median(answers.own.map(figure)),
-      library: median(answers.library.map(figure)),
+      reference: median(answers.reference.map(figure)),
     });
     rows.push({
       workload: title,
@@ -110,10 +110,10 @@ export function renderEngine({ rows, rounds, load }: EngineFigures): string {
   const lines = rows.map(({ workload, executed, recovered }) => [
     workload,
     count(executed.own),
-    count(executed.library),
-    `${(executed.own / executed.library).toFixed(1)} ×`,
+    count(executed.reference),
+    `${(executed.own / executed.reference).toFixed(1)} ×`,
     count(recovered.own),
-    count(recovered.library),
+    count(recovered.reference),
   ]);
   const method = `execution only on plain maps, one process, senders known; then with decoding and sender recovery; median of ${rounds} rounds, engines in turn`;
   return `\n(h) the EVM alone\n  ${method}\n  load average ${load.toFixed(1)}\n\n${renderTable(header, lines, 'right')}`;
