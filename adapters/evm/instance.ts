@@ -1,0 +1,157 @@
+import { assert } from '@concordat/std';
+import type { BlockEnvironment } from './block-environment.ts';
+import { engineBytes } from './engine-bytes.ts';
+import { EvmError } from './errors.ts';
+import type { MemoryViews } from './exchange.ts';
+import type { EvmHost } from './host.ts';
+import type { Precompile } from './precompile.ts';
+import { toWord } from './quantities.ts';
+import { checkAccount } from './records.ts';
+
+/** What the assembly exports. Areas are addresses in its memory. */
+interface EngineExports {
+  readonly memory: WebAssembly.Memory;
+  configure(revision: number): void;
+  blockArea(): number;
+  inputRoom(length: number): number;
+  execute(): void;
+  call(): void;
+  systemCall(): void;
+  finish(): number;
+  abandon(): void;
+  forget(): void;
+  heldBytes(): number;
+  resultArea(): number;
+  outputRoom(length: number): number;
+  precompileSet(): number;
+  accountInfo(address: number): number;
+}
+
+// Compiled once a process; an instance takes a fraction of a millisecond.
+const compiled = new WebAssembly.Module(engineBytes);
+
+/** Longest value of a slot. */
+const slotBytes = 32;
+
+/**
+ * One instance of the compiled engine and its few ways out. It can reach nothing but the functions
+ * given to it here: WebAssembly confines the code of contracts.
+ */
+export class EngineInstance implements MemoryViews {
+  readonly exports: EngineExports;
+  host: EvmHost;
+  /** Whose block hashes are asked for. */
+  block: BlockEnvironment | undefined;
+  precompiles: ReadonlyMap<number, Precompile>;
+  bytes: Buffer;
+  view: DataView;
+  #code: Uint8Array | undefined;
+
+  constructor(host: EvmHost) {
+    this.host = host;
+    this.precompiles = new Map();
+    const imports = {
+      account: (address: number, out: number) => this.#account(address, out),
+      slot: (key: number, length: number, out: number) => this.#slot(key, length, out),
+      codeLength: (hash: number) => this.#codeLength(hash),
+      code: (out: number) => this.#putCode(out),
+      blockHash: (number: number, out: number) => this.#blockHash(number, out),
+      precompile: (id: number, input: number, length: number, gas: number) =>
+        this.#precompile(id, { input, length, gas }),
+    };
+    const { exports } = new WebAssembly.Instance(compiled, { host: imports });
+    this.exports = exports as unknown as EngineExports;
+    this.bytes = Buffer.from(this.exports.memory.buffer);
+    this.view = new DataView(this.exports.memory.buffer);
+  }
+
+  /** Selects rules and precompiles. */
+  configure(revision: number, precompiles: ReadonlyMap<number, Precompile>): void {
+    this.precompiles = precompiles;
+    this.exports.configure(revision);
+    this.renew();
+    const set = this.exports.precompileSet();
+    this.bytes.fill(0, set, set + 64);
+    for (const id of precompiles.keys()) {
+      const at = set + (id >> 3);
+      this.bytes[at] = (this.bytes[at] as number) | (1 << (id & 7));
+    }
+  }
+
+  /** Makes the views anew when the memory has grown since, which detaches them. */
+  renew(): void {
+    if (this.bytes.length > 0) return;
+    this.bytes = Buffer.from(this.exports.memory.buffer);
+    this.view = new DataView(this.exports.memory.buffer);
+  }
+
+  /** Room for input of so many bytes. */
+  inputRoom(length: number): number {
+    const at = this.exports.inputRoom(length);
+    this.renew();
+    return at;
+  }
+
+  #account(address: number, out: number): number {
+    this.renew();
+    const { bytes } = this;
+    const record = this.host.account(bytes.latin1Slice(address, address + 20));
+    if (record === undefined) return -1;
+    checkAccount(record);
+    const { length } = record;
+    for (let i = 0; i < length; i++) bytes[out + i] = record[i] as number;
+    return length;
+  }
+
+  #slot(key: number, keyLength: number, out: number): number {
+    this.renew();
+    const { bytes } = this;
+    const value = this.host.slot(bytes.latin1Slice(key, key + keyLength));
+    if (value === undefined) return 0;
+    const { length } = value;
+    if (length > slotBytes) {
+      throw new EvmError('MALFORMED', `the value of a slot has ${length} bytes`);
+    }
+    for (let i = 0; i < length; i++) bytes[out + i] = value[i] as number;
+    return length;
+  }
+
+  #codeLength(hash: number): number {
+    this.renew();
+    this.#code = this.host.code(this.bytes.latin1Slice(hash, hash + 32));
+    return this.#code?.length ?? 0;
+  }
+
+  #putCode(out: number): void {
+    this.renew();
+    if (this.#code !== undefined) this.bytes.set(this.#code, out);
+    this.#code = undefined;
+  }
+
+  #blockHash(number: number, out: number): void {
+    this.renew();
+    assert(this.block !== undefined, 'a block hash is asked for outside of a block');
+    this.bytes.set(toWord(this.block.blockHash(BigInt(number))), out);
+  }
+
+  #precompile(id: number, { input, length, gas }: PrecompileCall): number {
+    this.renew();
+    const precompile = this.precompiles.get(id);
+    assert(precompile !== undefined, 'a precompile that was not configured');
+    const data = this.bytes.subarray(input, input + length);
+    const cost = precompile.gas(data);
+    if (cost > gas) return -1;
+    const output = precompile.run(data);
+    if (output === undefined) return -1;
+    const at = this.exports.outputRoom(output.length);
+    this.renew();
+    this.bytes.set(output, at);
+    return cost;
+  }
+}
+
+interface PrecompileCall {
+  readonly input: number;
+  readonly length: number;
+  readonly gas: number;
+}
