@@ -10,6 +10,7 @@ import { type ImportedAccount, ImportReader } from './import-format.ts';
 import { OpenBlock } from './open-block.ts';
 import { encodeHead } from './records.ts';
 import { accountKey, encodeAccount, openTables, slotKey, slotName } from './state-source.ts';
+import { historyAddress, historyCode } from './system-contracts.ts';
 import { tableNames } from './tables.ts';
 
 /**
@@ -29,7 +30,10 @@ export function* writeGenesis(
     if (given.length > 0) yield* writeImport(config, open, given);
     for (const chain of config.chains) {
       writeAccounts(open(), chain, allocated(chain));
-      if (chain.replay === undefined) writeFirstBlock(open(), chain, env);
+      if (chain.replay === undefined) {
+        writeHistoryContract(open(), chain);
+        writeFirstBlock(open(), chain, env);
+      }
       yield;
     }
   } catch (error) {
@@ -108,6 +112,18 @@ function writeAccounts(
       sink.putSlot(slotKey(key, 0, slotName(slot)), toMinimalBytes(value));
     }
   }
+}
+
+/** EIP-2935 has it deployed before the fork; whoever allocates the address has it otherwise. */
+function writeHistoryContract(set: BatchSet, chain: ChainConfig): void {
+  if (!forkOf(chain.hardfork, chain.chainId).rules.prague) return;
+  const tables = openTables(set, chain.space);
+  const key = accountKey(historyAddress);
+  if (tables.account(key) !== undefined) return;
+  const codeKey = toLatin1(keccak256(historyCode));
+  tables.putCode(codeKey, historyCode);
+  const fields = { exists: true, nonce: 1n, balance: 0n, incarnation: 0, hasStorage: false };
+  tables.putAccount(key, encodeAccount({ ...fields, codeKey }));
 }
 
 function writeFirstBlock(set: BatchSet, chain: ChainConfig, env: BatchEnvironment): void {
