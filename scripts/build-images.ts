@@ -54,7 +54,8 @@ const sources: readonly ImageSource[] = [
     name: 'worker',
     role: 'worker',
     entry: 'scripts/images/worker.ts',
-    flags: [...confinement, '--allow-addons', '--max-semi-space-size=64'],
+    // Threads are this program once more, and nothing else: see thread-start.ts of worker-enclave.
+    flags: [...confinement, '--allow-addons', '--allow-worker', '--max-semi-space-size=64'],
     adapters: ['keyvalue', 'ethereum'],
   },
   {

@@ -30,6 +30,7 @@ import type { Engine } from './executor.ts';
 import { writeGenesis } from './genesis.ts';
 import { LedgerPlaces } from './ledger-places.ts';
 import { hashKey } from './open-block.ts';
+import { createPreparation } from './preparation.ts';
 import { reexecuteBatch } from './reexecution.ts';
 import { accountKey, readAccount, tableSource } from './state-source.ts';
 import { checkStateless, upfrontCost } from './stateless.ts';
@@ -61,6 +62,7 @@ export class EthereumAdapter
 {
   readonly id = 'ethereum';
   readonly tables = ethereumTables;
+  readonly preparation = createPreparation();
   readonly endpoints: readonly EndpointDeclaration<SubmittedTransaction>[];
   readonly #engine: Engine | undefined;
   #config: EthereumConfig | undefined;
@@ -129,9 +131,10 @@ export class EthereumAdapter
     raw: Uint8Array,
     _actor: Actor,
     view: ReadView,
+    prepared?: Uint8Array,
   ): Admitted<EthereumTransaction> | Refused | Promise<Admitted<EthereumTransaction> | Refused> {
     try {
-      const admitted = this.#decode(raw);
+      const admitted = this.#decode(raw, prepared);
       const waits = this.#checkAgainstHead(admitted, view);
       const answer = { ok: true, transaction: admitted } as const;
       return waits === undefined ? answer : waits.then(() => answer, refusalOf);
@@ -140,12 +143,12 @@ export class EthereumAdapter
     }
   }
 
-  #decode(raw: Uint8Array): EthereumTransaction {
+  #decode(raw: Uint8Array, prepared?: Uint8Array): EthereumTransaction {
     const { name, bytes } = readSubmission(raw);
     const found = this.#chains.get(name);
     if (found === undefined) throw new EthereumError('UNKNOWN_CHAIN', `no chain is called ${name}`);
     const { chain } = found;
-    return { chain, transaction: chain.decode(bytes) };
+    return { chain, transaction: chain.decode(bytes, prepared) };
   }
 
   /** What can be told before its turn; the rest is told by execution. */

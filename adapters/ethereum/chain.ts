@@ -10,6 +10,7 @@ import { type Fork, forkOf } from './fork.ts';
 import { NonceQueue, type Queued } from './nonce-queue.ts';
 import { hashKey, OpenBlock, type SealedBlock } from './open-block.ts';
 import { PendingWrites } from './pending-writes.ts';
+import { decodeSigners } from './preparation.ts';
 import {
   decodeHead,
   encodeBlock,
@@ -110,9 +111,13 @@ export class Chain {
     return this.#simulator;
   }
 
-  /** Decodes and recovers. @throws EthereumError see {@link decodeTransaction} */
-  decode(raw: Uint8Array): DecodedTransaction {
-    return decodeTransaction(raw, this.rules);
+  /**
+   * Decodes, and recovers what `prepared` does not tell.
+   * @throws EthereumError see {@link decodeTransaction}
+   */
+  decode(raw: Uint8Array, prepared?: Uint8Array): DecodedTransaction {
+    const known = prepared === undefined ? undefined : decodeSigners(prepared, raw);
+    return decodeTransaction(raw, this.rules, known);
   }
 
   /** Drops what was cached of the head. */

@@ -38,27 +38,77 @@ const hexDigits = 64;
 const senders = new Map<string, Uint8Array>();
 const rememberedSenders = 16_384;
 
+/** Who signed a transaction, as found beforehand. */
+export interface KnownSigners {
+  /** keccak256 of the transaction, 32 bytes. */
+  readonly hash: Uint8Array;
+  /** 20 bytes; undefined when no key fits the signature. */
+  readonly from: Uint8Array | undefined;
+  /** Of the first authorizations, in their order; undefined: not a valid signature. */
+  readonly authorities: readonly (Uint8Array | undefined)[];
+}
+
 /**
- * Decodes canonical bytes once and recovers the sender.
+ * Decodes canonical bytes once and recovers the sender, unless it is known.
  * @throws EthereumError OVERSIZED, UNDECODABLE, TRANSACTION_TYPE_NOT_SUPPORTED, WRONG_CHAIN_ID,
  *   INVALID_SIGNATURE
  */
-export function decodeTransaction(raw: Uint8Array, rules: DecodingRules): DecodedTransaction {
+export function decodeTransaction(
+  raw: Uint8Array,
+  rules: DecodingRules,
+  known?: KnownSigners,
+): DecodedTransaction {
   if (raw.length > rules.maxBytes) {
     throw new EthereumError('OVERSIZED', `transaction of ${raw.length} bytes`, {
       maximum: rules.maxBytes,
     });
   }
+  const parsed = parseTransaction(raw, rules);
+  const { fields } = parsed;
+  checkSignatureForm(fields, rules);
+  if (known === undefined) {
+    const hash = parsed.hash();
+    return { raw, hash, fields, from: rememberedSender(hash, parsed) };
+  }
+  const { hash, from, authorities } = known;
+  if (from === undefined) throw noKeyFits();
+  for (let at = 0; at < authorities.length; at++) {
+    const authorization = fields.authorizationList[at];
+    if (authorization !== undefined) knownAuthorities.set(authorization, authorities[at]);
+  }
+  return { raw, hash, fields, from };
+}
+
+/**
+ * Reads canonical bytes, whatever they are signed with.
+ * @throws EthereumError UNDECODABLE, TRANSACTION_TYPE_NOT_SUPPORTED, INVALID_SIGNATURE
+ */
+export function parseTransaction(
+  raw: Uint8Array,
+  rules: Pick<DecodingRules, 'highestType' | 'blobs'>,
+): ParsedTransaction {
   const first = raw[0];
   if (first === undefined) throw new EthereumError('UNDECODABLE', 'transaction of no bytes');
   const parsed = first >= 0xc0 ? parseLegacy(raw) : parseTyped(raw, first, rules);
-  checkSignatureForm(parsed.fields, rules);
-  const hash = keccak256(raw);
-  return { raw, hash, fields: parsed.fields, from: senderOf(hash, parsed) };
+  let hash: Uint8Array | undefined;
+  return {
+    ...parsed,
+    hash: () => {
+      hash ??= keccak256(raw);
+      return hash;
+    },
+  };
+}
+
+/** A transaction read from its bytes; whoever needs its hashes pays for them. */
+export interface ParsedTransaction extends Parsed {
+  /** keccak256 of its bytes, 32 bytes. */
+  readonly hash: () => Uint8Array;
 }
 
 interface Parsed {
   readonly fields: TransactionFields;
+  /** What its sender signed, 32 bytes. */
   readonly signingDigest: () => Uint8Array;
 }
 
@@ -237,21 +287,28 @@ function checkSignatureForm(fields: TransactionFields, rules: DecodingRules): vo
   }
 }
 
-function senderOf(hash: Uint8Array, parsed: Parsed): Uint8Array {
+function rememberedSender(hash: Uint8Array, parsed: Parsed): Uint8Array {
   const key = toLatin1(hash);
   const known = senders.get(key);
   if (known !== undefined) return known;
-  const { r, s, yParity } = parsed.fields;
-  const from = recoverAddress(parsed.signingDigest(), joinSignature(r, s), yParity);
-  if (from === undefined) {
-    throw new EthereumError('INVALID_SIGNATURE', 'no key fits the signature');
-  }
+  const from = recoverSender(parsed);
+  if (from === undefined) throw noKeyFits();
   if (senders.size >= rememberedSenders) {
     senders.delete(senders.keys().next().value as string);
   }
   senders.set(key, from);
   return from;
 }
+
+/** Who signed a transaction, 20 bytes; undefined when no key fits. */
+export function recoverSender({ fields, signingDigest }: Parsed): Uint8Array | undefined {
+  const { r, s, yParity } = fields;
+  if (r >= curveOrder || s >= curveOrder) return undefined;
+  return recoverAddress(signingDigest(), joinSignature(r, s), yParity);
+}
+
+const noKeyFits = (): EthereumError =>
+  new EthereumError('INVALID_SIGNATURE', 'no key fits the signature');
 
 /** r‖s, 64 bytes. */
 function joinSignature(r: bigint, s: bigint): Uint8Array {
@@ -261,8 +318,12 @@ function joinSignature(r: bigint, s: bigint): Uint8Array {
 
 const authorizationMagic = 5;
 
+/** What was recovered beforehand. */
+const knownAuthorities = new WeakMap<AuthorizationView, Uint8Array | undefined>();
+
 /** Who signed an EIP-7702 authorization, or undefined when its signature is not valid. */
 export function authorityOf(authorization: AuthorizationView): Uint8Array | undefined {
+  if (knownAuthorities.has(authorization)) return knownAuthorities.get(authorization);
   const { chainId, address, nonce, yParity, r, s } = authorization;
   if (yParity > 1 || r === 0n || r >= curveOrder || s === 0n || s > greatestLowS) return undefined;
   const digest = keccak256(

@@ -92,6 +92,8 @@ export interface WorkerLimits {
   readonly maxRequestBytes: number;
   /** Requests accepted and not yet answered; above it the answer is 503. */
   readonly maxPendingRequests: number;
+  /** Threads that check signatures beside the main one; absent: one where there are two processors. */
+  readonly preparingThreads?: number;
 }
 
 const startModes: readonly unknown[] = ['genesis', 'join', 'resume', 'recover'];
@@ -147,6 +149,8 @@ export function decodeWorkerStart(json: Uint8Array): WorkerStart {
   for (const key of ['maxConnections', 'maxRequestBytes', 'maxPendingRequests']) {
     check(isCount(value.limits[key]), `limits.${key}`);
   }
+  const { preparingThreads } = value.limits;
+  check(preparingThreads === undefined || isCount(preparingThreads), 'limits.preparingThreads');
   return value as unknown as WorkerStart;
 }
 

@@ -15,6 +15,7 @@ export interface WorkerConfig {
   readonly heapMebibytes?: number;
   readonly maxRequestBytes: number;
   readonly maxPendingRequests: number;
+  readonly preparingThreads?: number;
 }
 
 /** A validating node's configuration with defaults filled in and paths made absolute. */

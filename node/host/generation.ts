@@ -197,6 +197,9 @@ export class Generation {
             maxConnections: config.limits.maxConnections,
             maxRequestBytes: worker.maxRequestBytes,
             maxPendingRequests: worker.maxPendingRequests,
+            ...(worker.preparingThreads !== undefined && {
+              preparingThreads: worker.preparingThreads,
+            }),
           },
         });
         session.send({ kind: 'start', json });

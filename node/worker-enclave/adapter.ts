@@ -1,39 +1,11 @@
 import type { RecordedTransaction } from '@concordat/api';
 import type { QuestionSubject } from '@concordat/bridge';
 import type { ReadView, TableDeclaration, WriteSet, WriteTable } from '@concordat/kv';
-import { type ActorId, CodedError, type Digest } from '@concordat/std';
+import { CodedError, type Digest } from '@concordat/std';
+import type { Actor, NetworkTrust } from './actors.ts';
 import type { ExternalAnswer, ExternalCall } from './external-call.ts';
 import type { PastRange, PastTransactionView } from './past-reader.ts';
-
-/** An actor of the membership list; `certificate` is its newest, PEM. */
-export interface TrustedActor extends Actor {
-  readonly certificate: string;
-  /** What it had before and may still sign with; absent when there is none. */
-  readonly earlier?: readonly {
-    /** PEM. */
-    readonly certificate: string;
-    /** Last second of its use, since the Unix epoch; absent: until a vote removes it. */
-    readonly untilSeconds?: number;
-  }[];
-}
-
-/** An issuer of tokens (JWT) that the network trusts by vote, and its keys. */
-export interface TokenIssuer {
-  readonly issuer: string;
-  readonly keys: readonly {
-    readonly kid: string;
-    /** Hex DER SPKI: P-256 or RSA. */
-    readonly key: string;
-    /** What `iss` of its tokens must be; `{tenantid}` stands for their `tid`. */
-    readonly constraint: string;
-  }[];
-}
-
-/** Whom the constitution in force trusts. */
-export interface NetworkTrust {
-  readonly actors: readonly TrustedActor[];
-  readonly tokenIssuers: readonly TokenIssuer[];
-}
+import type { Preparation } from './preparation.ts';
 
 /** Why an adapter cannot work with what the constitution, genesis data or a snapshot says. */
 export type AdapterErrorCode =
@@ -45,21 +17,6 @@ export type AdapterErrorCode =
 
 /** An adapter that cannot be configured or started, or that broke a rule of the contract. */
 export class AdapterError extends CodedError<AdapterErrorCode> {}
-
-/** The authenticated party behind a request, as the manager enclave states it. */
-export interface Actor {
-  /** SHA-256 of the actor's certificate in the membership list, 64 hex digits. */
-  readonly actorId: ActorId;
-  readonly name: string;
-  /** `member`, `participant`, or both. */
-  readonly kinds: readonly string[];
-  /** The actor's, or those of them that the certificate of one of its staff names. */
-  readonly roles: readonly string[];
-  /** Who of the actor presented a certificate; absent where it was the actor's own, or nobody did. */
-  readonly staff?: { readonly name: string; readonly serial: string };
-  /** PEM of the certificate that was presented; absent where nobody presented one. */
-  readonly certificate?: string;
-}
 
 /**
  * The writable state of one batch: the speculative head below it, this batch's writes above. Tables
@@ -427,13 +384,21 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
     env: BatchEnvironment,
   ): Iterable<void>;
   /**
+   * What of `admit` follows from a request's bytes alone and is worth a thread: signatures above all.
+   * Absent: requests are admitted as they come.
+   */
+  readonly preparation?: Preparation;
+  /**
    * Parses one request and checks what does not depend on order: form, signature, permission. Runs
-   * on the node that leads, with its speculative head. Must refuse, never throw, on foreign bytes.
+   * on the node that leads, with its speculative head, in the order of receipt. Must refuse, never
+   * throw, on foreign bytes. `prepared` is what `preparation` made of these very bytes, where it was
+   * asked and had an answer; the verdict is the same with and without it.
    */
   admit(
     raw: Uint8Array,
     actor: Actor,
     view: ReadView,
+    prepared?: Uint8Array,
   ): Admitted<Tx> | Refused | Promise<Admitted<Tx> | Refused>;
   /**
    * Executes a batch in order, on the leader only, once; outcomes in the order of the batch. Each

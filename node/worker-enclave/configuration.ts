@@ -1,4 +1,4 @@
-import type { NetworkTrust } from './adapter.ts';
+import type { NetworkTrust } from './actors.ts';
 import { WorkerError } from './errors.ts';
 import type { ExternalSystem } from './external-call.ts';
 

@@ -8,7 +8,8 @@ import {
   parseConsistency,
 } from '@concordat/api';
 import { isNobody } from '@concordat/bridge';
-import type { Actor, HttpRequest, HttpResponse } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { HttpRequest, HttpResponse } from './adapter.ts';
 import type { ReadCallback } from './read-gate.ts';
 import { hostForRequest } from './request-key.ts';
 import type { Router } from './router.ts';

@@ -1,7 +1,7 @@
 import { errorBody } from '@concordat/api';
 import { type ChannelToManager, type ChannelToWorker, isNobody, nobodyId } from '@concordat/bridge';
 import type { Account, Accounts } from './accounts.ts';
-import type { Actor } from './adapter.ts';
+import type { Actor } from './actors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { HttpFront, rawAnswer } from './http-front.ts';
 import { knownActor } from './identities.ts';

@@ -21,7 +21,8 @@ import {
 import { isNobody } from '@concordat/bridge';
 import { WebSocketServer } from 'ws';
 import type { Account } from './accounts.ts';
-import type { Actor, HttpResponse } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { HttpResponse } from './adapter.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { nameOf } from './errors.ts';
 import { SocketFrameStream } from './frame-stream.ts';

@@ -1,5 +1,5 @@
 import { encodeIdentity } from '@concordat/bridge';
-import type { Actor } from './adapter.ts';
+import type { Actor } from './actors.ts';
 import { actorOf } from './intake.ts';
 
 const encoded = new WeakMap<Actor, Uint8Array>();

@@ -1,7 +1,7 @@
 export { isNobody, nobodyId } from '@concordat/bridge';
+export type { Actor, NetworkTrust, TokenIssuer, TrustedActor } from './actors.ts';
 export {
   type Accepted,
-  type Actor,
   AdapterError,
   type AdapterErrorCode,
   type AdapterHost,
@@ -17,7 +17,6 @@ export {
   type HttpRequest,
   type HttpResponse,
   type LedgerAdapter,
-  type NetworkTrust,
   type Outcome,
   type ProgramHolder,
   type ProgramState,
@@ -25,8 +24,6 @@ export {
   type StateChange,
   type StreamEndpoint,
   type Submitted,
-  type TokenIssuer,
-  type TrustedActor,
   type Wait,
   type WebSocketEndpoint,
   type WebSocketLike,
@@ -44,6 +41,7 @@ export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
 export type { PastRange, PastTransactionView } from './past-reader.ts';
+export type { Preparation } from './preparation.ts';
 export { Reexecution } from './reexecution.ts';
 export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

@@ -1,7 +1,8 @@
 import { decodeIdentity, isNobody, nobodyId } from '@concordat/bridge';
 import { CodedError } from '@concordat/std';
 import type { Account, Accounts } from './accounts.ts';
-import type { Actor, Submitted, Wait } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { Submitted, Wait } from './adapter.ts';
 import { decodeForwardRequest, encodeReply } from './forward-codec.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { WorkerLimits } from './limits.ts';

@@ -1,5 +1,6 @@
 import type { ReadView } from '@concordat/kv';
-import type { Actor, Refused, SubmitOptions, Submitted, Wait } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { Refused, SubmitOptions, Submitted, Wait } from './adapter.ts';
 import type { ExternalAnswer, ExternalCall } from './external-call.ts';
 import type { ExternalCalls } from './external-calls.ts';
 import type { Intake } from './intake.ts';

@@ -1,6 +1,6 @@
 import { ApiError, isErrorCode } from '@concordat/api';
 import type { Answer, Question, QuestionSubject } from '@concordat/bridge';
-import type { Actor } from './adapter.ts';
+import type { Actor } from './actors.ts';
 
 /** Questions waiting for the manager, and of these, those of one actor. */
 const maxWaiting = 512;

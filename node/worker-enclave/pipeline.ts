@@ -1,5 +1,6 @@
 import { toLatin1 } from '@concordat/std';
 import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
+import { Admission } from './admission.ts';
 import type { BatchQueue } from './batch-queue.ts';
 import { BatchQueues } from './batch-queues.ts';
 import { nameOf } from './errors.ts';
@@ -8,15 +9,18 @@ import { HeldBatches } from './held-batches.ts';
 import { untimelyIf } from './lane-answers.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
 import { failureAnswer, notOrdered, unknown, waitedTooLong } from './pipeline-answers.ts';
+import type { Preparer } from './preparation.ts';
 import type { ReadCallback } from './read-gate.ts';
 import type { TransactionWrites } from './scoped-state.ts';
 import type { Flight, SpeculativeChain } from './speculative-chain.ts';
 import type { Stats } from './stats.ts';
-import { type Lane, refusal, type Submission } from './submission.ts';
+import type { Lane, Submission } from './submission.ts';
 
 /** What the pipeline needs of the worker around it. */
 export interface PipelineOptions {
   readonly lanes: readonly Lane[];
+  /** Prepares requests before they are admitted; absent: they are admitted as they come. */
+  readonly preparer?: Preparer;
   readonly chain: SpeculativeChain;
   readonly stats: Stats;
   readonly limits: WorkerLimits;
@@ -48,13 +52,13 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queues: BatchQueues;
   readonly #held: HeldBatches;
+  readonly #admission: Admission;
   /** Rolled back before the manager numbered them: it will refuse them by their number. */
   readonly #orphans = new Map<number, readonly Submission[]>();
   #execution: Execution | undefined;
   #leading = false;
   /** Counts the times this node began or ceased to lead. */
   #term = 0;
-  #admitting = 0;
   #holdUntilMs = 0;
   #awaitsNumbers = false;
   #nextBatch = 1;
@@ -65,11 +69,19 @@ export class Pipeline {
     this.#options = options;
     this.#queues = new BatchQueues(options.lanes);
     this.#held = new HeldBatches(options);
+    this.#admission = new Admission({
+      ...options,
+      isLeading: () => this.#leading,
+      judged: (submission, verdict) => this.#admitted(submission, verdict),
+      elsewhere: (submission, verdict) => this.#elsewhere(submission, verdict),
+    });
   }
 
   /** Transactions waiting, those still being admitted or executed included. */
   get queued(): number {
-    return this.#admitting + (this.#execution?.submissions.length ?? 0) + this.#queues.length;
+    return (
+      this.#admission.waiting + (this.#execution?.submissions.length ?? 0) + this.#queues.length
+    );
   }
 
   /** Bytes of the transactions in the queues. */
@@ -88,30 +100,7 @@ export class Pipeline {
   /** Admits a submission and queues it. */
   submit(submission: Submission): void {
     if (this.#answerRepeated(submission) || this.#answerUntimely(submission)) return;
-    const { adapter, head } = submission.lane;
-    let verdict: Verdict | Promise<Verdict>;
-    try {
-      verdict = adapter.admit(submission.raw, submission.actor, head);
-    } catch (error) {
-      this.#admitFailed(submission, error);
-      return;
-    }
-    if (!(verdict instanceof Promise)) {
-      this.#admitted(submission, verdict);
-      return;
-    }
-    this.#admitting += 1;
-    verdict.then(
-      (settled) => {
-        this.#admitting -= 1;
-        if (this.#leading) this.#admitted(submission, settled);
-        else this.#elsewhere(submission, settled);
-      },
-      (error: unknown) => {
-        this.#admitting -= 1;
-        this.#admitFailed(submission, error);
-      },
-    );
+    this.#admission.take(submission);
   }
 
   /** From now on batches are executed here, on the present head. */
@@ -218,12 +207,6 @@ export class Pipeline {
     else this.#arm(policy.maxBatchDelayMs);
   }
 
-  #admitFailed(submission: Submission, error: unknown): void {
-    const { log } = this.#options;
-    log('adapter.admit-failed', { adapter: submission.lane.adapter.id, error: nameOf(error) });
-    this.#answerSoon(submission, refusal('INTERNAL_ERROR', 'the request could not be checked'));
-  }
-
   get #idle(): boolean {
     return this.#options.chain.length === 0 && this.#execution === undefined;
   }
@@ -269,7 +252,7 @@ export class Pipeline {
       if (queue === undefined) break;
       this.#execute(queue);
     }
-    if (this.#execution === undefined && this.queued > this.#admitting) {
+    if (this.#execution === undefined && this.#queues.length > 0) {
       this.#arm(this.#options.policy().maxBatchDelayMs);
     }
   }

@@ -1,6 +1,7 @@
 import { isErrorCode } from '@concordat/api';
 import type { Accounts } from './accounts.ts';
-import type { Actor, Refused } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { Refused } from './adapter.ts';
 import { refusal } from './submission.ts';
 
 /** Called once, never synchronously: with nothing when the read may be answered. */

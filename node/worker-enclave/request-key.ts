@@ -1,7 +1,8 @@
 import { ApiError, idempotencyKeyHeader, isIdempotencyKey } from '@concordat/api';
 import { sha256 } from '@concordat/crypto';
 import { BinaryWriter, utf8 } from '@concordat/std';
-import type { Actor, AdapterHost, HttpRequest, Submitted, Wait } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { AdapterHost, HttpRequest, Submitted, Wait } from './adapter.ts';
 
 /** What makes a submission one that is executed once, however often it is sent. */
 export interface RequestKey {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import {
   type WorkerLimits as HostLimits,
   parseEnclaveArguments,
@@ -11,13 +12,17 @@ import { ControlLink } from './control-link.ts';
 import { nameOf, WorkerError } from './errors.ts';
 import { defaultLimits, type WorkerLimits } from './limits.ts';
 import { createLinkIdentity, dialManager, ManagerLink } from './manager-link.ts';
+import { isPreparingThread, servePreparations } from './preparing-program.ts';
+import { PreparingThreads } from './preparing-threads.ts';
 import { reexecutionArgument, runReexecution } from './reexecution-program.ts';
+import { forbidThreads, startPreparingThread } from './thread-start.ts';
 import { Worker } from './worker.ts';
 
 /**
  * Runs this process as a worker enclave until the host stops it. `adapters` are all that the
  * measured image holds; the host's start frame names those that run. With the one argument
- * `--re-execute` it is no enclave: it executes a ledger anew for whoever audits it.
+ * `--re-execute` it is no enclave: it executes a ledger anew for whoever audits it. In a thread that
+ * the enclave has started it prepares requests.
  * @param args the command line that `formatEnclaveArguments` of the bridge writes
  * @throws WorkerError whatever ends the enclave before the host asks for it; BridgeError
  */
@@ -25,6 +30,8 @@ export async function runWorker(
   adapters: readonly LedgerAdapter[],
   args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
+  if (isPreparingThread()) return servePreparations(adapters);
+  forbidThreads();
   if (args.length === 1 && args[0] === reexecutionArgument) return runReexecution(adapters);
   const { bridgeDirectory, worker: index } = parseEnclaveArguments(args);
   if (index === undefined) throw new WorkerError('INVALID_START', 'a worker needs its number');
@@ -64,14 +71,18 @@ async function serve({ adapters, bridgeDirectory, index, control, ended }: Servi
   const identity = await createLinkIdentity(randomBytes(32), (data) => control.attest(data));
   const socket = await dialManager(workerSocket(bridgeDirectory, index), ended.promise);
   if (socket === undefined) return;
+  const log = (event: string, fields: Readonly<Record<string, unknown>>) =>
+    control.log(logLine(index, event, fields));
+  const threads = preparingThreads(start.limits.preparingThreads, log);
   const worker: Worker = new Worker({
     adapters: chosen,
     limits: limitsFrom(start.limits),
+    ...(threads && { preparer: threads }),
     send: (message) => link.send(message),
     wallMs: Date.now,
     nowMs: () => performance.now(),
     random: (bytes) => randomBytes(bytes),
-    log: (event, fields) => control.log(logLine(index, event, fields)),
+    log,
   });
   const link: ManagerLink = new ManagerLink(socket, identity, {
     onMessage: (message) => worker.receive(message),
@@ -91,9 +102,22 @@ async function serve({ adapters, bridgeDirectory, index, control, ended }: Servi
   try {
     await ended.promise;
   } finally {
+    threads?.stop();
     worker.close();
     link.end();
   }
+}
+
+/** The host's choice, or one where there is a second processor. */
+function preparingThreads(
+  chosen: number | undefined,
+  log: (event: string, fields: Readonly<Record<string, unknown>>) => void,
+): PreparingThreads | undefined {
+  const count = chosen ?? (availableParallelism() > 1 ? 1 : 0);
+  // An image without such adapters is not allowed threads.
+  const mayHave = process.permission?.has('worker') ?? true;
+  if (count === 0 || !mayHave) return undefined;
+  return new PreparingThreads({ count, start: startPreparingThread, log });
 }
 
 const logLine = (worker: number, event: string, fields: Readonly<Record<string, unknown>>) => ({

@@ -43,6 +43,8 @@ export interface PipelineStats {
     readonly lost: number;
     readonly forwarded: number;
     readonly forwardedIn: number;
+    /** Admitted with what a preparing thread had made of them. */
+    readonly prepared: number;
   };
   readonly committedPerSecond: { readonly last: number; readonly last10: number };
   /** Receipt of the request on this node to durable commit on a majority. */
@@ -68,6 +70,7 @@ export class Stats {
   lost = 0;
   forwarded = 0;
   forwardedIn = 0;
+  prepared = 0;
   batches = 0;
   batchedTransactions = 0;
   blocksCommitted = 0;
@@ -84,7 +87,7 @@ export class Stats {
 
   snapshot(nowMs: number): PipelineStats {
     const { received, committed, dropped, refused, overloaded, lost } = this;
-    const { forwarded, forwardedIn, batches } = this;
+    const { forwarded, forwardedIn, prepared, batches } = this;
     const rate = (seconds: number) => Math.round(this.#rate.perSecond(seconds, nowMs) * 10) / 10;
     const mean = batches === 0 ? 0 : this.batchedTransactions / batches;
     return {
@@ -97,6 +100,7 @@ export class Stats {
         lost,
         forwarded,
         forwardedIn,
+        prepared,
       },
       committedPerSecond: { last: rate(1), last10: rate(10) },
       commitLatencyMs: this.commitLatency.summary(nowMs),

@@ -1,4 +1,5 @@
-import type { Actor, Admitted, LedgerAdapter, Refused, Submitted, Wait } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { Admitted, LedgerAdapter, Refused, Submitted, Wait } from './adapter.ts';
 import type { LaneAnswers } from './lane-answers.ts';
 import type { RequestKey } from './request-key.ts';
 import type { ScopedView } from './scoped-state.ts';

@@ -2,7 +2,8 @@ import type { ChannelToManager, ChannelToWorker } from '@concordat/bridge';
 import type { ReadView, Store } from '@concordat/kv';
 import { isHex64 } from '@concordat/std';
 import { Accounts } from './accounts.ts';
-import type { Actor, AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
+import type { Actor } from './actors.ts';
+import type { AdapterHost, BatchEnvironment, LedgerAdapter } from './adapter.ts';
 import { parseConfiguration } from './configuration.ts';
 import { WorkerError } from './errors.ts';
 import { ExternalCalls } from './external-calls.ts';
@@ -26,6 +27,7 @@ import {
 } from './limits.ts';
 import { PastReader } from './past-reader.ts';
 import { Pipeline } from './pipeline.ts';
+import type { Preparer } from './preparation.ts';
 import { ProgramDesk } from './program-desk.ts';
 import { type ReadCallback, ReadGate } from './read-gate.ts';
 import { Settlement } from './settlement.ts';
@@ -39,6 +41,8 @@ import type { Lane } from './submission.ts';
 export interface WorkerOptions {
   readonly adapters: readonly LedgerAdapter[];
   readonly limits?: Partial<WorkerLimits>;
+  /** Prepares requests beside this thread; absent: every request is admitted as it comes. */
+  readonly preparer?: Preparer;
   /** How long, and how much of, the answers to keyed requests are kept. */
   readonly answers?: Partial<AnswerBounds>;
   /** Sends one frame to the manager; false asks to hold back until {@link Worker.drained}. */
@@ -126,18 +130,17 @@ export class Worker {
     const { answer } = this.#intake;
     const dispatch = this.#intake.dispatch.bind(this.#intake);
     this.#pipeline = new Pipeline({
+      ...options,
       lanes,
       chain: this.#chain,
       stats,
       limits,
       policy: () => this.#policy,
       environment: () => this.#environment(),
-      nowMs,
       sendBatch: (batch, transactions) => send({ kind: 'batch', batch, transactions }),
       answer,
       whenCurrent: ({ actor }, done) => this.whenCurrent(actor, done),
       reroute: dispatch,
-      log,
     });
     this.#forwarding = new Forwarding({
       send: (id, identity, request) => send({ kind: 'forward', id, identity, request }),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ApiError } from '@concordat/api';
 import type { Question } from '@concordat/bridge';
 import { type ActorId, utf8 } from '@concordat/std';
-import type { Actor } from '../adapter.ts';
+import type { Actor } from '../actors.ts';
 import { LedgerQuestions } from '../ledger-questions.ts';
 
 const actorOf = (id: string): Actor => ({

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Accounts } from '../accounts.ts';
-import type { Actor, Refused } from '../adapter.ts';
+import type { Actor } from '../actors.ts';
+import type { Refused } from '../adapter.ts';
 import { HeldMessages } from '../held-messages.ts';
 import { type ReadCallback, ReadGate } from '../read-gate.ts';
 
