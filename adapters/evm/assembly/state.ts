@@ -1,0 +1,83 @@
+// The state as the interpreter and the transaction see it: accounts and slots in a cache that lives
+// across transactions, with an undo log for the one that runs.
+import { cachedAccounts, forgetAccounts } from './accounts';
+import { heldBytes } from './arena';
+import { emptyChanges } from './changes';
+import { forgetCodes } from './code';
+import { closeJournal, revertTo } from './journal';
+import { emptyLogs } from './logs';
+import { nextTransaction } from './marks';
+import { setRefund } from './refund';
+import { cachedSlots, forgetSlots } from './slots';
+import { emptyTransient } from './transient';
+
+export {
+  accountExists,
+  accountOf,
+  accountOfWord,
+  addressOf,
+  balanceOf,
+  codeHashOf,
+  hasAnyStorage,
+  isAlive,
+  isEmptyAccount,
+  nonceOf,
+} from './accounts';
+export {
+  removeAccount,
+  setBalance,
+  setCode,
+  setNonce,
+  setSlot,
+  wipeStorage,
+} from './changes';
+export { checkpoint, revertTo } from './journal';
+export { emitLog } from './logs';
+export {
+  isCreated,
+  isDestroyed,
+  isPrecompile,
+  isTouched,
+  markCreated,
+  markDestroyed,
+  recordAccesses,
+  touch,
+  warmAccount,
+  warmSlot,
+} from './marks';
+export { addRefund, refund } from './refund';
+export { slotOf, slotOriginal, slotValue } from './slots';
+export { setTransient, transientOf } from './transient';
+
+/** Beyond this many cached accounts and slots, or bytes, the cache starts anew. */
+const entryLimit: u32 = 400_000;
+const byteLimit: u32 = 384 << 20;
+
+/** Ends the transaction: what it did stays, its marks are gone. */
+export function closeTransaction(): void {
+  closeJournal();
+  emptyChanges();
+  emptyTransient();
+  emptyLogs();
+  setRefund(0);
+  nextTransaction();
+}
+
+/** Ends the transaction without a trace. */
+export function revertTransaction(): void {
+  revertTo(0);
+  closeTransaction();
+}
+
+/** Drops everything cached: what is below has changed by another way. Between transactions only. */
+export function forgetState(): void {
+  closeTransaction();
+  forgetAccounts();
+  forgetSlots();
+  forgetCodes();
+}
+
+/** Keeps the cache within its limits; between transactions only. */
+export function boundCache(): void {
+  if (cachedAccounts() + cachedSlots() > entryLimit || <u32>heldBytes() > byteLimit) forgetState();
+}
