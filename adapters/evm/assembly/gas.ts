@@ -1,0 +1,193 @@
+// Prices by revision (Yellow Paper, appendix G and H, and the EIPs since). All are set by
+// `configureGas` and read by the operations.
+import {
+  berlin,
+  byzantium,
+  cancun,
+  constantinople,
+  homestead,
+  istanbul,
+  london,
+  osaka,
+  revision,
+  shanghai,
+  spuriousDragon,
+  tangerineWhistle,
+} from './environment';
+
+/**
+ * One entry of 8 bytes per operation: u32 base fee, u16 bytes it takes off the stack, i16 bytes by
+ * which it moves the top (up when the stack gets shorter). An operation that the revision lacks takes 0xffff bytes, more than any
+ * stack has, so that the one check of the stack refuses it too.
+ */
+export const operationTable: usize = memory.data(2048, 16);
+
+/** Bytes taken by an operation that does not exist. */
+export const absent: i32 = 0xffff;
+
+export const memoryWordGas: i64 = 3;
+export const memoryQuadratic: i64 = 512;
+export const copyWordGas: i64 = 3;
+export const keccakWordGas: i64 = 6;
+export const logTopicGas: i64 = 375;
+export const logByteGas: i64 = 8;
+export const callValueGas: i64 = 9000;
+export const newAccountGas: i64 = 25000;
+export const callStipend: i64 = 2300;
+export const codeByteGas: i64 = 200;
+export const sstoreSetGas: i64 = 20000;
+export const sstoreResetGas: i64 = 5000;
+/** EIP-2200: with no more than this left nothing is stored. */
+export const sstoreSentry: i64 = 2300;
+export const maxCodeBytes: i32 = 24576;
+export const maxInitCodeBytes: i32 = 49152;
+export const coldAccountGas: i64 = 2600;
+export const coldSlotGas: i64 = 2100;
+export const warmGas: i64 = 100;
+
+/** Per byte of the exponent; 10 before EIP-160. */
+export let expByteGas: i64 = 10;
+/** EIP-3860; 0 before. */
+export let initCodeWordGas: i64 = 0;
+export let selfdestructRefund: i64 = 24000;
+/** Whether stores are metered by their net change (EIP-1283 and 2200). */
+export let storesAreNet: bool = false;
+export let sstoreNoop: i64 = 0;
+export let sstoreClean: i64 = 0;
+export let sstoreDirty: i64 = 0;
+export let sstoreClearRefund: i64 = 15000;
+export let sstoreInitRefund: i64 = 0;
+export let sstoreCleanRefund: i64 = 0;
+
+/** Sets all prices for the revision of the environment. */
+export function configureGas(): void {
+  expByteGas = revision >= spuriousDragon ? 50 : 10;
+  initCodeWordGas = revision >= shanghai ? 2 : 0;
+  selfdestructRefund = revision >= london ? 0 : 24000;
+  storesAreNet = revision >= istanbul || revision == constantinople;
+  // EIP-2929 lowers the prices of a store by what it charges for the access.
+  sstoreNoop = revision >= berlin ? 100 : revision >= istanbul ? 800 : 200;
+  sstoreDirty = sstoreNoop;
+  sstoreClean = revision >= berlin ? 2900 : 5000;
+  sstoreClearRefund = revision >= london ? 4800 : 15000;
+  sstoreInitRefund = sstoreSetGas - sstoreNoop;
+  sstoreCleanRefund = sstoreClean - sstoreNoop;
+  configureOperations();
+}
+
+/** Describes operations from `first` to `last`: words taken off the stack, words put there. */
+function describe(first: i32, last: i32, fee: u32, taken: i32, given: i32): void {
+  for (let operation = first; operation <= last; operation++) {
+    const entry = operationTable + ((<usize>operation) << 3);
+    store<u32>(entry, fee);
+    store<u16>(entry, <u16>(taken << 5), 4);
+    store<i16>(entry, <i16>((taken - given) << 5), 6);
+  }
+}
+
+function configureOperations(): void {
+  for (let operation = 0; operation < 256; operation++) {
+    store<u64>(operationTable + ((<usize>operation) << 3), (<u64>absent) << 32);
+  }
+  describeComputation();
+  describeEnvironment();
+  describeFlow();
+  describeCalls();
+}
+
+function describeComputation(): void {
+  describe(0x00, 0x00, 0, 0, 0);
+  describe(0x01, 0x01, 3, 2, 1);
+  describe(0x02, 0x02, 5, 2, 1);
+  describe(0x03, 0x03, 3, 2, 1);
+  describe(0x04, 0x07, 5, 2, 1);
+  describe(0x08, 0x09, 8, 3, 1);
+  describe(0x0a, 0x0a, 10, 2, 1);
+  describe(0x0b, 0x0b, 5, 2, 1);
+  describe(0x10, 0x14, 3, 2, 1);
+  describe(0x15, 0x15, 3, 1, 1);
+  describe(0x16, 0x18, 3, 2, 1);
+  describe(0x19, 0x19, 3, 1, 1);
+  describe(0x1a, 0x1a, 3, 2, 1);
+  if (revision >= constantinople) describe(0x1b, 0x1d, 3, 2, 1);
+  if (revision >= osaka) describe(0x1e, 0x1e, 5, 1, 1);
+  describe(0x20, 0x20, 30, 2, 1);
+}
+
+function describeEnvironment(): void {
+  // What reads an account: EIP-150 and 1884 raised it, EIP-2929 made it dynamic.
+  const reads: u32 = revision >= berlin ? 0 : revision >= tangerineWhistle ? 700 : 20;
+  let balance: u32 = 20;
+  if (revision >= tangerineWhistle) balance = 400;
+  if (revision >= istanbul) balance = 700;
+  if (revision >= berlin) balance = 0;
+  describe(0x30, 0x30, 2, 0, 1);
+  describe(0x31, 0x31, balance, 1, 1);
+  describe(0x32, 0x34, 2, 0, 1);
+  describe(0x35, 0x35, 3, 1, 1);
+  describe(0x36, 0x36, 2, 0, 1);
+  describe(0x37, 0x37, 3, 3, 0);
+  describe(0x38, 0x38, 2, 0, 1);
+  describe(0x39, 0x39, 3, 3, 0);
+  describe(0x3a, 0x3a, 2, 0, 1);
+  describe(0x3b, 0x3b, reads, 1, 1);
+  describe(0x3c, 0x3c, reads, 4, 0);
+  if (revision >= byzantium) {
+    describe(0x3d, 0x3d, 2, 0, 1);
+    describe(0x3e, 0x3e, 3, 3, 0);
+  }
+  if (revision >= constantinople) describe(0x3f, 0x3f, balance, 1, 1);
+  describe(0x40, 0x40, 20, 1, 1);
+  describe(0x41, 0x45, 2, 0, 1);
+  if (revision >= istanbul) {
+    describe(0x46, 0x46, 2, 0, 1);
+    describe(0x47, 0x47, 5, 0, 1);
+  }
+  if (revision >= london) describe(0x48, 0x48, 2, 0, 1);
+  if (revision >= cancun) {
+    describe(0x49, 0x49, 3, 1, 1);
+    describe(0x4a, 0x4a, 2, 0, 1);
+  }
+}
+
+function describeFlow(): void {
+  let loads: u32 = 50;
+  if (revision >= tangerineWhistle) loads = 200;
+  if (revision >= istanbul) loads = 800;
+  if (revision >= berlin) loads = 0;
+  describe(0x50, 0x50, 2, 1, 0);
+  describe(0x51, 0x51, 3, 1, 1);
+  describe(0x52, 0x53, 3, 2, 0);
+  describe(0x54, 0x54, loads, 1, 1);
+  describe(0x55, 0x55, 0, 2, 0);
+  describe(0x56, 0x56, 8, 1, 0);
+  describe(0x57, 0x57, 10, 2, 0);
+  describe(0x58, 0x5a, 2, 0, 1);
+  describe(0x5b, 0x5b, 1, 0, 0);
+  if (revision >= cancun) {
+    describe(0x5c, 0x5c, 100, 1, 1);
+    describe(0x5d, 0x5d, 100, 2, 0);
+    describe(0x5e, 0x5e, 3, 3, 0);
+  }
+  if (revision >= shanghai) describe(0x5f, 0x5f, 2, 0, 1);
+  describe(0x60, 0x7f, 3, 0, 1);
+  for (let i = 0; i < 16; i++) {
+    describe(0x80 + i, 0x80 + i, 3, i + 1, i + 2);
+    describe(0x90 + i, 0x90 + i, 3, i + 2, i + 2);
+  }
+  for (let i = 0; i < 5; i++) describe(0xa0 + i, 0xa0 + i, 375, i + 2, 0);
+}
+
+function describeCalls(): void {
+  const calls: u32 = revision >= berlin ? 0 : revision >= tangerineWhistle ? 700 : 40;
+  describe(0xf0, 0xf0, 32000, 3, 1);
+  describe(0xf1, 0xf2, calls, 7, 1);
+  describe(0xf3, 0xf3, 0, 2, 0);
+  if (revision >= homestead) describe(0xf4, 0xf4, calls, 6, 1);
+  if (revision >= constantinople) describe(0xf5, 0xf5, 32000, 4, 1);
+  if (revision >= byzantium) {
+    describe(0xfa, 0xfa, calls, 6, 1);
+    describe(0xfd, 0xfd, 0, 2, 0);
+  }
+  describe(0xff, 0xff, revision >= tangerineWhistle ? 5000 : 0, 1, 0);
+}

@@ -1,0 +1,432 @@
+// The loop that runs code. Position, top of the stack, gas and memory of the running frame are
+// locals; they go to the frame when another one takes over. The stack grows downwards: the top word
+// is at `sp`, the next one 32 bytes above, so that operands have constant offsets.
+import { beginCall, beginCreate, endFrame, requestFailure } from './calls';
+import {
+  failed,
+  invalidJump,
+  invalidOperation,
+  outOfGas,
+  reverted,
+  stackOverflow,
+  stackUnderflow,
+  staticChange,
+  succeeded,
+} from './failures';
+import {
+  atCodeBytes,
+  atCodeLength,
+  atGas,
+  atInputLength,
+  atIsStatic,
+  atJumps,
+  atMemory,
+  atMemorySize,
+  atPc,
+  atSp,
+  atStackHigh,
+  atStackLow,
+  growMemory,
+} from './frame';
+import { absent, operationTable } from './gas';
+import { operate } from './operations';
+import { hashMemory, setOutput } from './operations-memory';
+import { loadInput, loadSlot, storeSlot } from './operations-state';
+import {
+  addTop,
+  andTop,
+  areEqual,
+  duplicate,
+  exchange,
+  isBelow,
+  isNothing,
+  isShort,
+  notTop,
+  orTop,
+  putU64,
+  subTop,
+  turn,
+} from './stack';
+import { div, loadPart, mul, shl, shr } from './word';
+
+/** Why an operation is refused before it runs. */
+function refusal(operation: i32, gas: i64, sp: usize, high: usize): i32 {
+  const taken = <i32>load<u16>(operationTable + ((<usize>operation) << 3), 4);
+  if (taken == absent) return invalidOperation;
+  if (gas < 0) return outOfGas;
+  return sp + <usize>taken > high ? stackUnderflow : stackOverflow;
+}
+
+/** Runs a frame and all it calls, until the outermost one has ended. */
+export function run(outermost: usize): void {
+  let frame = outermost;
+  let pc = load<usize>(frame, atPc);
+  let sp = load<usize>(frame, atSp);
+  let gas = load<i64>(frame, atGas);
+  let high = load<usize>(frame, atStackHigh);
+  let low = load<usize>(frame, atStackLow);
+  let jumps = load<usize>(frame, atJumps);
+  let code = load<usize>(frame, atCodeBytes);
+  let codeLength = <u64>load<u32>(frame, atCodeLength);
+  let base = load<usize>(frame, atMemory);
+  let size = <u64>load<u32>(frame, atMemorySize);
+  for (;;) {
+    const operation = <i32>load<u8>(pc);
+    const entry = load<u64>(operationTable + ((<usize>operation) << 3));
+    pc++;
+    gas -= <i64>(entry & 0xffff_ffff);
+    const change = <i32>(<i64>entry >> 48);
+    // The frame that goes on when this one asks for another; 0 when it ends.
+    let next: usize = 0;
+    let halt: i32 = failed;
+    let error: i32 = outOfGas;
+    if (
+      u32(gas < 0) |
+      u32(sp + (<usize>(entry >> 32) & 0xffff) > high) |
+      u32(sp + <usize>change < low)
+    ) {
+      error = refusal(operation, gas, sp, high);
+    } else {
+      switch (operation) {
+        case 0x00: {
+          halt = succeeded;
+          error = 0;
+          break;
+        }
+        case 0x01: {
+          addTop(sp);
+          sp += 32;
+          continue;
+        }
+        case 0x02: {
+          mul(sp + 32, sp, sp + 32);
+          sp += 32;
+          continue;
+        }
+        case 0x03: {
+          subTop(sp);
+          sp += 32;
+          continue;
+        }
+        case 0x04: {
+          div(sp + 32, sp, sp + 32);
+          sp += 32;
+          continue;
+        }
+        case 0x10: {
+          const truth = isBelow(sp, sp + 32);
+          sp += 32;
+          putU64(sp, truth);
+          continue;
+        }
+        case 0x11: {
+          const truth = isBelow(sp + 32, sp);
+          sp += 32;
+          putU64(sp, truth);
+          continue;
+        }
+        case 0x14: {
+          const truth = areEqual(sp);
+          sp += 32;
+          putU64(sp, truth);
+          continue;
+        }
+        case 0x15: {
+          putU64(sp, u64(isNothing(sp)));
+          continue;
+        }
+        case 0x16: {
+          andTop(sp);
+          sp += 32;
+          continue;
+        }
+        case 0x17: {
+          orTop(sp);
+          sp += 32;
+          continue;
+        }
+        case 0x19: {
+          notTop(sp);
+          continue;
+        }
+        case 0x1b: {
+          shl(sp + 32, sp, sp + 32);
+          sp += 32;
+          continue;
+        }
+        case 0x1c: {
+          shr(sp + 32, sp, sp + 32);
+          sp += 32;
+          continue;
+        }
+        case 0x20: {
+          gas = hashMemory(frame, sp, gas);
+          if (gas < 0) break;
+          sp += 32;
+          base = load<usize>(frame, atMemory);
+          size = <u64>load<u32>(frame, atMemorySize);
+          continue;
+        }
+        case 0x35: {
+          loadInput(frame, sp);
+          continue;
+        }
+        case 0x36: {
+          sp -= 32;
+          putU64(sp, <u64>load<u32>(frame, atInputLength));
+          continue;
+        }
+        case 0x50: {
+          sp += 32;
+          continue;
+        }
+        case 0x51: {
+          if (!isShort(sp)) break;
+          const offset = load<u64>(sp);
+          if (offset + 32 > size) {
+            gas = growMemory(frame, offset + 32, gas);
+            if (gas < 0) break;
+            base = load<usize>(frame, atMemory);
+            size = <u64>load<u32>(frame, atMemorySize);
+          }
+          turn(sp, base + <usize>offset);
+          continue;
+        }
+        case 0x52: {
+          if (!isShort(sp)) break;
+          const offset = load<u64>(sp);
+          if (offset + 32 > size) {
+            gas = growMemory(frame, offset + 32, gas);
+            if (gas < 0) break;
+            base = load<usize>(frame, atMemory);
+            size = <u64>load<u32>(frame, atMemorySize);
+          }
+          turn(base + <usize>offset, sp + 32);
+          sp += 64;
+          continue;
+        }
+        case 0x53: {
+          if (!isShort(sp)) break;
+          const offset = load<u64>(sp);
+          if (offset + 1 > size) {
+            gas = growMemory(frame, offset + 1, gas);
+            if (gas < 0) break;
+            base = load<usize>(frame, atMemory);
+            size = <u64>load<u32>(frame, atMemorySize);
+          }
+          store<u8>(base + <usize>offset, load<u8>(sp, 32));
+          sp += 64;
+          continue;
+        }
+        case 0x54: {
+          gas = loadSlot(frame, sp, gas);
+          if (gas < 0) break;
+          continue;
+        }
+        case 0x55: {
+          if (load<i32>(frame, atIsStatic) != 0) {
+            error = staticChange;
+            break;
+          }
+          gas = storeSlot(frame, sp, gas);
+          if (gas < 0) break;
+          sp += 64;
+          continue;
+        }
+        case 0x56:
+        case 0x57: {
+          const to = load<u64>(sp);
+          const far = load<u64>(sp, 8) | load<u64>(sp, 16) | load<u64>(sp, 24);
+          const passes = operation == 0x57 && isNothing(sp + 32);
+          sp += <usize>change;
+          if (passes) continue;
+          if (
+            far != 0 ||
+            to >= codeLength ||
+            (<u32>load<u8>(jumps + (<usize>to >> 3)) & (1 << (<u32>to & 7))) == 0
+          ) {
+            error = invalidJump;
+            break;
+          }
+          pc = code + <usize>to;
+          continue;
+        }
+        case 0x58: {
+          sp -= 32;
+          putU64(sp, <u64>(pc - code - 1));
+          continue;
+        }
+        case 0x59: {
+          sp -= 32;
+          putU64(sp, size);
+          continue;
+        }
+        case 0x5a: {
+          sp -= 32;
+          putU64(sp, <u64>gas);
+          continue;
+        }
+        case 0x5b: {
+          continue;
+        }
+        case 0x5f: {
+          sp -= 32;
+          putU64(sp, 0);
+          continue;
+        }
+        case 0x60: {
+          sp -= 32;
+          putU64(sp, <u64>load<u8>(pc));
+          pc++;
+          continue;
+        }
+        case 0x61: {
+          sp -= 32;
+          putU64(sp, <u64>bswap(load<u16>(pc)));
+          pc += 2;
+          continue;
+        }
+        case 0x62:
+        case 0x63:
+        case 0x64:
+        case 0x65:
+        case 0x66:
+        case 0x67: {
+          const width = <usize>(operation - 0x5f);
+          sp -= 32;
+          putU64(sp, bswap(load<u64>(pc)) >> (64 - ((<u64>width) << 3)));
+          pc += width;
+          continue;
+        }
+        case 0x68:
+        case 0x69:
+        case 0x6a:
+        case 0x6b:
+        case 0x6c:
+        case 0x6d:
+        case 0x6e:
+        case 0x6f:
+        case 0x70:
+        case 0x71:
+        case 0x72:
+        case 0x73:
+        case 0x74:
+        case 0x75:
+        case 0x76:
+        case 0x77:
+        case 0x78:
+        case 0x79:
+        case 0x7a:
+        case 0x7b:
+        case 0x7c:
+        case 0x7d:
+        case 0x7e: {
+          const width = operation - 0x5f;
+          sp -= 32;
+          loadPart(sp, pc, width);
+          pc += <usize>width;
+          continue;
+        }
+        case 0x7f: {
+          sp -= 32;
+          turn(sp, pc);
+          pc += 32;
+          continue;
+        }
+        case 0x80:
+        case 0x81:
+        case 0x82:
+        case 0x83:
+        case 0x84:
+        case 0x85:
+        case 0x86:
+        case 0x87:
+        case 0x88:
+        case 0x89:
+        case 0x8a:
+        case 0x8b:
+        case 0x8c:
+        case 0x8d:
+        case 0x8e:
+        case 0x8f: {
+          const from = sp + ((<usize>(operation - 0x80)) << 5);
+          sp -= 32;
+          duplicate(sp, from);
+          continue;
+        }
+        case 0x90:
+        case 0x91:
+        case 0x92:
+        case 0x93:
+        case 0x94:
+        case 0x95:
+        case 0x96:
+        case 0x97:
+        case 0x98:
+        case 0x99:
+        case 0x9a:
+        case 0x9b:
+        case 0x9c:
+        case 0x9d:
+        case 0x9e:
+        case 0x9f: {
+          exchange(sp, sp + ((<usize>(operation - 0x8f)) << 5));
+          continue;
+        }
+        case 0xf0:
+        case 0xf5: {
+          store<usize>(frame, pc, atPc);
+          next = beginCreate(frame, operation, sp, gas);
+          error = requestFailure;
+          break;
+        }
+        case 0xf1:
+        case 0xf2:
+        case 0xf4:
+        case 0xfa: {
+          store<usize>(frame, pc, atPc);
+          next = beginCall(frame, operation, sp, gas);
+          error = requestFailure;
+          break;
+        }
+        case 0xf3:
+        case 0xfd: {
+          gas = setOutput(frame, sp, gas);
+          if (gas < 0) break;
+          halt = operation == 0xf3 ? succeeded : reverted;
+          error = 0;
+          break;
+        }
+        default: {
+          gas = operate(operation, frame, sp, gas);
+          if (gas < 0) {
+            error = -(<i32>gas);
+            break;
+          }
+          if (operation == 0xff) {
+            halt = succeeded;
+            error = 0;
+            break;
+          }
+          sp += <usize>change;
+          base = load<usize>(frame, atMemory);
+          size = <u64>load<u32>(frame, atMemorySize);
+          continue;
+        }
+      }
+    }
+    if (next == 0) next = endFrame(frame, halt, error, gas);
+    if (next == 0) return;
+    frame = next;
+    pc = load<usize>(frame, atPc);
+    sp = load<usize>(frame, atSp);
+    gas = load<i64>(frame, atGas);
+    high = load<usize>(frame, atStackHigh);
+    low = load<usize>(frame, atStackLow);
+    jumps = load<usize>(frame, atJumps);
+    code = load<usize>(frame, atCodeBytes);
+    codeLength = <u64>load<u32>(frame, atCodeLength);
+    base = load<usize>(frame, atMemory);
+    size = <u64>load<u32>(frame, atMemorySize);
+  }
+}
