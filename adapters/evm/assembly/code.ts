@@ -23,6 +23,12 @@ export const emptyCode: usize = memory.data(128, 16);
 const noJumps: usize = memory.data(16, 16);
 
 const table: usize = memory.data(tableHeader, 16);
+let cachedBytes: u32 = 0;
+
+/** Bytes of the codes in the cache. */
+export function cachedCodeBytes(): u32 {
+  return cachedBytes;
+}
 
 /** Drops every code. */
 export function forgetCodes(): void {
@@ -35,6 +41,7 @@ export function forgetCodes(): void {
     }
   }
   openTable(table);
+  cachedBytes = 0;
 }
 
 /** Code of an account. */
@@ -79,6 +86,7 @@ function newCode(length: i32): usize {
 function keep(code: usize, hash: usize): void {
   memory.copy(code, hash, 32);
   insertEntry(table, hashSlot(0, hash), code);
+  cachedBytes += load<u32>(code, codeSize);
 }
 
 /** The code of these bytes, not empty, whose hash is known; cached. */

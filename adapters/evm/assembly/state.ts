@@ -1,9 +1,8 @@
 // The state as the interpreter and the transaction see it: accounts and slots in a cache that lives
 // across transactions, with an undo log for the one that runs.
 import { cachedAccounts, forgetAccounts } from './accounts';
-import { heldBytes } from './arena';
 import { emptyChanges } from './changes';
-import { forgetCodes } from './code';
+import { cachedCodeBytes, forgetCodes } from './code';
 import { closeJournal, revertTo } from './journal';
 import { emptyLogs } from './logs';
 import { nextTransaction } from './marks';
@@ -49,9 +48,9 @@ export { addRefund, refund } from './refund';
 export { slotOf, slotOriginal, slotValue } from './slots';
 export { setTransient, transientOf } from './transient';
 
-/** Beyond this many cached accounts and slots, or bytes, the cache starts anew. */
+/** Beyond this many cached accounts and slots, or bytes of code, the cache starts anew. */
 const entryLimit: u32 = 400_000;
-const byteLimit: u32 = 384 << 20;
+const codeLimit: u32 = 64 << 20;
 
 /** Ends the transaction: what it did stays, its marks are gone. */
 export function closeTransaction(): void {
@@ -79,5 +78,5 @@ export function forgetState(): void {
 
 /** Keeps the cache within its limits; between transactions only. */
 export function boundCache(): void {
-  if (cachedAccounts() + cachedSlots() > entryLimit || <u32>heldBytes() > byteLimit) forgetState();
+  if (cachedAccounts() + cachedSlots() > entryLimit || cachedCodeBytes() > codeLimit) forgetState();
 }
