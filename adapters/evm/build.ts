@@ -1,7 +1,9 @@
 /**
- * Compiles `assembly/` to `evm.wasm`. The same sources and compiler give the same bytes.
+ * Compiles `assembly/` to `evm.wasm` and `assembly/precompiles/` to `precompiles.wasm`. The same
+ * sources and compiler give the same bytes.
  *
- *   node adapters/evm/build.ts [--output file] [--text file]
+ *   node adapters/evm/build.ts                             both, in their places
+ *   node adapters/evm/build.ts --output file [--text file] the engine alone, elsewhere
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -10,8 +12,14 @@ import { parseArgs } from 'node:util';
 
 const room = dirname(fileURLToPath(import.meta.url));
 
-/** Where the compiled engine is kept. */
-export const modulePath: string = join(room, 'evm.wasm');
+/** What is compiled: the file it starts from, within this room, and where the outcome is kept. */
+export const targets = {
+  engine: { entry: 'assembly/index.ts', output: join(room, 'evm.wasm') },
+  precompiles: {
+    entry: 'assembly/precompiles/index.ts',
+    output: join(room, 'precompiles.wasm'),
+  },
+} as const;
 
 const options = [
   '--optimizeLevel',
@@ -60,7 +68,7 @@ export interface CompiledEngine {
  */
 export async function compileEngine({
   text = false,
-  entry = 'assembly/index.ts',
+  entry = targets.engine.entry as string,
 } = {}): Promise<CompiledEngine> {
   const written = new Map<string, string | Uint8Array>();
   const compiler = (await import(compilerName)) as Compiler;
@@ -84,20 +92,27 @@ export async function compileEngine({
   );
   const module = written.get('evm.wasm');
   if (error !== null || !(module instanceof Uint8Array)) {
-    throw new Error(`the engine does not compile\n${stderr.toString()}`);
+    throw new Error(`${entry} does not compile\n${stderr.toString()}`);
   }
   const listing = written.get('evm.wat');
   return { module, ...(typeof listing === 'string' ? { text: listing } : {}) };
 }
 
+async function put(file: string, contents: string | Uint8Array): Promise<void> {
+  await writeFile(file, contents);
+  process.stdout.write(`${file}: ${contents.length} bytes\n`);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { output: { type: 'string', default: modulePath }, text: { type: 'string' } },
+    options: { output: { type: 'string' }, text: { type: 'string' } },
   });
-  const { module, text } = await compileEngine({ text: values.text !== undefined });
-  if (text !== undefined && values.text !== undefined) await writeFile(values.text, text);
-  await writeFile(values.output, module);
-  process.stdout.write(`${values.output}: ${module.length} bytes\n`);
+  const engine = await compileEngine({ text: values.text !== undefined });
+  await put(values.output ?? targets.engine.output, engine.module);
+  if (values.text !== undefined) await put(values.text, engine.text as string);
+  if (values.output !== undefined) return;
+  const { module } = await compileEngine({ entry: targets.precompiles.entry });
+  await put(targets.precompiles.output, module);
 }
 
 if (import.meta.main) await main();

@@ -1,4 +1,6 @@
+// Whoever compiles another room alone needs what this one stands on.
 /// <reference path="./webassembly.d.ts" />
+/// <reference path="./mcl-module.d.ts" />
 export type { BlockEnvironment } from './block-environment.ts';
 export type { CallRequest, CallResult } from './call.ts';
 export { EvmError, type EvmErrorCode, type TransactionRefusal } from './errors.ts';
