@@ -1,4 +1,5 @@
 import type { RecordedTransaction } from '@concordat/api';
+import { upfrontCost } from '@concordat/evm';
 import type { ReadView } from '@concordat/kv';
 import { BinaryReader, DecodeError } from '@concordat/std';
 import {
@@ -33,7 +34,7 @@ import { hashKey } from './open-block.ts';
 import { createPreparation } from './preparation.ts';
 import { reexecuteBatch } from './reexecution.ts';
 import { accountKey, readAccount, tableSource } from './state-source.ts';
-import { checkStateless, upfrontCost } from './stateless.ts';
+import { checkStateless } from './stateless.ts';
 import { ethereumTables, tableNames } from './tables.ts';
 import type { DecodedTransaction } from './transaction.ts';
 
@@ -163,7 +164,7 @@ export class EthereumAdapter
       throw new EthereumError('ALREADY_KNOWN', 'this transaction is in the chain already');
     }
     const baseFee = chain.baseFeeAfter(chain.head(view));
-    checkStateless(fields, fork, { gasLimit: config.gasLimit, baseFee, blobBaseFee: 0n });
+    checkStateless(transaction, fork, { gasLimit: config.gasLimit, baseFee, blobBaseFee: 0n });
     const sender = readAccount(tableSource(view, config.space), accountKey(transaction.from));
     // While others are under way, one of them may bring the funds.
     if (queue.underWay === 0 && (sender?.balance ?? 0n) < upfrontCost(fields, fork)) {

@@ -1,9 +1,8 @@
+import { type BlockEnvironment, type EvmSink, emptyCodeKey, encodeAccount } from '@concordat/evm';
 import { type AllocatedAccount, parseConfig } from './config.ts';
-import { emptyCodeKey } from './crypto.ts';
 import { type EngineName, engines } from './engines.ts';
-import type { BlockContext } from './executor.ts';
 import { forkOf } from './fork.ts';
-import { accountKey, encodeAccount, memoryTables, type StateSink } from './state-source.ts';
+import { accountKey, memoryTables } from './state-source.ts';
 import { decodeTransaction } from './transaction.ts';
 
 /** What one process does with a list of transactions. */
@@ -62,7 +61,7 @@ export async function executeBareTransactions(options: {
   return { transactions: options.transactions.length, failed, ...times };
 }
 
-function putAccount(sink: StateSink, { address, nonce, balance }: AllocatedAccount): void {
+function putAccount(sink: EvmSink, { address, nonce, balance }: AllocatedAccount): void {
   const record = {
     exists: true,
     nonce,
@@ -77,7 +76,7 @@ function putAccount(sink: StateSink, { address, nonce, balance }: AllocatedAccou
 const contextOf = (chain: {
   readonly coinbase: Uint8Array;
   readonly gasLimit: number;
-}): BlockContext => ({
+}): BlockEnvironment => ({
   number: 1,
   timestamp: 1_700_000_000,
   coinbase: chain.coinbase,

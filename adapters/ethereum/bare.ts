@@ -1,6 +1,6 @@
+import { type EvmSink, emptyCodeKey, encodeAccount, slotKey, toMinimalBytes } from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
 import { parseConfig } from './config.ts';
-import { emptyCodeKey, toMinimalBytes } from './crypto.ts';
 import { type EngineName, engines } from './engines.ts';
 import type { Engine } from './executor.ts';
 import { forkOf } from './fork.ts';
@@ -8,14 +8,7 @@ import { hexBytes } from './hex.ts';
 import { replayChainName } from './import.ts';
 import { type MainnetBlock, mainnetBlock, mainnetCode } from './mainnet.ts';
 import { replayContext } from './replay.ts';
-import {
-  accountKey,
-  encodeAccount,
-  memoryTables,
-  type StateSink,
-  slotKey,
-  slotName,
-} from './state-source.ts';
+import { accountKey, memoryTables, slotName } from './state-source.ts';
 import { type DecodedTransaction, decodeTransaction } from './transaction.ts';
 
 /** What one process does with the transactions alone. */
@@ -94,7 +87,7 @@ async function executeBlock(
   return { gasUsed, ms: performance.now() - start };
 }
 
-function loadPreState(block: MainnetBlock, sink: StateSink): void {
+function loadPreState(block: MainnetBlock, sink: EvmSink): void {
   for (const [address, account] of Object.entries(block.preState)) {
     const key = accountKey(hexBytes(address));
     const slots = Object.entries(account.storage ?? {});

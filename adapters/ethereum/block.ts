@@ -1,6 +1,6 @@
+import { type EvmLog, toMinimalBytes } from '@concordat/evm';
 import type { HeaderView } from './chain-reader.ts';
-import { keccak256, toMinimalBytes } from './crypto.ts';
-import type { StateLog } from './executor.ts';
+import { keccak256 } from './crypto.ts';
 import { emptyTrieRoot } from './ordered-trie.ts';
 import { encodeRlp } from './rlp.ts';
 
@@ -50,7 +50,7 @@ export function bloomMayHold(bloom: Uint8Array, item: Uint8Array): boolean {
 }
 
 /** Filter over all emitters and topics of some logs. */
-export function bloomOf(logs: readonly Pick<StateLog, 'address' | 'topics'>[]): Uint8Array {
+export function bloomOf(logs: readonly Pick<EvmLog, 'address' | 'topics'>[]): Uint8Array {
   const bloom = new Uint8Array(bloomBytes);
   for (const log of logs) {
     addToBloom(bloom, log.address);
@@ -70,7 +70,7 @@ export interface ConsensusReceipt {
   readonly status: 0 | 1;
   readonly cumulativeGasUsed: number;
   readonly bloom: Uint8Array;
-  readonly logs: readonly StateLog[];
+  readonly logs: readonly EvmLog[];
 }
 
 /** EIP-2718 form of a receipt, the leaf of the receipts root (since Byzantium: with status). */

@@ -1,3 +1,11 @@
+import {
+  type BlockEnvironment,
+  emptyCodeHash,
+  emptyCodeKey,
+  slotKey,
+  toBigInt,
+  toWord,
+} from '@concordat/evm';
 import type { ReadView } from '@concordat/kv';
 import { BinaryWriter, emptyBytes, equalBytes, toLatin1 } from '@concordat/std';
 import type { Actor, AdapterHost } from '@concordat/worker-enclave';
@@ -19,9 +27,7 @@ import type {
   StateOverrides,
   TransactionView,
 } from './chain-reader.ts';
-import { emptyCodeHash, emptyCodeKey, toBigInt, toWord } from './crypto.ts';
 import { EthereumError } from './errors.ts';
-import type { BlockContext } from './executor.ts';
 import type { LedgerPlaces } from './ledger-places.ts';
 import { blockMayMatch, logMatches } from './log-search.ts';
 import { hashKey } from './open-block.ts';
@@ -46,7 +52,7 @@ import {
   type SimulationGround,
   simulateCall,
 } from './simulation.ts';
-import { accountKey, codeOf, readAccount, slotKey, tableSource } from './state-source.ts';
+import { accountKey, codeOf, readAccount, tableSource } from './state-source.ts';
 import { blockKey, tableNames, transactionKey } from './tables.ts';
 import { transactionFields } from './transaction.ts';
 
@@ -373,7 +379,7 @@ export class TableChainView implements ChainView {
     return { fork, source, block, simulator: this.#chain.simulator };
   }
 
-  #context(view: ReadView): BlockContext {
+  #context(view: ReadView): BlockEnvironment {
     const { config, fork } = this.#chain;
     if (this.#chain.replayed !== undefined) return this.#chain.replayed;
     const header = this.#block(view, this.#headNumber(view))?.header;

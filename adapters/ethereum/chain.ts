@@ -1,3 +1,4 @@
+import type { BlockEnvironment } from '@concordat/evm';
 import type { ReadView } from '@concordat/kv';
 import { equalBytes, toDigest, toHex, toLatin1 } from '@concordat/std';
 import type { BatchEnvironment, BatchSet } from '@concordat/worker-enclave';
@@ -5,7 +6,7 @@ import { nextBaseFee } from './block.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import type { ChainConfig } from './config.ts';
 import { EthereumError } from './errors.ts';
-import type { AppliedTransaction, BlockContext, Engine, Executor, Simulator } from './executor.ts';
+import type { AppliedTransaction, Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
 import { NonceQueue, type Queued } from './nonce-queue.ts';
 import { hashKey, OpenBlock, type SealedBlock } from './open-block.ts';
@@ -70,7 +71,7 @@ export class Chain {
   readonly rules: DecodingRules;
   readonly queue: NonceQueue;
   /** The real block around the transactions of a replay. */
-  readonly replayed: BlockContext | undefined;
+  readonly replayed: BlockEnvironment | undefined;
   readonly #engine: Engine;
   #executor: Executor | undefined;
   #simulator: Simulator | undefined;
@@ -243,7 +244,7 @@ export class Chain {
   ): OpenBlock {
     const { config } = this;
     const seconds = given?.timestamp ?? Math.floor(env.timeMs / 1000);
-    const context: BlockContext = {
+    const context: BlockEnvironment = {
       number: (head?.number ?? -1) + 1,
       timestamp: Math.max(seconds, head?.timestamp ?? 0),
       coinbase: config.coinbase,

@@ -1,9 +1,9 @@
+import { isForkName } from '@concordat/evm';
 import { fromHex, isHex64, toLatin1, utf8 } from '@concordat/std';
 import { initialBaseFee } from './block.ts';
 import { keccak256 } from './crypto.ts';
 import { type EngineName, isEngineName } from './engines.ts';
 import { EthereumError } from './errors.ts';
-import { isForkName } from './fork.ts';
 import { defaultMaxTransactionBytes } from './transaction.ts';
 
 /** Who may read code and raw storage slots; every other read goes through a contract's own rules. */

@@ -1,4 +1,3 @@
-import { toLatin1, viewOf } from '@concordat/std';
 import type { CustomCrypto } from '@ethereumjs/common';
 import { createKeccak } from 'hash-wasm';
 import secp256k1 from 'secp256k1';
@@ -19,12 +18,6 @@ export function keccak256Word(bytes: Uint8Array): bigint {
   hasher.update(bytes);
   return BigInt(`0x${hasher.digest('hex')}`);
 }
-
-/** keccak256 of no bytes: the code hash of an account without code. */
-export const emptyCodeHash: Uint8Array = keccak256(new Uint8Array(0));
-
-/** {@link emptyCodeHash} as a map key. */
-export const emptyCodeKey: string = toLatin1(emptyCodeHash);
 
 /** Order of the secp256k1 group. */
 export const curveOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -61,27 +54,6 @@ export function signDigest(
 ): { readonly signature: Uint8Array; readonly yParity: 0 | 1 } {
   const { signature, recid } = secp256k1.ecdsaSign(digest, key);
   return { signature, yParity: recid === 1 ? 1 : 0 };
-}
-
-/** Unsigned big-endian bytes to bigint; empty bytes are zero. */
-export function toBigInt(bytes: Uint8Array): bigint {
-  const length = bytes.length;
-  if (length === 0) return 0n;
-  const buffer = viewOf(bytes);
-  if (length <= 6) return BigInt(buffer.readUIntBE(0, length));
-  return BigInt(`0x${buffer.hexSlice(0, length)}`);
-}
-
-/** Shortest unsigned big-endian bytes; zero has none. */
-export function toMinimalBytes(value: bigint): Uint8Array {
-  if (value === 0n) return new Uint8Array(0);
-  const hex = value.toString(16);
-  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
-}
-
-/** 32-byte big-endian form of a word. */
-export function toWord(value: bigint): Uint8Array {
-  return Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
 }
 
 /**

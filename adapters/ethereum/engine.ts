@@ -1,4 +1,5 @@
-import type { Halt } from './executor.ts';
+import type { Outcome } from '@concordat/evm';
+
 import type { Fork } from './fork.ts';
 import type { Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
@@ -17,7 +18,7 @@ export interface Message {
 
 /** How a message ended. Logs and the refund counter are in the state. */
 export interface MessageResult {
-  readonly halt: Halt;
+  readonly halt: Outcome['status'];
   /** The EVM's word for a failure. */
   readonly error?: string;
   readonly gasLeft: number;

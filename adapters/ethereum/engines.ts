@@ -1,7 +1,7 @@
 import type { MessageEngineFactory } from './engine.ts';
 import type { Engine } from './executor.ts';
 import { Machine } from './machine.ts';
-import { ReferenceEngine } from './reference-engine.ts';
+import { ReferenceExecutor, ReferenceSimulator } from './reference/executor.ts';
 import { StateExecutor, StateSimulator } from './state-executor.ts';
 
 /** `own`: the room's interpreter; `reference`: the EVM of @ethereumjs, unchanged. */
@@ -15,7 +15,10 @@ const around = (makeEngine: MessageEngineFactory): Engine => ({
 /** The engine of that name. Both give the same result for every transaction. */
 export const engines: Readonly<Record<EngineName, Engine>> = {
   own: around((fork, state) => new Machine(fork, state)),
-  reference: around((fork, state) => new ReferenceEngine(fork, state)),
+  reference: {
+    executor: (fork) => new ReferenceExecutor(fork),
+    simulator: (fork) => new ReferenceSimulator(fork),
+  },
 };
 
 /** Whether a text names an engine. */

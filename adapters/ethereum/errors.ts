@@ -1,3 +1,4 @@
+import { EvmError } from '@concordat/evm';
 import { CodedError } from '@concordat/std';
 
 /** Why a transaction is refused before or instead of execution; the wording follows go-ethereum. */
@@ -19,6 +20,8 @@ export type RefusalCode =
   | 'FEE_TOO_LOW'
   | 'TIP_ABOVE_FEE_CAP'
   | 'SENDER_NOT_EOA'
+  | 'INVALID_BLOBS'
+  | 'ENGINE_FAULT'
   | 'ALREADY_KNOWN'
   | 'POOL_FULL'
   | 'NOT_NEXT_IN_REPLAY';
@@ -40,3 +43,9 @@ export type EthereumErrorCode = RefusalCode | ReadErrorCode | DataErrorCode;
 
 /** An operating failure of the Ethereum adapter. */
 export class EthereumError extends CodedError<EthereumErrorCode> {}
+
+/** An engine's error as one of this room; anything else as it is. */
+export function translated(error: unknown): unknown {
+  if (!(error instanceof EvmError)) return error;
+  return new EthereumError(error.code, error.message, error.details);
+}

@@ -1,3 +1,4 @@
+import { type Fork as EvmFork, forkOf as evmForkOf, isForkName } from '@concordat/evm';
 import { type Common, createCustomCommon, Mainnet } from '@ethereumjs/common';
 import {
   EVM,
@@ -84,8 +85,7 @@ export interface GasSchedule {
 }
 
 /** One fork with one chain id, ready to run: rules, prices, operations, precompiles. */
-export interface Fork {
-  readonly name: string;
+export interface Fork extends EvmFork {
   readonly chainId: bigint;
   readonly common: Common;
   readonly rules: ForkRules;
@@ -96,33 +96,6 @@ export interface Fork {
   readonly precompiles: ReadonlyMap<bigint, PrecompileFunc>;
   /** The library's EVM, as the precompiles want it and as the reference engine. */
   readonly library: EVM;
-}
-
-const forkNames = [
-  'chainstart',
-  'homestead',
-  'dao',
-  'tangerineWhistle',
-  'spuriousDragon',
-  'byzantium',
-  'constantinople',
-  'petersburg',
-  'istanbul',
-  'muirGlacier',
-  'berlin',
-  'london',
-  'arrowGlacier',
-  'grayGlacier',
-  'paris',
-  'shanghai',
-  'cancun',
-  'prague',
-  'osaka',
-];
-
-/** Whether a name is a fork this room runs, and not before `least`. */
-export function isForkName(name: string, least = 'chainstart'): boolean {
-  return forkNames.indexOf(name) >= forkNames.indexOf(least) && forkNames.includes(name);
 }
 
 const forks = new Map<string, Fork>();
@@ -163,7 +136,7 @@ function makeFork(name: string, chainId: bigint): Fork {
   }
   const rules = rulesOf(common);
   return {
-    name,
+    ...evmForkOf(name),
     chainId,
     common,
     rules,

@@ -1,6 +1,7 @@
+import type { Outcome } from '@concordat/evm';
 import { emptyBytes } from '@concordat/std';
 import { Code } from './code.ts';
-import type { Halt } from './executor.ts';
+
 import type { Account } from './state.ts';
 
 const pooledMemoryBytes = 65_536;
@@ -32,7 +33,7 @@ export class Frame {
   returnData: Uint8Array = emptyBytes;
   /** What this frame returns. */
   output: Uint8Array = emptyBytes;
-  halt: Halt = 'success';
+  halt: Outcome['status'] = 'success';
   /** The EVM's word for an exceptional halt. */
   error: string | undefined;
   /** State to go back to when the frame fails. */

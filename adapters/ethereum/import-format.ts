@@ -1,5 +1,5 @@
+import { toBigInt, toMinimalBytes, toWord } from '@concordat/evm';
 import { BinaryReader, BinaryWriter, DecodeError, equalBytes, utf8 } from '@concordat/std';
-import { toBigInt, toMinimalBytes, toWord } from './crypto.ts';
 import { EthereumError } from './errors.ts';
 
 /** One account of a chain's initial state. */

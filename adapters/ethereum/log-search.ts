@@ -1,7 +1,7 @@
+import type { EvmLog } from '@concordat/evm';
 import { equalBytes } from '@concordat/std';
 import { bloomMayHold } from './block.ts';
 import type { LogFilter } from './chain-reader.ts';
-import type { StateLog } from './executor.ts';
 
 /** Whether a block with this bloom may hold a log the filter wants. */
 export function blockMayMatch(filter: LogFilter, bloom: Uint8Array): boolean {
@@ -12,7 +12,7 @@ export function blockMayMatch(filter: LogFilter, bloom: Uint8Array): boolean {
 }
 
 /** Whether a log is one the filter wants. */
-export function logMatches(filter: LogFilter, log: StateLog): boolean {
+export function logMatches(filter: LogFilter, log: EvmLog): boolean {
   const { addresses, topics } = filter;
   if (addresses !== undefined && addresses.length > 0) {
     if (!addresses.some((address) => equalBytes(address, log.address))) return false;

@@ -1,9 +1,11 @@
+import type { Outcome } from '@concordat/evm';
+import { toMinimalBytes } from '@concordat/evm';
 import { emptyBytes, viewOf } from '@concordat/std';
 import type { ExecResult, PrecompileFunc } from '@ethereumjs/evm';
 import { Code } from './code.ts';
-import { keccak256, toMinimalBytes } from './crypto.ts';
+import { keccak256 } from './crypto.ts';
 import type { Message, MessageEngine, MessageResult } from './engine.ts';
-import type { Halt } from './executor.ts';
+
 import type { Fork } from './fork.ts';
 import { Frame } from './frame.ts';
 import { Interpreter } from './interpreter.ts';
@@ -31,7 +33,7 @@ export class Machine implements MessageEngine {
   readonly #frames: Frame[] = [];
   /** Stands in for the transaction: its memory is the call data, its gas what comes back. */
   readonly #root = new Frame(-1);
-  #halt: Halt = 'success';
+  #halt: Outcome['status'] = 'success';
   #error: string | undefined;
   #created: Account | undefined;
 
@@ -290,7 +292,7 @@ export class Machine implements MessageEngine {
     parent: Frame,
     word: bigint,
     output: Uint8Array,
-    halt: Halt,
+    halt: Outcome['status'],
     error: string | undefined,
   ): Frame {
     parent.returnData = output;

@@ -1,3 +1,4 @@
+import type { BlockEnvironment } from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
 import {
   bloomBytes,
@@ -11,7 +12,7 @@ import {
 } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256 } from './crypto.ts';
-import type { AppliedTransaction, BlockContext } from './executor.ts';
+import type { AppliedTransaction } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { orderedTrieRoot } from './ordered-trie.ts';
 import { encodeTransactionRecord, type HeadRecord } from './records.ts';
@@ -29,7 +30,7 @@ export interface SealedBlock {
 
 /** A block that transactions are being added to. */
 export class OpenBlock {
-  readonly context: BlockContext;
+  readonly context: BlockEnvironment;
   readonly parentHash: Uint8Array;
   gasUsed: number;
   /** Transactions in the block, those of earlier batches of a replay included. */
@@ -41,7 +42,7 @@ export class OpenBlock {
   readonly #hashes: Uint8Array[] = [];
 
   /** `before`: what earlier batches put into the same block (replay), else undefined. */
-  constructor(context: BlockContext, parentHash: Uint8Array, before: HeadRecord | undefined) {
+  constructor(context: BlockEnvironment, parentHash: Uint8Array, before: HeadRecord | undefined) {
     this.context = context;
     this.parentHash = parentHash;
     this.gasUsed = before?.gasUsed ?? 0;

@@ -1,17 +1,21 @@
+import {
+  type AccountRecord,
+  type EvmHost,
+  emptyCodeKey,
+  encodeAccount,
+  slotKey,
+  toMinimalBytes,
+} from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
 import type { StateOverride, StateOverrides } from './chain-reader.ts';
-import { emptyCodeKey, keccak256, toMinimalBytes } from './crypto.ts';
+import { keccak256 } from './crypto.ts';
 import { EthereumError } from './errors.ts';
 import { hexBytes } from './hex.ts';
 import {
-  type AccountRecord,
   accountKey,
-  encodeAccount,
   memoryTables,
   readAccount,
-  type StateSource,
   type StateTables,
-  slotKey,
   slotName,
 } from './state-source.ts';
 
@@ -19,7 +23,7 @@ import {
  * A state with what one call wants to see in place of some of it; the state beneath stays as it is.
  * @throws EthereumError INVALID_CALL
  */
-export function overriddenState(beneath: StateSource, overrides: StateOverrides): StateSource {
+export function overriddenState(beneath: EvmHost, overrides: StateOverrides): EvmHost {
   const tables = memoryTables(beneath);
   for (const [address, override] of Object.entries(overrides)) {
     const bytes = hexBytes(address);

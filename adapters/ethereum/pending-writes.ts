@@ -1,7 +1,7 @@
-import type { StateSink } from './state-source.ts';
+import type { EvmSink } from '@concordat/evm';
 
 /** Writes that wait for the first transaction that is kept: without one they never were. */
-export class PendingWrites implements StateSink {
+export class PendingWrites implements EvmSink {
   #accounts: [key: string, record: Uint8Array | undefined][] = [];
   #slots: [key: string, value: Uint8Array | undefined][] = [];
   #codes: [key: string, code: Uint8Array][] = [];
@@ -23,7 +23,7 @@ export class PendingWrites implements StateSink {
   }
 
   /** Writes everything in the order it came, and is empty then. */
-  moveTo(sink: StateSink): void {
+  moveTo(sink: EvmSink): void {
     for (const [key, record] of this.#accounts) sink.putAccount(key, record);
     for (const [key, value] of this.#slots) sink.putSlot(key, value);
     for (const [key, code] of this.#codes) sink.putCode(key, code);

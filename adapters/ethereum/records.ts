@@ -1,9 +1,8 @@
+import { type EvmLog, toBigInt, toMinimalBytes } from '@concordat/evm';
 import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
 import { bloomBytes } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
-import { toBigInt, toMinimalBytes } from './crypto.ts';
 import { EthereumError } from './errors.ts';
-import type { StateLog } from './executor.ts';
 import { RlpCursor } from './rlp.ts';
 
 const writer = new BinaryWriter(4_096);
@@ -149,7 +148,7 @@ export interface TransactionRecord {
   readonly contractAddress?: Uint8Array;
   /** Position of its first log in the block. */
   readonly firstLog: number;
-  readonly logs: readonly StateLog[];
+  readonly logs: readonly EvmLog[];
   readonly raw: Uint8Array;
 }
 
@@ -185,7 +184,7 @@ export function decodeTransactionRecord(bytes: Uint8Array): TransactionRecord {
     const contractAddress = (flags & 2) === 0 ? undefined : reader.raw(20);
     const firstLog = reader.u32();
     const count = reader.u32();
-    const logs: StateLog[] = [];
+    const logs: EvmLog[] = [];
     for (let i = 0; i < count; i++) {
       const address = reader.raw(20);
       const topics = Array.from({ length: reader.u8() }, () => reader.raw(32));

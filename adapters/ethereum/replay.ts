@@ -1,7 +1,7 @@
+import type { BlockEnvironment } from '@concordat/evm';
 import { blobBaseFeeOf } from './block.ts';
 import type { HeaderView } from './chain-reader.ts';
 import type { ReplayConfig } from './config.ts';
-import type { BlockContext } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { hexBytes } from './hex.ts';
 import type { BlockParents } from './system-contracts.ts';
@@ -11,7 +11,7 @@ const eip4844 = 3_338_477n;
 const sinceEip7691 = 5_007_716n;
 
 /** What the transactions of a replayed block see: the real header. */
-export function replayContext(replay: ReplayConfig, fork: Fork): BlockContext {
+export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironment {
   const { header, blockHashes } = replay;
   const quantity = (name: string): bigint => BigInt(header[name] ?? 0);
   return {

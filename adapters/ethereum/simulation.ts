@@ -1,3 +1,10 @@
+import {
+  type BlockEnvironment,
+  type CallResult,
+  type EvmHost,
+  intrinsicGas,
+  toBigInt,
+} from '@concordat/evm';
 import { emptyBytes } from '@concordat/std';
 import type {
   AccessListEntry,
@@ -6,21 +13,19 @@ import type {
   CallRequest,
   StateOverrides,
 } from './chain-reader.ts';
-import { toBigInt } from './crypto.ts';
 import { EthereumError } from './errors.ts';
-import type { BlockContext, CallMessage, CallResult, Simulator } from './executor.ts';
+import type { CallMessage, Simulator } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { overriddenState } from './overridden-state.ts';
-import { accountKey, readAccount, type StateSource } from './state-source.ts';
-import { intrinsicGas } from './stateless.ts';
+import { accountKey, readAccount } from './state-source.ts';
 
 const zeroAddress = new Uint8Array(20);
 
 /** What a simulated call runs on. */
 export interface SimulationGround {
   readonly fork: Fork;
-  readonly source: StateSource;
-  readonly block: BlockContext;
+  readonly source: EvmHost;
+  readonly block: BlockEnvironment;
   readonly simulator: Simulator;
 }
 
@@ -44,31 +49,32 @@ const overridden = (ground: SimulationGround, overrides?: StateOverrides): Simul
 function simulate(
   { fork, source, block, simulator }: SimulationGround,
   request: CallRequest,
+  recordAccesses = false,
 ): CallResult | Promise<CallResult> {
-  const message = messageOf(request, block);
-  const { gas, price } = message;
+  const message = { ...messageOf(request, block), recordAccesses };
+  const { gas, gasPrice } = message;
   const { intrinsic, floor } = intrinsicGas({ ...message, authorizationList: [] }, fork);
   if (gas < Math.max(intrinsic, floor)) {
     throw new EthereumError('INTRINSIC_GAS_TOO_LOW', `gas ${gas} is below ${intrinsic}`);
   }
   // Without a price nothing is paid, whatever the base fee.
-  const baseFee = price === 0n ? 0n : block.baseFee;
-  if (price < baseFee) {
-    throw new EthereumError('FEE_TOO_LOW', `offers ${price} wei a gas, base fee is ${baseFee}`);
+  const baseFee = gasPrice === 0n ? 0n : block.baseFee;
+  if (gasPrice < baseFee) {
+    throw new EthereumError('FEE_TOO_LOW', `offers ${gasPrice} wei a gas, base fee is ${baseFee}`);
   }
   const balance = balanceOf(source, message.from);
-  const needed = message.value + BigInt(gas) * price;
+  const needed = message.value + BigInt(gas) * gasPrice;
   if (balance < needed) {
     throw new EthereumError('INSUFFICIENT_FUNDS', `the caller has ${balance} wei, needs ${needed}`);
   }
-  return simulator.call(source, message, { ...block, baseFee });
+  return simulator.call(source, message, block);
 }
 
-const balanceOf = (source: StateSource, address: Uint8Array): bigint =>
+const balanceOf = (source: EvmHost, address: Uint8Array): bigint =>
   readAccount(source, accountKey(address))?.balance ?? 0n;
 
-const outcomeOf = ({ halt, output, error, gasUsed }: CallResult): CallOutcome => ({
-  status: halt,
+const outcomeOf = ({ status, output, error, gasUsed }: CallResult): CallOutcome => ({
+  status,
   output,
   ...(error === undefined ? {} : { error }),
   gasUsed,
@@ -77,7 +83,10 @@ const outcomeOf = ({ halt, output, error, gasUsed }: CallResult): CallOutcome =>
 /** What a caller offers a gas: a call pays the cap itself, for there is no tip to give. */
 const priceOf = (request: CallRequest): bigint => request.gasPrice ?? request.maxFeePerGas ?? 0n;
 
-function messageOf(request: CallRequest, block: BlockContext): CallMessage {
+function messageOf(
+  request: CallRequest,
+  block: BlockEnvironment,
+): Omit<CallMessage, 'recordAccesses'> {
   const gas = Math.min(request.gas ?? block.gasLimit, block.gasLimit);
   if (!Number.isSafeInteger(gas) || gas < 0) {
     throw new EthereumError('INVALID_CALL', 'gas must be a non-negative integer');
@@ -87,7 +96,7 @@ function messageOf(request: CallRequest, block: BlockContext): CallMessage {
     ...(request.to === undefined ? {} : { to: request.to }),
     ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
     gas,
-    price: priceOf(request),
+    gasPrice: priceOf(request),
     value: request.value ?? 0n,
     data: request.data ?? emptyBytes,
     accessList: request.accessList ?? [],
@@ -111,7 +120,7 @@ export async function estimateGas(
     affordable(ground.source, request),
   );
   const first = await simulate(ground, { ...request, gas: most });
-  if (first.halt !== 'success') return outcomeOf(first);
+  if (first.status !== 'success') return outcomeOf(first);
   let enough = most;
   let tooLittle = first.gasUsed - 1;
   // What it used, before refunds, with the 64th kept back on one level, is most often enough.
@@ -125,7 +134,7 @@ export async function estimateGas(
   return { gas: enough };
 }
 
-function affordable(source: StateSource, request: CallRequest): number {
+function affordable(source: EvmHost, request: CallRequest): number {
   const price = priceOf(request);
   if (price === 0n) return Number.MAX_SAFE_INTEGER;
   const spare = balanceOf(source, request.from ?? zeroAddress) - (request.value ?? 0n);
@@ -134,7 +143,7 @@ function affordable(source: StateSource, request: CallRequest): number {
 
 async function succeeds(ground: SimulationGround, request: CallRequest): Promise<boolean> {
   try {
-    return (await simulate(ground, request)).halt === 'success';
+    return (await simulate(ground, request)).status === 'success';
   } catch (error) {
     if (error instanceof EthereumError && error.code === 'INTRINSIC_GAS_TOO_LOW') return false;
     throw error;
@@ -152,7 +161,7 @@ export async function accessListOf(
   let accessList: readonly AccessListEntry[] = request.accessList ?? [];
   // A list changes gas, which may change the path; two rounds settle all but contrived code.
   for (let round = 0; ; round++) {
-    const result = await simulate(ground, { ...request, accessList });
+    const result = await simulate(ground, { ...request, accessList }, true);
     const found = payingEntries(ground.fork, request, result);
     if (round > 0 && (round > 2 || key(found) === key(accessList))) {
       return { accessList: found, outcome: outcomeOf(result) };
@@ -170,9 +179,13 @@ const key = (list: readonly AccessListEntry[]): string =>
 function payingEntries(
   fork: Fork,
   request: CallRequest,
-  { accessed, created }: CallResult,
+  { accessed = [], contractAddress }: CallResult,
 ): readonly AccessListEntry[] {
-  const parties = [request.from ?? zeroAddress, request.to ?? emptyBytes, created ?? emptyBytes];
+  const parties = [
+    request.from ?? zeroAddress,
+    request.to ?? emptyBytes,
+    contractAddress ?? emptyBytes,
+  ];
   const free = new Set(parties.map((address) => Buffer.from(address).toString('hex')));
   const entries: AccessListEntry[] = [];
   for (const { address, storageKeys } of accessed) {
@@ -185,7 +198,10 @@ function payingEntries(
 }
 
 /** A block's surroundings with what a caller wants to see in their place. */
-export function overriddenBlock(block: BlockContext, overrides: BlockOverrides): BlockContext {
+export function overriddenBlock(
+  block: BlockEnvironment,
+  overrides: BlockOverrides,
+): BlockEnvironment {
   const { number, timestamp, gasLimit, coinbase, prevRandao, baseFeePerGas } = overrides;
   return {
     ...block,

@@ -1,20 +1,24 @@
+import {
+  type BlockEnvironment,
+  type CallResult,
+  type EvmHost,
+  type EvmSink,
+  intrinsicGas,
+  type SystemCall,
+  toWord,
+} from '@concordat/evm';
 import type { AccessListEntry } from './chain-reader.ts';
-import { toWord } from './crypto.ts';
 import type { MessageEngine, MessageEngineFactory, MessageResult } from './engine.ts';
 import type {
   AppliedTransaction,
-  BlockContext,
   CallMessage,
-  CallResult,
   Executor,
   SignedTransaction,
   Simulator,
-  SystemCall,
 } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { type Account, ChainState } from './state.ts';
-import { memoryTables, type StateSink, type StateSource } from './state-source.ts';
-import { intrinsicGas } from './stateless.ts';
+import { memoryTables } from './state-source.ts';
 import { applyTransaction, clearAccounts, surroundingsOf, warmUp } from './transition.ts';
 
 /** Caller of system calls (EIP-4788). */
@@ -33,7 +37,7 @@ export class StateExecutor implements Executor {
     this.#engine = makeEngine(fork, this.#state);
   }
 
-  attach(source: StateSource): void {
+  attach(source: EvmHost): void {
     this.#state.attach(source);
   }
 
@@ -43,12 +47,12 @@ export class StateExecutor implements Executor {
 
   execute(
     transaction: SignedTransaction,
-    block: BlockContext,
+    block: BlockEnvironment,
   ): AppliedTransaction | Promise<AppliedTransaction> {
     return applyTransaction(this.#engine, transaction, block);
   }
 
-  systemCall({ to, data }: SystemCall, block: BlockContext): void | Promise<void> {
+  systemCall({ target: to, data }: SystemCall, block: BlockEnvironment): void | Promise<void> {
     const state = this.#state;
     const target = state.account(to);
     if (state.code(target).length === 0) return undefined;
@@ -60,7 +64,7 @@ export class StateExecutor implements Executor {
     return result instanceof Promise ? result.then(clear) : clear();
   }
 
-  finish(sink: StateSink): void {
+  finish(sink: EvmSink): void {
     this.#state.finishTransaction(sink);
   }
 
@@ -84,14 +88,15 @@ export class StateSimulator implements Simulator {
   }
 
   call(
-    source: StateSource,
+    source: EvmHost,
     message: CallMessage,
-    block: BlockContext,
+    given: BlockEnvironment,
   ): CallResult | Promise<CallResult> {
+    const block = message.gasPrice === 0n ? { ...given, baseFee: 0n } : given;
     const fork = this.#fork;
     const state = new ChainState(source);
     const engine = this.#makeEngine(fork, state);
-    const { from, gas, price, value, data } = message;
+    const { from, gas, gasPrice: price, value, data } = message;
     const { intrinsic, floor } = intrinsicGas({ ...message, authorizationList: [] }, fork);
     const caller = state.account(from);
     state.setBalance(caller, caller.balance - BigInt(gas) * price);
@@ -108,12 +113,12 @@ export class StateSimulator implements Simulator {
       const spent = gas - ended.gasLeft;
       const refund = Math.min(state.refund, Math.floor(spent / fork.gas.refundQuotient));
       return {
-        halt: ended.halt,
+        status: ended.halt,
         ...(ended.error === undefined ? {} : { error: ended.error }),
         output: ended.output,
         gasUsed: Math.max(spent - refund, floor),
         refund,
-        ...(ended.created === undefined ? {} : { created: ended.created.address }),
+        ...(ended.created === undefined ? {} : { contractAddress: ended.created.address }),
         accessed: entriesOf(accessed),
       };
     };

@@ -1,15 +1,17 @@
+import {
+  type EvmHost,
+  type EvmLog,
+  type EvmSink,
+  emptyCodeKey,
+  encodeAccount,
+  slotKey,
+  toBigInt,
+  toMinimalBytes,
+} from '@concordat/evm';
 import { assert, emptyBytes, equalBytes, fromLatin1 } from '@concordat/std';
 import { Code, rememberCode } from './code.ts';
-import { emptyCodeKey, keccak256, toBigInt, toMinimalBytes } from './crypto.ts';
-import type { StateLog } from './executor.ts';
-import {
-  encodeAccount,
-  readAccount,
-  type StateSink,
-  type StateSource,
-  slotKey,
-  slotName,
-} from './state-source.ts';
+import { keccak256 } from './crypto.ts';
+import { readAccount, slotName } from './state-source.ts';
 
 const latin1 = Buffer.prototype.latin1Slice as (this: Uint8Array, a: number, b: number) => string;
 
@@ -84,20 +86,20 @@ export class ChainState {
   #undo: Undo[] = [];
   #listed: Account[] = [];
   #newCodes = new Map<string, Uint8Array>();
-  #source: StateSource;
+  #source: EvmHost;
   /** Logs of the running transaction; a revert cuts them. */
-  readonly logs: StateLog[] = [];
+  readonly logs: EvmLog[] = [];
   /** Refund counter of the running transaction (gas). */
   refund = 0;
   /** Set to record every access, for eth_createAccessList. */
   accessed: Map<Account, Set<bigint>> | undefined;
 
-  constructor(source: StateSource) {
+  constructor(source: EvmHost) {
     this.#source = source;
   }
 
   /** Continues on other tables with the same content: the next batch's set. */
-  attach(source: StateSource): void {
+  attach(source: EvmHost): void {
     assert(this.#undo.length === 0, 'attached within a transaction');
     this.#source = source;
     if (this.#accounts.size + this.#cachedSlots > cacheLimit) this.forget();
@@ -390,7 +392,7 @@ export class ChainState {
   }
 
   /** Ends the transaction: net changes go to the sink, its marks are taken off. */
-  finishTransaction(sink: StateSink): void {
+  finishTransaction(sink: EvmSink): void {
     for (const account of this.#listed) this.#flush(account, sink);
     this.#clear();
   }
@@ -420,7 +422,7 @@ export class ChainState {
     this.refund = 0;
   }
 
-  #flush(account: Account, sink: StateSink): void {
+  #flush(account: Account, sink: EvmSink): void {
     if (account.changed) {
       const before = this.#source.account(account.key);
       const after = account.exists || account.incarnation > 0 ? encodeAccount(account) : undefined;

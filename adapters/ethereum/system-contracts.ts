@@ -1,5 +1,5 @@
+import type { SystemCall } from '@concordat/evm';
 import { fromHex } from '@concordat/std';
-import type { SystemCall } from './executor.ts';
 
 const hex = (digits: string): Uint8Array => fromHex(digits) ?? new Uint8Array(0);
 
@@ -29,7 +29,7 @@ export function callsAtBlockStart(
   { parentHash, parentBeaconBlockRoot }: BlockParents,
 ): readonly SystemCall[] {
   return [
-    ...(rules.cancun ? [{ to: beaconRootsAddress, data: parentBeaconBlockRoot }] : []),
-    ...(rules.prague ? [{ to: historyAddress, data: parentHash }] : []),
+    ...(rules.cancun ? [{ target: beaconRootsAddress, data: parentBeaconBlockRoot }] : []),
+    ...(rules.prague ? [{ target: historyAddress, data: parentHash }] : []),
   ];
 }

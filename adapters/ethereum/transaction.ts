@@ -1,6 +1,7 @@
+import { toMinimalBytes } from '@concordat/evm';
 import { toLatin1, viewOf } from '@concordat/std';
 import type { AccessListEntry, AuthorizationView, TransactionFields } from './chain-reader.ts';
-import { curveOrder, greatestLowS, keccak256, recoverAddress, toMinimalBytes } from './crypto.ts';
+import { curveOrder, greatestLowS, keccak256, recoverAddress } from './crypto.ts';
 import { EthereumError } from './errors.ts';
 import { encodeRlp, RlpCursor, wrapRlpList } from './rlp.ts';
 

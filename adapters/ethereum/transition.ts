@@ -1,13 +1,19 @@
+import {
+  type BlockEnvironment,
+  effectivePrice,
+  emptyCodeKey,
+  intrinsicGas,
+  upfrontCost,
+} from '@concordat/evm';
 import { emptyBytes } from '@concordat/std';
 import type { TransactionFields } from './chain-reader.ts';
-import { emptyCodeKey } from './crypto.ts';
 import type { MessageEngine, MessageResult } from './engine.ts';
 import { EthereumError } from './errors.ts';
-import type { AppliedTransaction, BlockContext, SignedTransaction } from './executor.ts';
+import type { AppliedTransaction, SignedTransaction } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { isDelegation, type Surroundings } from './operation.ts';
 import type { Account, ChainState } from './state.ts';
-import { checkStateless, effectivePrice, intrinsicGas, upfrontCost } from './stateless.ts';
+import { checkStateless } from './stateless.ts';
 import { authorityOf } from './transaction.ts';
 
 /** @throws EthereumError NONCE_TOO_LOW, NONCE_TOO_HIGH, SENDER_NOT_EOA, INSUFFICIENT_FUNDS */
@@ -35,7 +41,7 @@ function checkSender(fields: TransactionFields, sender: Account, engine: Message
 
 /** Surroundings of a message in a block. */
 export function surroundingsOf(
-  block: BlockContext,
+  block: BlockEnvironment,
   origin: bigint,
   gasPrice: bigint,
   blobHashes: readonly Uint8Array[],
@@ -66,11 +72,11 @@ const wordOf = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toS
 export function applyTransaction(
   engine: MessageEngine,
   transaction: SignedTransaction,
-  block: BlockContext,
+  block: BlockEnvironment,
 ): AppliedTransaction | Promise<AppliedTransaction> {
   const { fork, state } = engine;
   const { fields } = transaction;
-  checkStateless(fields, fork, block);
+  checkStateless(transaction, fork, block);
   const sender = state.account(transaction.from);
   checkSender(fields, sender, engine);
   const price = effectivePrice(fields, block.baseFee);
@@ -106,7 +112,7 @@ export function warmUp(
   state: ChainState,
   fork: Fork,
   message: WarmMessage,
-  block: Pick<BlockContext, 'coinbase'>,
+  block: Pick<BlockEnvironment, 'coinbase'>,
 ): void {
   for (const precompile of fork.precompiles.keys()) {
     state.warmAddress(state.accountOfWord(precompile));
@@ -150,7 +156,7 @@ interface Settlement {
   readonly sender: Account;
   readonly price: bigint;
   readonly floor: number;
-  readonly block: BlockContext;
+  readonly block: BlockEnvironment;
 }
 
 /** Refunds, pays, destroys and clears (Yellow Paper, section 6.2; EIP-161, 3529, 6780, 7623). */

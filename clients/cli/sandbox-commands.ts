@@ -18,6 +18,7 @@ import {
   sleep,
 } from './sandbox/node-process.ts';
 import { short } from './sandbox/node-tuple.ts';
+import { type EngineChoice, sandboxAdapters } from './sandbox/plan.ts';
 import { Sandbox, type SandboxOptions } from './sandbox/sandbox.ts';
 import { endSandbox, runningProcesses } from './sandbox/sandbox-processes.ts';
 import { renderTable, Steps } from './terminal.ts';
@@ -33,6 +34,7 @@ export const startOptions = {
   nodes: { type: 'string' },
   fresh: { type: 'boolean', default: false },
   batch: { type: 'string' },
+  engine: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -42,8 +44,16 @@ export function optionsOf(invocation: Invocation): SandboxOptions & { fresh: boo
   return {
     nodes: wholeNumber(invocation, 'nodes', { least: 1, most: 9, otherwise: 3 }),
     fresh: invocation.options.fresh === true,
+    adapters: sandboxAdapters(engineOf(invocation)),
     policies: { maxBatchTransactions: batch },
   };
+}
+
+/** What executes Ethereum transactions. @throws CliError USAGE */
+function engineOf({ options }: Invocation): EngineChoice {
+  const name = options.engine ?? 'own';
+  if (name === 'own' || name === 'reference') return name;
+  throw new CliError('USAGE', '--engine must be own or reference');
 }
 
 /** Opens the sandbox the options name. */
@@ -51,7 +61,9 @@ export async function openSandbox(invocation: Invocation, steps: Steps): Promise
   const options = optionsOf(invocation);
   const sandbox = await Sandbox.open(String(invocation.options.directory), options, steps);
   const { complete, nodes } = sandbox.record;
-  const asked = ['nodes', 'batch'].filter((name) => invocation.options[name] !== undefined);
+  const asked = ['nodes', 'batch', 'engine'].filter(
+    (name) => invocation.options[name] !== undefined,
+  );
   if (complete && asked.length > 0) {
     const given = asked.map((name) => `--${name}`).join(' and ');
     steps.note(
@@ -101,7 +113,7 @@ export async function startGateway(sandbox: Sandbox, signal?: AbortSignal): Prom
 const up: Command = {
   name: 'sandbox up',
   summary: 'start a consortium on this machine and leave it running',
-  usage: '[--nodes 3] [--fresh] [--batch 100] [--directory path] [--json]',
+  usage: '[--nodes 3] [--fresh] [--batch 100] [--engine own] [--directory path] [--json]',
   options: startOptions,
   examples: ['sandbox up --nodes 3'],
   run: async (invocation) => {

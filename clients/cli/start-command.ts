@@ -11,7 +11,7 @@ import { runTour, type TourReport } from './tour/tour.ts';
 export const startCommand: Command = {
   name: 'start',
   summary: 'start a consortium of three organisations and show it working; Ctrl-C stops it',
-  usage: '[--nodes 3] [--fresh] [--batch 100] [--once] [--directory path] [--json]',
+  usage: '[--nodes 3] [--fresh] [--batch 100] [--engine own] [--once] [--directory path] [--json]',
   options: { ...startOptions, once: { type: 'boolean', default: false } },
   examples: ['start', 'start --fresh --nodes 5'],
   run: async (invocation) => {

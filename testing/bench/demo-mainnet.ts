@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import { renderTable } from '@concordat/cli';
+import type { EngineName } from '@concordat/ethereum';
 import { BenchNetwork, stopAllNetworks } from './bench-network.ts';
 import { isMatch } from './block-check.ts';
 import { chainsInFlight, type MainnetFigures, runMainnet } from './mainnet-run.ts';
 import { type Display, paperPerSecond, Speedometer } from './speedometer.ts';
 import { allBlocks, mainnetSet, paperBlocks, warmUpBlocksFor } from './workloads/mainnet-set.ts';
 
-const usage = `npm run demo:mainnet -- [--all | --blocks 46147,4370000] [--cold] [--keep] [--json]
+const usage = `npm run demo:mainnet -- [--all | --blocks 46147,4370000] [--cold] [--engine own]
+                        [--keep] [--json]
 
   Real transactions of the public Ethereum network on three validating nodes, as in the white
   paper's scalability demonstration: signed bytes in, durable commits out, every block compared
@@ -14,6 +16,7 @@ const usage = `npm run demo:mainnet -- [--all | --blocks 46147,4370000] [--cold]
   --all      every block there is, up to 2024; default: the 21 blocks below 7,000,000
   --blocks   these blocks
   --cold     without the blocks of other years that are sent first to have the code compiled
+  --engine   what executes: own, or reference (@ethereumjs/evm)
   --keep     leave the ledger in .concordat/demo
   --json     figures as JSON on the standard output
 `;
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     all: { type: 'boolean', default: false },
     blocks: { type: 'string' },
     cold: { type: 'boolean', default: false },
+    engine: { type: 'string', default: 'own' },
     keep: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -42,7 +46,7 @@ const unseen = { committed: () => {}, stop: () => {} };
 async function demonstrate(): Promise<boolean> {
   const blocks = chosenBlocks();
   const warmUpBlocks = values.cold ? [] : warmUpBlocksFor(blocks);
-  const set = mainnetSet(blocks, { warmUpBlocks });
+  const set = mainnetSet(blocks, { warmUpBlocks, engine: chosenEngine() });
   display.write(
     `\n  ${blocks.length} real Ethereum blocks, ${blocks[0]} to ${blocks.at(-1)}, on three validating nodes\n` +
       '  starting the network and importing what the blocks read…\n',
@@ -82,6 +86,12 @@ function chosenBlocks(): readonly number[] {
     throw new Error(`not among the blocks: ${strange.join(', ')}; there are ${known.join(', ')}`);
   }
   return values.all ? known : paperBlocks();
+}
+
+function chosenEngine(): EngineName {
+  const { engine } = values;
+  if (engine === 'own' || engine === 'reference') return engine;
+  throw new Error('--engine must be own or reference');
 }
 
 function report(figures: MainnetFigures): string {

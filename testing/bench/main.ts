@@ -1,5 +1,6 @@
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { EngineName } from '@concordat/ethereum';
 import { stopAllNetworks } from './bench-network.ts';
 import { renderConsensus } from './consensus/report.ts';
 import { stopAllPeers } from './peers/peer-process.ts';
@@ -73,11 +74,12 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
 const names = Object.keys(sections);
 
 const usage = `npm run bench -- [section ...] [--rounds 3] [--quick] [--no-peers] [--json]
-                    [--profile DIRECTORY]
+                    [--engine own] [--profile DIRECTORY]
   sections: ${names.join(' ')} (default all); --only takes them with commas
   --parts ${consensusParts.join(',')}: parts of the section consensus
   --profile DIRECTORY: of the section app, instead of figures: a .cpuprofile of each process, and
     a table of the functions that took its time
+  --engine reference: networks of the sections mainnet, tokens and transfers execute by the library
   --quick: one round and less of everything, for a look rather than a figure
 
   Measures real networks of validating nodes on this machine (three processes each, mutual TLS,
@@ -93,6 +95,7 @@ async function main(): Promise<void> {
       parts: { type: 'string', default: consensusParts.join(',') },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      engine: { type: 'string', default: 'own' },
       'no-peers': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       profile: { type: 'string' },
@@ -102,10 +105,11 @@ async function main(): Promise<void> {
   const asked = positionals.length > 0 ? positionals : values.only.split(',');
   const parts = values.parts.split(',') as ConsensusPart[];
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  const engine = engineNamed(values.engine);
   const known =
     asked.every((name) => names.includes(name)) &&
     parts.every((part) => consensusParts.includes(part));
-  if (values.help || !known || !Number.isInteger(rounds) || rounds < 1) {
+  if (values.help || !known || engine === undefined || !Number.isInteger(rounds) || rounds < 1) {
     process.stdout.write(usage);
     process.exitCode = values.help ? 0 : 2;
     return;
@@ -124,7 +128,7 @@ async function main(): Promise<void> {
     process.stderr.write(`  … ${text}\n`);
   };
   if (values.profile !== undefined) {
-    const options = { rounds, quick: values.quick, withPeers: false, say };
+    const options = { rounds, quick: values.quick, withPeers: false, engine, say };
     process.stdout.write(await profileApplication(values.profile, options));
     return;
   }
@@ -134,6 +138,7 @@ async function main(): Promise<void> {
       rounds,
       withPeers: !values['no-peers'],
       quick: values.quick,
+      engine,
       parts,
       say,
     });
@@ -146,5 +151,8 @@ async function main(): Promise<void> {
     );
   }
 }
+
+const engineNamed = (name: string): EngineName | undefined =>
+  name === 'own' || name === 'reference' ? name : undefined;
 
 await main();

@@ -1,17 +1,17 @@
+import {
+  type BlockEnvironment,
+  emptyCodeKey,
+  encodeAccount,
+  slotKey,
+  toBigInt,
+} from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
 import type { TransactionFields } from '../chain-reader.ts';
-import { emptyCodeKey, keccak256, toBigInt } from '../crypto.ts';
+import { keccak256 } from '../crypto.ts';
 import { type EngineName, engines } from '../engines.ts';
-import type { AppliedTransaction, BlockContext, Executor, SignedTransaction } from '../executor.ts';
+import type { AppliedTransaction, Executor, SignedTransaction } from '../executor.ts';
 import { forkOf } from '../fork.ts';
-import {
-  accountKey,
-  encodeAccount,
-  readAccount,
-  type StateTables,
-  slotKey,
-  slotName,
-} from '../state-source.ts';
+import { accountKey, readAccount, type StateTables, slotName } from '../state-source.ts';
 
 /** Both engines, in the order in which tests compare them. */
 export const engineNames = ['own', 'reference'] as const;
@@ -58,7 +58,7 @@ export async function apply(
   executor: Executor,
   tables: StateTables,
   transaction: SignedTransaction,
-  block: BlockContext,
+  block: BlockEnvironment,
 ): Promise<AppliedTransaction> {
   const applied = await executor.execute(transaction, block);
   executor.finish(tables);
@@ -85,7 +85,7 @@ export const unsignedFields: TransactionFields = {
 };
 
 /** A block in which nothing costs anything but gas. */
-export const plainBlock: BlockContext = {
+export const plainBlock: BlockEnvironment = {
   number: 1,
   timestamp: 1,
   coinbase: new Uint8Array(20),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeAccount, emptyCodeKey, encodeAccount } from '@concordat/evm';
 import { MerklePatriciaTrie } from '@ethereumjs/mpt';
 import { EthereumAdapter } from '../adapter.ts';
 import { parseConfig } from '../config.ts';
-import { emptyCodeKey } from '../crypto.ts';
 import { encodeImport, ImportReader } from '../import-format.ts';
 import { orderedTrieRoot } from '../ordered-trie.ts';
 import {
@@ -13,7 +13,6 @@ import {
   encodeTransactionRecord,
 } from '../records.ts';
 import { encodeRlp } from '../rlp.ts';
-import { decodeAccount, encodeAccount } from '../state-source.ts';
 import { Bench } from './adapter-bench.ts';
 
 test('the ordered trie has the root that @ethereumjs/mpt computes, for 0 to 300 values', async () => {

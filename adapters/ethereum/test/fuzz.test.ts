@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeAccount } from '@concordat/evm';
 import { emptyBytes, toHex } from '@concordat/std';
 import type { EngineName } from '../engines.ts';
 import { type Fork, forkOf } from '../fork.ts';
-import { decodeAccount, memoryTables, type StateTables } from '../state-source.ts';
+import { memoryTables, type StateTables } from '../state-source.ts';
 import { apply, executorOn, plainBlock, put, unsignedFields } from './execution.ts';
 
 /** Small deterministic generator (mulberry32): a failing program can be named by its seed. */

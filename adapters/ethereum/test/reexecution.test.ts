@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecordedTransaction, ReexecutionAnswer } from '@concordat/api';
+import { decodeAccount, encodeAccount } from '@concordat/evm';
 import { decodeWriteSet, Store } from '@concordat/kv';
 import { toLatin1 } from '@concordat/std';
 import { Reexecution } from '@concordat/worker-enclave';
 import { EthereumAdapter } from '../adapter.ts';
 import { createdAddress } from '../machine.ts';
 import { decodeHead, encodeHead } from '../records.ts';
-import { accountKey, decodeAccount, encodeAccount } from '../state-source.ts';
+import { accountKey } from '../state-source.ts';
 import { ethereumTables, tableNames } from '../tables.ts';
 import { Bench, reasonOf } from './adapter-bench.ts';
 import { code, deploying, Wallet } from './wallet.ts';

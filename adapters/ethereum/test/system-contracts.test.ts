@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toWord } from '@concordat/evm';
 import { decodeWriteSet } from '@concordat/kv';
 import { fromHex, toHex } from '@concordat/std';
 import { EthereumAdapter } from '../adapter.ts';
-import { toWord } from '../crypto.ts';
 import { engines } from '../engines.ts';
 import type { Engine } from '../executor.ts';
 import { createdAddress } from '../machine.ts';
@@ -96,7 +96,7 @@ for (const [name, engine] of Object.entries(engines)) {
 test('a fork without the system contracts calls nothing', () => {
   const parents = { parentHash: new Uint8Array(32), parentBeaconBlockRoot: new Uint8Array(32) };
   const targets = (rules: { cancun: boolean; prague: boolean }) =>
-    callsAtBlockStart(rules, parents).map(({ to }) => `0x${toHex(to)}`);
+    callsAtBlockStart(rules, parents).map(({ target }) => `0x${toHex(target)}`);
   assert.deepEqual(targets({ cancun: false, prague: false }), []);
   assert.deepEqual(targets({ cancun: true, prague: false }), [beaconRoots]);
   assert.deepEqual(targets({ cancun: true, prague: true }), [beaconRoots, history]);

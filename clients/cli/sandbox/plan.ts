@@ -29,6 +29,15 @@ export const sandboxChain = {
   ),
 };
 
+/** What executes Ethereum transactions: `adapters.ethereum.chains[].engine` of a constitution. */
+export type EngineChoice = 'own' | 'reference';
+
+/** `constitution.adapters` of an ordinary sandbox. */
+export const sandboxAdapters = (engine: EngineChoice) => ({
+  ethereum: { chains: [{ ...sandboxChain, engine }] },
+  keyvalue: {},
+});
+
 /** An image for workers: the ledger protocols, or applications deployed by vote. */
 export type WorkerImage = 'worker' | 'application';
 

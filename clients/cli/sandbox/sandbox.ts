@@ -27,7 +27,7 @@ import {
   type NodeConfig,
   nodeConfig,
   type SandboxPlan,
-  sandboxChain,
+  sandboxAdapters,
   type WorkerImage,
 } from './plan.ts';
 import { freePorts, requireFreePorts } from './ports.ts';
@@ -72,7 +72,7 @@ export interface SandboxOptions {
 /** An application or a front end uses this identity: it transacts and cannot vote. */
 export const frontOffice = 'front-office';
 
-const joinTimeoutMs = 60_000;
+const joinTimeoutMs = 120_000;
 /** A node of the network that lost its records is refused for longer than this. */
 const rejoinMs = 10_000;
 const silent: SandboxProgress = { begin: () => {}, done: () => {}, note: () => {} };
@@ -469,7 +469,7 @@ function planOf(
     name: options.name ?? 'Sandbox consortium',
     nodes,
     measurements,
-    adapters: options.adapters ?? { ethereum: { chains: [sandboxChain] }, keyvalue: {} },
+    adapters: options.adapters ?? sandboxAdapters('own'),
     policies: options.policies ?? {},
     genesisData: options.genesisData ?? {},
     workerImage: options.workerImage ?? 'worker',

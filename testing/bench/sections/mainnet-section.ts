@@ -11,7 +11,7 @@ import { finished, type Section, type SectionOptions } from './section.ts';
 export async function mainnetSection(options: SectionOptions): Promise<Section> {
   const blocks = paperBlocks();
   const warmUpBlocks = warmUpBlocksFor(blocks);
-  const set = mainnetSet(blocks, { warmUpBlocks });
+  const set = mainnetSet(blocks, { warmUpBlocks, engine: options.engine });
   const figures: MainnetFigures[] = [];
   const costs: Costs[] = [];
   const bare = new BarePeers(options, (engine) => ({

@@ -1,3 +1,4 @@
+import type { EngineName } from '@concordat/ethereum';
 import { ratio, type Spread } from '../arithmetic.ts';
 import type { LatencyFigures } from '../mainnet-run.ts';
 import type { Costs } from '../measure.ts';
@@ -36,6 +37,8 @@ export interface SectionOptions {
   readonly withPeers: boolean;
   /** A short run: fewer of everything, for a look rather than a figure. */
   readonly quick: boolean;
+  /** What executes Ethereum transactions on the networks measured. */
+  readonly engine: EngineName;
   /** Hears what is being done. */
   readonly say: (text: string) => void;
 }

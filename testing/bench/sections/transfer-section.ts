@@ -53,9 +53,13 @@ export async function transferSection(
   });
 }
 
-async function measureNetwork(set: TransferSet, { rounds, say }: SectionOptions, bare: BarePeers) {
+async function measureNetwork(
+  set: TransferSet,
+  { rounds, engine, say }: SectionOptions,
+  bare: BarePeers,
+) {
   const network = await BenchNetwork.start({
-    adapters: { ethereum: { chains: [set.chain] }, keyvalue: {} },
+    adapters: { ethereum: { chains: [{ ...set.chain, engine }] }, keyvalue: {} },
   });
   try {
     const client = await network.client();

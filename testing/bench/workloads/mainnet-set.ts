@@ -1,4 +1,4 @@
-import { mainnetIndex, mainnetReplay, replayChainName } from '@concordat/ethereum';
+import { type EngineName, mainnetIndex, mainnetReplay, replayChainName } from '@concordat/ethereum';
 import { type SendRequest, sendRequests } from '../json-rpc-load.ts';
 
 /** First block number that is not of the white paper's time. */
@@ -49,7 +49,12 @@ export function mainnetSet(
   {
     warmUpBlocks = [],
     perRequest = 100,
-  }: { readonly warmUpBlocks?: readonly number[]; readonly perRequest?: number } = {},
+    engine = 'own',
+  }: {
+    readonly warmUpBlocks?: readonly number[];
+    readonly perRequest?: number;
+    readonly engine?: EngineName;
+  } = {},
 ): MainnetSet {
   const { config, genesisData, transactions } = mainnetReplay([...blocks, ...warmUpBlocks]);
   const byChain = new Map<string, Uint8Array[]>();
@@ -63,7 +68,7 @@ export function mainnetSet(
     return sendRequests(`/eth/${chain}`, byChain.get(chain) ?? [], perRequest);
   };
   return {
-    config,
+    config: { ...config, chains: config.chains.map((chain) => ({ ...chain, engine })) },
     genesisData,
     blocks,
     lanes: blocks.map(laneOf),

@@ -1,8 +1,8 @@
+import { emptyCodeKey, toBigInt, toMinimalBytes } from '@concordat/evm';
 import { fromHex } from '@concordat/std';
 import type { AccountFields, StateManagerInterface } from '@ethereumjs/common';
 import { type Address, Account as LibraryAccount } from '@ethereumjs/util';
-import { emptyCodeKey, toBigInt, toMinimalBytes } from './crypto.ts';
-import { EthereumError } from './errors.ts';
+import { EthereumError } from '../errors.ts';
 import type { Account, ChainState } from './state.ts';
 
 /** Any root but the empty one: tells the library that an account has storage (EIP-7610). */
@@ -68,7 +68,7 @@ export class LibraryStateManager implements StateManagerInterface {
   }
 
   async getCode(address: Address): Promise<Uint8Array> {
-    return new Uint8Array(this.#state.code(this.#of(address)).content);
+    return new Uint8Array(this.#state.code(this.#of(address)));
   }
 
   async getCodeSize(address: Address): Promise<number> {

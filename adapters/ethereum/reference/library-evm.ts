@@ -1,32 +1,61 @@
+import { type BlockEnvironment, type Outcome, toWord } from '@concordat/evm';
+import { toHex } from '@concordat/std';
 import { EVM, type EVMResult, NobleBN254 } from '@ethereumjs/evm';
 import { Address } from '@ethereumjs/util';
-import type { Message, MessageEngine, MessageResult } from './engine.ts';
-import { commonOf, type Fork } from './fork.ts';
-import type { Surroundings } from './operation.ts';
+import type { AccessListEntry } from '../chain-reader.ts';
+import type { Fork } from '../fork.ts';
+import { commonOf } from './library.ts';
 import type { Account, ChainState } from './state.ts';
 import { LibraryStateManager, libraryAddress } from './state-manager.ts';
-import { wordBytes } from './words.ts';
 
-/**
- * The library's EVM, unchanged, over our state: what the room's own interpreter is measured and
- * proved against. It runs whole chains too; it is only slower.
- */
-export class ReferenceEngine implements MessageEngine {
+/** The outermost call or creation of a transaction, after its fees are bought. */
+export interface Message {
+  readonly caller: Account;
+  /** Absent for a creation; the sender's nonce is already counted up. */
+  readonly to?: Account;
+  readonly value: bigint;
+  /** Call data, or init code. */
+  readonly data: Uint8Array;
+  /** Gas after the intrinsic cost. */
+  readonly gas: number;
+}
+
+/** What a message sees around it; the caller is the origin. */
+export interface Surroundings {
+  readonly block: BlockEnvironment;
+  readonly gasPrice: bigint;
+  readonly blobHashes: readonly Uint8Array[];
+  readonly recordAccesses?: boolean;
+}
+
+/** How a message ended. Logs and the refund counter are in the state. */
+export interface MessageResult {
+  readonly halt: Outcome['status'];
+  /** The library's word for a failure. */
+  readonly error?: string;
+  readonly gasLeft: number;
+  readonly output: Uint8Array;
+  /** The new contract of a creation, also of a failed one. */
+  readonly created?: Account;
+}
+
+/** The library's EVM, unchanged, over our state. */
+export class LibraryEvm {
   readonly fork: Fork;
   readonly state: ChainState;
   readonly #evm: EVM;
-  #around: Surroundings | undefined;
+  #block: BlockEnvironment | undefined;
 
   constructor(fork: Fork, state: ChainState) {
     this.fork = fork;
     this.state = state;
     this.#evm = new EVM({
-      common: commonOf(fork.name, fork.chainId),
+      common: commonOf(fork),
       stateManager: new LibraryStateManager(state),
       bn254: new NobleBN254(),
       blockchain: {
         getBlock: async (number: number) => ({
-          hash: () => wordBytes(this.#around?.blockHash(BigInt(number)) ?? 0n),
+          hash: () => toWord(this.#block?.blockHash(BigInt(number)) ?? 0n),
         }),
         putBlock: async () => {},
         shallowCopy() {
@@ -36,24 +65,31 @@ export class ReferenceEngine implements MessageEngine {
     });
   }
 
+  /** What the last message met, if it was to be recorded. */
+  get accessed(): readonly AccessListEntry[] {
+    return Array.from(this.#evm.journal.accessList ?? [], ([address, slots]) => ({
+      address: libraryAddress(address),
+      storageKeys: Array.from(slots, (slot) => toWord(BigInt(`0x${slot}`))),
+    }));
+  }
+
   async execute(message: Message, around: Surroundings): Promise<MessageResult> {
     const { state } = this;
     const evm = this.#evm;
-    this.#around = around;
+    this.#block = around.block;
     evm.journal.cleanJournal();
+    if (around.recordAccesses === true) evm.journal.startReportingAccessList();
     this.#warm();
     const result = await evm.runCall({
-      block: { header: headerOf(around) } as never,
+      block: { header: headerOf(around.block) } as never,
       gasPrice: around.gasPrice,
-      origin: new Address(addressBytes(around.origin)),
+      origin: new Address(message.caller.address),
       caller: new Address(message.caller.address),
       ...(message.to === undefined ? {} : { to: new Address(message.to.address) }),
       gasLimit: BigInt(message.gas),
       value: message.value,
       data: new Uint8Array(message.data),
-      blobVersionedHashes: around.blobHashes.map(
-        (hash) => `0x${hash.toString(16).padStart(64, '0')}` as const,
-      ),
+      blobVersionedHashes: around.blobHashes.map((hash) => `0x${toHex(hash)}` as const),
       skipNonceIncrement: true,
     });
     const { touched } = evm.journal as unknown as { readonly touched: ReadonlySet<string> };
@@ -67,7 +103,7 @@ export class ReferenceEngine implements MessageEngine {
   #warm(): void {
     for (const account of this.state.marked()) {
       if (!account.warm) continue;
-      const address = Buffer.from(account.address).toString('hex');
+      const address = toHex(account.address);
       this.#evm.journal.addAlwaysWarmAddress(address);
       for (const slot of account.warmSlots ?? []) {
         this.#evm.journal.addAlwaysWarmSlot(address, slot.toString(16).padStart(64, '0'));
@@ -88,7 +124,7 @@ export class ReferenceEngine implements MessageEngine {
       state.logs.push({ address, topics, data });
     }
     state.refund += Number(execResult.gasRefund ?? 0n);
-    const created: Account | undefined =
+    const created =
       message.to === undefined && createdAddress !== undefined
         ? state.account(createdAddress.bytes)
         : undefined;
@@ -102,18 +138,15 @@ export class ReferenceEngine implements MessageEngine {
   }
 }
 
-const addressBytes = (word: bigint): Uint8Array =>
-  Buffer.from(word.toString(16).padStart(40, '0'), 'hex');
-
-function headerOf(around: Surroundings): unknown {
+function headerOf(block: BlockEnvironment): unknown {
   return {
-    number: around.number,
-    coinbase: new Address(addressBytes(around.coinbase)),
-    timestamp: around.timestamp,
-    difficulty: around.difficulty,
-    prevRandao: wordBytes(around.prevRandao),
-    gasLimit: around.gasLimit,
-    baseFeePerGas: around.baseFee,
-    getBlobGasPrice: () => around.blobBaseFee,
+    number: BigInt(block.number),
+    coinbase: new Address(block.coinbase),
+    timestamp: BigInt(block.timestamp),
+    difficulty: block.difficulty,
+    prevRandao: toWord(block.prevRandao),
+    gasLimit: BigInt(block.gasLimit),
+    baseFeePerGas: block.baseFee,
+    getBlobGasPrice: () => block.blobBaseFee,
   };
 }
