@@ -1,4 +1,5 @@
-import { keccak256, toMinimalBytes } from './crypto.ts';
+import { toMinimalBytes } from '@concordat/evm';
+import { keccak256 } from './crypto.ts';
 import { encodeRlp, wrapRlpList } from './rlp.ts';
 
 /** Root of the trie without entries. */
@@ -17,11 +18,18 @@ interface Entry {
  * nothing is stored.
  */
 export function orderedTrieRoot(values: readonly Uint8Array[]): Uint8Array {
-  if (values.length === 0) return emptyTrieRoot;
-  const entries = values.map((value, index) => ({
-    path: nibbles(encodeRlp(toMinimalBytes(BigInt(index)))),
-    value,
-  }));
+  return trieRoot(
+    values.map((value, index) => [encodeRlp(toMinimalBytes(BigInt(index))), value] as const),
+  );
+}
+
+/**
+ * Root of the Merkle Patricia trie over keys and values in any order. No key may begin with another:
+ * keys of one length, or canonical encodings.
+ */
+export function trieRoot(pairs: readonly (readonly [Uint8Array, Uint8Array])[]): Uint8Array {
+  if (pairs.length === 0) return emptyTrieRoot;
+  const entries = pairs.map(([key, value]) => ({ path: nibbles(key), value }));
   entries.sort((a, b) => Buffer.compare(a.path, b.path));
   return keccak256(nodeOf(entries, 0, entries.length, 0));
 }
@@ -61,7 +69,7 @@ function branchOf(entries: readonly Entry[], start: number, end: number, depth: 
     parts.push(next === at ? emptyItem : reference(nodeOf(entries, at, next, depth + 1)));
     at = next;
   }
-  // No RLP of an index is a prefix of another, so a branch never holds a value.
+  // No key is a prefix of another, so a branch never holds a value.
   parts.push(emptyItem);
   return wrapRlpList(parts);
 }
