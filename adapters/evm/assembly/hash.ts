@@ -43,3 +43,5 @@ export function hashSlot(account: usize, key: usize): u32 {
     load<u32>(key, 28) * load<u64>(numbers, 64);
   return <u32>(sum >> 32);
 }
+
+seedHash(0);

@@ -14,9 +14,8 @@ import {
 import { configureGas } from './gas';
 import { seedHash } from './hash';
 import { outputRoom } from './precompile';
-import { closeTransaction, forgetState } from './state';
-import { abandon, applyTransaction, setFinished, systemCall } from './transaction';
-import { writeSet } from './write-set';
+import { closeTransaction, forgetState, writeSet } from './state';
+import { abandon, applyTransaction, prepareLook, setFinished, systemCall } from './transaction';
 
 export { abandon, inputRoom, outputRoom, systemCall };
 
@@ -78,8 +77,8 @@ export function heldBytes(): i32 {
 
 /** An account as it is now, by a pointer to its 20 raw bytes. */
 export function accountInfo(address: i32): i32 {
+  prepareLook();
   return <i32>informationOf(address);
 }
 
-seedHash(0);
 forgetState();

@@ -32,11 +32,22 @@ export const accessed: usize = memory.data(listHeader, 16);
 
 let recording: bool = false;
 
+/** Beyond this the numbers begin anew, with the cache. */
+const lastTransaction: u32 = 0xffff_0000;
+
+/** Whether a mark of long ago could soon be taken for one of today's. */
+export function numbersEnd(): bool {
+  return transactionNumber > lastTransaction;
+}
+
+/** Begins anew with the first number; nothing may hold a mark. */
+export function restartNumbers(): void {
+  transactionNumber = 1;
+}
+
 /** Takes all marks off. */
 export function nextTransaction(): void {
   transactionNumber++;
-  // After four thousand million transactions a mark could be taken for one of today's.
-  if (transactionNumber == 0) unreachable();
   recording = false;
   emptyList(clearable);
   emptyList(accessed);

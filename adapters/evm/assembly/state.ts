@@ -5,10 +5,10 @@ import { emptyChanges } from './changes';
 import { cachedCodeBytes, forgetCodes } from './code';
 import { closeJournal, revertTo } from './journal';
 import { emptyLogs } from './logs';
-import { nextTransaction } from './marks';
+import { nextTransaction, numbersEnd, restartNumbers } from './marks';
 import { setRefund } from './refund';
 import { cachedSlots, forgetSlots } from './slots';
-import { emptyTransient } from './transient';
+import { emptyTransient, forgetTransient } from './transient';
 
 export {
   accountExists,
@@ -47,6 +47,7 @@ export {
 export { addRefund, refund } from './refund';
 export { slotOf, slotOriginal, slotValue } from './slots';
 export { setTransient, transientOf } from './transient';
+export { writeSet } from './write-set';
 
 /** Beyond this many cached accounts and slots, or bytes of code, the cache starts anew. */
 const entryLimit: u32 = 400_000;
@@ -74,9 +75,12 @@ export function forgetState(): void {
   forgetAccounts();
   forgetSlots();
   forgetCodes();
+  forgetTransient();
+  restartNumbers();
 }
 
 /** Keeps the cache within its limits; between transactions only. */
 export function boundCache(): void {
-  if (cachedAccounts() + cachedSlots() > entryLimit || cachedCodeBytes() > codeLimit) forgetState();
+  const entries = cachedAccounts() + cachedSlots();
+  if (entries > entryLimit || cachedCodeBytes() > codeLimit || numbersEnd()) forgetState();
 }

@@ -116,6 +116,11 @@ function open(): void {
   isOpen = true;
 }
 
+/** Before a look at the state: keeps the cache within its limits when no transaction is open. */
+export function prepareLook(): void {
+  if (!isOpen) boundCache();
+}
+
 /** Ends the open transaction without a trace. */
 export function abandon(): void {
   revertTransaction();

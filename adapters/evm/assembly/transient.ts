@@ -34,6 +34,13 @@ export function emptyTransient(): void {
   }
 }
 
+/** Drops the table too, with the transactions' numbers in it. */
+export function forgetTransient(): void {
+  emptyTransient();
+  if (cells != 0) release(cells, (mask + 1) << 3);
+  cells = 0;
+}
+
 /** The value of a slot, a word, read only; good until the next write. */
 export function transientOf(account: usize, number: usize): usize {
   if (count == 0) return zero;
