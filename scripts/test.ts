@@ -5,7 +5,9 @@
  * executed nothing proves nothing.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
@@ -52,6 +54,22 @@ function run(some: readonly string[], concurrency: string): boolean {
   return status === 0;
 }
 
+/** Builds the images of the networks under test once for all of them: the sources do not change. */
+function withImages(act: () => boolean): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'concordat-images-'));
+  try {
+    const build = ['scripts/build-images.ts', '--output', directory];
+    const { status } = spawnSync(process.execPath, build, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (status !== 0) return false;
+    process.env.CONCORDAT_TEST_IMAGES = directory;
+    return act();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 let ok = true;
 if (kind === 'test') ok = run(files, '2');
 else {
@@ -59,6 +77,6 @@ else {
     startsNetworks(file) ? 'whole' : 'none',
   );
   if (values.network !== 'whole') ok = run(none, '2') && ok;
-  if (values.network !== 'none') ok = run(whole, '1') && ok;
+  if (values.network !== 'none' && whole.length > 0) ok = withImages(() => run(whole, '1')) && ok;
 }
 process.exit(ok ? 0 : 1);

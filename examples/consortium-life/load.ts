@@ -4,7 +4,9 @@ import { NetworkClient, type NetworkOptions, newIdempotencyKey } from '@concorda
 /** Writers that write at once. */
 const writers = 4;
 /** Each of them rests for so long after an answer, milliseconds: catching up stays short. */
-const restMs = 10;
+const restMs = 40;
+/** Readers that read everything back at the end. */
+const readers = 32;
 
 /**
  * An application's ordinary work: writes one after another, for as long as it is let,
@@ -20,8 +22,15 @@ export class Load {
   #failure: unknown;
 
   constructor(options: NetworkOptions) {
-    this.#client = new NetworkClient({ timeoutMs: 60_000, attemptTimeoutMs: 3_000, ...options });
+    this.#client = new NetworkClient({ timeoutMs: 180_000, attemptTimeoutMs: 3_000, ...options });
     this.#work = Array.from({ length: writers }, (_, writer) => this.#write(writer));
+  }
+
+  async #read(left: string[]): Promise<void> {
+    for (let key = left.pop(); key !== undefined; key = left.pop()) {
+      const answer = await this.#client.request(`/kv/${key}`);
+      if (answer.body.toString() !== key) throw new Error(`${key} was acknowledged, and is lost`);
+    }
   }
 
   async #write(writer: number): Promise<void> {
@@ -56,10 +65,8 @@ export class Load {
     await Promise.all(this.#work);
     try {
       if (this.#failure) throw this.#failure;
-      for (const key of this.written) {
-        const answer = await this.#client.request(`/kv/${key}`);
-        if (answer.body.toString() !== key) throw new Error(`${key} was acknowledged, and is lost`);
-      }
+      const left = [...this.written];
+      await Promise.all(Array.from({ length: readers }, () => this.#read(left)));
     } finally {
       this.#client.close();
     }

@@ -134,23 +134,33 @@ export class Machine {
   }
 }
 
-/** Waits until something holds. @throws Error after two minutes */
+/** Waits until something holds. @throws Error after five minutes */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   what: string,
   seen: () => string | undefined = () => undefined,
 ): Promise<void> {
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 300_000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}: ${seen() ?? ''}`);
     await sleep(pollMs);
   }
 }
 
+/** Below those that a kernel gives to outgoing connections, which might take one while its host is down. */
+let nextPort = 16_000 + (process.pid % 3_000);
+
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  for (const server of servers) server.close();
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = nextPort++;
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) ports.push(port);
+  }
   return ports;
 }

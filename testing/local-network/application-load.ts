@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApplicationClient, explainFailure } from '@concordat/sdk';
 
 /** A write that was answered. */
@@ -9,12 +10,13 @@ export interface AnsweredWrite {
   readonly transactionId: string;
 }
 
-/** Writes and reads of an application without a pause, on several nodes. */
+/** Writes and reads of an application without end, on several nodes. */
 export class ApplicationLoad {
   readonly written: AnsweredWrite[] = [];
   readonly readVersions: string[] = [];
   readonly failures: string[] = [];
   readonly #running: Promise<void>[] = [];
+  readonly #pauseMs: number;
   #ended = false;
   #lastMs: { write: number; read: number };
   #gapMs = { write: 0, read: 0 };
@@ -22,8 +24,10 @@ export class ApplicationLoad {
   /**
    * Begins. The application answers POST `/entries` `{id}` and GET `/version` with `{version}`.
    * @param clients of each node one; `inFlight` requests of each kind run on each
+   * @param pauseMs between an answer and the next request, milliseconds
    */
-  constructor(clients: readonly ApplicationClient[], inFlight: number) {
+  constructor(clients: readonly ApplicationClient[], inFlight: number, pauseMs = 0) {
+    this.#pauseMs = pauseMs;
     this.#lastMs = { write: performance.now(), read: performance.now() };
     for (const [node, client] of clients.entries()) {
       for (let lane = 0; lane < inFlight; lane++) {
@@ -60,6 +64,7 @@ export class ApplicationLoad {
       } catch (error) {
         this.failures.push(`write ${id}: ${explainFailure(error as Error, 'the node')}`);
       }
+      if (this.#pauseMs > 0) await sleep(this.#pauseMs);
     }
   }
 
@@ -72,6 +77,7 @@ export class ApplicationLoad {
       } catch (error) {
         this.failures.push(`read: ${explainFailure(error as Error, 'the node')}`);
       }
+      if (this.#pauseMs > 0) await sleep(this.#pauseMs);
     }
   }
 

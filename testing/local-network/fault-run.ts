@@ -4,6 +4,7 @@ import { describeVerdict } from '@concordat/linearizability';
 import { HistoryLoad } from './history-load.ts';
 import { LocalNetwork, type LocalNetworkOptions } from './local-network.ts';
 import type { LocalNode } from './local-node.ts';
+import { patienceMs } from './waiting.ts';
 import { WriteLoad } from './write-load.ts';
 
 /** Nodes whose disk or network works again shall not sit out a long pause after many launches. */
@@ -39,7 +40,7 @@ export class FaultRun {
   }
 
   /** Waits until a node has answered so many further calls of either load. */
-  async progress(calls: number, node: LocalNode, timeoutMs = 30_000): Promise<void> {
+  async progress(calls: number, node: LocalNode, timeoutMs = patienceMs): Promise<void> {
     await Promise.all([
       this.history.progress(calls, node, timeoutMs),
       this.writes.progress(Math.ceil(calls / 3), node, timeoutMs),

@@ -3,7 +3,7 @@ import { checkHistory, HistoryRecorder, type Verdict } from '@concordat/lineariz
 import { isUntouched, type KeyValueClient } from '@concordat/sdk';
 import type { LocalNetwork } from './local-network.ts';
 import type { LocalNode } from './local-node.ts';
-import { waitUntil } from './waiting.ts';
+import { patienceMs, waitUntil } from './waiting.ts';
 
 /** What a load of contended keys does. */
 export interface HistoryLoadOptions {
@@ -55,7 +55,7 @@ export class HistoryLoad {
   }
 
   /** Waits until so many further calls are answered, by one node or by any. */
-  async progress(calls: number, node?: LocalNode, timeoutMs = 30_000): Promise<void> {
+  async progress(calls: number, node?: LocalNode, timeoutMs = patienceMs): Promise<void> {
     const count = (): number =>
       node
         ? (this.answers.get(node.name) ?? 0)
@@ -86,7 +86,7 @@ export class HistoryLoad {
       const read = (key: string) => this.#read(client, `last/${node.name}`, key);
       await Promise.all(Array.from(keys, read)).finally(() => client.close());
     }
-    return checkHistory(this.recorder.history(), { budgetMs: 10_000 });
+    return checkHistory(this.recorder.history(), { budgetMs: patienceMs });
   }
 
   async #client(node: LocalNode, name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { appendFileSync, cpSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { imageDirectory } from '@concordat/cli';
+import { type ImageBuild, imageDirectory } from '@concordat/cli';
 import { bundleName, measureImage } from '@concordat/host';
 import { LocalNetworkError } from './errors.ts';
 
@@ -12,6 +12,16 @@ export interface Images {
   /** Directory of the worker's image. */
   readonly worker: string;
 }
+
+/**
+ * Where images are that were built for many networks, one after another, and stay as they are; unset,
+ * each network builds its own from the sources as they are.
+ */
+const shared = process.env.CONCORDAT_TEST_IMAGES;
+
+/** The images of a network that is to be made; undefined when they are to be built. */
+export const builtImages: ImageBuild | undefined =
+  shared === undefined ? undefined : { directory: shared, isBuilt: true };
 
 /**
  * Copies the images that were just built, so that a later build of others does not change them
@@ -26,7 +36,7 @@ export async function copyImages(
   const images = { manager: join(directory, 'manager'), worker: join(directory, 'worker') };
   for (const [role, copy] of Object.entries(images)) {
     const name = role === 'worker' ? workerImage : role;
-    cpSync(imageDirectory(name), copy, { recursive: true, force: true });
+    cpSync(imageDirectory(name, shared), copy, { recursive: true, force: true });
     if (measurements.includes(await measurementOfImage(copy))) continue;
     throw new LocalNetworkError('IMAGES_UNSTABLE', `the ${name} image was built anew meanwhile`);
   }

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NodeState } from '@concordat/api';
 import { type EpochKeys, verifyLedger } from '@concordat/auditor';
 import {
   frontOffice,
@@ -17,17 +19,23 @@ import {
   type KeyValueClient,
   openKeyValueClient,
 } from '@concordat/sdk';
-import { copyImages, type Images } from './images.ts';
+import { LocalNetworkError } from './errors.ts';
+import { builtImages, copyImages, type Images } from './images.ts';
 import type { Links } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { adoptListed } from './processes.ts';
 import { RecordingProxy } from './recording-proxy.ts';
-import { waitUntil } from './waiting.ts';
+import { patienceMs, waitUntil } from './waiting.ts';
 
 /** How a network under test is made. */
 export interface LocalNetworkOptions {
   /** Organisations, each with its node; default 3. */
   readonly nodes?: number;
+  /**
+   * How soon a silent leader is replaced: within two seconds, or, for tests that lose no leader and let
+   * no request fail, only after longer than a busy machine keeps a process waiting. Default `quick`.
+   */
+  readonly elections?: keyof typeof electionsOf;
   /** Policies of the genesis constitution. */
   readonly policies?: SandboxOptions['policies'];
   /** Image its workers run; default that of the ledger protocols. */
@@ -48,11 +56,15 @@ export interface LocalNetworkOptions {
   readonly links?: (nodes: readonly string[]) => Links;
 }
 
-/** Elections are quick, so that tests do not wait for silence. */
-const quickElections = { electionTimeoutMs: 600, heartbeatMs: 60, resumePatience: 2 };
+const electionsOf = {
+  quick: { electionTimeoutMs: 600, heartbeatMs: 60, resumePatience: 2 },
+  patient: { electionTimeoutMs: 10_000, heartbeatMs: 60, resumePatience: 2 },
+};
 /** Ports a network may take: those of its nodes, and as many behind proxies. */
 const portsPerNetwork = 40;
 let networksStarted = 0;
+/** A node that has not said who leads by then is asked anew, milliseconds. */
+const answerMs = 3_000;
 
 /** A whole network of real processes, in a fresh directory, with ports and images of its own. */
 export class LocalNetwork {
@@ -103,8 +115,9 @@ export class LocalNetwork {
       nodes: count,
       fresh: true,
       basePort: basePort(),
-      policies: { ...quickElections, ...options.policies },
+      policies: { ...electionsOf[options.elections ?? 'quick'], ...options.policies },
       adjustConfig: (config) => adjust({ ...config, ...hostOptions(options) }, adjusted),
+      ...(builtImages && { images: builtImages }),
       ...(options.adapters && { adapters: options.adapters }),
       ...(options.genesisData && { genesisData: options.genesisData }),
       ...(links && { hostOf: links.hostOf, launcherOf: links.launcherOf }),
@@ -138,21 +151,35 @@ export class LocalNetwork {
     return node;
   }
 
-  /** The node that leads, as it and at least one other say; waits for one. */
-  leader(timeoutMs = 30_000): Promise<LocalNode> {
-    const ask = (): LocalNode | undefined => {
-      const statuses = this.nodes
-        .filter(({ isUp }) => isUp)
-        .map((node) => ({ node, status: node.status }));
-      const found = statuses.find(
-        ({ status }) =>
-          status?.role === 'leader' &&
-          (statuses.length === 1 ||
-            statuses.some((o) => o.status !== status && o.status?.leader === status.nodeId)),
-      );
-      return found?.node;
+  /**
+   * The node that leads, as it and at least one other say, and nobody knows of a later view; waits for
+   * one. Asks the nodes: the status files of their hosts are up to a second old.
+   */
+  leader(timeoutMs = patienceMs): Promise<LocalNode> {
+    let told: unknown;
+    const ask = async (): Promise<LocalNode | undefined> => {
+      const up = this.nodes.filter(({ isUp }) => isUp);
+      const states = (await Promise.all(up.map((node) => this.#stateOf(node)))).flat();
+      told = states.map(({ node, state: { role, view } }) => `${node.name} ${role} ${view}`);
+      const view = Math.max(...states.map(({ state }) => state.view));
+      const newest = states.filter(({ state }) => state.view === view);
+      const found = newest.find(({ state: { role } }) => role === 'leader');
+      const agree = newest.filter(({ state }) => state.leader === found?.state.nodeId);
+      return agree.length >= Math.min(2, up.length) ? found?.node : undefined;
     };
-    return waitUntil(ask, { what: 'a leader', timeoutMs });
+    return waitUntil(ask, { what: 'a leader', timeoutMs, seen: () => told });
+  }
+
+  /** What a node says of itself; nothing when it does not answer soon, as one that is stopped. */
+  async #stateOf(node: LocalNode): Promise<{ node: LocalNode; state: NodeState }[]> {
+    const admin = await this.admin(node);
+    const soon = AbortSignal.timeout(answerMs);
+    const late = once(soon, 'abort').then(() => []);
+    const state = admin.state().then(
+      (found) => [{ node, state: found }],
+      () => [],
+    );
+    return Promise.race([state, late]).finally(() => admin.close());
   }
 
   /** The nodes that do not lead. */
@@ -327,11 +354,26 @@ async function openProxies(
   return proxies;
 }
 
-/** A loopback port that is free now. */
+/**
+ * A loopback port that is free now, and that no outgoing connection takes while its owner is down: it
+ * lies below those that a kernel gives out (Linux: 32,768 and above).
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let tried = 0; tried < freePorts.count; tried++) {
+    const port = freePorts.first + ((process.pid * 13 + portsGiven++) % freePorts.count);
+    if (await isFree(port)) return port;
+  }
+  throw new LocalNetworkError('NO_PORT', 'every port for nodes under test is taken');
+}
+
+const freePorts = { first: 30_000, count: 2_700 };
+let portsGiven = 0;
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const isListening = once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  return isListening.finally(() => server.close());
 }

@@ -5,7 +5,7 @@ import { parseChunkName } from '@concordat/ledger';
 import { LocalNetworkError } from './errors.ts';
 import { type LogLine, readLog } from './node-log.ts';
 import { adopt, isAlive, sendSignal, spawnHost } from './processes.ts';
-import { type Wait, waitUntil } from './waiting.ts';
+import { patienceMs, type Wait, waitUntil } from './waiting.ts';
 
 /** A process of a validating node. */
 export type Part = 'host' | 'manager' | 'worker-1';
@@ -106,7 +106,7 @@ export class LocalNode {
   }
 
   /** Ends it in good order and waits for the end of all its processes. */
-  async stop(timeoutMs = 20_000): Promise<void> {
+  async stop(timeoutMs = patienceMs): Promise<void> {
     if (this.#hostPid === undefined) return;
     const pids = [this.#hostPid, ...this.#enclavePids()].filter(isAlive);
     sendSignal(this.#hostPid, 'SIGTERM');
@@ -154,13 +154,13 @@ export class LocalNode {
   }
 
   /** Waits until it serves. @throws LocalNetworkError TIMEOUT */
-  running(timeoutMs = 30_000): Promise<NodeStatus> {
+  running(timeoutMs = patienceMs): Promise<NodeStatus> {
     const what = `${this.name} to run`;
     return this.waitFor(({ phase }) => phase === 'running', { what, timeoutMs });
   }
 
   /** Waits until it serves under another identity than before: as a new node. */
-  rejoined(formerNodeId: string, timeoutMs = 60_000): Promise<NodeStatus> {
+  rejoined(formerNodeId: string, timeoutMs = patienceMs): Promise<NodeStatus> {
     const isNew = ({ phase, nodeId }: NodeStatus): boolean =>
       phase === 'running' && nodeId !== formerNodeId;
     return this.waitFor(isNew, { what: `${this.name} to rejoin as a new node`, timeoutMs });
@@ -173,7 +173,7 @@ export class LocalNode {
    */
   refused({
     afterMs = this.#startedMs,
-    timeoutMs = 30_000,
+    timeoutMs = patienceMs,
   }: Pick<LogQuestion, 'afterMs' | 'timeoutMs'> = {}): Promise<string> {
     const ask = (): string | undefined => {
       const status = this.#statusSince(afterMs);
@@ -196,7 +196,7 @@ export class LocalNode {
   /** Waits for a line of one event after an instant. @throws LocalNetworkError TIMEOUT */
   logged(
     event: string,
-    { where = () => true, afterMs = 0, timeoutMs = 30_000 }: LogQuestion = {},
+    { where = () => true, afterMs = 0, timeoutMs = patienceMs }: LogQuestion = {},
   ): Promise<LogLine> {
     const ask = (): LogLine | undefined =>
       this.log(event).find((line) => Date.parse(line.time) >= afterMs && where(line));

@@ -29,7 +29,6 @@ export function blocksOf(page: string): PageBlock[] {
 }
 
 const expected = new Set(['json', 'text']);
-const blockTimeoutMs = 120_000;
 /** What a page calls the first, second, ... node, in the order in which servers print them. */
 const pageUrl = /https:\/\/127\.0\.0\.1:71\d\d/g;
 
@@ -119,7 +118,7 @@ class PageFollower {
       if (found) server.output = server.output.slice(found.index + found[0].length);
       return found !== null;
     };
-    await waitUntil(heard, { what: text, timeoutMs: blockTimeoutMs, seen: () => server.output });
+    await waitUntil(heard, { what: text, seen: () => server.output });
   }
 
   async #directory(): Promise<string> {
@@ -144,7 +143,7 @@ class PageFollower {
       if (child.exitCode !== null) throw wrong(this.#page, line, `has ended:\n${server.output}`);
       return server.output.includes('Ready in') && server.output.includes('Follows your edits');
     };
-    await waitUntil(isUp, { what: text, timeoutMs: blockTimeoutMs, seen: () => server.output });
+    await waitUntil(isUp, { what: text, seen: () => server.output });
     const there = new Set(server.output.match(/https:\/\/127\.0\.0\.1:\d+/g));
     const usual = Array.from(there, (_, at) => `https://127.0.0.1:${7_102 + 3 * at}`);
     this.#urls = usual.map((url, at) => [url, [...there][at] as string]);
@@ -167,7 +166,7 @@ class PageFollower {
       return this.#output.includes(`${mark}\n`);
     };
     const seen = () => `${commands}\n${this.#output}`;
-    await waitUntil(isDone, { what: 'a block to end', timeoutMs: blockTimeoutMs, seen });
+    await waitUntil(isDone, { what: 'a block to end', seen });
     return this.#output.slice(0, this.#output.indexOf(mark));
   }
 

@@ -24,7 +24,7 @@ export async function replaceNode(network: LocalNetwork, node: LocalNode): Promi
     { what: `${node.name} to ask for admission` },
   );
   await admit(network, node, { formerId, status });
-  return node.running(60_000);
+  return node.running();
 }
 
 /** Identity under which the members know the node now. */

@@ -3,10 +3,28 @@ import { LocalNetworkError } from './errors.ts';
 
 const pollMs = 20;
 
+/**
+ * How long anything that processes do is waited for, milliseconds: what takes two seconds here may take
+ * a minute on a machine that is slow and busy, and only what never happens is a failure.
+ */
+export const patienceMs = 180_000;
+
+let lastSecond = 0;
+
+/**
+ * Waits for another second of the clock than at the last call: the same proposal of the same second
+ * is refused as a repetition.
+ */
+export async function anotherSecond(): Promise<void> {
+  const second = (): number => Math.floor(Date.now() / 1_000);
+  await waitUntil(() => second() > lastSecond, { what: 'another second' });
+  lastSecond = second();
+}
+
 /** How long to wait, and what for in words. */
 export interface Wait {
   readonly what: string;
-  /** Milliseconds; default 30,000: generous, since a loaded machine is no failure. */
+  /** Milliseconds; default {@link patienceMs}. */
   readonly timeoutMs?: number;
   /** What was seen last, for the message of a timeout. */
   readonly seen?: () => unknown;
@@ -18,7 +36,7 @@ export interface Wait {
  */
 export async function waitUntil<Answer>(
   ask: () => Promise<Answer | undefined | false> | Answer | undefined | false,
-  { what, timeoutMs = 30_000, seen }: Wait,
+  { what, timeoutMs = patienceMs, seen }: Wait,
 ): Promise<Answer> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyValueClient } from '@concordat/sdk';
 import type { LocalNetwork } from './local-network.ts';
 import type { LocalNode } from './local-node.ts';
-import { waitUntil } from './waiting.ts';
+import { patienceMs, waitUntil } from './waiting.ts';
 
 /** What a load does. */
 export interface WriteLoadOptions {
@@ -70,7 +70,7 @@ export class WriteLoad {
   }
 
   /** Waits until that many further writes are acknowledged, on one node or on any. */
-  async progress(writes: number, node?: LocalNode, timeoutMs = 30_000): Promise<void> {
+  async progress(writes: number, node?: LocalNode, timeoutMs = patienceMs): Promise<void> {
     const count = (): number => (node ? (this.byNode.get(node.name) ?? 0) : this.acknowledged.size);
     const goal = count() + writes;
     await waitUntil(() => count() >= goal, {

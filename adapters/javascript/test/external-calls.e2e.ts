@@ -216,17 +216,16 @@ test('an endpoint whose function calls a system is one transaction with what it 
 
 test('other requests do not wait for a call', async (t) => {
   const { node, system } = await open(t, {});
+  node.listSystems([system.entry({ timeoutMs: 15_000 })]);
   await post(node, '/plain?warm');
   const hanging = Array.from({ length: 5 }, () => post(node, '/manyCalls', ['hang']));
   while (system.asked.length < 5) await sleep(5);
-  const beganMs = performance.now();
   for (let at = 0; at < 20; at++) {
     assert.equal((await post(node, `/plain?${at}`)).status, 200);
     assert.equal((await fetch(`${node.url}/read?plain`)).status, 200);
   }
   assert.deepEqual((await post(node, '/manyCalls', ['eur'])).body[0].of, '/rates/eur');
-  const tookMs = performance.now() - beganMs;
-  assert.ok(tookMs < 4_000, `${tookMs} ms`);
+  // Still none of those has ended: by time it would be another code.
   node.external.cut('EXTERNAL_SYSTEM_NOT_LISTED');
   for (const { body } of await Promise.all(hanging)) {
     assert.deepEqual(body, [{ code: 'EXTERNAL_SYSTEM_NOT_LISTED' }], 'the function may catch it');
@@ -235,7 +234,7 @@ test('other requests do not wait for a call', async (t) => {
 
 test('several calls of one request run beside each other, each with an end of its own', async (t) => {
   const { node, system } = await open(t);
-  node.listSystems([system.entry({ timeoutMs: 500 })]);
+  node.listSystems([system.entry({ timeoutMs: 3_000 })]);
   const wanted = ['eur', 'hang', 'usd', 'large', 'reset', 'chf'];
   const { body } = await post(node, '/manyCalls', wanted);
   assert.deepEqual(

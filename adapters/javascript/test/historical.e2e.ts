@@ -97,7 +97,7 @@ const query = (range: string): string =>
 const get = (node: FakeNode, path: string, headers = {}) => fetch(node.url + path, { headers });
 
 async function until(node: FakeNode, path: string): Promise<Response> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     const response = await get(node, path);
     if (response.status !== 202) return response;
     await response.arrayBuffer();

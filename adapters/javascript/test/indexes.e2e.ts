@@ -64,7 +64,7 @@ interface Found {
 
 /** What an index says once it has come to a seqno. */
 async function seqnos(node: FakeNode, upTo: number, asked: object): Promise<readonly number[]> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     const response = await post(node, '/index', asked);
     if (response.status === 200) {
       const found = (await response.json()) as Found;

@@ -27,8 +27,14 @@ suite('a hostile application', { concurrency: false }, () => {
     const response = await fetch(`${node.url}/${name}`, { method });
     const { status, headers } = response;
     const text = await response.text();
-    const next = await fetch(`${node.url}/ok`);
-    assert.equal(`${next.status} ${await next.text()}`, '200 ok', `after ${name}: ${text}`);
+    // What little time a request has here may be over before it began, on a machine that is busy.
+    let ok = '';
+    for (let tries = 0; tries < 10 && !ok.startsWith('200'); tries++) {
+      const next = await fetch(`${node.url}/ok`);
+      ok = `${next.status} ${await next.text()}`;
+      if (!ok.includes('APPLICATION_TIMEOUT')) break;
+    }
+    assert.equal(ok, '200 ok', `after ${name}: ${text}`);
     const json = headers.get('content-type') === 'application/json' ? JSON.parse(text) : undefined;
     return { status, text, json, code: json?.error?.code as string | undefined };
   }
@@ -53,35 +59,40 @@ suite('a hostile application', { concurrency: false }, () => {
     });
   }
 
-  test('finds none of the runtime’s globals', async () => {
-    assert.deepEqual((await attack('globals')).json, []);
-  });
+  test('finds none of the runtime’s globals', () =>
+    patiently(async () => {
+      assert.deepEqual((await attack('globals')).json, []);
+    }));
 
-  test('cannot make code from text, whichever constructor it takes', async () => {
-    const { json } = await attack('codeFromText');
-    assert.deepEqual(new Set(json), new Set(['EvalError']));
-  });
+  test('cannot make code from text, whichever constructor it takes', () =>
+    patiently(async () => {
+      const { json } = await attack('codeFromText');
+      assert.deepEqual(new Set(json), new Set(['EvalError']));
+    }));
 
-  test('reaches no object of the process around it', async () => {
-    const { json } = await attack('foreignObjects');
-    assert.ok(json.seen > 500, JSON.stringify(json));
-    assert.deepEqual([json.foreignRoots, json.foreignFunctions], [0, 0]);
-    assert.equal((await attack('stackFrames')).text, 'frozen TypeError');
-  });
+  test('reaches no object of the process around it', () =>
+    patiently(async () => {
+      const { json } = await attack('foreignObjects');
+      assert.ok(json.seen > 500, JSON.stringify(json));
+      assert.deepEqual([json.foreignRoots, json.foreignFunctions], [0, 0]);
+      assert.equal((await attack('stackFrames')).text, 'frozen TypeError');
+    }));
 
-  test('changes nothing for later requests, and overrides what is its own', async () => {
-    const { json } = await attack('tamper');
-    assert.deepEqual(new Set(json), new Set(['TypeError']), JSON.stringify(json));
-    const { json: own } = await attack('ownOverrides');
-    assert.deepEqual(own, ['point', 'Mine: b', 'own', 'old', '[object Object]']);
-  });
+  test('changes nothing for later requests, and overrides what is its own', () =>
+    patiently(async () => {
+      const { json } = await attack('tamper');
+      assert.deepEqual(new Set(json), new Set(['TypeError']), JSON.stringify(json));
+      const { json: own } = await attack('ownOverrides');
+      assert.deepEqual(own, ['point', 'Mine: b', 'own', 'old', '[object Object]']);
+    }));
 
-  test('keeps no module state between requests, unless it asks for it', async () => {
-    assert.equal((await attack('counter')).text, '1');
-    assert.equal((await attack('counter')).text, '1');
-    assert.equal((await attack('shared/counter')).text, '1');
-    assert.equal((await attack('shared/counter')).text, '2');
-  });
+  test('keeps no module state between requests, unless it asks for it', () =>
+    patiently(async () => {
+      assert.equal((await attack('counter')).text, '1');
+      assert.equal((await attack('counter')).text, '1');
+      assert.equal((await attack('shared/counter')).text, '1');
+      assert.equal((await attack('shared/counter')).text, '2');
+    }));
 
   for (const name of ['loop', 'loopOverState', 'regex', 'microtasks', 'garbage', 'throwsTrap']) {
     test(`is interrupted: ${name}`, () => refused(name, 'APPLICATION_TIMEOUT'));
@@ -128,10 +139,11 @@ suite('a hostile application', { concurrency: false }, () => {
     });
   });
 
-  test('may be asynchronous as long as nothing outside has to happen', async () => {
-    const { status, text } = await attack('asyncOk');
-    assert.equal(`${status} ${text}`, '200 later');
-  });
+  test('may be asynchronous as long as nothing outside has to happen', () =>
+    patiently(async () => {
+      const { status, text } = await attack('asyncOk');
+      assert.equal(`${status} ${text}`, '200 later');
+    }));
 
   test('takes nothing from others that run in the same batch', () =>
     patiently(async () => {

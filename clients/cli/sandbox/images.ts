@@ -26,6 +26,8 @@ export const imageDirectory = (name: string, images = imagesDirectory): string =
 export interface ImageBuild {
   /** Where they are built to. */
   readonly directory: string;
+  /** They are there already, and nothing is built. */
+  readonly isBuilt?: boolean;
   /** Directory that enclaves write V8 profiles to when they end; unconfined images, for measuring. */
   readonly profiles?: string;
 }
@@ -38,6 +40,12 @@ const usualImages: ImageBuild = { directory: imagesDirectory };
  * @throws CliError NODE_FAILED
  */
 export async function buildImages(build = usualImages): Promise<ImageMeasurement[]> {
+  if (!build.isBuilt) await runBuild(build);
+  const text = await readFile(join(build.directory, 'measurements.json'), 'utf8');
+  return JSON.parse(text) as ImageMeasurement[];
+}
+
+async function runBuild(build: ImageBuild): Promise<void> {
   const script = join(repository, 'scripts/build-images.ts');
   const profile = build.profiles === undefined ? [] : ['--profile', build.profiles];
   const args = ['--output', build.directory, ...profile];
@@ -51,6 +59,4 @@ export async function buildImages(build = usualImages): Promise<ImageMeasurement
   }
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
   if (exitCode !== 0) throw new CliError('NODE_FAILED', `the image build failed:\n${output}`);
-  const text = await readFile(join(build.directory, 'measurements.json'), 'utf8');
-  return JSON.parse(text) as ImageMeasurement[];
 }

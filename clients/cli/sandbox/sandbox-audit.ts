@@ -10,7 +10,7 @@ import { sleep } from './node-process.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** How long keys may take to be shared among all members, and records to reach all nodes. */
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 const lookMs = 50;
 
 type Members = Pick<Sandbox, 'nodes' | 'layout' | 'networkCertificate' | 'admin'>;

@@ -13,7 +13,7 @@ import { SandboxLayout } from '../sandbox/layout.ts';
 import { isRunning, sleep } from '../sandbox/node-process.ts';
 
 const main = join(import.meta.dirname, '../main.ts');
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 
 /** One `concordat app dev`, and what it has printed. */
 class Dev {

@@ -111,7 +111,7 @@ export class FrontEnd {
       targets: [node.address],
       identity: network.member,
       networkCertificate: network.certificate,
-      connectTimeoutMs: 3_000,
+      connectTimeoutMs: 20_000,
       maxBodyBytes: 2_000,
       endUsers: settings(usual),
       now: () => Date.now() + this.skewMs,

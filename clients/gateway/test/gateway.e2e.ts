@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorBody, transactionIdHeader } from '@concordat/api';
 import { createGateway, type Gateway, GatewayError, type GatewayOptions } from '@concordat/gateway';
 import { createOrganisation } from '@concordat/sdk';
@@ -69,7 +68,7 @@ async function gateway(
     targets,
     identity: network.member,
     networkCertificate: network.certificate,
-    connectTimeoutMs: 300,
+    connectTimeoutMs: 20_000,
     ...options,
   });
   open.push({ close: () => opened.close(0) });
@@ -142,15 +141,15 @@ test('bodies of 16 MiB stream both ways, whatever their framing', async () => {
 });
 
 test('an answer is handed on as it comes', async () => {
-  const server = await node(async (_, response) => {
-    response.write('first');
-    await sleep(50);
-    response.end('second');
+  const isRead = Promise.withResolvers<void>();
+  const server = await node((_, response) => {
+    response.write('first', () => void isRead.promise.then(() => response.end('second')));
   });
   const { url } = await gateway([server.address]);
   const answer = await fetch(url);
   const reader = answer.body?.getReader();
   const first = await reader?.read();
+  isRead.resolve();
   assert.equal(Buffer.from(first?.value ?? []).toString(), 'first');
   const second = await reader?.read();
   assert.equal(Buffer.from(second?.value ?? []).toString(), 'second');
@@ -177,7 +176,7 @@ test('a node that does not end its handshake is left for the next one', async ()
   const mute = await startPlain((socket) => void socket.resume());
   open.push(mute);
   const second = await node((_, response, body) => response.end(body));
-  const { url } = await gateway([mute.address, second.address]);
+  const { url } = await gateway([mute.address, second.address], { connectTimeoutMs: 3_000 });
   const body = 'x'.repeat(3_000_000);
   assert.equal(await (await post(url, body)).text(), body);
 });
@@ -389,12 +388,13 @@ test('what is not HTTP is refused without harm to others', async () => {
 });
 
 test('a client that goes away frees its request at the node', async () => {
-  const gone = Promise.withResolvers<void>();
+  const [gone, leaving] = [Promise.withResolvers<void>(), new AbortController()];
   const server = await node((_request, response) => {
-    response.on('close', () => gone.resolve());
+    response.on('close', gone.resolve);
+    leaving.abort();
   });
   const { url } = await gateway([server.address]);
-  await assert.rejects(fetch(url, { signal: AbortSignal.timeout(50) }));
+  await assert.rejects(fetch(url, { signal: leaving.signal }));
   await gone.promise;
 });
 
@@ -461,14 +461,16 @@ test('WebSockets are refused by the guard, by the node, and when there is none',
 });
 
 test('closing answers what is on the way, cuts WebSockets and frees the port', async () => {
-  const slow = await node(async (_, response) => {
-    await sleep(150);
-    response.end('answered');
+  const [isAsked, isClosing] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = await node((_, response) => {
+    isAsked.resolve();
+    void isClosing.promise.then(() => response.end('answered'));
   });
   const opened = await gateway([slow.address]);
   const asked = fetch(opened.url);
-  await sleep(50);
+  await isAsked.promise;
   const closing = opened.close();
+  isClosing.resolve();
   assert.equal(await (await asked).text(), 'answered');
   await closing;
   await assert.rejects(fetch(opened.url));

@@ -10,7 +10,7 @@ import { ScriptedBrowser } from './scripted-browser.ts';
 
 /** Waits for what happens beside a request. */
 async function eventually(check: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 4_000; tries++) {
     if (await check()) return;
     await sleep(25);
   }

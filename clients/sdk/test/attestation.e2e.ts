@@ -48,7 +48,7 @@ async function start(
       verifier,
       adminAddress: admin.address,
       networkCertificate: network.certificate,
-      timeoutMs: 500,
+      timeoutMs: 3_000,
     }),
   });
   t.after(async () => {

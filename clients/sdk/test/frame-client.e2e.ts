@@ -166,9 +166,9 @@ test('an orderly end with requests unanswered is CONNECTION_LOST too', async () 
 test('a node that goes quiet is TIMEOUT; an idle stream is not', async () => {
   const client = await streaming(
     (socket) => void frames(socket, (frame) => frame.length > 9 && socket.write(frame)),
-    { stallTimeoutMs: 100 },
+    { stallTimeoutMs: 1_000 },
   );
-  await sleep(250);
+  await sleep(1_500);
   await client.ask(Buffer.from('answered'));
   await assert.rejects(client.ask(Buffer.from('x')), code('TIMEOUT'));
 });

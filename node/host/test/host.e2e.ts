@@ -22,6 +22,14 @@ function isRunning(pid: unknown): boolean {
   }
 }
 
+async function until(is: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 120_000;
+  while (!(await is())) {
+    assert(performance.now() < deadline, 'it did not come to pass');
+    await sleep(20);
+  }
+}
+
 test('a node starts, tells its enclaves what they need, and ends in order on SIGTERM', async (context) => {
   const vn = await VnFixture.create(context);
   vn.start();
@@ -33,15 +41,19 @@ test('a node starts, tells its enclaves what they need, and ends in order on SIG
     [start.mode, start.genesis, start.lastHeight, start.restarts],
     ['genesis', { name: 'test' }, 0, 0],
   );
-  await sleep(200);
-  const later = (await vn.command({ do: 'seen' })) as { seen: Record<string, unknown>[] };
-  const parts = later.seen.filter(({ genesisData }) => genesisData === 'ethereum');
+  let later: Record<string, unknown>[] = [];
+  const partsOf = (seen: typeof later) =>
+    seen.filter(({ genesisData }) => genesisData === 'ethereum');
+  const greeting = 'hello from worker 1';
+  await until(async () => {
+    ({ seen: later } = (await vn.command({ do: 'seen' })) as { seen: typeof later });
+    return partsOf(later).at(-1)?.last === true && later.some(({ worker }) => worker === greeting);
+  });
+  const parts = partsOf(later);
   assert.equal(
     parts.reduce((sum, { bytes }) => sum + Number(bytes), 0),
     2_500_000,
   );
-  assert.deepEqual(parts.map(({ last }) => last).at(-1), true);
-  assert(later.seen.some((item) => item.worker === 'hello from worker 1'));
   const { pid } = await vn.event('enclave.launched', { where: { source: 'manager' } });
   assert.equal(await vn.stop(), 0);
   await vn.event('test.shutdown-received');
@@ -117,8 +129,7 @@ test('blocks survive the kill -9 of the host, whose enclaves end with it; a torn
   const pids = vn.lines.filter(({ event }) => event === 'enclave.launched').map(({ pid }) => pid);
   assert.equal(pids.length, 2);
   await vn.kill();
-  for (let waited = 0; pids.some(isRunning) && waited < 50; waited++) await sleep(20);
-  assert.deepEqual(pids.filter(isRunning), []);
+  await until(() => !pids.some(isRunning));
   const chunk = join(vn.directory, 'data/ledger/ledger_1.chunk');
   await truncate(chunk, (await stat(chunk)).size - 30);
   vn.start();
@@ -357,12 +368,10 @@ test('log lines of an enclave are framed by the host, output is cut, status is k
   const output = await vn.event('enclave.output', { where: { stream: 'stdout' } });
   assert.equal(String(output.line).length, 4096);
   await vn.command({ do: 'status', name: '{"role":"leader"}' });
-  for (let waited = 0; waited < 50; waited++) {
+  await until(async () => {
     const text = await readFile(join(vn.directory, 'data/status.json'), 'utf8').catch(() => '{}');
-    if (JSON.parse(text).manager?.role === 'leader') return;
-    await sleep(20);
-  }
-  assert.fail('the status file was not written');
+    return JSON.parse(text).manager?.role === 'leader';
+  });
 });
 
 test('a second host on the same directory is refused', async (context) => {

@@ -100,7 +100,7 @@ export class VnFixture {
     event: string,
     { from = 0, where = {} }: { from?: number; where?: Record<string, unknown> } = {},
   ): Promise<LogLine> {
-    const deadline = performance.now() + 15_000;
+    const deadline = performance.now() + 120_000;
     for (;;) {
       const found = this.lines
         .slice(from)
@@ -153,9 +153,10 @@ export class VnFixture {
   /** Ends the host in order and returns its exit status. */
   async stop(): Promise<number | null> {
     const host = this.#host!;
-    const exited = once(host, 'exit');
+    // Only then has its last line been read.
+    const closed = once(host, 'close');
     host.kill('SIGTERM');
-    return (await exited)[0];
+    return (await closed)[0];
   }
 
   /** Waits for a host that ends by itself. */

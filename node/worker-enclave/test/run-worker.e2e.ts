@@ -125,7 +125,7 @@ describe('a worker enclave on its bridge', () => {
     assert.equal(code, 'WorkerError PROTOCOL');
     const ending = () => bridge.logs.find(({ event }) => event === 'worker.ended');
     // It is on its way to the fake host, which shares this process.
-    for (let waited = 0; !ending() && waited < 2_000; waited += 10) await sleep(10);
+    for (let waited = 0; !ending() && waited < 60_000; waited += 10) await sleep(10);
     const line = ending();
     assert.deepEqual([line?.error, line?.why], [code, message]);
     assert.equal(message, 'the configuration is not JSON');

@@ -130,7 +130,7 @@ suite('ethers 6, unmodified', () => {
     const heard: bigint[] = [];
     await contract.on('Approval', (_owner, _spender, value) => heard.push(value));
     await send('approveMany', stranger, 4n);
-    for (let tries = 0; tries < 100 && heard.length < 4; tries++) {
+    for (let tries = 0; tries < 2_000 && heard.length < 4; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     await contract.off('Approval');
@@ -147,7 +147,7 @@ suite('ethers 6, unmodified', () => {
       await there.on('Transfer', (_from, _to, value) => events.push(value));
       assert.equal(await there.getFunction('symbol')(), 'DEED');
       const receipt = await send('transfer', stranger, 3n);
-      for (let tries = 0; tries < 100 && (heads.length === 0 || events.length === 0); tries++) {
+      for (let tries = 0; tries < 3_000 && (heads.length === 0 || events.length === 0); tries++) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       assert.ok(heads.includes(receipt.blockNumber));

@@ -183,13 +183,16 @@ suite('viem 2, unmodified', () => {
       socket.watchPendingTransactions({ onTransactions: ({ length }) => (heard.hashes += length) }),
     ];
     assert.equal(await socket.getChainId(), chainId);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await client.waitForTransactionReceipt({ hash: await write('transfer', stranger, 1n) });
-    for (let tries = 0; tries < 100 && Object.values(heard).includes(0); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    let sent = 0;
+    // Once more, as long as the first ones came before all of it was subscribed to.
+    for (; sent < 20 && Object.values(heard).includes(0); sent++) {
+      await client.waitForTransactionReceipt({ hash: await write('transfer', stranger, 1n) });
+      for (let tries = 0; tries < 100 && Object.values(heard).includes(0); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     }
     for (const end of stop) end();
     (await socket.transport.getRpcClient()).close();
-    assert.deepEqual(heard, { blocks: 1, logs: 1, hashes: 1 });
+    for (const count of Object.values(heard)) assert.ok(count > 0 && count <= sent, `${count}`);
   });
 });

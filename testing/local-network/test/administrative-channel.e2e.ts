@@ -35,6 +35,7 @@ before(async () => {
   const action = { name: 'set_policy', args: { name: 'maxBatchDelayMs', value: 7 } } as const;
   ({ proposalId, transactionId } = await admin.propose([action]));
   admin.close();
+  await network.level();
 });
 
 after(async () => {

@@ -78,6 +78,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
   before(async () => {
     network = await LocalNetwork.start({
       workerImage: 'application',
+      elections: 'patient',
       policies: { snapshotBlocks: 20 },
       adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
     });
@@ -286,14 +287,21 @@ suite('an application deployed by vote', { concurrency: false }, () => {
   });
 
   test('a node that begins anew has the application with the state', async () => {
+    // From here on nodes are killed.
+    const args = { name: 'electionTimeoutMs', value: 600 };
+    const quick = await (admins[1] as AdminClient).propose([{ name: 'set_policy', args }]);
+    await vote(quick.proposalId);
+    await network.level();
     const [first, client] = [network.nodes[0], clients[0]];
     const { nodeId = '' } = (await first?.running()) ?? {};
     await first?.kill();
+    await network.leader();
     first?.start();
     await first?.rejoined(nodeId);
-    const events = ['snapshot.installed', 'snapshot.restoring'];
-    const restored = events.flatMap((event) => first?.log(event) ?? []);
-    assert.ok(restored.length > 0, 'it began from a snapshot');
+    const fromSnapshot = ['snapshot.installed', 'snapshot.restoring'];
+    await waitUntil(() => fromSnapshot.some((event) => first?.log(event).length), {
+      what: 'a beginning from a snapshot',
+    });
     await waitUntil(
       () =>
         (client as ApplicationClient).request('/version').then(
@@ -335,7 +343,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
   });
 
   test('leaders that are killed while the change is on its way leave every node with the same one', async () => {
-    const load = new ApplicationLoad(clients, 2);
+    const load = new ApplicationLoad(clients, 2, 20);
     let digest = '';
     for (const delayMs of [0, 30, 200]) {
       const leader = await network.leader();
@@ -352,6 +360,10 @@ suite('an application deployed by vote', { concurrency: false }, () => {
       await sleep(delayMs);
       await leader.kill();
       await deciding;
+      leader.start();
+      await leader.rejoined(nodeId);
+      await network.level();
+      // Only now is all final that the former leader had begun.
       const state = await waitUntil(
         () =>
           admin.proposal(proposalId).then(
@@ -361,8 +373,6 @@ suite('an application deployed by vote', { concurrency: false }, () => {
         { what: 'what became of the vote' },
       );
       if (state === 'accepted') digest = deployed.digest;
-      leader.start();
-      await leader.rejoined(nodeId);
       admin.close();
       const versions = async () => {
         const states = await Promise.all(network.nodes.map((node) => runningOn(node)));

@@ -25,7 +25,7 @@ test('a network of many epochs that was stopped, killed and resumed is clean on 
   for (const end of ['stop', 'kill'] as const) {
     await network[end]();
     network.startAll();
-    await waitUntil(isRunning, { what: 'all nodes to run again', timeoutMs: 90_000 });
+    await waitUntil(isRunning, { what: 'all nodes to run again' });
     await network.leader();
     await write(300, `${end}/`);
   }
@@ -43,7 +43,8 @@ test('a network of many epochs that was stopped, killed and resumed is clean on 
       for (const reason of ['genesis', 'actors', 'key', 'blocks', 'resume'] as const) {
         assert.ok(reasons.has(reason), reason);
       }
-      assert.equal(report.epochs.filter(({ begun }) => begun?.reason === 'resume').length, 2);
+      // One for each, and one more where another node led before it was committed.
+      assert.ok(report.epochs.filter(({ begun }) => begun?.reason === 'resume').length >= 2);
       const [newest] = report.keys.shared.slice(-1);
       assert.deepEqual([newest?.threshold, newest?.holders.length], [2, 3]);
       if ('epochKeys' in keys) assert.ok((report.contents[0]?.transactions ?? 0) >= 1_400);

@@ -3,11 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditReport, decodeEpochKeys } from '@concordat/auditor';
 import { buildGiving, type ProposedAction } from '@concordat/governance';
 import type { AdminClient } from '@concordat/sdk';
-import { LocalNetwork, type LocalNode, waitUntil } from '../index.ts';
+import { anotherSecond, LocalNetwork, type LocalNode, waitUntil } from '../index.ts';
 
 let network: LocalNetwork;
 let nodes: readonly LocalNode[] = [];
@@ -24,7 +23,7 @@ before(async () => {
     const { keys, ceremony } = await as(first(), (admin) => admin.sharedKeys());
     return !ceremony && keys[0]?.sharings.at(-1)?.holders.length === 3;
   };
-  await waitUntil(sharedByAll, { what: 'a key shared by all', timeoutMs: 90_000 });
+  await waitUntil(sharedByAll, { what: 'a key shared by all' });
   const client = await network.keyvalue(first());
   for (const value of ['before', 'of the audit', 'after']) {
     await client.promises.put(`written ${value}`, Buffer.from(`secret ${value}`));
@@ -47,8 +46,7 @@ async function as<Result>(node: LocalNode, call: (admin: AdminClient) => Promise
 
 /** Two of three members accept. */
 async function decide(...actions: ProposedAction[]): Promise<void> {
-  // The same proposal of the same second would be a repetition.
-  await sleep(1_000);
+  await anotherSecond();
   const { proposalId } = await as(first(), (admin) => admin.propose(actions));
   for (const node of nodes) {
     const { state } = await as(node, (admin) => admin.vote(proposalId, true));

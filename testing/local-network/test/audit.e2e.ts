@@ -61,7 +61,6 @@ test('the ledger of a network that lived and changed is clean on every node', as
   vn2.start();
   await vn2.waitFor(({ phase, nodeId }) => phase === 'running' && nodeId !== nodeIdBefore, {
     what: 'vn2 to run again as a new node',
-    timeoutMs: 60_000,
   });
   await decide({ name: 'remove_node', args: { nodeId: vn3.status?.nodeId as string } });
   await load.progress(100);
@@ -71,7 +70,7 @@ test('the ledger of a network that lived and changed is clean on every node', as
   // It came back by a snapshot: what lies before, it fetches at its leisure.
   const whole = async () =>
     !defectsOf(await audit(vn2.ledgerDirectory)).some(({ code }) => code === 'MISSING_BLOCKS');
-  await waitUntil(whole, { what: 'vn2 to have fetched every block', timeoutMs: 60_000 });
+  await waitUntil(whole, { what: 'vn2 to have fetched every block' });
   // As an auditor: by a vote, and the shares of two of the three that hold them.
   epochKeys = await readSandbox(network.sandbox, ['vn1', 'vn2']);
   await network.level([vn1, vn2]);

@@ -11,7 +11,7 @@ import {
   type Identity,
   type SdkError,
 } from '@concordat/sdk';
-import { LocalNetwork, type LocalNode, WriteLoad } from '../index.ts';
+import { LocalNetwork, type LocalNode, patienceMs, WriteLoad, waitUntil } from '../index.ts';
 import { faultyStaff, openTcp, openTls } from './false-client.ts';
 
 let network: LocalNetwork;
@@ -20,11 +20,11 @@ let member: Identity;
 let load: WriteLoad;
 
 before(async () => {
-  network = await LocalNetwork.start();
+  network = await LocalNetwork.start({ elections: 'patient' });
   [vn1] = network.nodes as [LocalNode];
   member = await network.identity(vn1.organisation);
   // Others are served all the while.
-  load = new WriteLoad(network, { inFlight: 2 });
+  load = new WriteLoad(network, { inFlight: 2, patienceMs });
   await load.progress(20);
 });
 
@@ -198,7 +198,7 @@ test('connections cut in the middle of everything harm nobody else', async () =>
     }
   }
   const cut = new WriteLoad(network, { inFlight: 64, prefix: 'cut/', patienceMs: 100 });
-  await cut.progress(200);
+  await waitUntil(() => cut.answered >= 400, { what: 'writes that are cut' });
   const stopping = cut.stop();
   await othersAreServed();
   await stopping;

@@ -184,6 +184,7 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
     const text = 'worth proving';
     const written = await office.request('/app/rooms/blue/notes', { json: { text } });
     const id = String(written.transactionId);
+    await network.level();
     const path = `/app/receipt?transaction_id=${id}`;
     const { networkCertificate } = network.sandbox;
     const claims = createHash('sha256').update(text).digest('hex');
@@ -203,7 +204,7 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
         assert.deepEqual([signed.transactionId, signed.root], [id, verdict.root]);
       }
     }
-    const { name: leader } = await network.sandbox.leader();
+    const { name: leader } = await network.leader();
     const admin = await network.sandbox.admin(leader, frontOffice);
     const proof = await admin.coseReceipt(id).finally(() => admin.close());
     assert.deepEqual(examineReceipt(proof, networkCertificate).form, 'cose');
@@ -263,7 +264,7 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
 
   test('receipts and the history of views outlive the leader that made them', async () => {
     const written = await office.request('/app/rooms/green/notes', { json: { text: 'kept' } });
-    const { name: leader } = await network.sandbox.leader();
+    const { name: leader } = await network.leader();
     const [survivor] = network.nodes.map(({ name }) => name).filter((name) => name !== leader);
     await network.node(leader).kill();
     const client = await network.sandbox.application(survivor as string, frontOffice);
@@ -279,8 +280,10 @@ suite('an application for CCF runs unchanged', { concurrency: false }, () => {
     const { json } = await client.request('/app/commit?view_history=true');
     const views = (json as { view_history: number[] }).view_history;
     const [view, seqno] = String(later.transactionId).split('.').map(Number) as [number, number];
-    assert.equal(views.length, view);
-    assert.ok((views.at(-1) as number) <= seqno && (views.at(-1) as number) > 1);
+    // Another one may have come since.
+    assert.ok(views.length >= view);
+    const began = views[view - 1] as number;
+    assert.ok(began <= seqno && began > 1);
     client.connection.close();
   });
 });

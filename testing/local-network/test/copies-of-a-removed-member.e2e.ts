@@ -59,12 +59,12 @@ async function sharedBy(members: number): Promise<void> {
     return keys.every(({ sharings }) => sharings.at(-1)?.holders.length === members);
   };
   const what = `every key shared by ${members}`;
-  await waitUntil(isShared, { what, timeoutMs: 90_000, seen: () => seen });
+  await waitUntil(isShared, { what, seen: () => seen });
 }
 
 async function write(prefix: string, nodes: LocalNode[], into: Map<string, Buffer>): Promise<void> {
   const load = new WriteLoad(network, { nodes, prefix, inFlight: 4 });
-  await load.progress(100, undefined, 60_000);
+  await load.progress(100);
   await load.stop();
   for (const [name, value] of load.acknowledged) into.set(name, value);
 }
@@ -90,7 +90,6 @@ test('a network is stopped, goes on, loses a member to a vote and all its nodes 
   for (const node of network.nodes) {
     await node.waitFor(({ phase }) => phase === 'running', {
       what: 'it to run',
-      timeoutMs: 90_000,
     });
   }
   await network.leader();

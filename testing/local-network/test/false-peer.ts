@@ -51,7 +51,7 @@ export async function falsePeer(claims: FalseClaims): Promise<string> {
   });
   await once(socket, 'secureConnect');
   const { promise, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(() => resolve('SILENCE'), 15_000);
+  const timer = setTimeout(() => resolve('SILENCE'), 60_000);
   const accepted = { mine: false, theirs: false };
 
   const prove = (body: Buffer): void => {

@@ -178,7 +178,6 @@ suite('a front-end system before three nodes', { concurrency: false }, () => {
     // A key that is not known is asked for, at most every ten seconds.
     await waitUntil(async () => (await asService('s2', await provider.token())).status === 200, {
       what: 'the new key',
-      timeoutMs: 30_000,
     });
     assert.equal(codeOf(await asService('s3', former)), 'TOKEN_KEY_UNKNOWN');
   });
@@ -238,7 +237,7 @@ suite('a front-end system before three nodes', { concurrency: false }, () => {
         const visit = await order(alice, 'late');
         return visit.status === 200 && (JSON.parse(visit.body) as { count: number }).count;
       },
-      { what: 'another node', timeoutMs: 60_000 },
+      { what: 'another node' },
     );
     assert.ok(Number(count) > 1);
     provider.failing = undefined;

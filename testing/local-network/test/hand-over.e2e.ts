@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { LocalNetwork, WriteLoad } from '../index.ts';
 
 /** So long that no election by silence can explain a leader seen before. */
-const electionTimeoutMs = 30_000;
+const electionTimeoutMs = 60_000;
 
 test('a leader that is stopped in good order hands over first, and clients barely notice', async (t) => {
   const network = await LocalNetwork.start({ policies: { electionTimeoutMs } });
-  const load = new WriteLoad(network, { patienceMs: 20_000 });
+  const load = new WriteLoad(network, { patienceMs: 50_000 });
   try {
     await load.progress(200);
     const leader = await network.leader();

@@ -41,7 +41,7 @@ let clerk: Identity;
 let former: Identity;
 
 before(async () => {
-  network = await LocalNetwork.start();
+  network = await LocalNetwork.start({ elections: 'patient' });
   [vn1, vn2, vn3] = network.nodes as [LocalNode, LocalNode, LocalNode];
   aurora = await network.identity(vn1.organisation);
   clerk = issueStaffIdentity(aurora, { name: 'clerk' });
@@ -72,7 +72,6 @@ const keyvalueAs = (node: LocalNode, identity: Identity) =>
     address: `127.0.0.1:${node.ports.application}`,
     networkCertificate: network.certificate,
     identity,
-    timeoutMs: 10_000,
   });
 
 const codeOf = (call: Promise<unknown>): Promise<string> =>
@@ -96,7 +95,10 @@ async function decide(
   for (const node of voters) {
     const voter = await network.identity(node.organisation);
     const { state } = await as(node, voter, (admin) => admin.vote(proposalId, true));
-    if (state === 'accepted') return;
+    if (state === 'accepted') {
+      await network.level();
+      return;
+    }
     assert.equal(state, 'open');
   }
   assert.fail('the members have accepted, and the proposal is still open');

@@ -114,7 +114,7 @@ suite('a JavaScript application on three nodes', { concurrency: false }, () => {
   });
 
   test('goes on when its leader is killed, with everything that was committed', async () => {
-    const { name: leader } = await network.sandbox.leader();
+    const { name: leader } = await network.leader();
     const others = network.nodes.map(({ name }) => name).filter((name) => name !== leader);
     const count = async (node: string) =>
       (await client(node).request('/log/private/count', { consistency: 'linearizable' })).json;

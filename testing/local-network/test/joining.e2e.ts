@@ -29,7 +29,10 @@ async function accept(proposalId: string): Promise<void> {
   for (const node of network.nodes) {
     const admin = await network.admin(node);
     const { state } = await admin.vote(proposalId, true).finally(() => admin.close());
-    if (state === 'accepted') return;
+    if (state === 'accepted') {
+      await network.level();
+      return;
+    }
   }
   assert.fail('every member has accepted, and the proposal is still open');
 }
@@ -85,7 +88,7 @@ async function shownTo(node: LocalNode, where = (_: Shown): boolean => true): Pr
       const { approval } = one as { approval?: Shown };
       return one.phase === 'awaiting-approval' && approval !== undefined && where(approval);
     },
-    { what: `${node.name} to be shown a constitution`, timeoutMs: 60_000 },
+    { what: `${node.name} to be shown a constitution` },
   );
   return (status as unknown as { approval: Shown }).approval;
 }
@@ -147,7 +150,7 @@ test('a newcomer is too early until the vote, is shown the constitution, and joi
   assert.equal(await nodeStatus(nodeId), 'admitted');
 
   cli('node', 'approve', changed.terms, '--data', node.dataDirectory);
-  await node.running(60_000);
+  await node.running();
   assert.equal(await nodeStatus(nodeId), 'trusted');
   assert.ok(hasLedger(node));
   // What a restart finds was approved once: it takes its place again unasked.
@@ -182,7 +185,7 @@ test('a constitution that was handed over and approved is joined unasked; one th
     addActor(good.identity),
     { name: 'add_node', args: nodeTuple(good.identity, status) },
   ]);
-  await good.node.running(60_000);
+  await good.node.running();
   assert.deepEqual(good.node.log('approval.given'), []);
 
   // Another member has joined since: vn7 did not approve that.
@@ -198,7 +201,7 @@ test('a constitution that was handed over and approved is joined unasked; one th
   assert.match(changes, /\+ actors › vn6-logistics/);
   assert.match(changes, /\+ nodes › vn6/);
   cli('node', 'approve', terms, '--data', late.node.dataDirectory);
-  await late.node.running(60_000);
+  await late.node.running();
 });
 
 test('a newcomer refuses a network whose certificate is not the one it was given', async () => {

@@ -16,15 +16,11 @@ after(() => network?.end());
 type Keys = NonNullable<NodeStatus['keys']>;
 
 /** Waits until a node says that the key is shared as it should be, and as asked. */
-async function settled(
-  node: LocalNode,
-  wanted: (keys: Keys) => boolean,
-  timeoutMs = 30_000,
-): Promise<Keys> {
+async function settled(node: LocalNode, wanted: (keys: Keys) => boolean): Promise<Keys> {
   const isSettled = ({ keys }: NodeStatus): boolean =>
     keys !== undefined && !keys.ceremony && !keys.due && wanted(keys);
   const what = `the shared key as ${node.name} sees it`;
-  const { keys } = await node.waitFor(isSettled, { what, timeoutMs });
+  const { keys } = await node.waitFor(isSettled, { what });
   return keys as Keys;
 }
 
@@ -96,7 +92,7 @@ test('a member that orders its holder key replaced gets its shares anew, and nob
   const dealtAnew = (): boolean => ceremonies() >= count + before.key;
   await vn3.waitFor(dealtAnew, { what: 'a resharing of every key there is' });
   for (const node of [vn1, vn2, vn3]) {
-    assert.equal((await settled(node, held(2, 3), 60_000)).key, before.key);
+    assert.equal((await settled(node, held(2, 3))).key, before.key);
   }
   await write(vn3, 'rotated');
 });
@@ -132,8 +128,8 @@ test('a leader that is killed during a ceremony is no end of it', async () => {
   await leader.kill();
   leader.start();
   for (const node of network.nodes) {
-    await node.running(60_000);
-    assert.ok((await settled(node, held(3, 3), 60_000)).key > key);
+    await node.running();
+    assert.ok((await settled(node, held(3, 3))).key > key);
   }
   await write(leader, 'after the leader');
 });
@@ -150,8 +146,8 @@ test('while a member’s node is down, the key that needs it waits, and the stat
   assert.equal(keys?.threshold, 2, 'the one before serves meanwhile');
   down.start();
   for (const node of network.nodes) {
-    await node.running(60_000);
-    await settled(node, held(3, 3), 60_000);
+    await node.running();
+    await settled(node, held(3, 3));
   }
 });
 
@@ -167,7 +163,7 @@ test('when a member is removed, those who are left make a key of their own', asy
     [setPolicy('keyThreshold', 'majority'), { name: 'remove_actor', args: { actorId } }],
   );
   for (const node of [leader, other]) {
-    const now = await settled(node, held(2, 2), 60_000);
+    const now = await settled(node, held(2, 2));
     assert.ok(now.key > key);
     assert.ok(!now.holders.includes(gone.organisation));
   }

@@ -111,7 +111,7 @@ describe('a member whose keys are in a token', { skip }, () => {
         const { keys, ceremony } = await as(vn1, (admin) => admin.sharedKeys());
         return !ceremony && keys.every(({ sharings }) => sharings.at(-1)?.holders.length === 3);
       },
-      { what: 'every key shared by three', timeoutMs: 90_000 },
+      { what: 'every key shared by three' },
     );
     const load = new WriteLoad(network, { inFlight: 4 });
     await load.progress(150);

@@ -140,11 +140,17 @@ test('a leader that was stopped does not answer from before its successor, when 
         answer,
       );
     }
-    assert.equal(
-      `${await reader?.promises.get('stopped', 'linearizable')}`,
-      `after ${round}`,
-      'it answers again',
-    );
+    const isAnswered = async (): Promise<boolean> => {
+      try {
+        const value = await reader?.promises.get('stopped', 'linearizable');
+        assert.equal(`${value}`, `after ${round}`);
+        return true;
+      } catch (error) {
+        if (error instanceof SdkError && !reader?.frames.isClosed) return false;
+        throw error;
+      }
+    };
+    await waitUntil(isAnswered, { what: 'it to answer again' });
   }
 });
 

@@ -96,7 +96,7 @@ test('a node recovers nothing from it either, and says what is needed', async ()
     const node = await recoveredNode(network, { name: 'gap-vn', organisation }, remains);
     node.start();
     try {
-      const why = await node.refused({ timeoutMs: 30_000 });
+      const why = await node.refused({});
       assert.match(why, /^LEDGER_CORRUPT: block 1: the host does not have it; bring it back/);
     } finally {
       await node.kill();

@@ -74,7 +74,6 @@ async function sharedByThree(): Promise<void> {
   };
   await waitUntil(isShared, {
     what: 'every key shared by three',
-    timeoutMs: 90_000,
     seen: () => seen,
   });
 }

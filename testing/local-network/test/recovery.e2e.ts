@@ -84,7 +84,7 @@ async function keysShared(): Promise<void> {
     const shared = newest.every((one) => one?.threshold === 2 && one.holders.length === 3);
     return shared && state.keys.length > 1 && state.ceremony === undefined;
   };
-  await waitUntil(isShared, { what: 'shares with every member', timeoutMs: 60_000 });
+  await waitUntil(isShared, { what: 'shares with every member' });
   admin.close();
 }
 
@@ -107,7 +107,7 @@ async function keyvalue(at: LocalNode): Promise<KeyValueClient> {
   const networkCertificate = at.status?.networkCertificate ?? '';
   const identity = await network.identity(frontOffice);
   const address = `127.0.0.1:${at.ports.application}`;
-  return openKeyValueClient({ address, networkCertificate, identity, timeoutMs: 10_000 });
+  return openKeyValueClient({ address, networkCertificate, identity });
 }
 
 async function offerTo(client: AdminClient) {
@@ -184,7 +184,7 @@ async function refusedLedger(name: string, ledger: string): Promise<string> {
   );
   refusing.start();
   try {
-    return await refusing.refused({ timeoutMs: 30_000 });
+    return await refusing.refused();
   } finally {
     await refusing.kill();
   }
@@ -285,7 +285,6 @@ test('a recovering node says how far the ledger goes and whose shares it lacks',
   const waiting = /up to block \d+, transaction \d+\.\d+ .*0 of 2.*could come from/;
   const { reason, networkId } = await node.waitFor(
     ({ phase, reason = '' }) => phase === 'recovering' && waiting.test(reason),
-    { timeoutMs: 60_000 },
   );
   for (const member of members) assert.ok(reason?.includes(member), reason);
   assert.notEqual(networkId, record.networkId);
@@ -338,7 +337,7 @@ test('an attempt that is cut short begins again from nothing, as another network
   node.signal('manager', 'SIGKILL');
   const isAnew = ({ phase, networkId, reason = '' }: NodeStatus): boolean =>
     phase === 'recovering' && networkId !== before?.networkId && reason.includes('0 of 2');
-  await node.waitFor(isAnew, { what: 'another attempt', timeoutMs: 60_000 });
+  await node.waitFor(isAnew, { what: 'another attempt' });
   assert.equal((await submit(first)).stage, 'shares');
 });
 
@@ -348,7 +347,7 @@ test('with a second member the state is restored, and still nobody is served', a
   assert.match(printed, /Stage: (the state is being restored|restored)/);
   const client = await admin(node, first);
   const restored = async () => (await client.recovery()).stage === 'restored';
-  await waitUntil(restored, { what: 'the restored state', timeoutMs: 60_000 });
+  await waitUntil(restored, { what: 'the restored state' });
   const told = await node.logged('recovery.restored');
   const bytes = readdirSync(remains.ledger)
     .map((file) => readFileSync(join(remains.ledger, file)).length)
@@ -370,7 +369,7 @@ test('a node that is stopped before the vote comes back as it was: restored and 
   node.start();
   const isBack = ({ phase, reason = '' }: NodeStatus): boolean =>
     phase === 'recovering' && /not voted/.test(reason);
-  const { networkId } = await node.waitFor(isBack, { what: 'its return', timeoutMs: 60_000 });
+  const { networkId } = await node.waitFor(isBack, { what: 'its return' });
   assert.equal(networkId, before);
   assert.ok(await isClosed(node.ports.application), 'no application is served');
   assert.match(command('status', members[0] ?? ''), /411 transactions|Stage: restored/);
@@ -431,7 +430,7 @@ test("a second member's new node joins by vote and has the whole state", async (
   const { proposalId } = await other.propose(actions);
   await other.vote(proposalId, true);
   assert.equal((await founder.vote(proposalId, true)).state, 'accepted');
-  await joiner.running(60_000);
+  await joiner.running();
   joined = joiner;
   const client = await keyvalue(joiner);
   const last = await client.promises.get(`key ${keys - 1}`);
@@ -462,7 +461,7 @@ test('a recovered network that is lost as well is recovered from its own ledger 
     const newest = all.map(({ sharings }) => sharings.at(-1));
     return newest.every((one) => one?.threshold === 2) && ceremony === undefined;
   };
-  await waitUntil(isShared, { what: 'shares with both members', timeoutMs: 60_000 });
+  await waitUntil(isShared, { what: 'shares with both members' });
   await takeCopies(clients[0], first);
   await takeCopies(clients[1], second);
   const { networkCertificate } = await clients[0].network();
@@ -480,7 +479,7 @@ test('a recovered network that is lost as well is recovered from its own ledger 
   assert.ok((anew.reexecution?.executed ?? 0) > transfers, JSON.stringify(anew.reexecution));
   node = await recoveredNode(network, { name: 'third-vn', organisation: second }, remains);
   node.start();
-  await node.waitFor(({ reason = '' }) => reason.includes('0 of 2'), { timeoutMs: 60_000 });
+  await node.waitFor(({ reason = '' }) => reason.includes('0 of 2'), {});
   await submit(second);
   assert.notEqual((await submit(first)).stage, 'shares');
   const told = await node.logged('recovery.restored');

@@ -44,7 +44,6 @@ suite('requests sealed to the network, through a proxy that ends TLS', {
       networkCertificate: network.certificate,
       identity,
       retry: { attempts },
-      timeoutMs: 20_000,
     });
     clients.push(made);
     return made;
@@ -293,7 +292,6 @@ suite('requests sealed to the network, through a proxy that ends TLS', {
     proxy.target = placeOf(left[0]);
     await waitUntil(() => codeOf(put('alive', 'yes')).then((code) => code === 'answered'), {
       what: 'another leader to take sealed writes',
-      timeoutMs: 30_000,
     });
     for (const node of left) await proxy.send(sealedPaths.request, copy, placeOf(node));
     assert.equal(await current('lasting'), 'second');
