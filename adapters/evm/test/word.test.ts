@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assemblyOf } from './assembly.ts';
 import { cornerWords, mask256, randomFrom, randomWord } from './corner-words.ts';
+import { type WordModel, wordModels } from './word-models.ts';
 
 type Words = (...pointers: number[]) => number;
 type Part = (...pointers: number[]) => bigint;
@@ -34,41 +35,10 @@ const signed = (word: bigint): bigint => BigInt.asIntN(256, word);
 const wrapped = (number: bigint): bigint => BigInt.asUintN(256, number);
 const hex = (word: bigint): string => `0x${word.toString(16)}`;
 
-function power(base: bigint, exponent: bigint): bigint {
-  let result = 1n;
-  let square = base;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = wrapped(result * square);
-    square = wrapped(square * square);
-  }
-  return result;
-}
-
-type Model = (a: bigint, b: bigint, n: bigint) => bigint;
-
-const models: Readonly<Record<string, readonly [operands: 1 | 2 | 3, model: Model]>> = {
+const models: Readonly<Record<string, readonly [operands: 1 | 2 | 3, model: WordModel]>> = {
+  ...wordModels,
   copyWord: [1, (a) => a],
-  not: [1, (a) => a ^ mask256],
   negate: [1, (a) => wrapped(-a)],
-  clz: [1, (a) => BigInt(a === 0n ? 256 : 256 - a.toString(2).length)],
-  add: [2, (a, b) => wrapped(a + b)],
-  sub: [2, (a, b) => wrapped(a - b)],
-  mul: [2, (a, b) => wrapped(a * b)],
-  div: [2, (a, b) => (b === 0n ? 0n : a / b)],
-  mod: [2, (a, b) => (b === 0n ? 0n : a % b)],
-  sdiv: [2, (a, b) => (b === 0n ? 0n : wrapped(signed(a) / signed(b)))],
-  smod: [2, (a, b) => (b === 0n ? 0n : wrapped(signed(a) % signed(b)))],
-  and: [2, (a, b) => a & b],
-  or: [2, (a, b) => a | b],
-  xor: [2, (a, b) => a ^ b],
-  exp: [2, power],
-  signextend: [2, (k, x) => (k > 30n ? x : wrapped(BigInt.asIntN(Number(k) * 8 + 8, x)))],
-  byteAt: [2, (i, x) => (i > 31n ? 0n : (x >> ((31n - i) * 8n)) & 0xffn)],
-  shl: [2, (shift, x) => (shift > 255n ? 0n : wrapped(x << shift))],
-  shr: [2, (shift, x) => (shift > 255n ? 0n : x >> shift)],
-  sar: [2, (shift, x) => wrapped(signed(x) >> (shift > 255n ? 255n : shift))],
-  addmod: [3, (a, b, n) => (n === 0n ? 0n : (a + b) % n)],
-  mulmod: [3, (a, b, n) => (n === 0n ? 0n : (a * b) % n)],
 };
 
 /** Every choice of places where the result may be one of the operands, and operands one another. */
