@@ -55,7 +55,13 @@ const sources: readonly ImageSource[] = [
     role: 'worker',
     entry: 'scripts/images/worker.ts',
     // Threads are this program once more, and nothing else: see thread-start.ts of worker-enclave.
-    flags: [...confinement, '--allow-addons', '--allow-worker', '--max-semi-space-size=64'],
+    flags: [
+      ...confinement,
+      '--allow-addons',
+      '--allow-worker',
+      '--max-semi-space-size=64',
+      '--initial-old-space-size=256',
+    ],
     adapters: ['keyvalue', 'ethereum'],
   },
   {
@@ -159,7 +165,8 @@ async function buildImage(source: ImageSource, directory: string): Promise<void>
     charset: 'utf8',
     legalComments: 'none',
     banner: { js: banner },
-    plugins: [nativeSecp256k1(libraries), withoutOptionalPackages],
+    plugins: [nativeSecp256k1(libraries), embeddedEngine, withoutOptionalPackages],
+    loader: { '.wasm': 'binary' },
     logLevel: 'warning',
   });
   await refuseAbsolutePaths(join(directory, bundleName));
@@ -205,6 +212,24 @@ function prebuildFile(): string {
   const { header } = process.report.getReport() as unknown as { header: Record<string, unknown> };
   return header.glibcVersionRuntime === undefined ? 'secp256k1.musl.node' : 'secp256k1.glibc.node';
 }
+
+/**
+ * Puts the bytes of the EVM into the bundle. From source they are read from files beside their room,
+ * which an image has not; within the bundle they are measured like all code.
+ */
+const embeddedEngine: Plugin = {
+  name: 'embedded-engine',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]adapters[\\/]evm[\\/]engine-bytes\.ts$/ }, ({ path }) => ({
+      contents: [
+        "export { default as engineBytes } from './evm.wasm';",
+        "export { default as precompileBytes } from './precompiles.wasm';",
+      ].join('\n'),
+      loader: 'js',
+      resolveDir: dirname(path),
+    }));
+  },
+};
 
 const withoutOptionalPackages: Plugin = {
   name: 'without-optional-packages',
