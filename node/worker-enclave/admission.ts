@@ -1,5 +1,6 @@
 import type { Admitted, Refused } from './adapter.ts';
 import { nameOf } from './errors.ts';
+import type { BatchPolicy } from './limits.ts';
 import type { Preparer } from './preparation.ts';
 import { PreparationLine } from './preparation-line.ts';
 import type { Stats } from './stats.ts';
@@ -12,6 +13,7 @@ export interface AdmissionOptions {
   readonly lanes: readonly Lane[];
   readonly preparer?: Preparer;
   readonly stats: Stats;
+  readonly policy: () => BatchPolicy;
   readonly isLeading: () => boolean;
   /** A submission has its verdict. */
   readonly judged: (submission: Submission, verdict: Verdict) => void;
@@ -32,20 +34,27 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    const { lanes, preparer } = options;
+    const { lanes, preparer, policy } = options;
+    const batchSize = () => policy().maxBatchTransactions;
     for (const lane of lanes) {
       const { id: adapterId, preparation } = lane.adapter;
       if (preparer === undefined || preparation === undefined) continue;
       const admit = this.#admitPrepared;
-      this.#lines.set(lane, new PreparationLine({ adapterId, preparation, preparer, admit }));
+      const line = new PreparationLine({ adapterId, preparation, preparer, batchSize, admit });
+      this.#lines.set(lane, line);
     }
   }
 
   /** Submissions taken and not yet judged. */
   get waiting(): number {
-    let waiting = this.#promised;
-    for (const line of this.#lines.values()) waiting += line.length;
-    return waiting;
+    return this.#promised + this.preparing;
+  }
+
+  /** Of these, those that are to be prepared, or are being. */
+  get preparing(): number {
+    let preparing = 0;
+    for (const line of this.#lines.values()) preparing += line.length;
+    return preparing;
   }
 
   /** Takes a submission. */

@@ -41,7 +41,7 @@ export { streamProtocol } from './http-front.ts';
 export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
 export type { PastRange, PastTransactionView } from './past-reader.ts';
-export type { Preparation } from './preparation.ts';
+export type { Preparation, Preparer } from './preparation.ts';
 export { Reexecution } from './reexecution.ts';
 export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

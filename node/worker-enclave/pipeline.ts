@@ -208,7 +208,9 @@ export class Pipeline {
   }
 
   get #idle(): boolean {
-    return this.#options.chain.length === 0 && this.#execution === undefined;
+    // What is being prepared comes in a moment, many at a time.
+    const nothingComes = this.#admission.preparing === 0;
+    return nothingComes && this.#options.chain.length === 0 && this.#execution === undefined;
   }
 
   // One turn of the event loop gathers what several sockets brought into one batch.

@@ -1,8 +1,8 @@
 import type { Preparation, Preparer } from './preparation.ts';
 import type { Submission } from './submission.ts';
 
-/** Requests that are prepared together. Their messages cost about as much as preparing one. */
-const groupCount = 64;
+/** Most requests that are prepared together. Their messages cost less than preparing one. */
+const mostTogether = 256;
 const groupBytes = 256 * 1024;
 /** Groups under way: enough work for the thread while a batch is executed here. */
 const mostUnderWay = 8;
@@ -22,6 +22,8 @@ export interface PreparationLineOptions {
   readonly adapterId: string;
   readonly preparation: Preparation;
   readonly preparer: Preparer;
+  /** Transactions of a batch: what is prepared together fills one. */
+  readonly batchSize: () => number;
   /** Admits a submission, whose turn it is. */
   readonly admit: (submission: Submission, prepared?: Uint8Array) => void;
 }
@@ -84,7 +86,8 @@ export class PreparationLine {
   };
 
   #groupFrom(from: number): number {
-    const bound = Math.min(this.#waiting.length, from + groupCount);
+    const most = Math.min(mostTogether, this.#options.batchSize());
+    const bound = Math.min(this.#waiting.length, from + Math.max(1, most));
     let bytes = 0;
     let at = from;
     while (at < bound) {

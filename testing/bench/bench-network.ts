@@ -18,7 +18,8 @@ import {
 } from '@concordat/cli';
 import { type ApplicationClient, type KeyValueClient, openKeyValueClient } from '@concordat/sdk';
 import type { Buckets } from './arithmetic.ts';
-import { figuresOf, type ProcessFigures } from './process-figures.ts';
+import { figuresOf, type ProcessFigures, withDescendants } from './process-figures.ts';
+import { type ThreadFigures, threadFigures } from './profile/threads.ts';
 
 /** What a network under measurement runs. */
 export interface BenchNetworkOptions {
@@ -32,6 +33,8 @@ export interface BenchNetworkOptions {
   readonly nodes?: number;
   /** Transactions of one batch; default 100, the paper's. */
   readonly batch?: number;
+  /** Threads of each worker that check signatures; default the worker's own choice. */
+  readonly preparingThreads?: number;
   /** Other policies of the constitution. */
   readonly policies?: Readonly<Record<string, unknown>>;
   /** Kept when given; else a temporary directory that is removed at the end. */
@@ -91,7 +94,8 @@ export class BenchNetwork {
     const genesisFile = (id: string): string => `${directory}.${id}.genesis`;
     mkdirSync(dirname(directory), { recursive: true });
     for (const [id, bytes] of data) writeFileSync(genesisFile(id), bytes);
-    const { adjustConfig = (config: NodeConfig) => config, workerImage = 'worker' } = options;
+    const { workerImage = 'worker' } = options;
+    const adjustConfig = adjustmentOf(options);
     try {
       const sandbox = await Sandbox.open(
         directory,
@@ -157,6 +161,23 @@ export class BenchNetwork {
     return figures;
   }
 
+  /** Processor microseconds so far of each worker's threads, by the worker's name and what they do. */
+  workerThreads(): Readonly<Record<string, ThreadFigures>> {
+    const found: Record<string, ThreadFigures> = {};
+    for (const [name, pid] of this.processIds()) {
+      if (!name.endsWith(' worker')) continue;
+      const sum: Record<string, number> = {};
+      // A jail may stand between; it does nothing worth a row.
+      for (const member of withDescendants(pid)) {
+        for (const [thread, micros] of Object.entries(threadFigures(member))) {
+          sum[thread] = (sum[thread] ?? 0) + micros;
+        }
+      }
+      found[name] = sum;
+    }
+    return found;
+  }
+
   /** Process ids of the hosts and enclaves, by the names of {@link figures}. */
   processIds(): ReadonlyMap<string, number> {
     const ids = this.sandbox.nodes.map(({ name }) =>
@@ -205,6 +226,18 @@ const running = new Set<BenchNetwork>();
 export const stopAllNetworks = async (): Promise<void> => {
   await Promise.all([...running].map((network) => network.stop()));
 };
+
+function adjustmentOf({
+  adjustConfig = (config) => config,
+  preparingThreads,
+}: BenchNetworkOptions): NonNullable<BenchNetworkOptions['adjustConfig']> {
+  if (preparingThreads === undefined) return adjustConfig;
+  return (config, node) => {
+    const adjusted = adjustConfig(config, node) as NodeConfig;
+    const workers = adjusted.workers.map((worker) => ({ ...worker, preparingThreads }));
+    return { ...adjusted, workers };
+  };
+}
 
 function profiled(
   directory: string,

@@ -1,11 +1,14 @@
 import { median } from './arithmetic.ts';
 import type { BenchNetwork, NetworkFigures } from './bench-network.ts';
+import { type ThreadFigures, threadsBetween } from './profile/threads.ts';
 
 /** What a stretch of work cost, for each transaction. */
 export interface Costs {
   /** Processor microseconds a transaction, by process; the client is `client`. */
   readonly cpuMicros: Readonly<Record<string, number>>;
   readonly ledgerBytes: number;
+  /** Of each worker's threads, processor microseconds a transaction. */
+  readonly threadMicros: Readonly<Record<string, ThreadFigures>>;
   /** Peak resident memory of each process, bytes. */
   readonly peakBytes: Readonly<Record<string, number>>;
 }
@@ -16,6 +19,7 @@ export async function measureCosts(
   work: () => Promise<number>,
 ): Promise<Costs> {
   const before = network.figures();
+  const threadsBefore = network.workerThreads();
   const ledgerBefore = network.ledgerBytes();
   const clientBefore = process.cpuUsage();
   const transactions = await work();
@@ -29,9 +33,20 @@ export async function measureCosts(
   return {
     cpuMicros: { ...cpuMicros, client: (client.user + client.system) / transactions },
     ledgerBytes,
+    threadMicros: Object.fromEntries(
+      Object.entries(network.workerThreads()).map(([name, threads]) => [
+        name,
+        eachOf(threadsBetween(threadsBefore[name] ?? {}, threads), transactions),
+      ]),
+    ),
     peakBytes: mapFigures(after, ({ peakBytes }) => peakBytes),
   };
 }
+
+const eachOf = (threads: ThreadFigures, transactions: number): ThreadFigures =>
+  Object.fromEntries(
+    Object.entries(threads).map(([name, micros]) => [name, micros / transactions]),
+  );
 
 function mapFigures(
   figures: NetworkFigures,
@@ -54,6 +69,12 @@ export function medianCosts(rounds: readonly Costs[]): Costs {
   return {
     cpuMicros: byName(({ cpuMicros }) => cpuMicros),
     ledgerBytes: median(rounds.map(({ ledgerBytes }) => ledgerBytes)),
+    threadMicros: Object.fromEntries(
+      Object.keys((rounds[0] as Costs).threadMicros).map((worker) => [
+        worker,
+        byName(({ threadMicros }) => threadMicros[worker] ?? {}),
+      ]),
+    ),
     peakBytes: byName(({ peakBytes }) => peakBytes),
   };
 }

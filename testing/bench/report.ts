@@ -21,7 +21,19 @@ export function renderSection(section: Section): string {
     ...notes.map((note) => `  ${note}`),
     '',
   ];
-  return `${head.join('\n')}\n${costTable(section)}\n${peerTable(peers)}`;
+  return `${head.join('\n')}\n${costTable(section)}\n${threadLines(section)}${peerTable(peers)}`;
+}
+
+/** What the leader's worker does in which thread; the others' hardly do anything. */
+function threadLines({ costs }: Section): string {
+  const [busiest] = Object.entries(costs.threadMicros).sort(
+    ([, a], [, b]) => (b.main ?? 0) - (a.main ?? 0),
+  );
+  if (busiest === undefined) return '';
+  const [name, threads] = busiest;
+  const shown = Object.entries(threads).filter(([, micros]) => micros >= 0.5);
+  const told = shown.map(([thread, micros]) => `${thread} ${micros.toFixed(1)}`).join(', ');
+  return `  ${name} by thread, µs each: ${told}\n\n`;
 }
 
 function costTable({ costs }: Section): string {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AdapterError, type CommittedBatch, type LedgerAdapter } from '@concordat/worker-enclave';
+import {
+  AdapterError,
+  type CommittedBatch,
+  type LedgerAdapter,
+  type Preparer,
+} from '@concordat/worker-enclave';
 import { snapshotTests } from './adapter-snapshots.ts';
 import { mutations } from './mutations.ts';
 import { type AdapterSamples, commitEach, execute, startNode } from './suite-node.ts';
@@ -13,6 +18,7 @@ export function adapterSuite(samples: AdapterSamples): void {
     declarationTests(samples);
     commitTests(samples);
     refusalTests(samples);
+    preparationTests(samples);
     replicationTests(samples);
     snapshotTests(samples);
   });
@@ -142,6 +148,39 @@ function refusalTests(samples: AdapterSamples): void {
     assert.deepEqual(failures, []);
   });
 }
+
+function preparationTests(samples: AdapterSamples): void {
+  if (samples.create().preparation === undefined) return;
+
+  it('judges and executes what was prepared elsewhere as what it prepares itself', async (t) => {
+    const { kept, dropped } = samples;
+    const requests = [...dropped, ...kept, ...dropped];
+    const [alone, prepared] = [
+      await startNode(t, samples),
+      await startNode(t, samples, { preparer: preparerOf(samples.create()) }),
+    ];
+    const answers = await Promise.all(requests.map((raw) => alone.submit(raw)));
+    assert.deepEqual(await Promise.all(requests.map((raw) => prepared.submit(raw))), answers);
+    assert.ok(prepared.worker.stats.prepared > 0);
+    assert.deepEqual(prepared.dump(), alone.dump());
+  });
+
+  it('prepares truncated, extended, flipped and random requests without failing', () => {
+    const { preparation } = samples.create();
+    for (const raw of samples.kept) {
+      for (const changed of mutations(raw)) preparation?.prepare(changed);
+    }
+  });
+}
+
+/** Prepares with an adapter that is not configured, as a thread of its own would. */
+const preparerOf = ({ preparation }: LedgerAdapter): Preparer => ({
+  prepare: (_adapterId, raws, done) => {
+    const found = raws.map((raw) => preparation?.prepare(raw) ?? raw.subarray(0, 0));
+    setTimeout(() => done(found), 2);
+    return true;
+  },
+});
 
 function replicationTests(samples: AdapterSamples): void {
   const { kept } = samples;

@@ -55,6 +55,8 @@ export interface FakeNodeOptions {
   readonly externalSystems?: readonly ExternalSystem[];
   /** Bounds of the answers kept for idempotency keys. */
   readonly answers?: WorkerOptions['answers'];
+  /** Prepares requests; default: nobody. */
+  readonly preparer?: WorkerOptions['preparer'];
   /** Wall clock, milliseconds since 1970. Default: this machine's. */
   readonly timeMs?: () => number;
   /** Entropy of the adapter. Default: this machine's. */
@@ -120,6 +122,7 @@ export class FakeNode {
       adapters,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       ...(options.answers && { answers: options.answers }),
+      ...(options.preparer && { preparer: options.preparer }),
       send: (message) => this.#sent(message),
       wallMs: options.timeMs ?? Date.now,
       nowMs: () => performance.now(),

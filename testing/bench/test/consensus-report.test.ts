@@ -27,6 +27,7 @@ const cell: Cell = {
       client: 100,
     },
     ledgerBytes: 134,
+    threadMicros: {},
     peakBytes: {},
   },
 };

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { fromUtf8, utf8 } from '@concordat/std';
+import { joinParts, splitParts } from '../byte-parts.ts';
+import { type PreparingMessage, PreparingThreads, type Thread } from '../preparing-threads.ts';
+
+const program = fileURLToPath(new URL('preparing-program-of-tests.ts', import.meta.url));
+const smallHeap = { maxOldGenerationSizeMb: 32 };
+
+interface Setting {
+  readonly count?: number;
+  readonly deadlineMs?: number;
+  readonly start?: () => Thread;
+}
+
+function threadsFor(t: TestContext, { count = 1, deadlineMs, start }: Setting = {}) {
+  const started: Worker[] = [];
+  const lost: unknown[] = [];
+  const threads = new PreparingThreads({
+    count,
+    start:
+      start ??
+      (() => {
+        const thread = new Worker(program, { resourceLimits: smallHeap, stderr: true });
+        started.push(thread);
+        return thread as Thread;
+      }),
+    log: (event, fields) => lost.push({ event, why: fields.why }),
+    deadlineMs: deadlineMs ?? 60_000,
+    restartMs: { first: 10, longest: 40 },
+  });
+  t.after(() => threads.stop());
+  return { threads, started, lost };
+}
+
+/** Asks until there is a thread; the answers' texts, `undefined` when the group was lost. */
+async function prepare(
+  threads: PreparingThreads,
+  texts: readonly string[],
+): Promise<string[] | undefined> {
+  for (;;) {
+    const answer = Promise.withResolvers<readonly Uint8Array[] | undefined>();
+    if (threads.prepare('words', texts.map(utf8), answer.resolve)) {
+      return (await answer.promise)?.map((bytes) => fromUtf8(bytes));
+    }
+    await sleep(5);
+  }
+}
+
+const lostFor = (...reasons: readonly string[]) =>
+  reasons.map((why) => ({ event: 'worker.preparing-thread-lost', why }));
+
+describe('threads that prepare requests', () => {
+  it('answer groups in their order, one result a request', async (t) => {
+    const { threads, started } = threadsFor(t);
+    assert.deepEqual(await prepare(threads, ['a', 'b']), ['a!', 'b!']);
+    const groups = Array.from({ length: 20 }, (_, at) => [`${at}`, `${at}x`]);
+    const finished: number[] = [];
+    await Promise.all(
+      groups.map(async (group, at) => {
+        assert.deepEqual(await prepare(threads, group), [`${at}!`, `${at}x!`]);
+        finished.push(at);
+      }),
+    );
+    assert.deepEqual(
+      finished,
+      groups.map((_, at) => at),
+    );
+    assert.equal(started.length, 1);
+  });
+
+  it('are as many as asked for: while one is busy another one answers', async (t) => {
+    const { threads, started } = threadsFor(t, { count: 2, deadlineMs: 3_000 });
+    await prepare(threads, ['a']);
+    assert.equal(started.length, 2);
+    const hangs = prepare(threads, ['hang']);
+    // Until the second one is ready it is the busy one that is asked, and loses what it has.
+    let answered: string[] | undefined;
+    while (answered === undefined) answered = await prepare(threads, ['b']);
+    assert.deepEqual(answered, ['b!']);
+    assert.equal(await hangs, undefined);
+  });
+
+  it('make nothing of what their adapter throws at, and of an unknown adapter', async (t) => {
+    const { threads, lost } = threadsFor(t);
+    assert.deepEqual(await prepare(threads, ['a', 'throw', 'b', '']), ['a!', '', 'b!', '']);
+    const unknown = Promise.withResolvers<readonly Uint8Array[] | undefined>();
+    assert.ok(threads.prepare('nobody', [utf8('a')], unknown.resolve));
+    assert.deepEqual(
+      (await unknown.promise)?.map(({ length }) => length),
+      [0],
+    );
+    assert.deepEqual(lost, []);
+  });
+
+  it('give back what a thread had that ended, log it once, and are started again', async (t) => {
+    const { threads, started, lost } = threadsFor(t);
+    await prepare(threads, ['a']);
+    const groups = [['b'], ['exit'], ['c'], ['d']].map((group) => prepare(threads, group));
+    assert.deepEqual(await Promise.all(groups), [['b!'], undefined, undefined, undefined]);
+    assert.deepEqual(lost, lostFor('ENDED'));
+    assert.deepEqual(await prepare(threads, ['e']), ['e!']);
+    assert.equal(started.length, 2);
+  });
+
+  it('are given up when one is killed, runs out of memory or hangs', async (t) => {
+    const { threads, started, lost } = threadsFor(t, { deadlineMs: 3_000 });
+    await prepare(threads, ['a']);
+    const killed = prepare(threads, ['b']);
+    await started[0]?.terminate();
+    await killed;
+    assert.equal(await prepare(threads, ['hang']), undefined);
+    assert.equal(await prepare(threads, ['hoard']), undefined);
+    assert.deepEqual(await prepare(threads, ['c']), ['c!']);
+    const reasons = lost.map((entry) => (entry as { why: string }).why);
+    assert.deepEqual(reasons.slice(0, 2), ['ENDED', 'TOO_SLOW']);
+    assert.match(reasons[2] as string, /ERR_WORKER_OUT_OF_MEMORY|TOO_SLOW/);
+    assert.equal(reasons.length, 3);
+  });
+
+  it('are given up when one answers something else than was asked', async (t) => {
+    const answers: ((message: PreparingMessage) => void)[] = [];
+    const { threads, lost } = threadsFor(t, {
+      start: () => ({
+        postMessage: () => answers.at(-1)?.({ id: 999, prepared: joinParts([]) }),
+        on: (event, listener) => {
+          if (event !== 'message') return;
+          answers.push(listener as (message: PreparingMessage) => void);
+          setImmediate(() => (listener as (message: PreparingMessage) => void)('ready'));
+        },
+        unref: () => {},
+        terminate: async () => 0,
+      }),
+    });
+    assert.equal(await prepare(threads, ['a']), undefined);
+    assert.deepEqual(lost, lostFor('WRONG_ANSWER'));
+  });
+
+  it('leave requests to others while none can be started, and try later and later', async (t) => {
+    let tries = 0;
+    const { threads, lost } = threadsFor(t, {
+      start: () => {
+        tries += 1;
+        throw Object.assign(new Error('no'), { code: 'ERR_ACCESS_DENIED' });
+      },
+    });
+    const until = performance.now() + 100;
+    while (performance.now() < until) {
+      assert.equal(
+        threads.prepare('words', [utf8('a')], () => assert.fail()),
+        false,
+      );
+      await sleep(1);
+    }
+    assert.ok(tries >= 2 && tries <= 8, `${tries} tries in 100 ms`);
+    assert.equal(lost.length, tries);
+  });
+});
+
+describe('byte strings in one buffer', () => {
+  const parts = [utf8('one'), utf8(''), utf8('three')];
+
+  it('come out as they went in', () => {
+    assert.deepEqual(splitParts(joinParts(parts))?.map(fromUtf8), ['one', '', 'three']);
+    assert.deepEqual(splitParts(joinParts([])), []);
+  });
+
+  it('are refused when the buffer is cut, extended or tells false lengths', () => {
+    const joined = joinParts(parts);
+    for (let length = 0; length < joined.length; length++) {
+      assert.equal(splitParts(joined.slice(0, length)), undefined, `${length} bytes`);
+    }
+    assert.equal(splitParts(Buffer.concat([joined, Buffer.alloc(1)]).subarray(0)), undefined);
+    for (const at of [0, 3, 4, 7]) {
+      const flipped = joined.slice();
+      flipped[at] = (flipped[at] as number) ^ 0x81;
+      assert.equal(splitParts(flipped), undefined, `byte ${at}`);
+    }
+  });
+});
