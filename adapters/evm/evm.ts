@@ -92,7 +92,8 @@ export class Evm {
 
   /** Bytes the cache and the working memory hold. */
   get heldBytes(): number {
-    return this.#instance.exports.heldBytes();
+    // Beyond 2 GiB the engine's 32 bits read as a negative number.
+    return this.#instance.exports.heldBytes() >>> 0;
   }
 
   /** Goes on by the rules of another fork. @throws EvmError INVALID_CONFIGURATION */
