@@ -50,7 +50,8 @@ export function callInput(
 ): EngineInput {
   const { to, data = emptyBytes, value = 0n, accessList = [], gasPrice = 0n } = request;
   const from = request.from ?? zeroAddress;
-  const gasLimit = Math.min(request.gas ?? block.gasLimit, block.gasLimit);
+  const most = Math.min(Number(block.gasLimit), Number.MAX_SAFE_INTEGER);
+  const gasLimit = Math.min(request.gas ?? most, most);
   checkCall(request, gasLimit);
   const gas = intrinsicGas({ data, to, accessList, authorizationList: [] }, fork);
   if (gasLimit < Math.max(gas.intrinsic, gas.floor)) {

@@ -41,13 +41,14 @@ export interface TransactionPrices {
   readonly dataZero: number;
   readonly dataNonZero: number;
   readonly initCodeWord: number;
+  /** EIP-3860; infinite before it. */
   readonly maxInitCodeBytes: number;
   readonly accessListAddress: number;
   readonly accessListSlot: number;
   readonly emptyAuthorization: number;
   /** Of the least a transaction pays (EIP-7623); 0 where it does not hold. */
   readonly floorToken: number;
-  /** EIP-7825; the greatest safe integer before it. */
+  /** EIP-7825; infinite before it. */
   readonly maxTransactionGas: number;
   /** Gas of one blob. */
   readonly blobGas: number;
@@ -140,7 +141,7 @@ function highestType(revision: number): number {
 function pricesOf(revision: number): TransactionPrices {
   const since = (first: number, price: number): number => (revision >= first ? price : 0);
   const limit = (first: number, most: number): number =>
-    revision >= first ? most : Number.MAX_SAFE_INTEGER;
+    revision >= first ? most : Number.POSITIVE_INFINITY;
   return {
     transaction: 21_000,
     creation: since(revisions.homestead, 32_000),

@@ -17,14 +17,14 @@ const words8 = (bytes: number): number => Math.ceil(bytes / 8);
 
 /** EIP-198. */
 export const modexpByzantium: ModexpRules = {
-  maxBytes: Number.MAX_SAFE_INTEGER,
+  maxBytes: Number.POSITIVE_INFINITY,
   byteWeight: 8,
   gas: (longest, weight) => Math.floor((complexity198(longest) * weight) / 20),
 };
 
 /** EIP-2565. */
 export const modexpBerlin: ModexpRules = {
-  maxBytes: Number.MAX_SAFE_INTEGER,
+  maxBytes: Number.POSITIVE_INFINITY,
   byteWeight: 8,
   gas: (longest, weight) => Math.max(200, Math.floor((words8(longest) ** 2 * weight) / 3)),
 };
@@ -85,6 +85,9 @@ export const modexp = (rules: ModexpRules): Precompile => ({
   },
   run(input) {
     const { base, exponent, modulus } = lengthsOf(input);
+    // Where lengths have no limit, none is asked for where nothing is computed.
+    const isNothing = base === 0 && modulus === 0 && rules.maxBytes === Number.MAX_SAFE_INTEGER;
+    if (isNothing) return emptyBytes;
     if (Math.max(base, exponent, modulus) > rules.maxBytes) return undefined;
     if (modulus === 0) return emptyBytes;
     return power({

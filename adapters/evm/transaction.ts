@@ -97,7 +97,8 @@ export function checkTransaction(
 ): IntrinsicGas {
   const { prices } = fork;
   checkShape(transaction, fork);
-  const limit = Math.min(block.gasLimit, prices.maxTransactionGas);
+  const { maxTransactionGas } = prices;
+  const limit = maxTransactionGas < block.gasLimit ? maxTransactionGas : block.gasLimit;
   const { gasLimit } = transaction;
   if (gasLimit > limit) {
     throw new EvmError('GAS_LIMIT_TOO_HIGH', `gas limit ${gasLimit} is above ${limit}`);
