@@ -1,4 +1,3 @@
-import type { CustomCrypto } from '@ethereumjs/common';
 import { createKeccak } from 'hash-wasm';
 import secp256k1 from 'secp256k1';
 
@@ -10,13 +9,6 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
   hasher.init();
   hasher.update(bytes);
   return hasher.digest('binary');
-}
-
-/** Keccak-256 as the number whose big-endian bytes it is: what the KECCAK256 operation pushes. */
-export function keccak256Word(bytes: Uint8Array): bigint {
-  hasher.init();
-  hasher.update(bytes);
-  return BigInt(`0x${hasher.digest('hex')}`);
 }
 
 /** Order of the secp256k1 group. */
@@ -55,22 +47,3 @@ export function signDigest(
   const { signature, recid } = secp256k1.ecdsaSign(digest, key);
   return { signature, yParity: recid === 1 ? 1 : 0 };
 }
-
-/**
- * The same primitives for the EVM library. The KZG check answers false: chains here carry no blobs,
- * so the point evaluation precompile fails like on an invalid proof instead of ending the batch.
- */
-export const evmCrypto: CustomCrypto = {
-  keccak256,
-  ecrecover: (digest, v, r, s) => {
-    const signature = new Uint8Array(64);
-    signature.set(r, 32 - r.length);
-    signature.set(s, 64 - s.length);
-    return secp256k1.ecdsaRecover(signature, Number(v) - 27, digest, false).slice(1);
-  },
-  ecdsaRecover: (signature, recovery, digest) =>
-    secp256k1.ecdsaRecover(signature, recovery, digest, false),
-  kzg: {
-    verifyProof: () => false,
-  } as unknown as NonNullable<CustomCrypto['kzg']>,
-};

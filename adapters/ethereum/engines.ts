@@ -1,20 +1,26 @@
-import type { MessageEngineFactory } from './engine.ts';
-import type { Engine } from './executor.ts';
-import { Machine } from './machine.ts';
+import type { Engine, Simulator } from './executor.ts';
+import type { Fork } from './fork.ts';
+import { OwnExecutor, OwnSimulator } from './own-engine.ts';
 import { ReferenceExecutor, ReferenceSimulator } from './reference/executor.ts';
-import { StateExecutor, StateSimulator } from './state-executor.ts';
 
-/** `own`: the room's interpreter; `reference`: the EVM of @ethereumjs, unchanged. */
+/** `own`: the WebAssembly engine of @concordat/evm; `reference`: the EVM of @ethereumjs, unchanged. */
 export type EngineName = 'own' | 'reference';
 
-const around = (makeEngine: MessageEngineFactory): Engine => ({
-  executor: (fork) => new StateExecutor(fork, makeEngine),
-  simulator: (fork) => new StateSimulator(fork, makeEngine),
-});
+/** Simulators of the own engine by fork and chain id: chains of equal rules share one. */
+const simulators = new Map<Fork, Simulator>();
+
+function ownSimulator(fork: Fork): Simulator {
+  let simulator = simulators.get(fork);
+  if (simulator === undefined) {
+    simulator = new OwnSimulator(fork);
+    simulators.set(fork, simulator);
+  }
+  return simulator;
+}
 
 /** The engine of that name. Both give the same result for every transaction. */
 export const engines: Readonly<Record<EngineName, Engine>> = {
-  own: around((fork, state) => new Machine(fork, state)),
+  own: { executor: (fork) => new OwnExecutor(fork), simulator: ownSimulator },
   reference: {
     executor: (fork) => new ReferenceExecutor(fork),
     simulator: (fork) => new ReferenceSimulator(fork),

@@ -40,6 +40,7 @@ export {
   parseConfig,
   type ReadPolicy,
 } from './config.ts';
+export { createdAddress } from './created-address.ts';
 export { addressOfKey, keccak256, signDigest } from './crypto.ts';
 export type { EngineName } from './engines.ts';
 export { EthereumError, type EthereumErrorCode } from './errors.ts';
@@ -50,7 +51,6 @@ export {
   type ImportedChain,
   ImportReader,
 } from './import-format.ts';
-export { createdAddress } from './machine.ts';
 export { mainnetBlock, mainnetIndex } from './mainnet.ts';
 export {
   type DecodedTransaction,
@@ -59,7 +59,7 @@ export {
   signedTransaction,
 } from './transaction.ts';
 
-/** The adapter as a worker mounts it: its own interpreter, JSON-RPC over HTTP and WebSocket. */
+/** The adapter as a worker mounts it: JSON-RPC over HTTP and WebSocket. */
 export function createEthereumAdapter(): LedgerAdapter<EthereumTransaction, SubmittedTransaction> {
   return new EthereumAdapter({ endpoints: createRpcEndpoints });
 }

@@ -6,10 +6,6 @@ import type { Fork } from './fork.ts';
 import { hexBytes } from './hex.ts';
 import type { BlockParents } from './system-contracts.ts';
 
-/** BLOB_BASE_FEE_UPDATE_FRACTION of EIP-4844, and since EIP-7691. */
-const eip4844 = 3_338_477n;
-const sinceEip7691 = 5_007_716n;
-
 /** What the transactions of a replayed block see: the real header. */
 export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironment {
   const { header, blockHashes } = replay;
@@ -22,9 +18,10 @@ export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironmen
     difficulty: quantity('difficulty'),
     prevRandao: quantity('mixHash'),
     baseFee: quantity('baseFeePerGas'),
-    blobBaseFee: fork.rules.cancun
-      ? blobBaseFeeOf(quantity('excessBlobGas'), fork.rules.prague ? sinceEip7691 : eip4844)
-      : 0n,
+    blobBaseFee:
+      fork.blobs === undefined
+        ? 0n
+        : blobBaseFeeOf(quantity('excessBlobGas'), BigInt(fork.blobs.updateFraction)),
     blockHash: (number) => blockHashes.get(Number(number)) ?? 0n,
   };
 }

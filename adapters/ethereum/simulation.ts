@@ -3,6 +3,7 @@ import {
   type CallResult,
   type EvmHost,
   intrinsicGas,
+  precompilesOf,
   toBigInt,
 } from '@concordat/evm';
 import { emptyBytes } from '@concordat/std';
@@ -116,7 +117,7 @@ export async function estimateGas(
   const ground = overridden(given, overrides);
   const most = Math.min(
     request.gas ?? ground.block.gasLimit,
-    ground.fork.gas.maxTransactionGas,
+    ground.fork.prices.maxTransactionGas,
     affordable(ground.source, request),
   );
   const first = await simulate(ground, { ...request, gas: most });
@@ -187,10 +188,11 @@ function payingEntries(
     contractAddress ?? emptyBytes,
   ];
   const free = new Set(parties.map((address) => Buffer.from(address).toString('hex')));
+  const precompiles = precompilesOf(fork.revision);
   const entries: AccessListEntry[] = [];
   for (const { address, storageKeys } of accessed) {
     const isFree =
-      free.has(Buffer.from(address).toString('hex')) || fork.precompiles.has(toBigInt(address));
+      free.has(Buffer.from(address).toString('hex')) || precompiles.has(Number(toBigInt(address)));
     if (isFree && storageKeys.length === 0) continue;
     entries.push({ address, storageKeys: storageKeys.toSorted(Buffer.compare) });
   }

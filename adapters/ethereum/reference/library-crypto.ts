@@ -1,6 +1,9 @@
+import { hash } from 'node:crypto';
+import { precompilesOf, revisions } from '@concordat/evm';
 import type { CustomCrypto } from '@ethereumjs/common';
 import secp256k1 from 'secp256k1';
 import { keccak256 } from '../crypto.ts';
+import { hexBytes } from '../hex.ts';
 
 /** Our primitives for the library, so that engines are compared and not hashes. */
 export const libraryCrypto: CustomCrypto = {
@@ -13,7 +16,15 @@ export const libraryCrypto: CustomCrypto = {
   },
   ecdsaRecover: (signature, recovery, digest) =>
     secp256k1.ecdsaRecover(signature, recovery, digest, false),
-  kzg: {
-    verifyProof: () => false,
-  } as unknown as NonNullable<CustomCrypto['kzg']>,
+  kzg: { verifyProof } as unknown as NonNullable<CustomCrypto['kzg']>,
 };
+
+const pointEvaluation = precompilesOf(revisions.cancun).get(0x0a);
+
+/** Whether a proof (hex) holds; the library has no check of its own. */
+function verifyProof(commitment: string, z: string, y: string, proof: string): boolean {
+  const point = hexBytes(commitment);
+  const versioned = hash('sha256', point, 'buffer').fill(1, 0, 1);
+  const input = Buffer.concat([versioned, hexBytes(z), hexBytes(y), point, hexBytes(proof)]);
+  return pointEvaluation?.run(input) !== undefined;
+}

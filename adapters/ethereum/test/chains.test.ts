@@ -4,9 +4,9 @@ import { toHex } from '@concordat/std';
 import { EthereumAdapter } from '../adapter.ts';
 import { encodeHeader, noStateRoot } from '../block.ts';
 import type { BlockView, LogView } from '../chain-reader.ts';
+import { createdAddress } from '../created-address.ts';
 import { keccak256 } from '../crypto.ts';
 import { engines } from '../engines.ts';
-import { createdAddress } from '../machine.ts';
 import { Bench, reasonOf, someActor } from './adapter-bench.ts';
 import { code, deploying, Wallet } from './wallet.ts';
 

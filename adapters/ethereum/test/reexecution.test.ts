@@ -6,7 +6,7 @@ import { decodeWriteSet, Store } from '@concordat/kv';
 import { toLatin1 } from '@concordat/std';
 import { Reexecution } from '@concordat/worker-enclave';
 import { EthereumAdapter } from '../adapter.ts';
-import { createdAddress } from '../machine.ts';
+import { createdAddress } from '../created-address.ts';
 import { decodeHead, encodeHead } from '../records.ts';
 import { accountKey } from '../state-source.ts';
 import { ethereumTables, tableNames } from '../tables.ts';

@@ -4,9 +4,9 @@ import { toWord } from '@concordat/evm';
 import { decodeWriteSet } from '@concordat/kv';
 import { fromHex, toHex } from '@concordat/std';
 import { EthereumAdapter } from '../adapter.ts';
+import { createdAddress } from '../created-address.ts';
 import { engines } from '../engines.ts';
 import type { Engine } from '../executor.ts';
-import { createdAddress } from '../machine.ts';
 import { encodeRlp } from '../rlp.ts';
 import {
   beaconRootsAddress,
