@@ -19,6 +19,8 @@ export class Consortium {
   members: string[] = [...founders];
   /** The newest image of the manager, once there is another than the sandbox's. */
   managerImage: string | undefined;
+  /** The proposal that the members decided last. */
+  #decided: string | undefined;
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -105,8 +107,14 @@ export class Consortium {
     const id = await this.last();
     for (const voter of voters)
       await this.stage.concordat(['vote', 'accept', id, ...this.as(voter)]);
-    const { state } = await this.newest();
-    if (state !== expected) throw new Error(`proposal ${id} is ${state}, not ${expected}`);
+    let state = '';
+    const isAsExpected = async (): Promise<boolean> => {
+      ({ state } = await this.newest());
+      return state === expected;
+    };
+    // Who is asked may not have heard of the last vote yet.
+    await until(isAsExpected, `proposal ${id} is ${expected}`, () => state);
+    if (expected === 'accepted') this.#decided = id;
   }
 
   /** The newest proposal. */
@@ -117,9 +125,15 @@ export class Consortium {
     return proposals.at(-1) as { proposalId: string; state: string };
   }
 
-  /** The beginning of the newest proposal's id. */
+  /** The beginning of the newest proposal's id: another one than the members decided last. */
   async last(): Promise<string> {
-    return (await this.newest()).proposalId.slice(0, 12);
+    let id = '';
+    const isAnother = async (): Promise<boolean> => {
+      id = (await this.newest()).proposalId.slice(0, 12);
+      return id !== this.#decided;
+    };
+    await until(isAnother, 'there is another proposal', () => id);
+    return id;
   }
 
   /** A founder whose node is up: it asks for the script. */

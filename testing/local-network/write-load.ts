@@ -130,9 +130,25 @@ export class WriteLoad {
     this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
   }
 
+  /** What a node's worker reads is nothing older than this moment. */
+  async #caughtUp(client: KeyValueClient, { name }: LocalNode): Promise<void> {
+    let seen: unknown;
+    const isRead = (): Promise<boolean> =>
+      client.promises.get(`${this.#prefix}${name}`, 'linearizable').then(
+        () => true,
+        (error: unknown) => {
+          if (client.frames.isClosed) throw error;
+          seen = String(error);
+          return false;
+        },
+      );
+    await waitUntil(isRead, { what: `${name} to have caught up`, seen: () => seen });
+  }
+
   /** Acknowledged writes that a node does not have, or has otherwise; empty is the promise kept. */
   async missingOn(node: LocalNode): Promise<string[]> {
     const client = await this.#network.keyvalue(node);
+    await this.#caughtUp(client, node);
     const missing: string[] = [];
     const left = [...this.acknowledged];
     const ask = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import { createSigningKey, issueCertificate, toPem } from '@concordat/crypto';
 import { createJavascriptAdapter } from '../index.ts';
 import { ccfMembers, cryptoMembers, requestMembers } from './ccf-types.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const { crypto } = ccf;
@@ -149,8 +150,7 @@ const genesisData = bytesOfBundle({
 });
 
 async function start(): Promise<FakeNode> {
-  const config = { maxRequestMs: 4_000 };
-  return createFakeNode(createJavascriptAdapter(), { genesisData, config });
+  return createFakeNode(createJavascriptAdapter(), { genesisData, config: patientLimits });
 }
 
 const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>

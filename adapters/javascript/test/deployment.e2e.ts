@@ -6,6 +6,7 @@ import { createFakeNode, type FakeNode, type FakeNodeOptions } from '@concordat/
 import { parseBundle, readBundle } from '../bundle.ts';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = (version: string) => `
 const m = ccf.kv.m;
@@ -36,7 +37,10 @@ const bundle = (version: string, paths: Record<string, unknown> = {}) =>
 const digestOf = (program: Uint8Array) => createHash('sha256').update(program).digest('hex');
 
 async function nodeOf(t: TestContext, options: FakeNodeOptions = {}): Promise<FakeNode> {
-  const node = await createFakeNode(createJavascriptAdapter(), options);
+  const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    ...options,
+  });
   t.after(() => node.close());
   return node;
 }
@@ -246,7 +250,7 @@ test('a bundle is checked within the memory that is in force, as it will be run'
     ],
   });
   const verdictUnder = async (maxMemoryMebibytes: number) => {
-    const node = await nodeOf(t, { config: { maxMemoryMebibytes } });
+    const node = await nodeOf(t, { config: { ...patientLimits, maxMemoryMebibytes } });
     return node.askProgram('check', 'javascript', heavy);
   };
   assert.equal((await verdictUnder(1_024)).code, undefined);

@@ -10,6 +10,7 @@ import {
 } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const records = ccf.kv.records;
@@ -159,6 +160,7 @@ async function open(
   const system = await FakeSystem.open(rates);
   t.after(() => system.close());
   const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
     externalSystems: [system.entry()],
     ...options,
   });
@@ -193,6 +195,15 @@ async function post(
   };
 }
 
+/** Waits until the system was asked so often. */
+async function askedBy(system: FakeSystem, times: number): Promise<void> {
+  const deadline = performance.now() + 120_000;
+  while (system.asked.length < times) {
+    assert.ok(performance.now() < deadline, 'the system was not asked');
+    await sleep(5);
+  }
+}
+
 const codeOf = ({ body }: Answer): string => body?.error?.code;
 
 test('an endpoint whose function calls a system is one transaction with what it heard', async (t) => {
@@ -219,7 +230,7 @@ test('other requests do not wait for a call', async (t) => {
   node.listSystems([system.entry({ timeoutMs: 15_000 })]);
   await post(node, '/plain?warm');
   const hanging = Array.from({ length: 5 }, () => post(node, '/manyCalls', ['hang']));
-  while (system.asked.length < 5) await sleep(5);
+  await askedBy(system, 5);
   for (let at = 0; at < 20; at++) {
     assert.equal((await post(node, `/plain?${at}`)).status, 200);
     assert.equal((await fetch(`${node.url}/read?plain`)).status, 200);
@@ -309,7 +320,7 @@ test('functions that wait when their process ends are told, and the next ones ru
     config: { maxRequestMs: 2_000, maxMemoryMebibytes: 256 },
   });
   const waiting = post(node, '/manyCalls', ['hang', 'eur']);
-  while (system.asked.length < 2) await sleep(5);
+  await askedBy(system, 2);
   assert.equal(codeOf(await post(node, '/eatsAtOnce')), 'APPLICATION_STOPPED');
   node.external.cut('EXTERNAL_CONNECTION_LOST');
   assert.equal(codeOf(await waiting), 'APPLICATION_STOPPED');
@@ -342,7 +353,7 @@ test('a request that is none is refused before anybody is asked', async (t) => {
     { headers: headers(70_000) },
   ]) {
     const beside = post(node, '/manyCalls', ['hang']);
-    while (system.asked.length < 1) await sleep(5);
+    await askedBy(system, 1);
     assert.equal(codeOf(await post(node, '/badRequest', given)), 'APPLICATION_FAILED');
     node.external.cut('EXTERNAL_CONNECTION_LOST');
     // Nobody else's request is in danger.
@@ -384,7 +395,7 @@ test('a request does not get what the function of another one returned', async (
   const { node, system } = await open(t);
   node.listSystems([system.entry({ timeoutMs: 1_500 })]);
   const first = post(node, '/sharing', { of: 'hang' });
-  while (system.asked.length < 1) await sleep(5);
+  await askedBy(system, 1);
   // It waits for a call of the other, with which it goes on when that is answered.
   assert.equal(codeOf(await post(node, '/sharing', { of: 'eur' })), 'APPLICATION_FAILED');
   const answer = await first;
@@ -396,7 +407,7 @@ test('a request does not get what the function of another one returned', async (
 test('a leader that is replaced during a call tells the client to ask again', async (t) => {
   const { node, system } = await open(t);
   const waiting = post(node, '/manyCalls', ['hang']);
-  while (system.asked.length < 1) await sleep(5);
+  await askedBy(system, 1);
   node.ledger.role(false);
   node.external.cut('EXTERNAL_CONNECTION_LOST');
   const answer = await waiting;
@@ -408,7 +419,7 @@ test('a leader that is replaced during a call tells the client to ask again', as
 test('an application that is replaced during a call does not hear what the former one heard', async (t) => {
   const { node, system } = await open(t);
   const waiting = post(node, '/manyCalls', ['hang']);
-  while (system.asked.length < 1) await sleep(5);
+  await askedBy(system, 1);
   node.deploy('javascript', bundle('// another\n'));
   await sleep(50);
   node.external.cut('EXTERNAL_CONNECTION_LOST');

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 import { historicalState } from './ccf-app.js';
@@ -75,7 +76,10 @@ const bundle = bytesOfBundle({
 });
 
 async function nodeWith(t: { after(done: () => Promise<void>): void }): Promise<FakeNode> {
-  const node = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle });
+  const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    genesisData: bundle,
+  });
   t.after(() => node.close());
   return node;
 }

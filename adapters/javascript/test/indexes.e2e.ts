@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter, parseBundle } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const buf = ccf.strToBuf;
@@ -76,7 +77,10 @@ async function seqnos(node: FakeNode, upTo: number, asked: object): Promise<read
 }
 
 test('an index knows every committed transaction, in the past and as it comes, on every node', async (t) => {
-  const node = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle });
+  const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    genesisData: bundle,
+  });
   t.after(() => node.close());
   const one = await put(node, 'm', ['ax', 'ay', 'b']);
   const two = await put(node, 'public:log', ['1', '2']);
@@ -101,8 +105,15 @@ test('an index knows every committed transaction, in the past and as it comes, o
   for (let at = 0; at < 20; at++) live.push(await put(node, 'm', ['ay']));
   await check(node, live.at(-1) as number, live);
   const blocks = node.ledger.committedBlocks;
-  const follower = await createFakeNode(createJavascriptAdapter(), { blocks });
-  const joiner = await createFakeNode(createJavascriptAdapter(), { blocks, snapshot });
+  const follower = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    blocks,
+  });
+  const joiner = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    blocks,
+    snapshot,
+  });
   t.after(() => Promise.all([follower.close(), joiner.close()]));
   for (const other of [follower, joiner]) await check(other, live.at(-1) as number, live);
   // A process that ended has lost all of it.
@@ -113,7 +124,10 @@ test('an index knows every committed transaction, in the past and as it comes, o
 });
 
 test('an index that fills while transactions come leaves none out and takes none twice', async (t) => {
-  const node = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle });
+  const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    genesisData: bundle,
+  });
   t.after(() => node.close());
   const written: number[] = [];
   for (let round = 0; round < 3; round++) {

@@ -15,6 +15,7 @@ import { emptyBytes, toHex, utf8 } from '@concordat/std';
 import type { TrustedActor } from '@concordat/worker-enclave';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const key = ccf.strToBuf('n');
@@ -62,6 +63,7 @@ async function nodeOf(t: TestContext, actors: readonly TrustedActor[] = []): Pro
   const key = toHex(publicKey.export({ format: 'der', type: 'spki' }));
   const tokenIssuers = [{ issuer, keys: [{ kid: 'k', key, constraint: issuer }] }];
   const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
     genesisData: bundle,
     trust: { actors, tokenIssuers },
   });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createFakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const mebibyte = 1024 * 1024;
 const source = `
@@ -29,7 +30,7 @@ const bundle = bytesOfBundle({
 });
 
 test('a batch with more to answer than a frame holds does not end the application', async (t) => {
-  const config = { maxAnswerBytes: 16 * mebibyte, maxMemoryMebibytes: 4_096 };
+  const config = { ...patientLimits, maxAnswerBytes: 16 * mebibyte, maxMemoryMebibytes: 4_096 };
   const node = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle, config });
   t.after(() => node.close());
   const put = async (): Promise<number> => {

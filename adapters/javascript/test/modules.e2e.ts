@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createFakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 /** Every form of import and export of ECMA-262, 16.2, in one application. */
 const modules = {
@@ -40,6 +41,7 @@ test('every form of import and export works as the engine has it, and lines are 
     get: { js_module: 'main.js', js_function, mode: 'readonly', authn_policies: [] },
   });
   const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
     genesisData: bytesOfBundle({
       metadata: { endpoints: { '/a': endpoint('answer'), '/h': endpoint('handler') } },
       modules: Object.entries(modules).map(([name, module]) => ({ name, module })),

@@ -3,6 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const key = (text) => ccf.strToBuf(text);
@@ -107,7 +108,7 @@ suite('ordered maps', { concurrency: false }, () => {
   before(async () => {
     node = await createFakeNode(createJavascriptAdapter(), {
       genesisData: bundle,
-      config: { maxRequestMs: 4_000 },
+      config: patientLimits,
     });
   });
   after(() => node.close());

@@ -6,6 +6,7 @@ import { toActorId, toHex, utf8 } from '@concordat/std';
 import { type Actor, nobodyId } from '@concordat/worker-enclave';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 export const who = ({ caller }) => ({ body: caller === null || caller === undefined ? 'nobody' : caller.policy });
@@ -71,6 +72,7 @@ async function nodeOf(t: TestContext): Promise<FakeNode> {
   const key = toHex(publicKey.export({ format: 'der', type: 'spki' }));
   const tokenIssuers = [{ issuer, keys: [{ kid: 'k', key, constraint: issuer }] }];
   const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
     actor: nobody,
     genesisData: bundle,
     trust: { actors: [], tokenIssuers },

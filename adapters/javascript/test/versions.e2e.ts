@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
 import { bytesOfBundle } from './logging-application.ts';
+import { patientLimits } from './patient-limits.ts';
 
 const source = `
 const buf = ccf.strToBuf;
@@ -60,7 +61,10 @@ async function ask(node: FakeNode, method: string, key: string): Promise<Answer>
 }
 
 test('a key has the seqno of the transaction that wrote it, on every kind of node', async (t) => {
-  const leader = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle });
+  const leader = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    genesisData: bundle,
+  });
   t.after(() => leader.close());
   const a = await ask(leader, 'PUT', 'a');
   await ask(leader, 'PUT', 'b');
@@ -68,8 +72,15 @@ test('a key has the seqno of the transaction that wrote it, on every kind of nod
   const snapshot = await leader.ledger.takeSnapshot();
   const c = await ask(leader, 'PUT', 'c');
   const blocks = leader.ledger.committedBlocks;
-  const follower = await createFakeNode(createJavascriptAdapter(), { blocks });
-  const joiner = await createFakeNode(createJavascriptAdapter(), { blocks, snapshot });
+  const follower = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    blocks,
+  });
+  const joiner = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    blocks,
+    snapshot,
+  });
   t.after(() => Promise.all([follower.close(), joiner.close()]));
   for (const node of [leader, follower, joiner]) {
     assert.deepEqual((await ask(node, 'GET', 'a')).body, a.seqno);
@@ -81,7 +92,10 @@ test('a key has the seqno of the transaction that wrote it, on every kind of nod
 });
 
 test('writers of one key that run together each see the one before, never themselves', async (t) => {
-  const node = await createFakeNode(createJavascriptAdapter(), { genesisData: bundle });
+  const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
+    genesisData: bundle,
+  });
   t.after(() => node.close());
   const answers = await Promise.all(Array.from({ length: 150 }, () => ask(node, 'POST', 'hot')));
   const seqnos = answers.map(({ seqno }) => seqno).sort((one, other) => one - other);
@@ -97,6 +111,7 @@ test('writers of one key that run together each see the one before, never themse
 
 test('versions asked on blocks that another leader takes back are found anew', async (t) => {
   const node = await createFakeNode(createJavascriptAdapter(), {
+    config: patientLimits,
     genesisData: bundle,
     commit: 'on-demand',
     policies: { maxBatchTransactions: 1 },

@@ -17,7 +17,10 @@ suite('an application with types on the worker runtime', { concurrency: false },
   let bytes: Uint8Array;
   before(async () => {
     ({ bytes } = await buildBundle(fileURLToPath(new URL('bank.ts', import.meta.url))));
-    node = await createFakeNode(createJavascriptAdapter(), { genesisData: bytes });
+    node = await createFakeNode(createJavascriptAdapter(), {
+      config: { maxRequestMs: 4_000, maxBatchMs: 4_000 },
+      genesisData: bytes,
+    });
   });
   after(() => node.close());
 

@@ -39,7 +39,7 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
   before(async () => {
     network = await LocalNetwork.start({
       workerImage: 'application',
-      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+      adapters: { javascript: { maxRequestMs: 4_000, maxMemoryMebibytes: 300 } },
     });
     for (const node of network.nodes) {
       connections.push(await network.application(node));
@@ -99,6 +99,7 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
       for (const admin of admins) {
         if ((await admin.vote(proposed?.proposalId ?? '', true)).state !== 'open') break;
       }
+      await network.level();
       const quote = (at: number, number: number) =>
         client(at).call('POST /topics/{topic}/{number}/quote', {
           params: { topic: 'quoted', number },
@@ -130,6 +131,11 @@ suite('an application with types on three nodes', { concurrency: false }, () => 
       });
     const steady = Array.from({ length: 60 }, (_, at) => (at - 30) * 10);
     await Promise.all(steady.map((number, at) => put(at, number)));
+    // From here on every node shows all of them.
+    for (const [at] of network.nodes.entries()) {
+      const query = { params: { topic } };
+      await client(at).call('GET /topics/{topic}/count', query, { consistency: 'linearizable' });
+    }
     await assert.rejects(
       put(1, 0),
       (error) => error instanceof AnswerError && error.status === 409,

@@ -80,7 +80,7 @@ suite('an application deployed by vote', { concurrency: false }, () => {
       workerImage: 'application',
       elections: 'patient',
       policies: { snapshotBlocks: 20 },
-      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+      adapters: { javascript: { maxRequestMs: 4_000, maxMemoryMebibytes: 300 } },
     });
     for (const node of network.nodes) {
       clients.push(await network.application(node));

@@ -4,7 +4,7 @@ import { auditLedger } from '@concordat/auditor';
 import { type BundleJson, deployApplication } from '@concordat/cli';
 import { type FakeAnswer, FakeSystem } from '@concordat/conformance';
 import { type AdminClient, type ApplicationClient, SdkError } from '@concordat/sdk';
-import { freePort, LocalNetwork, RecordingProxy, waitUntil } from '../index.ts';
+import { anotherSecond, freePort, LocalNetwork, RecordingProxy, waitUntil } from '../index.ts';
 
 const source = `
 const orders = ccf.kv.orders;
@@ -84,7 +84,7 @@ suite('systems outside of the network', { concurrency: false }, () => {
     proxy = await RecordingProxy.open('system', proxyPort, system.port);
     network = await LocalNetwork.start({
       workerImage: 'application',
-      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+      adapters: { javascript: { maxRequestMs: 4_000, maxMemoryMebibytes: 300 } },
     });
     for (const node of network.nodes) {
       clients.push(await network.application(node));
@@ -119,8 +119,10 @@ suite('systems outside of the network', { concurrency: false }, () => {
     name: 'set_external_system' | 'remove_external_system',
     args: Record<string, unknown>,
   ): Promise<void> => {
+    if (name === 'remove_external_system') await anotherSecond();
     const proposed = await (admins[0] as AdminClient).propose([{ name, args }]);
     await decide(proposed.proposalId);
+    await network.level();
   };
   const list = (given: Record<string, unknown> = {}): Promise<void> => {
     const origin = `https://localhost:${proxyPort}`;

@@ -38,7 +38,7 @@ suite('a front-end system before three nodes', { concurrency: false }, () => {
     writeFileSync(bundle, bytes);
     network = await LocalNetwork.start({
       workerImage: 'application',
-      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+      adapters: { javascript: { maxRequestMs: 4_000, maxMemoryMebibytes: 300 } },
       genesisData: { javascript: bundle },
     });
     publicUrl = `http://${await freeAddress()}`;

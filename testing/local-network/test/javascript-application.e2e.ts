@@ -66,7 +66,7 @@ suite('a JavaScript application on three nodes', { concurrency: false }, () => {
     writeFileSync(file, JSON.stringify(bundle));
     network = await LocalNetwork.start({
       workerImage: 'application',
-      adapters: { javascript: { maxRequestMs: 2_000, maxMemoryMebibytes: 300 } },
+      adapters: { javascript: { maxRequestMs: 4_000, maxMemoryMebibytes: 300 } },
       genesisData: { javascript: file },
     });
     for (const { name } of network.nodes) {

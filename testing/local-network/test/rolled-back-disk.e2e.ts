@@ -71,7 +71,9 @@ test('a disk that is put back whole while all is stopped loses nothing, once its
   await network.level();
   for (const node of network.nodes) {
     for (const key of ['early', 'late 1', 'late 2', 'late 3']) {
-      assert.equal(await read(node, key), `of ${key}`, `${key} on ${node.name}`);
+      // Its worker may be a moment behind.
+      const isThere = async () => (await read(node, key)) === `of ${key}`;
+      await waitUntil(isThere, { what: `${key} on ${node.name}` });
     }
   }
   // The one that was put back says so.
