@@ -12,7 +12,9 @@ import {
   type EvmTransaction,
   MemoryHost,
 } from '../index.ts';
+import { program, push } from './bytecode.ts';
 import {
+  addressOf,
   place,
   block as plainBlock,
   type SceneAccount,
@@ -85,12 +87,68 @@ export class BothEngines {
     }
   }
 
+  /**
+   * Runs a hostile transaction by both, which must end alike; then once more by this engine, which
+   * throws it away and, without forgetting anything, must end an honest one as it did before.
+   */
+  async survive(fields: Partial<EvmTransaction>, label = ''): Promise<Ending> {
+    const ending = await this.run(fields, label);
+    this.survives(fields, label);
+    return ending;
+  }
+
+  /** The second half of {@link survive}, for what the reference cannot run in reasonable time. */
+  survives(fields: Partial<EvmTransaction>, label = ''): void {
+    const honest = { ...legacy, to: probe, data: Uint8Array.of(1, 2, 3) };
+    this.place(probe, { code: probeCode, nonce: 1n, storage: { 7: 5n } });
+    const wanted = this.byOwn(honest);
+    assert.equal(wanted.status, 1);
+    const { own } = this;
+    for (let i = 0; i < 2; i++) {
+      try {
+        own.execute(transactionOf(fields), this.#block);
+      } catch (error) {
+        refusalOf(error);
+      }
+      own.abandon();
+    }
+    assert.deepEqual(this.byOwn(honest), wanted, `afterwards ${label}`);
+  }
+
   /** Runs a transaction by both, requires that they end alike, and answers how. */
   async run(fields: Partial<EvmTransaction>, label = ''): Promise<Ending> {
     const own = this.byOwn(fields);
-    assert.deepEqual(own, await this.byReference(fields), label);
+    const reference = await this.byReference(fields);
+    assert.deepEqual(own, { ...reference, ...wordsFor(own, reference) }, label);
     return own;
   }
+}
+
+const probe = addressOf(0x9b);
+/** What every fork takes. */
+const legacy = { type: 0, maxFeePerGas: 10n, maxPriorityFeePerGas: 10n } as const;
+const zero = push(0n, 1);
+/** Storage, memory, hash, log and a call: a little of everything that every fork has. */
+const probeCode = program(
+  program(
+    'CALLDATASIZE',
+    zero,
+    zero,
+    'CALLDATACOPY CALLDATASIZE',
+    zero,
+    'KECCAK256',
+    zero,
+    'SSTORE',
+  ),
+  program(7n, 'SLOAD CALLER BALANCE ADD', zero, 'MSTORE', 64n, zero, 'LOG0'),
+  program(32n, 64n, 96n, zero, zero, 4n, 5_000n, 'CALL', 96n, 'MSTORE MSIZE', zero, 'RETURN'),
+);
+
+/** The reference says where a jump went wrong and in which way a precompile failed. */
+function wordsFor(own: Ending, { error }: Ending): Partial<Ending> {
+  if (error?.startsWith('invalid JUMP at ')) return { error: 'invalid JUMP' };
+  const fails = own.error === 'precompile failed' && error !== undefined;
+  return fails ? { error: own.error } : {};
 }
 
 function endingOf(applied: Omit<Applied, 'refund'>, finish: (sink: EvmSink) => void): Ending {
