@@ -1,11 +1,7 @@
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { LedgerAdapter } from './adapter.ts';
 import { joinParts, splitParts } from './byte-parts.ts';
 import type { PreparingMessage, PreparingTask } from './preparing-threads.ts';
-import { forbidThreads, preparingData } from './thread-start.ts';
-
-/** Whether this is a preparing thread of a worker enclave, not the enclave's main thread. */
-export const isPreparingThread = (): boolean => !isMainThread && workerData === preparingData;
+import { forbidThreads, preparingPort } from './thread-start.ts';
 
 /**
  * Serves a preparing thread until the main thread ends it. The adapters are this thread's own: they
@@ -13,7 +9,7 @@ export const isPreparingThread = (): boolean => !isMainThread && workerData === 
  */
 export function servePreparations(adapters: readonly LedgerAdapter[]): void {
   forbidThreads();
-  const port = parentPort;
+  const port = preparingPort();
   if (port === null) return;
   port.on('message', ({ id, adapterId, requests }: PreparingTask) => {
     const preparation = adapters.find((adapter) => adapter.id === adapterId)?.preparation;

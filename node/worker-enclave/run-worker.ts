@@ -12,10 +12,10 @@ import { ControlLink } from './control-link.ts';
 import { nameOf, WorkerError } from './errors.ts';
 import { defaultLimits, type WorkerLimits } from './limits.ts';
 import { createLinkIdentity, dialManager, ManagerLink } from './manager-link.ts';
-import { isPreparingThread, servePreparations } from './preparing-program.ts';
+import { servePreparations } from './preparing-program.ts';
 import { PreparingThreads } from './preparing-threads.ts';
 import { reexecutionArgument, runReexecution } from './reexecution-program.ts';
-import { forbidThreads, startPreparingThread } from './thread-start.ts';
+import { forbidThreads, isPreparingThread, startPreparingThread } from './thread-start.ts';
 import { Worker } from './worker.ts';
 
 /**

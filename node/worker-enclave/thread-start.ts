@@ -1,14 +1,20 @@
-import { syncBuiltinESMExports } from 'node:module';
-import * as workerThreads from 'node:worker_threads';
 import type { Thread } from './preparing-threads.ts';
 
+// Not imported: a binding of the module, once made, would keep what `forbidThreads` takes away.
+const threads = process.getBuiltinModule('node:worker_threads');
+const ThreadClass = threads.Worker;
+
 /** Tells a thread what it is for. */
-export const preparingData = 'concordat preparing thread';
+const preparingData = 'concordat preparing thread';
 
-// Kept: the binding of the module goes once threads are forbidden.
-const ThreadClass = workerThreads.Worker;
+/** Whether this is a preparing thread of a worker enclave, not the enclave's main thread. */
+export const isPreparingThread = (): boolean =>
+  !threads.isMainThread && threads.workerData === preparingData;
 
-/** Mebibytes of a thread's heap for old and for young objects: it keeps results of 60 bytes. */
+/** How a preparing thread speaks to the main one; absent there. */
+export const preparingPort = (): typeof threads.parentPort => threads.parentPort;
+
+/** Mebibytes of a thread's heap for old and for young objects: it keeps results of 70 bytes. */
 const oldMebibytes = 128;
 const youngMebibytes = 16;
 
@@ -39,7 +45,5 @@ export function forbidThreads(): void {
     }
   };
   Object.defineProperty(ThreadClass.prototype, 'constructor', { value: forbidden });
-  const module = process.getBuiltinModule('node:worker_threads') as { Worker: unknown };
-  module.Worker = forbidden;
-  syncBuiltinESMExports();
+  (threads as { Worker: unknown }).Worker = forbidden;
 }

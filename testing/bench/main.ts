@@ -20,7 +20,7 @@ import { mainnetSection } from './sections/mainnet-section.ts';
 import { memorySection, renderMemory } from './sections/memory-section.ts';
 import { recoverySection, renderRecovery } from './sections/recovery-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
-import { transferSection } from './sections/transfer-section.ts';
+import { profileTransfers, transferSection } from './sections/transfer-section.ts';
 
 /** What a section found, for programs and for people. */
 interface Measured {
@@ -73,12 +73,21 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
 };
 const names = Object.keys(sections);
 
+/** Sections that can be profiled. */
+const profiles: Readonly<
+  Record<string, (directory: string, options: SectionOptions) => Promise<string>>
+> = {
+  app: profileApplication,
+  tokens: (directory, options) => profileTransfers('token', directory, options),
+  transfers: (directory, options) => profileTransfers('plain', directory, options),
+};
+
 const usage = `npm run bench -- [section ...] [--rounds 3] [--quick] [--no-peers] [--json]
                     [--engine own] [--profile DIRECTORY]
   sections: ${names.join(' ')} (default all); --only takes them with commas
   --parts ${consensusParts.join(',')}: parts of the section consensus
-  --profile DIRECTORY: of the section app, instead of figures: a .cpuprofile of each process, and
-    a table of the functions that took its time
+  --profile DIRECTORY: of one section of ${Object.keys(profiles).join(', ')}, instead of figures: a
+    .cpuprofile of each process, and a table of the functions that took its time
   --engine reference: networks of the sections mainnet, tokens and transfers execute by the library
   --quick: one round and less of everything, for a look rather than a figure
 
@@ -129,7 +138,8 @@ async function main(): Promise<void> {
   };
   if (values.profile !== undefined) {
     const options = { rounds, quick: values.quick, withPeers: false, engine, say };
-    process.stdout.write(await profileApplication(values.profile, options));
+    const profile = profiles[asked.find((name) => name in profiles) ?? 'app'];
+    process.stdout.write((await profile?.(values.profile, options)) ?? usage);
     return;
   }
   const done: unknown[] = [];

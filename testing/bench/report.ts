@@ -1,4 +1,5 @@
 import { renderTable } from '@concordat/cli';
+import type { Costs } from './measure.ts';
 import type { Section } from './sections/section.ts';
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
@@ -24,16 +25,21 @@ export function renderSection(section: Section): string {
   return `${head.join('\n')}\n${costTable(section)}\n${threadLines(section)}${peerTable(peers)}`;
 }
 
-/** What the leader's worker does in which thread; the others' hardly do anything. */
 function threadLines({ costs }: Section): string {
-  const [busiest] = Object.entries(costs.threadMicros).sort(
+  const told = leaderThreads(costs.threadMicros);
+  return told === '' ? '' : `  ${told}\n\n`;
+}
+
+/** What the leader's worker does in which thread; the others' hardly do anything. */
+export function leaderThreads(threadMicros: Costs['threadMicros']): string {
+  const [busiest] = Object.entries(threadMicros).sort(
     ([, a], [, b]) => (b.main ?? 0) - (a.main ?? 0),
   );
   if (busiest === undefined) return '';
   const [name, threads] = busiest;
   const shown = Object.entries(threads).filter(([, micros]) => micros >= 0.5);
   const told = shown.map(([thread, micros]) => `${thread} ${micros.toFixed(1)}`).join(', ');
-  return `  ${name} by thread, µs each: ${told}\n\n`;
+  return `${name} by thread, µs each: ${told}`;
 }
 
 function costTable({ costs }: Section): string {

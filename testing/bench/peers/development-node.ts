@@ -16,6 +16,8 @@ export interface DevelopmentNode {
   readonly args: (port: number) => readonly string[];
   /** JSON-RPC method that gives an account money. */
   readonly setBalance: string;
+  /** It mines so seldom that a round alone would measure its clock. */
+  readonly roundsAreOne?: boolean;
 }
 
 /** Hardhat's node, mining each transaction as it comes: its quickest way. */
@@ -33,20 +35,28 @@ export const hardhatNode: DevelopmentNode = {
   setBalance: 'hardhat_setBalance',
 };
 
-/**
- * Anvil, mining ten blocks a second: mining each transaction as it comes, it hangs under this load
- * (1.7.1, a few thousand transfers in JSON-RPC batches).
- */
-export const anvilNode: DevelopmentNode = {
-  name: 'Anvil 1.7 (10 blocks a second)',
+const anvilMining = (name: string, blockSeconds: string): DevelopmentNode => ({
+  name,
   command: process.execPath,
   args: (port) => [
     packageFile('@foundry-rs/anvil', anvilBin()),
     ...['--port', `${port}`, '--chain-id', `${benchChainId}`, '--accounts', '1', '--silent'],
     ...['--block-base-fee-per-gas', '0', '--prune-history'],
-    ...['--block-time', '0.1', '--gas-limit', '1000000000'],
+    ...['--block-time', blockSeconds, '--gas-limit', '1000000000'],
   ],
   setBalance: 'anvil_setBalance',
+});
+
+/**
+ * Anvil, mining ten blocks a second: mining each transaction as it comes, it hangs under this load
+ * (1.7.1, a few thousand transfers in JSON-RPC batches).
+ */
+export const anvilNode = anvilMining('Anvil 1.7 (10 blocks a second)', '0.1');
+
+/** The same with a block a second, whose last one is waited for: all rounds are one load for it. */
+export const slowAnvilNode = {
+  ...anvilMining('Anvil 1.7 (1 s blocks, --prune-history)', '1'),
+  roundsAreOne: true,
 };
 
 const packageFile = (name: string, path: string): string =>
@@ -78,9 +88,10 @@ export async function measureDevelopmentNode(
   {
     lanes,
     warmUp,
-    rounds,
+    rounds: wanted,
   }: { readonly lanes: number; readonly warmUp: number; readonly rounds: number },
 ): Promise<PeerFigures> {
+  const rounds = node.roundsAreOne ? 1 : wanted;
   const port = await freePort();
   const peer = new PeerProcess(node.command, node.args(port), {
     HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true',

@@ -5,7 +5,7 @@ import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { mainnetSet, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-set.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
-import { finished, type Section, type SectionOptions } from './section.ts';
+import { finished, paperPeer, type Section, type SectionOptions } from './section.ts';
 
 /** (a) Real Ethereum blocks of the white paper's time; a new network each round. */
 export async function mainnetSection(options: SectionOptions): Promise<Section> {
@@ -59,15 +59,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       },
     ],
     costs: medianCosts(costs),
-    peers: [
-      ...(await bare.results(perSecond.median)),
-      {
-        name: 'white paper, 1,600 tx/s',
-        perSecond: 1_600,
-        ratio: perSecond.median / 1_600,
-        note: 'its figure, not of this machine',
-      },
-    ],
+    peers: [...(await bare.results(perSecond.median)), paperPeer(perSecond.median)],
     notes: [
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',

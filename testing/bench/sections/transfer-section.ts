@@ -1,19 +1,40 @@
+import type { EngineName } from '@concordat/ethereum';
+import type { ApplicationClient } from '@concordat/sdk';
 import {
   bucketsBetween,
   percentileOfBuckets,
   perSecond as rateOf,
   spreadOf,
 } from '../arithmetic.ts';
-import { BenchNetwork, type WorkerStats, workerStats } from '../bench-network.ts';
-import { runLoad } from '../json-rpc-load.ts';
+import {
+  BenchNetwork,
+  type BenchNetworkOptions,
+  type WorkerStats,
+  workerStats,
+} from '../bench-network.ts';
+import { type LoadFigures, runLoad } from '../json-rpc-load.ts';
 import { type LatencyFigures, postOver } from '../mainnet-run.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
-import { anvilNode, hardhatNode, measureDevelopmentNode } from '../peers/development-node.ts';
+import {
+  anvilNode,
+  hardhatNode,
+  measureDevelopmentNode,
+  slowAnvilNode,
+} from '../peers/development-node.ts';
+import { profileNetwork } from '../profile/profile-network.ts';
+import { leaderThreads } from '../report.ts';
 import { type TransferKind, type TransferSet, transferSet } from '../workloads/token-set.ts';
 import { transferLanes } from '../workloads/transfer-lanes.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
-import { comparePeer, finished, type Peer, type Section, type SectionOptions } from './section.ts';
+import {
+  comparePeer,
+  finished,
+  type Peer,
+  paperPeer,
+  type Section,
+  type SectionOptions,
+} from './section.ts';
 
 /** Lanes of requests, 100 transactions each, in flight; see `chainsInFlight`. */
 const lanes = 4;
@@ -47,27 +68,51 @@ export async function transferSection(
     costs,
     peers: [
       ...(await bare.results(perSecond.median)),
+      ...(options.withPeers ? await variants(set, perSecond.median, options) : []),
       ...(options.withPeers ? await developmentNodes(set, perSecond.median, options) : []),
+      paperPeer(perSecond.median),
     ],
     notes: ['the peers are single processes without consensus, TLS or anything on disk'],
   });
 }
 
-async function measureNetwork(
+type Send = (raws: readonly Uint8Array[], first: number) => Promise<LoadFigures>;
+
+interface Made extends Partial<BenchNetworkOptions> {
+  readonly engine: EngineName;
+}
+
+/** A network with the set's chain, warm. */
+async function withNetwork<Result>(
   set: TransferSet,
-  { rounds, engine, say }: SectionOptions,
-  bare: BarePeers,
-) {
+  { engine, ...options }: Made,
+  measure: (network: BenchNetwork, client: ApplicationClient, send: Send) => Promise<Result>,
+): Promise<Result> {
   const network = await BenchNetwork.start({
     adapters: { ethereum: { chains: [{ ...set.chain, engine }] }, keyvalue: {} },
+    ...options,
   });
   try {
     const client = await network.client();
     const post = postOver(client);
-    const send = (raws: readonly Uint8Array[], first: number) =>
+    const send: Send = (raws, first) =>
       runLoad(transferLanes(raws, lanes, '/', first), { post, lanesInFlight: lanes });
     await runLoad(transferLanes(set.deployment, 1, '/'), { post, lanesInFlight: 1 });
     await send(set.transfers.slice(0, warmUp), 0);
+    const result = await measure(network, client, send);
+    client.close();
+    return result;
+  } finally {
+    await network.stop();
+  }
+}
+
+const measureNetwork = (
+  set: TransferSet,
+  { rounds, engine, say }: SectionOptions,
+  bare: BarePeers,
+) =>
+  withNetwork(set, { engine }, async (network, client, send) => {
     const rates: number[] = [];
     const costs: Costs[] = [];
     const commit: LatencyFigures[] = [];
@@ -88,16 +133,72 @@ async function measureNetwork(
       commitOnAll.push(latencyBetween(before, after, 'commitOnAll'));
       await bare.round();
     }
-    client.close();
     return {
       rates,
       costs: medianCosts(costs),
       commit: medianLatency(commit),
       commitOnAll: medianLatency(commitOnAll),
     };
-  } finally {
-    await network.stop();
+  });
+
+/** The same network otherwise, with the same rounds. */
+const otherwise = (
+  set: TransferSet,
+  own: number,
+  { name, rounds, made }: { readonly name: string; readonly rounds: number; readonly made: Made },
+): Promise<Peer> =>
+  comparePeer(own, name, () =>
+    withNetwork(set, made, async (network, _client, send) => {
+      const rates: number[] = [];
+      const costs: Costs[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const from = warmUp + round * perRound;
+        const work = async (): Promise<number> => {
+          const load = await send(set.transfers.slice(from, from + perRound), from);
+          rates.push(rateOf(load.transactions, load.ms));
+          return load.transactions;
+        };
+        costs.push(await measureCosts(network, work));
+      }
+      const note = leaderThreads(medianCosts(costs).threadMicros);
+      return { perSecond: spreadOf(rates).median, note };
+    }),
+  );
+
+async function variants(
+  set: TransferSet,
+  own: number,
+  { rounds, engine, say }: SectionOptions,
+): Promise<readonly Peer[]> {
+  const peers: Peer[] = [];
+  const other = engine === 'own' ? 'reference' : 'own';
+  for (const [name, made] of [
+    ['this network, signatures checked in line', { engine, preparingThreads: 0 }],
+    [`this network, engine: ${other}`, { engine: other }],
+  ] as const) {
+    say(name);
+    peers.push(await otherwise(set, own, { name, rounds, made }));
   }
+  return peers;
+}
+
+/** The same load on a network whose every process is profiled; no figure is to be taken from it. */
+export function profileTransfers(
+  kind: TransferKind,
+  directory: string,
+  { quick, engine, say }: SectionOptions,
+): Promise<string> {
+  const count = quick ? 6_000 : 30_000;
+  const set = transferSet(kind, warmUp + count);
+  return profileNetwork(directory, { quick, say }, (start, stretch) =>
+    withNetwork(set, { ...start, engine }, (network, _client, send) =>
+      stretch(network, async () => {
+        const load = await send(set.transfers.slice(warmUp), warmUp);
+        say(`${Math.round(rateOf(count, load.ms))} transfers a second while being profiled`);
+        return load.transactions;
+      }),
+    ),
+  );
 }
 
 function latencyBetween(
@@ -115,7 +216,7 @@ async function developmentNodes(
   { rounds, say }: SectionOptions,
 ): Promise<readonly Peer[]> {
   const peers: Peer[] = [];
-  for (const node of [hardhatNode, anvilNode]) {
+  for (const node of [hardhatNode, anvilNode, slowAnvilNode]) {
     say(`peer: ${node.name}`);
     peers.push(
       await comparePeer(own, node.name, async () => {
