@@ -22,18 +22,30 @@ export const accountIncarnation: i32 = 100;
 /** u32: the code, 0 while it is not loaded */
 export const accountCode: i32 = 104;
 // Marks: the number of the transaction that set them last.
+/** u32 mark: warm (EIP-2929) */
 export const accountWarm: i32 = 108;
+/** u32 mark: touched (EIP-161) */
 export const accountTouched: i32 = 112;
+/** u32 mark: made in the transaction */
 export const accountCreated: i32 = 116;
+/** u32 mark: destroyed by SELFDESTRUCT */
 export const accountDestroyed: i32 = 120;
+/** u32 mark: fields were written, and what is stored is kept below */
 export const accountChanged: i32 = 124;
+/** u32 mark: in the list of what may be removed at the end */
 export const accountListed: i32 = 128;
+/** u32 mark: in the list of accesses */
 export const accountAccessed: i32 = 132;
 // What is stored of an account that the transaction changed.
+/** u32 */
 export const storedFlags: i32 = 136;
+/** u32 */
 export const storedIncarnation: i32 = 140;
+/** u64 */
 export const storedNonce: i32 = 144;
+/** word */
 export const storedBalance: i32 = 152;
+/** 32 raw bytes */
 export const storedCodeHash: i32 = 184;
 const accountBytes: i32 = 216;
 
@@ -41,6 +53,7 @@ const accountBytes: i32 = 216;
 export const existsFlag: u32 = 1;
 /** A slot was written in this incarnation. */
 export const storageFlag: u32 = 2;
+/** It has code. */
 export const codeFlag: u32 = 4;
 
 /** Addresses that may be precompiles lie below. */

@@ -64,11 +64,13 @@ export const authorizationDelegate: i32 = 20;
 export const authorizationNonce: i32 = 40;
 /** u32: whether it is for this chain or any */
 export const authorizationChain: i32 = 48;
+/** Bytes of an authorization. */
 export const authorizationBytes: usize = 64;
 
 // Input of a system call: first the target, 20 raw bytes.
 /** u32 */
 export const systemDataLength: i32 = 32;
+/** The data. */
 export const systemData: i32 = 36;
 
 // Result area.
@@ -100,10 +102,14 @@ export const resultNonce: i32 = 88;
 export const resultBalance: i32 = 96;
 const resultBytes: usize = 128;
 
-/** Outcomes of {@link resultOutcome}. */
+// Outcomes beside 0.
+/** The sender has had this nonce. */
 export const nonceTooLow: u32 = 1;
+/** The sender has not come to this nonce yet. */
 export const nonceTooHigh: u32 = 2;
+/** The sender has code (EIP-3607). */
 export const senderNotEoa: u32 = 3;
+/** The sender does not hold the upfront cost. */
 export const insufficientFunds: u32 = 4;
 
 /** What came of the last transaction, call or system call. */

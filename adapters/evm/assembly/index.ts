@@ -13,9 +13,11 @@ import {
 } from './exchange';
 import { configureGas } from './gas';
 import { seedHash } from './hash';
+import { abandon, prepareLook, setFinished } from './open-transaction';
 import { outputRoom } from './precompile';
 import { closeTransaction, forgetState, writeSet } from './state';
-import { abandon, applyTransaction, prepareLook, setFinished, systemCall } from './transaction';
+import { systemCall } from './system-call';
+import { applyTransaction } from './transaction';
 
 export { abandon, inputRoom, outputRoom, systemCall };
 

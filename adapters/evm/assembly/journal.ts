@@ -19,10 +19,15 @@ import { slotPresent, slotWarm } from './slots';
 import { copyWord } from './word';
 
 // Kinds without content.
+/** An account became warm. */
 export const warmAccountUndo: u32 = 0;
+/** A slot became warm. */
 export const warmSlotUndo: u32 = 1;
+/** An account was touched. */
 export const touchUndo: u32 = 2;
+/** An account was marked as made. */
 export const markCreatedUndo: u32 = 3;
+/** An account was marked as destroyed. */
 export const markDestroyedUndo: u32 = 4;
 // Kinds with content; where an entry's flags are part of it, they are there too.
 /** word, u32 flags, padded to 40 */

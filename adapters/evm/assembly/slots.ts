@@ -24,8 +24,11 @@ export const slotAccount: i32 = 96;
 /** u32: the incarnation of the account that the entry belongs to */
 export const slotIncarnation: i32 = 100;
 // Marks: the number of the transaction that set them last.
+/** u32 mark: warm (EIP-2929) */
 export const slotWarm: i32 = 104;
+/** u32 mark: written, and the value before is kept */
 export const slotWritten: i32 = 108;
+/** u32 mark: in the list of accesses */
 export const slotAccessed: i32 = 112;
 const slotBytes: i32 = 128;
 
