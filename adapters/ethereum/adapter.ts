@@ -16,6 +16,7 @@ import {
   type Outcome,
   type Refused,
 } from '@concordat/worker-enclave';
+import { type EthereumTransaction, executeBatch, refusalOf } from './batch-execution.ts';
 import { Chain, queuedOf } from './chain.ts';
 import type {
   ChainReader,
@@ -36,13 +37,6 @@ import { reexecuteBatch } from './reexecution.ts';
 import { accountKey, readAccount, tableSource } from './state-source.ts';
 import { checkStateless } from './stateless.ts';
 import { ethereumTables, tableNames } from './tables.ts';
-import type { DecodedTransaction } from './transaction.ts';
-
-/** A decoded transaction and the chain it is for. */
-export interface EthereumTransaction {
-  readonly chain: Chain;
-  readonly transaction: DecodedTransaction;
-}
 
 /** What can be exchanged when the adapter is made. */
 export interface EthereumAdapterOptions {
@@ -178,50 +172,7 @@ export class EthereumAdapter
     batch: readonly Admitted<EthereumTransaction>[],
     env: BatchEnvironment,
   ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    return this.#executeFrom(0, [], { set, batch, env, leaf: 0 });
-  }
-
-  /** Goes through the batch; only a precompile of the library makes it asynchronous. */
-  #executeFrom(
-    start: number,
-    outcomes: Outcome<SubmittedTransaction>[],
-    run: {
-      readonly set: BatchSet;
-      readonly batch: readonly Admitted<EthereumTransaction>[];
-      readonly env: BatchEnvironment;
-      leaf: number;
-    },
-  ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    const { batch } = run;
-    for (let i = start; i < batch.length; i++) {
-      const { chain, transaction } = (batch[i] as Admitted<EthereumTransaction>).transaction;
-      try {
-        const result = chain.execute(transaction, run);
-        if (result instanceof Promise) {
-          return result
-            .then(
-              (done) => ({ ok: true, result: done }) as const,
-              (error) => this.#dropped(chain, error),
-            )
-            .then((outcome) => {
-              if (outcome.ok) run.leaf++;
-              chain.settled(transaction);
-              return this.#executeFrom(i + 1, [...outcomes, outcome], run);
-            });
-        }
-        outcomes.push({ ok: true, result });
-        run.leaf++;
-      } catch (error) {
-        outcomes.push(this.#dropped(chain, error));
-      }
-      chain.settled(transaction);
-    }
-    return outcomes;
-  }
-
-  #dropped(chain: Chain, error: unknown): Refused {
-    chain.abandon();
-    return refusalOf(error);
+    return executeBatch(batch, { set, env });
   }
 
   seal(set: BatchSet): void {
@@ -290,17 +241,6 @@ function readSubmission(raw: Uint8Array): { readonly name: string; readonly byte
     if (!(error instanceof DecodeError)) throw error;
     throw new EthereumError('UNDECODABLE', 'the submission names no chain');
   }
-}
-
-/**
- * A refusal under the framework's code, which travels between nodes; `reason` is our own. Anything
- * but a coded error is a bug and goes on.
- */
-function refusalOf(error: unknown): Refused {
-  if (!(error instanceof EthereumError)) throw error;
-  const { code: reason, message, details } = error;
-  const code = reason === 'POOL_FULL' ? 'OVERLOADED' : 'INVALID_TRANSACTION';
-  return { ok: false, code, message, details: { ...details, reason } };
 }
 
 const asText = (_key: string, value: unknown): unknown => {

@@ -165,14 +165,3 @@ export function nextBaseFee(parent: {
 
 /** Base fee of a chain's first block with fees: 1 gwei. */
 export const initialBaseFee = 1_000_000_000n;
-
-/** Blob base fee of a block in wei (EIP-4844's fake exponential). */
-export function blobBaseFeeOf(excessBlobGas: bigint, updateFraction: bigint): bigint {
-  let term = updateFraction;
-  let sum = 0n;
-  for (let i = 1n; term > 0n; i++) {
-    sum += term;
-    term = (term * excessBlobGas) / (updateFraction * i);
-  }
-  return sum / updateFraction;
-}

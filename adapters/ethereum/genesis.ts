@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
-import { emptyCodeKey, encodeAccount, slotKey, toMinimalBytes } from '@concordat/evm';
+import {
+  emptyCodeKey,
+  encodeAccount,
+  historyAddress,
+  slotKey,
+  toMinimalBytes,
+} from '@concordat/evm';
 import { emptyBytes, toHex, toLatin1 } from '@concordat/std';
 import { AdapterError, type BatchEnvironment, type BatchSet } from '@concordat/worker-enclave';
-import { writeBlock } from './chain.ts';
 import type { ChainConfig, EthereumConfig } from './config.ts';
 import { keccak256 } from './crypto.ts';
 import { EthereumError } from './errors.ts';
 import { forkOf } from './fork.ts';
+import { historyCode } from './history-contract.ts';
 import { type ImportedAccount, ImportReader } from './import-format.ts';
-import { OpenBlock } from './open-block.ts';
+import { OpenBlock, writeBlock } from './open-block.ts';
 import { encodeHead } from './records.ts';
 import { accountKey, openTables, slotName } from './state-source.ts';
-import { historyAddress, historyCode } from './system-contracts.ts';
 import { tableNames } from './tables.ts';
 
 /**

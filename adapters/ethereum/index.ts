@@ -1,15 +1,16 @@
 import type { LedgerAdapter } from '@concordat/worker-enclave';
-import { EthereumAdapter, type EthereumTransaction } from './adapter.ts';
+import { EthereumAdapter } from './adapter.ts';
+import type { EthereumTransaction } from './batch-execution.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import { createRpcEndpoints } from './rpc/index.ts';
 
 export {
   EthereumAdapter,
   type EthereumAdapterOptions,
-  type EthereumTransaction,
 } from './adapter.ts';
 export { type BareFigures, executeBare } from './bare.ts';
 export { type BareTransactionFigures, executeBareTransactions } from './bare-transactions.ts';
+export type { EthereumTransaction } from './batch-execution.ts';
 export type {
   AccessListEntry,
   AccountView,

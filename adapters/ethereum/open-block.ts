@@ -1,5 +1,6 @@
 import type { BlockEnvironment } from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
+import type { BatchSet } from '@concordat/worker-enclave';
 import {
   bloomBytes,
   bloomOf,
@@ -15,7 +16,8 @@ import { keccak256 } from './crypto.ts';
 import type { AppliedTransaction } from './executor.ts';
 import type { Fork } from './fork.ts';
 import { orderedTrieRoot } from './ordered-trie.ts';
-import { encodeTransactionRecord, type HeadRecord } from './records.ts';
+import { encodeBlock, encodeNumber, encodeTransactionRecord, type HeadRecord } from './records.ts';
+import { blockKey, tableNames } from './tables.ts';
 import type { DecodedTransaction } from './transaction.ts';
 
 /** A block whose header is final. */
@@ -151,3 +153,15 @@ const noNonce = new Uint8Array(8);
 
 /** Key of a 32-byte hash within a chain's space. */
 export const hashKey = (space: string, hash: Uint8Array): string => space + toLatin1(hash);
+
+/** Stores a sealed block and its place by hash. */
+export function writeBlock(set: BatchSet, space: string, sealed: SealedBlock): void {
+  const { header, headerBytes, hash, size, transactionHashes } = sealed;
+  set
+    .table(tableNames.blocks)
+    .set(
+      blockKey(space, header.number),
+      encodeBlock({ header: headerBytes, hash, size, transactionHashes }),
+    );
+  set.table(tableNames.blockHashes).set(hashKey(space, hash), encodeNumber(header.number));
+}

@@ -2,7 +2,8 @@ import type { RecordedTransaction } from '@concordat/api';
 import { decodeWriteSet, type Write } from '@concordat/kv';
 import { BinaryReader, fromLatin1 } from '@concordat/std';
 import { AdapterError, type BatchEnvironment, type BatchSet } from '@concordat/worker-enclave';
-import type { Chain, GivenBlock } from './chain.ts';
+import type { Chain } from './chain.ts';
+import type { GivenBlock } from './chain-batch.ts';
 import { EthereumError } from './errors.ts';
 import { decodeBlock, decodeHeader, decodeTransactionRecord } from './records.ts';
 import { tableNames } from './tables.ts';
@@ -38,7 +39,7 @@ export async function reexecuteBatch(
       await chain.execute(chain.decode(raw), { set, env: noEnvironment, leaf, given });
     } catch (error) {
       if (!(error instanceof EthereumError)) throw error;
-      chain.abandon();
+      chain.abandon(error);
       throw notExecutable(leaf, `the recorded transaction is refused: ${error.message}`);
     }
   }

@@ -1,10 +1,9 @@
 import type { BlockEnvironment } from '@concordat/evm';
-import { blobBaseFeeOf } from './block.ts';
+import { type BlockParents, blobBaseFee } from '@concordat/evm';
 import type { HeaderView } from './chain-reader.ts';
 import type { ReplayConfig } from './config.ts';
 import type { Fork } from './fork.ts';
 import { hexBytes } from './hex.ts';
-import type { BlockParents } from './system-contracts.ts';
 
 /** What the transactions of a replayed block see: the real header. */
 export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironment {
@@ -18,10 +17,7 @@ export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironmen
     difficulty: quantity('difficulty'),
     prevRandao: quantity('mixHash'),
     baseFee: quantity('baseFeePerGas'),
-    blobBaseFee:
-      fork.blobs === undefined
-        ? 0n
-        : blobBaseFeeOf(quantity('excessBlobGas'), BigInt(fork.blobs.updateFraction)),
+    blobBaseFee: blobBaseFee(fork, quantity('excessBlobGas')),
     blockHash: (number) => blockHashes.get(Number(number)) ?? 0n,
   };
 }

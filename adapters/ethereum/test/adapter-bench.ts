@@ -8,7 +8,8 @@ import type {
   Outcome,
   Refused,
 } from '@concordat/worker-enclave';
-import type { EthereumAdapter, EthereumTransaction } from '../adapter.ts';
+import type { EthereumAdapter } from '../adapter.ts';
+import type { EthereumTransaction } from '../batch-execution.ts';
 import type { SubmittedTransaction } from '../chain-reader.ts';
 import { encodeSubmission } from '../chain-view.ts';
 import { ethereumTables } from '../tables.ts';

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toWord } from '@concordat/evm';
+import { beaconRootsAddress, historyAddress, toWord } from '@concordat/evm';
 import { decodeWriteSet } from '@concordat/kv';
 import { fromHex, toHex } from '@concordat/std';
 import { EthereumAdapter } from '../adapter.ts';
 import { createdAddress } from '../created-address.ts';
 import { engines } from '../engines.ts';
+import { EthereumError } from '../errors.ts';
 import type { Engine } from '../executor.ts';
+import { historyCode } from '../history-contract.ts';
 import { encodeRlp } from '../rlp.ts';
-import {
-  beaconRootsAddress,
-  callsAtBlockStart,
-  historyAddress,
-  historyCode,
-} from '../system-contracts.ts';
 import { tableNames } from '../tables.ts';
 import { decodeTransaction } from '../transaction.ts';
 import { Bench, someActor } from './adapter-bench.ts';
@@ -93,15 +89,6 @@ for (const [name, engine] of Object.entries(engines)) {
   });
 }
 
-test('a fork without the system contracts calls nothing', () => {
-  const parents = { parentHash: new Uint8Array(32), parentBeaconBlockRoot: new Uint8Array(32) };
-  const targets = (rules: { cancun: boolean; prague: boolean }) =>
-    callsAtBlockStart(rules, parents).map(({ target }) => `0x${toHex(target)}`);
-  assert.deepEqual(targets({ cancun: false, prague: false }), []);
-  assert.deepEqual(targets({ cancun: true, prague: false }), [beaconRoots]);
-  assert.deepEqual(targets({ cancun: true, prague: true }), [beaconRoots, history]);
-});
-
 test('before Prague there is no history contract, and an allocation takes its place', async () => {
   const old = network({ hardfork: 'cancun' });
   assert.equal(old.adapter.forChain('main')!.account(historyAddress).exists, false);
@@ -166,6 +153,37 @@ test('a block start that no transaction follows leaves nothing, in the tables or
   const next = bench.begin();
   assert.equal((await bench.execute(next, [good]))[0]?.ok, true);
   next.finish();
+  bench.commit();
+  assert.equal(await hashIn(bench, 0n), toHex(bench.adapter.forChain('main')!.block(0)!.hash));
+});
+
+test('an engine that stops loses its transaction alone, and begins the block anew', async () => {
+  const stopping: Engine = {
+    ...engines.own,
+    executor: (fork) => {
+      const executor = engines.own.executor(fork);
+      const { execute } = executor;
+      let stops = true;
+      executor.execute = (transaction, block) => {
+        if (!stops) return execute.call(executor, transaction, block);
+        stops = false;
+        executor.forget();
+        throw new EthereumError('ENGINE_FAULT', 'the engine stopped');
+      };
+      return executor;
+    },
+  };
+  const bench = network({}, stopping);
+  const faulty = await bench.admit('main', transfer(0n).raw);
+  const next = await bench.admit('main', bob.transaction({ to: alice.address }));
+  assert.ok(faulty.ok && next.ok);
+  const set = bench.begin();
+  const outcomes = await bench.execute(set, [faulty, next]);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.ok ? 'kept' : outcome.details?.reason)),
+    ['ENGINE_FAULT', 'kept'],
+  );
+  set.finish();
   bench.commit();
   assert.equal(await hashIn(bench, 0n), toHex(bench.adapter.forChain('main')!.block(0)!.hash));
 });
