@@ -214,7 +214,7 @@ export class Evm {
     assert(this.#open, 'there is no transaction to finish');
     let at = 0;
     this.#run(() => {
-      at = this.#instance.exports.finish();
+      at = this.#instance.exports.finish() >>> 0;
     });
     this.#instance.renew();
     this.#open = false;
@@ -295,7 +295,7 @@ export class Evm {
     instance.bytes.set(address, room);
     let at = 0;
     this.#guard(() => {
-      at = instance.exports.accountInfo(room);
+      at = instance.exports.accountInfo(room) >>> 0;
     });
     instance.renew();
     const { view, bytes } = instance;

@@ -53,14 +53,15 @@ export class EngineInstance implements MemoryViews {
   constructor(host: EvmHost) {
     this.host = host;
     this.precompiles = new Map();
+    // Addresses come as signed numbers: `>>> 0` makes those above 2 GiB what they are.
     const imports = {
-      account: (address: number, out: number) => this.#account(address, out),
-      slot: (key: number, length: number, out: number) => this.#slot(key, length, out),
-      codeLength: (hash: number) => this.#codeLength(hash),
-      code: (out: number) => this.#putCode(out),
-      blockHash: (number: number, out: number) => this.#blockHash(number, out),
+      account: (address: number, out: number) => this.#account(address >>> 0, out >>> 0),
+      slot: (key: number, length: number, out: number) => this.#slot(key >>> 0, length, out >>> 0),
+      codeLength: (hash: number) => this.#codeLength(hash >>> 0),
+      code: (out: number) => this.#putCode(out >>> 0),
+      blockHash: (number: number, out: number) => this.#blockHash(number, out >>> 0),
       precompile: (id: number, input: number, length: number, gas: number) =>
-        this.#precompile(id, { input, length, gas }),
+        this.#precompile(id, { input: input >>> 0, length, gas }),
     };
     const { exports } = new WebAssembly.Instance(compiled, { host: imports });
     this.exports = exports as unknown as EngineExports;
@@ -93,7 +94,7 @@ export class EngineInstance implements MemoryViews {
 
   /** Room for input of so many bytes. */
   inputRoom(length: number): number {
-    const at = this.exports.inputRoom(length);
+    const at = this.exports.inputRoom(length) >>> 0;
     this.renew();
     return at;
   }
@@ -149,7 +150,7 @@ export class EngineInstance implements MemoryViews {
     if (cost > gas) return -1;
     const output = precompile.run(data);
     if (output === undefined) return -1;
-    const at = this.exports.outputRoom(output.length);
+    const at = this.exports.outputRoom(output.length) >>> 0;
     this.renew();
     this.bytes.set(output, at);
     return cost;

@@ -197,42 +197,47 @@ function compression(bytes: Bytes): Buffer {
   return Buffer.concat([rounds, bytes.next(208), Buffer.of(bytes.below(2))]);
 }
 
-const kzg = await loadKZG();
-const blob = `0x${Buffer.concat(
-  Array.from({ length: 4096 }, (_, i) => big(BigInt(i) * 0x1234_5678_9abcn + 5n, 32)),
-).toString('hex')}` as never;
-const commitment = fromHex(kzg.blobToKZGCommitment(blob) as unknown as string);
+const { Fr } = bls12_381.fields;
+const blobLength = 4_096;
 
-function fromHex(text: string): Buffer {
-  return Buffer.from(text.slice(2), 'hex');
+/** Position of an evaluation in a blob: its twelve bits from the other end. */
+function reversed(index: number): number {
+  let result = 0;
+  for (let bit = 0; bit < 12; bit++) if ((index >> bit) & 1) result |= 1 << (11 - bit);
+  return result;
 }
 
-/** Valid openings: of a constant polynomial (its proof is infinity) and of f(x) = s x + c. */
-function opening(bytes: Bytes): Buffer {
-  const Point = bls12_381.G1.Point;
-  const z = bytes.number(31);
-  const versioned = (point: Uint8Array): Buffer => {
-    const hashed = createHash('sha256').update(point).digest();
-    hashed[0] = 1;
-    return hashed;
-  };
-  if (bytes.below(4) === 0) {
-    // Not proved, but well-formed.
-    const proof = Point.BASE.multiply(scalar(bytes)).toBytes(true);
-    return Buffer.concat([
-      versioned(commitment),
-      big(z, 32),
-      bytes.next(31),
-      Buffer.alloc(1),
-      commitment,
-      proof,
-    ]);
+/** The generator of the first group by the ceremony's secret: what the polynomial X commits to. */
+async function secretPoint(): Promise<BlsG1> {
+  const kzg = await loadKZG();
+  const root = Fr.pow(7n, (Fr.ORDER - 1n) / BigInt(blobLength));
+  const blob = Buffer.alloc(32 * blobLength);
+  let value = 1n;
+  for (let i = 0; i < blobLength; i++) {
+    blob.set(big(value, 32), 32 * reversed(i));
+    value = Fr.mul(value, root);
   }
-  const value = bytes.number(30) + 1n;
-  const point = Point.BASE.multiply(value).toBytes(true);
-  const infinity = Buffer.alloc(48);
-  infinity[0] = 0xc0;
-  return Buffer.concat([versioned(point), big(z, 32), big(value, 32), point, infinity]);
+  const commitment = kzg.blobToKZGCommitment(`0x${blob.toString('hex')}`);
+  return bls12_381.G1.Point.fromHex((commitment as string).slice(2));
+}
+
+const secret = await secretPoint();
+
+/** A value of s X + c with its proof; one in four is another value. */
+function opening(bytes: Bytes): Buffer {
+  const { BASE } = bls12_381.G1.Point;
+  const z = bytes.number(31);
+  const c = bytes.number(31) + 1n;
+  // Without s the polynomial is constant, and its proof infinity.
+  const s = bytes.below(4) === 0 ? 0n : bytes.number(31) + 1n;
+  const constant = BASE.multiply(c);
+  const commitment = s === 0n ? constant : secret.multiply(s).add(constant);
+  const proof = s === 0n ? bls12_381.G1.Point.ZERO : BASE.multiply(s);
+  const y = bytes.below(4) === 0 ? 5n : Fr.add(Fr.mul(s, z), c);
+  const point = commitment.toBytes(true);
+  const versioned = createHash('sha256').update(point).digest();
+  versioned[0] = 1;
+  return Buffer.concat([versioned, big(z, 32), big(y, 32), point, proof.toBytes(true)]);
 }
 
 /** Mostly good inputs of each precompile, by the number of its address. */
