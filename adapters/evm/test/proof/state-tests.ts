@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
-import { blobBaseFeeOf } from '../../../ethereum/block.ts';
 import type { TransactionFields } from '../../../ethereum/chain-reader.ts';
 import { keccak256 } from '../../../ethereum/crypto.ts';
-import type { BlockEnvironment } from '../../index.ts';
+import { type BlockEnvironment, blobBaseFee, forkOf } from '../../index.ts';
 import type { World, WorldAccount } from './world.ts';
 
 /** One test as `ethereum/tests` writes it, without what no engine reads. */
@@ -108,9 +107,6 @@ export function worldOf({ pre }: StateTest): World {
 const nameOfSlot = (slot: bigint): string =>
   Buffer.from(slot.toString(16).padStart(64, '0'), 'hex').toString('latin1');
 
-/** BLOB_BASE_FEE_UPDATE_FRACTION of EIP-4844. */
-const eip4844 = 3_338_477n;
-
 /** The block of a test; its BLOCKHASH is the hash of the number's decimal digits. */
 export function blockOf({ env }: StateTest, fork: string): BlockEnvironment {
   const number = (name: string): bigint => numberOf(env[name] ?? '0x0');
@@ -125,7 +121,7 @@ export function blockOf({ env }: StateTest, fork: string): BlockEnvironment {
     difficulty: number('currentDifficulty'),
     prevRandao: randao,
     baseFee: fees ? number('currentBaseFee') : 0n,
-    blobBaseFee: blobBaseFeeOf(number('currentExcessBlobGas'), eip4844),
+    blobBaseFee: blobBaseFee(forkOf(fork), number('currentExcessBlobGas')),
     blockHash: (wanted) =>
       BigInt(`0x${Buffer.from(keccak256(Buffer.from(`${wanted}`))).toString('hex')}`),
   };
