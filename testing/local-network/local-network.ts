@@ -249,7 +249,7 @@ export class LocalNetwork {
   /** Framed stream to the key-value ledger of a node, by default as the front office. */
   async keyvalue(
     node: LocalNode,
-    { actor = frontOffice, timeoutMs = 10_000 }: { actor?: string; timeoutMs?: number } = {},
+    { actor = frontOffice, timeoutMs = 60_000 }: { actor?: string; timeoutMs?: number } = {},
   ): Promise<KeyValueClient> {
     return openKeyValueClient({
       address: `${node.host}:${node.ports.application}`,

@@ -19,6 +19,8 @@ export interface WriteLoadOptions {
   readonly patienceMs?: number;
 }
 
+/** A stream that does not open within this is tried anew, milliseconds. */
+const openMs = 10_000;
 /** Reads unanswered at once when the promise is checked. */
 const readsAtOnce = 1_000;
 
@@ -90,7 +92,7 @@ export class WriteLoad {
     while (this.#running) {
       let client: KeyValueClient;
       try {
-        client = await this.#network.keyvalue(node);
+        client = await this.#network.keyvalue(node, { timeoutMs: openMs });
       } catch (error) {
         this.#failed(error);
         await sleep(50);

@@ -38,6 +38,8 @@ let network: LocalNetwork;
 
 before(async () => {
   run = await FaultRun.start({
+    // One chunk for all of it: none is completed, and renamed, while a test changes it.
+    chunkBytes: 256 * 1024 * 1024,
     prepareData: (node, directory) => {
       if (!skipLoop) disks.set(node, new LoopDisk(directory, { mebibytes: 64 }));
     },
