@@ -63,7 +63,7 @@ export class BothEngines {
     const { own } = this;
     try {
       const applied = own.execute(transactionOf(fields), this.#block);
-      return endingOf(applied, (sink) => own.finish(sink));
+      return endingOf(applied, nowhere, (sink) => own.finish(sink));
     } catch (error) {
       return refusalOf(error);
     } finally {
@@ -78,7 +78,7 @@ export class BothEngines {
     try {
       const signed = { ...rest, v: 0n, yParity: 0 as const, r: 1n, s: 1n };
       const applied = await reference.execute({ from, fields: signed as never }, this.#block);
-      return endingOf(applied, (sink) => reference.finish(sink));
+      return endingOf(applied, nowhere, (sink) => reference.finish(sink));
     } catch (error) {
       return refusalOf(error);
     } finally {
@@ -113,6 +113,36 @@ export class BothEngines {
       own.abandon();
     }
     assert.deepEqual(this.byOwn(honest), wanted, `afterwards ${label}`);
+  }
+
+  /**
+   * Runs transactions one after the other by both, each on what those before have left, and requires
+   * that each ends alike. Nonces are given here. Nothing is forgotten in between.
+   */
+  async sequence(transactions: readonly Partial<EvmTransaction>[], label = ''): Promise<Ending[]> {
+    const [mine, theirs] = [copyOf(this.host), copyOf(this.host)];
+    const { own } = this;
+    const reference = this.#reference;
+    own.attach(mine);
+    reference.attach(theirs);
+    const endings: Ending[] = [];
+    for (const [i, fields] of transactions.entries()) {
+      const { from, ...rest } = transactionOf({ nonce: BigInt(i), ...fields });
+      const ending = endingOf(own.execute({ from, ...rest }, this.#block), mine, (sink) =>
+        own.finish(sink),
+      );
+      const signed = { ...rest, v: 0n, yParity: 0 as const, r: 1n, s: 1n } as never;
+      const applied = await reference.execute({ from, fields: signed }, this.#block);
+      const wanted = endingOf(applied, theirs, (sink) => reference.finish(sink));
+      const words = wordsFor(ending, wanted);
+      assert.deepEqual(ending, { ...wanted, ...words }, `${label} transaction ${i}`);
+      endings.push(ending);
+    }
+    own.attach(this.host);
+    own.forget();
+    reference.forget();
+    reference.attach(this.host);
+    return endings;
   }
 
   /** Runs a transaction by both, requires that they end alike, and answers how. */
@@ -151,7 +181,23 @@ function wordsFor(own: Ending, { error }: Ending): Partial<Ending> {
   return fails ? { error: own.error } : {};
 }
 
-function endingOf(applied: Omit<Applied, 'refund'>, finish: (sink: EvmSink) => void): Ending {
+/** A sink that keeps nothing. */
+const nowhere: EvmSink = { putAccount() {}, putSlot() {}, putCode() {} };
+
+function copyOf(host: MemoryHost): MemoryHost {
+  const copy = new MemoryHost();
+  for (const [key, record] of host.accounts) copy.putAccount(key, record);
+  for (const [key, value] of host.slots) copy.putSlot(key, value);
+  for (const [key, code] of host.codes) copy.putCode(key, code);
+  return copy;
+}
+
+/** Finishes a transaction into a sink and describes how it ended. */
+function endingOf(
+  applied: Omit<Applied, 'refund'>,
+  kept: EvmSink,
+  finish: (sink: EvmSink) => void,
+): Ending {
   // By key: a code that two contracts share may be written twice.
   const changes = new Map<string, string>();
   const note = (kind: string, key: string, value: Uint8Array | undefined): void => {
@@ -168,9 +214,18 @@ function endingOf(applied: Omit<Applied, 'refund'>, finish: (sink: EvmSink) => v
     logs: logs.map((log) => [log.address, ...log.topics, log.data].map(toHex)),
   };
   finish({
-    putAccount: (key, record) => note('account', key, record),
-    putSlot: (key, value) => note('slot', key, value),
-    putCode: (key, code) => note('code', key, code),
+    putAccount(key, record) {
+      note('account', key, record);
+      kept.putAccount(key, record);
+    },
+    putSlot(key, value) {
+      note('slot', key, value);
+      kept.putSlot(key, value);
+    },
+    putCode(key, code) {
+      note('code', key, code);
+      kept.putCode(key, code);
+    },
   });
   return { ...ending, changes: [...changes].toSorted(([a], [b]) => (a < b ? -1 : 1)) };
 }
