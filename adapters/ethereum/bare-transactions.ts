@@ -1,4 +1,5 @@
 import { type BlockEnvironment, type EvmSink, emptyCodeKey, encodeAccount } from '@concordat/evm';
+import { type BareRunOptions, type ObservedTransaction, runBareTransactions } from './bare-run.ts';
 import { type AllocatedAccount, parseConfig } from './config.ts';
 import { type EngineName, engines } from './engines.ts';
 import { forkOf } from './fork.ts';
@@ -27,6 +28,8 @@ export async function executeBareTransactions(options: {
   readonly before: readonly Uint8Array[];
   readonly transactions: readonly Uint8Array[];
   readonly engine: EngineName;
+  /** See {@link BareRunOptions}. */
+  readonly observe?: (transaction: ObservedTransaction) => void;
 }): Promise<BareTransactionFigures> {
   const [chain] = parseConfig({ chains: [options.chain] }).chains;
   if (chain === undefined) return { transactions: 0, failed: 0, decodeMs: 0, executeMs: 0 };
@@ -42,23 +45,19 @@ export async function executeBareTransactions(options: {
     lowS: true,
     maxBytes: chain.maxTransactionBytes,
   };
-  const context = contextOf(chain);
-  let failed = 0;
-  const run = async (raws: readonly Uint8Array[]) => {
+  const block = blockOf(chain);
+  const run = async (raws: readonly Uint8Array[], observed: Pick<BareRunOptions, 'observe'>) => {
     const start = performance.now();
     const decoded = raws.map((raw) => decodeTransaction(raw, rules));
-    const recovered = performance.now();
-    for (const transaction of decoded) {
-      const applying = executor.execute(transaction, context);
-      const applied = applying instanceof Promise ? await applying : applying;
-      executor.finish(tables);
-      if (applied.status === 0) failed++;
-    }
-    return { decodeMs: recovered - start, executeMs: performance.now() - recovered };
+    const decodeMs = performance.now() - start;
+    const ran = await runBareTransactions(decoded, { executor, tables, block, ...observed });
+    return { decodeMs, executeMs: ran.ms, failed: ran.failed };
   };
-  await run(options.before);
-  const times = await run(options.transactions);
-  return { transactions: options.transactions.length, failed, ...times };
+  const before = await run(options.before, {});
+  const { observe } = options;
+  const figures = await run(options.transactions, observe === undefined ? {} : { observe });
+  const failed = before.failed + figures.failed;
+  return { transactions: options.transactions.length, ...figures, failed };
 }
 
 function putAccount(sink: EvmSink, { address, nonce, balance }: AllocatedAccount): void {
@@ -73,7 +72,7 @@ function putAccount(sink: EvmSink, { address, nonce, balance }: AllocatedAccount
   sink.putAccount(accountKey(address), encodeAccount(record));
 }
 
-const contextOf = (chain: {
+const blockOf = (chain: {
   readonly coinbase: Uint8Array;
   readonly gasLimit: number;
 }): BlockEnvironment => ({

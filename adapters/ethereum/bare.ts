@@ -1,5 +1,6 @@
 import { type EvmSink, emptyCodeKey, encodeAccount, slotKey, toMinimalBytes } from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
+import { type BareRun, type ObservedTransaction, runBareTransactions } from './bare-run.ts';
 import { parseConfig } from './config.ts';
 import { type EngineName, engines } from './engines.ts';
 import type { Engine } from './executor.ts';
@@ -30,6 +31,8 @@ export interface BareFigures {
 export async function executeBare(options: {
   readonly blocks: readonly number[];
   readonly engine: EngineName;
+  /** Hears of each transaction; nothing stays cached between them then. */
+  readonly observe?: (transaction: ObservedTransaction) => void;
 }): Promise<BareFigures> {
   let [transactions, gasUsed, wrongBlocks, executeMs, decodeMs] = [0, 0, 0, 0, 0];
   for (const number of options.blocks) {
@@ -37,7 +40,7 @@ export async function executeBare(options: {
     const start = performance.now();
     const decoded = decodeAll(block);
     decodeMs += performance.now() - start;
-    const run = await executeBlock(block, decoded, engines[options.engine]);
+    const run = await executeBlock(block, decoded, engines[options.engine], options.observe);
     transactions += decoded.length;
     gasUsed += run.gasUsed;
     executeMs += run.ms;
@@ -63,7 +66,8 @@ async function executeBlock(
   block: MainnetBlock,
   transactions: readonly DecodedTransaction[],
   engine: Engine,
-): Promise<{ readonly gasUsed: number; readonly ms: number }> {
+  observe?: (transaction: ObservedTransaction) => void,
+): Promise<BareRun> {
   const tables = memoryTables();
   loadPreState(block, tables);
   const { hash, header, blockHashes, hardfork } = block;
@@ -76,15 +80,12 @@ async function executeBlock(
   const context = replayContext(replay, fork);
   const executor = engine.executor(fork);
   executor.attach(tables);
-  const start = performance.now();
-  let gasUsed = 0;
-  for (const transaction of transactions) {
-    const applying = executor.execute(transaction, context);
-    const applied = applying instanceof Promise ? await applying : applying;
-    gasUsed += applied.gasUsed;
-    executor.finish(tables);
-  }
-  return { gasUsed, ms: performance.now() - start };
+  return runBareTransactions(transactions, {
+    executor,
+    tables,
+    block: context,
+    ...(observe === undefined ? {} : { observe }),
+  });
 }
 
 function loadPreState(block: MainnetBlock, sink: EvmSink): void {

@@ -9,6 +9,7 @@ export {
   type EthereumAdapterOptions,
 } from './adapter.ts';
 export { type BareFigures, executeBare } from './bare.ts';
+export type { ObservedTransaction } from './bare-run.ts';
 export { type BareTransactionFigures, executeBareTransactions } from './bare-transactions.ts';
 export type { EthereumTransaction } from './batch-execution.ts';
 export type {

@@ -18,6 +18,7 @@ import { keyValueSection } from './sections/key-value-section.ts';
 import { keysSection, renderKeys } from './sections/keys-section.ts';
 import { mainnetSection } from './sections/mainnet-section.ts';
 import { memorySection, renderMemory } from './sections/memory-section.ts';
+import { parallelSection, renderParallel } from './sections/parallel-section.ts';
 import { recoverySection, renderRecovery } from './sections/recovery-section.ts';
 import type { Section, SectionOptions } from './sections/section.ts';
 import { profileTransfers, transferSection } from './sections/transfer-section.ts';
@@ -47,6 +48,10 @@ const sections: Readonly<Record<string, (options: RunOptions) => Promise<Measure
   engine: async (options) => {
     const figures = await engineSection(options);
     return { figures, text: renderEngine(figures) };
+  },
+  parallel: async (options) => {
+    const figures = await parallelSection(options);
+    return { figures, text: renderParallel(figures) };
   },
   keyvalue: told(keyValueSection),
   app: told(applicationSection),
