@@ -221,7 +221,8 @@ test('every room has a README of at most 15 lines and a door', () => {
       continue;
     }
     const lines = readFileSync(readme, 'utf8').trimEnd().split('\n').length;
-    if (lines > 15 && !longReadmes.includes(room.path)) faults.push(`${room.path}/README.md: ${lines} lines`);
+    if (lines > 15 && !longReadmes.includes(room.path))
+      faults.push(`${room.path}/README.md: ${lines} lines`);
     if (!existsSync(join(root, room.path, 'index.ts'))) faults.push(`${room.path}: no index.ts`);
   }
   none(faults, 'READMEs');
