@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 import type { TransactionFields } from '../../../ethereum/chain-reader.ts';
 import { keccak256 } from '../../../ethereum/crypto.ts';
-import { type BlockEnvironment, blobBaseFee, forkOf } from '../../index.ts';
+import { type BlockEnvironment, blobBaseFee, forkOf, revisions } from '../../index.ts';
 import type { World, WorldAccount } from './world.ts';
 
 /** One test as `ethereum/tests` writes it, without what no engine reads. */
@@ -110,8 +110,7 @@ const nameOfSlot = (slot: bigint): string =>
 /** The block of a test; its BLOCKHASH is the hash of the number's decimal digits. */
 export function blockOf({ env }: StateTest, fork: string): BlockEnvironment {
   const number = (name: string): bigint => numberOf(env[name] ?? '0x0');
-  const fees = !beforeLondon.includes(fork);
-  const randao = number('currentRandom');
+  const rules = forkOf(fork);
   return {
     number: Number(number('currentNumber')),
     timestamp: Number(number('currentTimestamp')),
@@ -119,25 +118,13 @@ export function blockOf({ env }: StateTest, fork: string): BlockEnvironment {
     // Exact: the tests go beyond 2^53, which no header does. The engine takes a bigint as well.
     gasLimit: number('currentGasLimit') as unknown as number,
     difficulty: number('currentDifficulty'),
-    prevRandao: randao,
-    baseFee: fees ? number('currentBaseFee') : 0n,
+    prevRandao: number('currentRandom'),
+    baseFee: rules.revision >= revisions.london ? number('currentBaseFee') : 0n,
     blobBaseFee: blobBaseFee(forkOf(fork), number('currentExcessBlobGas')),
     blockHash: (wanted) =>
       BigInt(`0x${Buffer.from(keccak256(Buffer.from(`${wanted}`))).toString('hex')}`),
   };
 }
-
-const beforeLondon: readonly string[] = [
-  'chainstart',
-  'homestead',
-  'tangerineWhistle',
-  'spuriousDragon',
-  'byzantium',
-  'constantinople',
-  'petersburg',
-  'istanbul',
-  'berlin',
-];
 
 /** The fields of the transaction that a case picks. */
 export function fieldsOf(test: StateTest, { indexes }: StateTestCase): TransactionFields {
