@@ -31,6 +31,7 @@ export class Admission {
   readonly #lines = new Map<Lane, PreparationLine>();
   /** Submissions whose adapter has promised a verdict. */
   #promised = 0;
+  #stopped = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -64,8 +65,13 @@ export class Admission {
     else line.add(submission);
   }
 
+  /** Ends for good: what is being prepared is dropped. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   readonly #admitPrepared = (submission: Submission, prepared?: Uint8Array): void => {
-    if (submission.answered) return;
+    if (submission.answered || this.#stopped) return;
     if (!this.#options.isLeading()) {
       this.#options.elsewhere(submission);
       return;

@@ -42,6 +42,8 @@ export { identityOf } from './identities.ts';
 export { type BatchPolicy, defaultLimits, type WorkerLimits } from './limits.ts';
 export type { PastRange, PastTransactionView } from './past-reader.ts';
 export type { Preparation, Preparer } from './preparation.ts';
+export { servePreparations } from './preparing-program.ts';
+export { PreparingThreads, type Thread } from './preparing-threads.ts';
 export { Reexecution } from './reexecution.ts';
 export { runWorker } from './run-worker.ts';
 export { Worker, type WorkerOptions } from './worker.ts';

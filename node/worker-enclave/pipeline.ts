@@ -125,6 +125,7 @@ export class Pipeline {
   stop(): void {
     this.#leading = false;
     this.#abandon();
+    this.#admission.stop();
     this.#held.stop();
     clearTimeout(this.#timer);
   }
