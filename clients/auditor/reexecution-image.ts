@@ -43,7 +43,10 @@ export async function readImage(directory: string, runtime: string): Promise<Ree
       runtime: await sha256Of(runtime),
       libraries: await Promise.all(contents),
     });
-    const filled = flags.map((flag) => flag.replace(placeholder, place));
+    // Threads would not be held by the permissions, and executing anew needs none.
+    const filled = flags
+      .filter((flag) => flag !== allowWorker)
+      .map((flag) => flag.replace(placeholder, place));
     return { directory: place, name, measurement, flags: filled, bundle };
   } catch (error) {
     if (error instanceof AuditorError) throw error;
@@ -53,6 +56,9 @@ export async function readImage(directory: string, runtime: string): Promise<Ree
 
 const invalid = (why: string): AuditorError =>
   new AuditorError('INVALID_IMAGE', `no image to execute a ledger with: ${why}`);
+
+/** Worker images may have threads to prepare requests; here they run without. */
+const allowWorker = '--allow-worker';
 
 function readManifest(value: unknown) {
   const { name, role, flags, libraries } = (value ?? {}) as Record<string, unknown>;
@@ -64,7 +70,8 @@ function readManifest(value: unknown) {
   if (role !== 'worker') throw invalid('it is not the image of a worker');
   const loosened =
     /^--allow-(fs-write|child-process|worker|wasi|net)|^--allow-fs-read=(?!<image>$)/;
-  if (!flags.includes('--permission') || flags.some((flag) => loosened.test(flag))) {
+  const loose = flags.some((flag) => flag !== allowWorker && loosened.test(flag));
+  if (!flags.includes('--permission') || loose) {
     throw invalid('its flags let it reach more than its own files');
   }
   return { name, role, flags, libraries } as const;
