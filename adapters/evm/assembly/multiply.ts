@@ -1,4 +1,4 @@
-import { setLimbs } from './limbs';
+import { setLimbs, zeroWord } from './limbs';
 
 const low32: u64 = 0xffff_ffff;
 
@@ -66,7 +66,8 @@ export function mulFull(r: usize, a: usize, b: usize): void {
   const b1 = load<u64>(b, 8);
   const b2 = load<u64>(b, 16);
   const b3 = load<u64>(b, 24);
-  memory.fill(r, 0, 64);
+  zeroWord(r);
+  zeroWord(r + 32);
   for (let i: usize = 0; i < 32; i += 8) {
     const digit = load<u64>(a + i);
     if (digit == 0) continue;
