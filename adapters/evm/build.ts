@@ -31,7 +31,7 @@ const options = [
   '--runtime',
   'stub',
   '--enable',
-  'bulk-memory,sign-extension,mutable-globals,nontrapping-f2i',
+  'bulk-memory,sign-extension,mutable-globals,nontrapping-f2i,simd',
   // Page 0 stays unused up to here, so that a pointer of 0 means none.
   '--memoryBase',
   '1024',

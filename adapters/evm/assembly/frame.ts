@@ -1,6 +1,6 @@
 // Call frames: one per depth, made when the depth is first reached and used again.
 import { allocate, release } from './arena';
-import { memoryQuadratic, memoryWordGas } from './gas';
+import { memoryQuadratic, memoryWordGas, stackBytes } from './gas';
 import { fitsU64, isZero, lowU64 } from './word';
 
 // Fields of a frame: offsets in bytes.
@@ -14,9 +14,8 @@ export const atInput: usize = 24;
 export const atInputLength: usize = 28;
 export const atPc: usize = 32;
 export const atSp: usize = 36;
-/** The stack grows downwards from here; its lowest word is at `atStackLow`. */
+/** The stack grows downwards from here. */
 export const atStackHigh: usize = 40;
-export const atStackLow: usize = 44;
 export const atMemory: usize = 48;
 /** Bytes paid for, a multiple of 32. */
 export const atMemorySize: usize = 52;
@@ -40,7 +39,6 @@ export const atPlaceLength: usize = 116;
 export const atValue: usize = 128;
 const frameBytes: i32 = 192;
 
-const stackBytes: i32 = 32768;
 /** Depth of the innermost frame there can be; the outermost has depth 0. */
 export const deepest: i32 = 1024;
 const firstMemoryBytes: u32 = 4096;
@@ -94,7 +92,6 @@ export function trimFrames(): void {
 function makeFrame(depth: i32): usize {
   const frame = allocate(frameBytes);
   const stack = allocate(stackBytes);
-  store<usize>(frame, stack, atStackLow);
   store<usize>(frame, stack + stackBytes, atStackHigh);
   store<i32>(frame, depth, atDepth);
   store<usize>(frames + ((<usize>depth) << 2), frame);

@@ -16,11 +16,15 @@ import {
 } from './environment';
 
 /**
- * One entry of 8 bytes per operation: u32 base fee, u16 bytes it takes off the stack, i16 bytes by
- * which it moves the top (up when the stack gets shorter). An operation that the revision lacks takes 0xffff bytes, more than any
- * stack has, so that the one check of the stack refuses it too.
+ * One entry of 8 bytes per operation: u16 base fee; u16 bytes it takes off the stack; u16 bytes of
+ * stack that there may be below those, so that one comparison finds too few and too many words; i16
+ * bytes by which it moves the top (up when the stack gets shorter). An operation that the revision
+ * lacks takes 0xffff bytes, more than any stack has.
  */
 export const operationTable: usize = memory.data(2048, 16);
+
+/** Bytes of a stack: 1,024 words. */
+export const stackBytes: i32 = 32768;
 
 /** Bytes taken by an operation that does not exist. */
 export const absent: i32 = 0xffff;
@@ -79,15 +83,16 @@ export function configureGas(): void {
 function describe(first: i32, last: i32, fee: u32, taken: i32, given: i32): void {
   for (let operation = first; operation <= last; operation++) {
     const entry = operationTable + ((<usize>operation) << 3);
-    store<u32>(entry, fee);
-    store<u16>(entry, <u16>(taken << 5), 4);
+    store<u16>(entry, <u16>fee);
+    store<u16>(entry, <u16>(taken << 5), 2);
+    store<u16>(entry, <u16>(stackBytes - (max(taken, given) << 5)), 4);
     store<i16>(entry, <i16>((taken - given) << 5), 6);
   }
 }
 
 function configureOperations(): void {
   for (let operation = 0; operation < 256; operation++) {
-    store<u64>(operationTable + ((<usize>operation) << 3), (<u64>absent) << 32);
+    store<u64>(operationTable + ((<usize>operation) << 3), (<u64>absent) << 16);
   }
   describeComputation();
   describeEnvironment();

@@ -2,6 +2,7 @@
 // locals; they go to the frame when another one takes over. The stack grows downwards: the top word
 // is at `sp`, the next one 32 bytes above, so that operands have constant offsets.
 import { beginCall, beginCreate, endFrame, requestFailure } from './calls';
+import { constantinople, revision } from './environment';
 import {
   failed,
   invalidJump,
@@ -25,10 +26,9 @@ import {
   atPc,
   atSp,
   atStackHigh,
-  atStackLow,
   growMemory,
 } from './frame';
-import { absent, operationTable } from './gas';
+import { absent, operationTable, stackBytes } from './gas';
 import { operate } from './operations';
 import { hashMemory, setOutput } from './operations-memory';
 import { loadInput, loadSlot, storeSlot } from './operations-state';
@@ -43,18 +43,37 @@ import {
   isShort,
   notTop,
   orTop,
+  putMask,
   putU64,
   subTop,
   turn,
 } from './stack';
 import { div, loadPart, mul, shl, shr } from './word';
 
+/** No outcome of a comparison. */
+const none: u64 = 2;
+
+/** 6001600160a01b03: what Solidity writes for the mask of an address, 2^160 - 1. */
+const makesMask: u64 = 0x031b_a060_0160_0160;
+
+/** Whether there is gas, stack and SHL for it once the first PUSH1 is done. */
+function canMask(gas: i64, used: usize): bool {
+  return gas >= 12 && used <= <usize>stackBytes - 64 && revision >= constantinople;
+}
+
 /** Why an operation is refused before it runs. */
 function refusal(operation: i32, gas: i64, sp: usize, high: usize): i32 {
-  const taken = <i32>load<u16>(operationTable + ((<usize>operation) << 3), 4);
-  if (taken == absent) return invalidOperation;
   if (gas < 0) return outOfGas;
+  const taken = <i32>load<u16>(operationTable + ((<usize>operation) << 3), 2);
+  if (taken == absent) return invalidOperation;
   return sp + <usize>taken > high ? stackUnderflow : stackOverflow;
+}
+
+/** Whether a position is a JUMPDEST. */
+function isDestination(frame: usize, to: u64): bool {
+  if (to >= <u64>load<u32>(frame, atCodeLength)) return false;
+  const bits = <u32>load<u8>(load<usize>(frame, atJumps) + (<usize>to >> 3));
+  return ((bits >> (<u32>to & 7)) & 1) != 0;
 }
 
 /** Runs a frame and all it calls, until the outermost one has ended. */
@@ -64,27 +83,23 @@ export function run(outermost: usize): void {
   let sp = load<usize>(frame, atSp);
   let gas = load<i64>(frame, atGas);
   let high = load<usize>(frame, atStackHigh);
-  let low = load<usize>(frame, atStackLow);
-  let jumps = load<usize>(frame, atJumps);
   let code = load<usize>(frame, atCodeBytes);
-  let codeLength = <u64>load<u32>(frame, atCodeLength);
   let base = load<usize>(frame, atMemory);
   let size = <u64>load<u32>(frame, atMemorySize);
   for (;;) {
     const operation = <i32>load<u8>(pc);
     const entry = load<u64>(operationTable + ((<usize>operation) << 3));
     pc++;
-    gas -= <i64>(entry & 0xffff_ffff);
+    gas -= <i64>(entry & 0xffff);
     const change = <i32>(<i64>entry >> 48);
     // The frame that goes on when this one asks for another; 0 when it ends.
     let next: usize = 0;
     let halt: i32 = failed;
     let error: i32 = outOfGas;
-    if (
-      u32(gas < 0) |
-      u32(sp + (<usize>(entry >> 32) & 0xffff) > high) |
-      u32(sp + <usize>change < low)
-    ) {
+    // Outcome of a comparison, 0 or 1.
+    let verdict: u64 = none;
+    const spare = <u32>(high - sp) - (<u32>(entry >> 16) & 0xffff);
+    if (u32(gas < 0) | u32(spare > (<u32>(entry >> 32) & 0xffff))) {
       error = refusal(operation, gas, sp, high);
     } else {
       switch (operation) {
@@ -114,26 +129,23 @@ export function run(outermost: usize): void {
           continue;
         }
         case 0x10: {
-          const truth = isBelow(sp, sp + 32);
+          verdict = isBelow(sp, sp + 32);
           sp += 32;
-          putU64(sp, truth);
-          continue;
+          break;
         }
         case 0x11: {
-          const truth = isBelow(sp + 32, sp);
+          verdict = isBelow(sp + 32, sp);
           sp += 32;
-          putU64(sp, truth);
-          continue;
+          break;
         }
         case 0x14: {
-          const truth = areEqual(sp);
+          verdict = areEqual(sp);
           sp += 32;
-          putU64(sp, truth);
-          continue;
+          break;
         }
         case 0x15: {
-          putU64(sp, u64(isNothing(sp)));
-          continue;
+          verdict = u64(isNothing(sp));
+          break;
         }
         case 0x16: {
           andTop(sp);
@@ -178,6 +190,11 @@ export function run(outermost: usize): void {
         }
         case 0x50: {
           sp += 32;
+          if (load<u8>(pc) == 0x50 && sp < high && gas >= 2) {
+            gas -= 2;
+            sp += 32;
+            pc++;
+          }
           continue;
         }
         case 0x51: {
@@ -240,15 +257,13 @@ export function run(outermost: usize): void {
           const passes = operation == 0x57 && isNothing(sp + 32);
           sp += <usize>change;
           if (passes) continue;
-          if (
-            far != 0 ||
-            to >= codeLength ||
-            (<u32>load<u8>(jumps + (<usize>to >> 3)) & (1 << (<u32>to & 7))) == 0
-          ) {
+          if (far != 0 || !isDestination(frame, to)) {
             error = invalidJump;
             break;
           }
-          pc = code + <usize>to;
+          // Behind the JUMPDEST, whose gas the next operation finds missing.
+          gas -= 1;
+          pc = code + <usize>to + 1;
           continue;
         }
         case 0x58: {
@@ -276,14 +291,41 @@ export function run(outermost: usize): void {
         }
         case 0x60: {
           sp -= 32;
+          if (load<u64>(pc - 1) == makesMask && canMask(gas, high - sp)) {
+            gas -= 12;
+            pc += 7;
+            putMask(sp);
+            continue;
+          }
           putU64(sp, <u64>load<u8>(pc));
           pc++;
           continue;
         }
         case 0x61: {
-          sp -= 32;
-          putU64(sp, <u64>bswap(load<u16>(pc)));
-          pc += 2;
+          const number = <u64>bswap(load<u16>(pc));
+          const follower = <i32>load<u8>(pc, 2);
+          if (follower == 0x57 && sp < high && gas >= 10) {
+            gas -= 10;
+            const passes = isNothing(sp);
+            sp += 32;
+            if (passes) {
+              pc += 3;
+              continue;
+            }
+          } else if (follower == 0x56 && gas >= 8) {
+            gas -= 8;
+          } else {
+            sp -= 32;
+            putU64(sp, number);
+            pc += 2;
+            continue;
+          }
+          if (!isDestination(frame, number)) {
+            error = invalidJump;
+            break;
+          }
+          gas -= 1;
+          pc = code + <usize>number + 1;
           continue;
         }
         case 0x62:
@@ -415,6 +457,27 @@ export function run(outermost: usize): void {
         }
       }
     }
+    if (verdict != none) {
+      // What follows a comparison is most often a jump.
+      const jumps = load<u8>(pc) == 0x61 && load<u8>(pc, 3) == 0x57;
+      if (!jumps || gas < 13 || high - sp == <usize>stackBytes) {
+        putU64(sp, verdict);
+        continue;
+      }
+      gas -= 13;
+      sp += 32;
+      if (verdict == 0) {
+        pc += 4;
+        continue;
+      }
+      const to = <u64>bswap(load<u16>(pc, 1));
+      if (isDestination(frame, to)) {
+        gas -= 1;
+        pc = code + <usize>to + 1;
+        continue;
+      }
+      error = invalidJump;
+    }
     if (next == 0) next = endFrame(frame, halt, error, gas);
     if (next == 0) return;
     frame = next;
@@ -422,10 +485,7 @@ export function run(outermost: usize): void {
     sp = load<usize>(frame, atSp);
     gas = load<i64>(frame, atGas);
     high = load<usize>(frame, atStackHigh);
-    low = load<usize>(frame, atStackLow);
-    jumps = load<usize>(frame, atJumps);
     code = load<usize>(frame, atCodeBytes);
-    codeLength = <u64>load<u32>(frame, atCodeLength);
     base = load<usize>(frame, atMemory);
     size = <u64>load<u32>(frame, atMemorySize);
   }

@@ -3,9 +3,15 @@
 
 /** Makes a small number of the word at `sp`. */
 export function putU64(sp: usize, value: u64): void {
-  store<u64>(sp, value);
-  store<u64>(sp, 0, 8);
-  store<u64>(sp, 0, 16);
+  v128.store(sp, i64x2.replace_lane(i64x2.splat(0), 0, value));
+  v128.store(sp, i64x2.splat(0), 16);
+}
+
+/** Makes 2^160 - 1 of the word at `sp`. */
+export function putMask(sp: usize): void {
+  store<u64>(sp, u64.MAX_VALUE);
+  store<u64>(sp, u64.MAX_VALUE, 8);
+  store<u64>(sp, 0xffff_ffff, 16);
   store<u64>(sp, 0, 24);
 }
 
@@ -107,29 +113,27 @@ export function notTop(sp: usize): void {
 
 /** Copies a word. */
 export function duplicate(to: usize, from: usize): void {
-  store<u64>(to, load<u64>(from));
-  store<u64>(to, load<u64>(from, 8), 8);
-  store<u64>(to, load<u64>(from, 16), 16);
-  store<u64>(to, load<u64>(from, 24), 24);
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
 }
 
 /** Exchanges two words. */
 export function exchange(a: usize, b: usize): void {
-  const a0 = load<u64>(a);
-  const a1 = load<u64>(a, 8);
-  const a2 = load<u64>(a, 16);
-  const a3 = load<u64>(a, 24);
+  const low = v128.load(a);
+  const high = v128.load(a, 16);
   duplicate(a, b);
-  store<u64>(b, a0);
-  store<u64>(b, a1, 8);
-  store<u64>(b, a2, 16);
-  store<u64>(b, a3, 24);
+  v128.store(b, low);
+  v128.store(b, high, 16);
 }
 
 /** Makes a word of 32 big-endian bytes, or the other way round; the two do not overlap. */
 export function turn(to: usize, from: usize): void {
-  store<u64>(to, bswap(load<u64>(from, 24)));
-  store<u64>(to, bswap(load<u64>(from, 16)), 8);
-  store<u64>(to, bswap(load<u64>(from, 8)), 16);
-  store<u64>(to, bswap(load<u64>(from)), 24);
+  const high = v128.load(from);
+  const low = v128.load(from, 16);
+  v128.store(to, v128.shuffle<u8>(low, low, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  v128.store(
+    to,
+    v128.shuffle<u8>(high, high, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+    16,
+  );
 }
