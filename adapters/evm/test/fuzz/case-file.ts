@@ -39,6 +39,7 @@ interface Written {
   readonly chainId: bigint;
   readonly from: Uint8Array;
   readonly fields: TransactionFields;
+  readonly followers: NonNullable<Execution['followers']>;
   readonly block: Omit<Execution['block'], 'blockHash'>;
   readonly world: readonly {
     readonly address: Uint8Array;

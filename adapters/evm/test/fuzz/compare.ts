@@ -1,4 +1,4 @@
-import type { Execution, Executor, Outcome } from '../proof/executor.ts';
+import { type Execution, type Executor, hasVagueStatus, type Outcome } from '../proof/executor.ts';
 import { codeKeyOf } from '../proof/world.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -7,16 +7,26 @@ const sorted = (map: ReadonlyMap<string, Uint8Array | undefined>): string[] =>
     .map(([key, value]) => `${Buffer.from(key, 'latin1').toString('hex')} = ${value && hex(value)}`)
     .sort();
 
-/** An outcome as lines of text: what two engines must agree on. */
-export function outcomeLines(outcome: Outcome, { fork, world, fields }: Execution): string[] {
+/** The outcomes of an execution as lines of text: what two engines must agree on. */
+export function outcomeLines(outcomes: readonly Outcome[], execution: Execution): string[] {
+  const transactions = [execution, ...(execution.followers ?? [])];
+  // A code that is there already may be written again or not.
+  const known = new Set([...execution.world.values()].map(codeKeyOf));
+  return transactions.flatMap(({ fields }, at) => {
+    const vague = hasVagueStatus(execution.fork, fields);
+    const lines = linesOf(outcomes[at] as Outcome, { vague, known });
+    return lines.map((line) => `${at} ${line}`);
+  });
+}
+
+function linesOf(
+  outcome: Outcome,
+  { vague, known }: { readonly vague: boolean; readonly known: Set<string> },
+): string[] {
   if (outcome.refused !== undefined) return [`refused ${outcome.refused}`];
   const { changes } = outcome;
-  // Frontier keeps a contract whose code it cannot pay for. The library calls that a failure; nothing
-  // but the status, which receipts had only from Byzantium on, depends on it.
-  const vague = fork === 'chainstart' && fields.to === undefined;
-  // A code that is there already may be written again or not.
-  const known = new Set([...world.values()].map(codeKeyOf));
   const codes = [...changes.codes].filter(([key]) => !known.has(key));
+  for (const [key] of codes) known.add(key);
   return [
     ...(vague ? [] : [`status ${outcome.status}`, `output ${hex(outcome.output)}`]),
     `gas ${outcome.gasUsed}`,

@@ -30,6 +30,8 @@ const address = (byte: number): Uint8Array => new Uint8Array(20).fill(byte);
 const keys = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
 const people = keys.map(addressOfKey);
 const sender = people[0] as Uint8Array;
+/** Who send what follows the first transaction; nobody else knows them. */
+const later = [address(0x51), address(0x52), address(0x53)];
 const contracts = [0xc0, 0xc1, 0xc2, 0xc3].map(address);
 const miner = address(0xcb);
 const nobody = address(0xdd);
@@ -57,6 +59,9 @@ export function executionOf(seed: number): Execution {
     from: sender,
     fields: fieldsOf(random, around, block),
     block,
+    followers: later
+      .slice(0, random.chance(0.5) ? 0 : 1 + random.below(3))
+      .map((from) => ({ from, fields: fieldsOf(random, around, block) })),
   };
 }
 
@@ -64,7 +69,7 @@ function worldOf(random: Random, around: Surroundings): World {
   const world = new Map<string, WorldAccount>();
   const none = new Map<string, bigint>();
   const person = { nonce: 0n, code: new Uint8Array(0), storage: none };
-  world.set(keyOf(sender), { ...person, balance: 10n ** 20n });
+  for (const one of [sender, ...later]) world.set(keyOf(one), { ...person, balance: 10n ** 20n });
   if (random.chance(0.5)) {
     world.set(keyOf(people[1] as Uint8Array), { ...person, nonce: 1n, balance: 5n });
   }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { keccak256 } from '../../../ethereum/crypto.ts';
 import { EthereumError } from '../../../ethereum/errors.ts';
 import { encodeRlp } from '../../../ethereum/rlp.ts';
@@ -39,8 +40,9 @@ export async function judgeStateTest(
       figures.cases++;
       const outcome =
         one.txbytes === undefined
-          ? await execute(executionOf(test, one, { fork, world, block }))
+          ? (await execute(executionOf(test, one, { fork, world, block })))[0]
           : decoded(one.txbytes);
+      assert(outcome !== undefined, 'an executor answers for each transaction');
       const what = faultOf(one, outcome, { fork, world, block });
       if (what === undefined) continue;
       figures.faults.push({ name: `${file} ${name} ${forkName} ${at}`, what });

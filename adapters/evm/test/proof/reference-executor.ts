@@ -8,21 +8,25 @@ import { tablesOf } from './world.ts';
 /** The library's EVM with the transaction's rules of `adapters/ethereum/reference`. */
 export function referenceExecutor(): Executor {
   const engines = new Map<string, ReferenceExecutor>();
-  return async ({ fork, chainId, world, from, fields, block }): Promise<Outcome> => {
+  return async ({ fork, chainId, world, block, followers = [], ...first }) => {
     const tables = tablesOf(world);
     const name = `${fork} ${chainId}`;
     const engine = engines.get(name) ?? new ReferenceExecutor(forkOf(fork, chainId));
     engines.set(name, engine);
     engine.attach(tables);
     engine.forget();
-    try {
-      const applied = await engine.execute({ from, fields }, block);
-      engine.finish(tables);
-      return { ...applied, changes: tables.changes };
-    } catch (error) {
-      engine.abandon();
-      if (!(error instanceof EthereumError || error instanceof EvmError)) throw error;
-      return { refused: error.code };
+    const outcomes: Outcome[] = [];
+    for (const { from, fields } of [first, ...followers]) {
+      try {
+        const applied = await engine.execute({ from, fields }, block);
+        engine.finish(tables);
+        outcomes.push({ ...applied, changes: tables.takeChanges() });
+      } catch (error) {
+        engine.abandon();
+        if (!(error instanceof EthereumError || error instanceof EvmError)) throw error;
+        outcomes.push({ refused: error.code });
+      }
     }
+    return outcomes;
   };
 }

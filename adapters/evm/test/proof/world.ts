@@ -35,7 +35,8 @@ export interface WorldTables {
   putAccount(key: string, record: Uint8Array | undefined): void;
   putSlot(key: string, value: Uint8Array | undefined): void;
   putCode(key: string, code: Uint8Array): void;
-  readonly changes: Changes;
+  /** What was written since this was asked last. */
+  takeChanges(): Changes;
 }
 
 /** Nothing changed yet. */
@@ -76,27 +77,43 @@ function recordOf(account: WorldAccount): Uint8Array {
   return record;
 }
 
-/** Tables over a world. Writes do not show in reads: a transaction's writes come at its end. */
+/** Tables over a world, for any number of transactions on it. */
 export function tablesOf(world: World): WorldTables {
-  const changes = noChanges();
+  const written = noChanges();
+  let changes = noChanges();
   return {
-    changes,
+    takeChanges() {
+      const taken = changes;
+      changes = noChanges();
+      return taken;
+    },
     account(key) {
+      if (written.accounts.has(key)) return written.accounts.get(key);
       const account = world.get(key);
       return account === undefined ? undefined : recordOf(account);
     },
     slot(key) {
+      if (written.slots.has(key)) return written.slots.get(key);
       if (key.length !== 52) return undefined;
       const value = world.get(key.slice(0, 20))?.storage.get(key.slice(20));
       return value === undefined ? undefined : toMinimalBytes(value);
     },
     code(key) {
       for (const account of world.values()) if (codeKeyOf(account) === key) return account.code;
-      return undefined;
+      return written.codes.get(key);
     },
-    putAccount: (key, record) => void changes.accounts.set(key, copyOf(record)),
-    putSlot: (key, value) => void changes.slots.set(key, copyOf(value)),
-    putCode: (key, code) => void changes.codes.set(key, Buffer.from(code)),
+    putAccount(key, record) {
+      const copy = copyOf(record);
+      for (const to of [written, changes]) to.accounts.set(key, copy);
+    },
+    putSlot(key, value) {
+      const copy = copyOf(value);
+      for (const to of [written, changes]) to.slots.set(key, copy);
+    },
+    putCode(key, code) {
+      const copy = Buffer.from(code);
+      for (const to of [written, changes]) to.codes.set(key, copy);
+    },
   };
 }
 
