@@ -43,7 +43,16 @@ declare module 'mcl-wasm/dist/mcl_c.js' {
     _mclBnGT_setInt32(r: number, value: number): void;
     _mclBnGT_mul(r: number, a: number, b: number): void;
     _mclBnGT_isOne(a: number): number;
-    _mclBn_millerLoop(r: number, p: number, q: number): void;
+    _mclBn_getUint64NumToPrecompute(): number;
+    _mclBn_precomputeG2(lines: number, q: number): void;
+    _mclBn_precomputedMillerLoop(r: number, p: number, lines: number): void;
+    _mclBn_precomputedMillerLoop2(
+      r: number,
+      p: number,
+      lines: number,
+      pOther: number,
+      linesOther: number,
+    ): void;
     _mclBn_millerLoopVec(r: number, p: number, q: number, count: number): void;
     _mclBn_finalExp(r: number, a: number): void;
   }

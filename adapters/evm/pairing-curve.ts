@@ -34,6 +34,7 @@ export const batch = 128;
 export class PairingCurve {
   readonly module: MclModule;
   readonly #choice: CurveChoice;
+  #memory: Buffer = Buffer.alloc(0);
   readonly #bytes: number;
   readonly #gt: number;
   readonly #product: number;
@@ -79,16 +80,19 @@ export class PairingCurve {
     this.#view.copyWithin(to, from, from + bytes);
   }
 
+  /** Over the library's memory; made anew when it has grown, which detaches the view. */
   get #view(): Buffer {
-    return Buffer.from(this.module.wasmMemory.buffer);
+    if (this.#memory.length === 0) this.#memory = Buffer.from(this.module.wasmMemory.buffer);
+    return this.#memory;
   }
 
   /** Sets a field element from `fieldBytes` big-endian bytes; false when it is not below the prime. */
   setField(at: number, bytes: Uint8Array): boolean {
     const { fieldBytes, prime } = this.#choice;
     assert(bytes.length === fieldBytes, 'a field element has the length of the prime');
-    if (Buffer.compare(bytes, prime) >= 0) return false;
-    this.#view.set(bytes, this.#bytes);
+    if (!isBelow(bytes, prime)) return false;
+    const view = this.#view;
+    for (let i = 0; i < fieldBytes; i++) view[this.#bytes + i] = bytes[i] as number;
     return this.module._mclBnFp_setBigEndianMod(at, this.#bytes, fieldBytes) === 0;
   }
 
@@ -126,12 +130,13 @@ export class PairingCurve {
   /** Sets a point of the second group; coordinates are (real, imaginary) each. */
   setG2(at: number, x: readonly Uint8Array[], y: readonly Uint8Array[]): boolean {
     const { module } = this;
-    const parts = [...x, ...y];
-    if (parts.every(isZero)) {
+    const [x0, x1, y0, y1] = [...x, ...y] as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    if (isZero(x0) && isZero(x1) && isZero(y0) && isZero(y1)) {
       module._mclBnG2_clear(at);
       return true;
     }
-    if (!parts.every((part, index) => this.setField(at + index * fp, part))) return false;
+    if (!this.setField(at, x0) || !this.setField(at + fp, x1)) return false;
+    if (!this.setField(at + 2 * fp, y0) || !this.setField(at + 3 * fp, y1)) return false;
     module._mclBnFp_setInt32(at + 4 * fp, 1);
     module._mclBnFp_setInt32(at + 5 * fp, 0);
     return module._mclBnG2_isValid(at) === 1;
@@ -167,9 +172,22 @@ export class PairingCurve {
     this.module._mclBnGT_mul(this.#product, this.#product, this.#gt);
   }
 
-  /** Multiplies one Miller loop; neither point may be infinity. */
-  multiplyPair(p: number, q: number): void {
-    this.module._mclBn_millerLoop(this.#gt, p, q);
+  /** What the Miller loops with a fixed point of the second group have in common; its address. */
+  prepared(q: number): number {
+    const lines = this.allocate(8 * this.module._mclBn_getUint64NumToPrecompute());
+    this.module._mclBn_precomputeG2(lines, q);
+    return lines;
+  }
+
+  /** Multiplies Miller loops of two points and two {@link prepared} ones; none is infinity. */
+  multiplyPrepared(p: number, q: number, pOther: number, qOther: number): void {
+    this.module._mclBn_precomputedMillerLoop2(this.#gt, p, q, pOther, qOther);
+    this.module._mclBnGT_mul(this.#product, this.#product, this.#gt);
+  }
+
+  /** Multiplies one Miller loop with a {@link prepared} point; neither is infinity. */
+  multiplyOnePrepared(p: number, q: number): void {
+    this.module._mclBn_precomputedMillerLoop(this.#gt, p, q);
     this.module._mclBnGT_mul(this.#product, this.#product, this.#gt);
   }
 
@@ -179,6 +197,15 @@ export class PairingCurve {
     return this.module._mclBnGT_isOne(this.#gt) === 1;
   }
 }
+
+/** Whether big-endian bytes are a smaller number than as many others. */
+export const isBelow = (bytes: Uint8Array, limit: Uint8Array): boolean => {
+  for (let i = 0; i < bytes.length; i++) {
+    const difference = (bytes[i] as number) - (limit[i] as number);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+};
 
 /** Whether all bytes are zero. */
 export const isZero = (bytes: Uint8Array): boolean => {

@@ -1,14 +1,13 @@
 import { hash } from 'node:crypto';
 import { bls, inSubgroup1, scratch1 } from './bls12-381.ts';
-import { g1Size, g2Size, isZero, scalarSize } from './pairing-curve.ts';
+import { g1Size, g2Size, isBelow, isZero, scalarSize } from './pairing-curve.ts';
 import type { Precompile } from './precompile.ts';
 
 const { module } = bls;
 const fp = 48;
 const commitment = bls.allocate(g1Size);
 const proof = bls.allocate(g1Size);
-const generator1 = bls.allocate(g1Size);
-const scalar = bls.allocate(scalarSize);
+const negativeGenerator1 = bls.allocate(g1Size);
 const square = bls.allocate(fp);
 const four = bls.allocate(fp);
 
@@ -80,7 +79,7 @@ function prepare(): void {
   );
   module._mclBnG2_neg(negativeGenerator, negativeGenerator);
   bls.setG1(
-    generator1,
+    negativeGenerator1,
     hex(
       '17f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac58' +
         '6c55e83ff97a1aeffb3af00adb22c6bb',
@@ -94,6 +93,9 @@ function prepare(): void {
 }
 
 prepare();
+module._mclBnG1_neg(negativeGenerator1, negativeGenerator1);
+const generatorLines = bls.prepared(negativeGenerator);
+const secretLines = bls.prepared(secretPoint);
 
 /** Reads a point of 48 bytes, x and three flags; false when it is not in the subgroup. */
 function readCompressed(at: number, bytes: Uint8Array): boolean {
@@ -119,21 +121,20 @@ function readCompressed(at: number, bytes: Uint8Array): boolean {
 
 /** Whether a proof shows that the committed polynomial has the value y at z. */
 function isProved(z: Uint8Array, y: Uint8Array): boolean {
-  // e(C - y G1 + z proof, -G2) e(proof, s G2) = 1, which needs no multiple in the second group.
-  const first = bls.g1Points;
-  bls.setScalar(scalar, z);
-  module._mclBnG1_mul(first, proof, scalar);
-  bls.setScalar(scalar, y);
-  module._mclBnG1_mul(scratch1, generator1, scalar);
-  module._mclBnG1_neg(scratch1, scratch1);
-  module._mclBnG1_add(first, first, scratch1);
-  module._mclBnG1_add(first, first, commitment);
-  const pairs: readonly (readonly [number, number])[] = [
-    [first, negativeGenerator],
-    [proof, secretPoint],
-  ];
+  // e(C + z proof - y G1, -G2) e(proof, s G2) = 1, which needs no multiple in the second group.
+  const { g1Points, scalars } = bls;
+  bls.copy(g1Points, proof, g1Size);
+  bls.copy(g1Points + g1Size, negativeGenerator1, g1Size);
+  bls.setScalar(scalars, z);
+  bls.setScalar(scalars + scalarSize, y);
+  module._mclBnG1_mulVec(scratch1, g1Points, scalars, 2);
+  module._mclBnG1_add(scratch1, scratch1, commitment);
+  const hasFirst = module._mclBnG1_isZero(scratch1) === 0;
+  const hasSecond = module._mclBnG1_isZero(proof) === 0;
   bls.startPairing();
-  for (const [p, q] of pairs) if (module._mclBnG1_isZero(p) === 0) bls.multiplyPair(p, q);
+  if (hasFirst && hasSecond) bls.multiplyPrepared(scratch1, generatorLines, proof, secretLines);
+  else if (hasFirst) bls.multiplyOnePrepared(scratch1, generatorLines);
+  else if (hasSecond) bls.multiplyOnePrepared(proof, secretLines);
   return bls.isOne();
 }
 
@@ -143,7 +144,7 @@ export const kzgPointEvaluation: Precompile = {
   run(input) {
     if (input.length !== 192) return undefined;
     const [z, y] = [input.subarray(32, 64), input.subarray(64, 96)];
-    if (Buffer.compare(z, order) >= 0 || Buffer.compare(y, order) >= 0) return undefined;
+    if (!isBelow(z, order) || !isBelow(y, order)) return undefined;
     const point = input.subarray(96, 144);
     const versioned = hash('sha256', point, 'buffer');
     versioned[0] = 1;

@@ -1,5 +1,5 @@
 import { emptyBytes } from '@concordat/std';
-import { g1Size, isZero, PairingCurve, scalarSize } from './pairing-curve.ts';
+import { g1Size, isBelow, isZero, PairingCurve, scalarSize } from './pairing-curve.ts';
 import type { Precompile } from './precompile.ts';
 
 /** NIST P-256, also called secp256r1. It has no pairing; the library does its points all the same. */
@@ -22,7 +22,7 @@ const order = Buffer.from(
 const yes = new Uint8Array(32);
 yes[31] = 1;
 
-const isScalar = (bytes: Uint8Array): boolean => !isZero(bytes) && Buffer.compare(bytes, order) < 0;
+const isScalar = (bytes: Uint8Array): boolean => !isZero(bytes) && isBelow(bytes, order);
 
 /** ECDSA over P-256 of a digest (EIP-7951): 1 for a valid signature, no output for any other. */
 export const p256Verify: Precompile = {

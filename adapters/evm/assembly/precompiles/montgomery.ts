@@ -32,6 +32,14 @@ export function montgomeryPower(
   product = scratch;
   const table = scratch + (limbs + 1) * 4;
   const bytes = limbs * 4;
+  if (count == 1) {
+    store<u32>(result, raiseLimb(load<u32>(base), load<u32>(one), exponent, length));
+    return;
+  }
+  if (count == 2) {
+    store<u64>(result, raiseTwoLimbs(load<u64>(base), load<u64>(one), exponent, length));
+    return;
+  }
   memory.copy(result, one, bytes);
   raise(result, base, one, exponent, length, table);
   // A product with 1 leaves the form.
@@ -131,4 +139,83 @@ function subtract(r: usize, a: usize, b: usize, bytes: usize): void {
     store<u32>(r + i, <u32>d);
     borrow = d >> 63;
   }
+}
+
+/** The same for one limb, whose numbers stay out of memory: such exponents are long for their gas. */
+function raiseLimb(base: u32, one: u32, exponent: usize, length: i32): u32 {
+  const odd = <u64>load<u32>(modulus);
+  const end = exponent + <usize>length;
+  let at = exponent + <usize>leadingZeros(exponent, length);
+  let result = one;
+  for (; at < end; at++) {
+    const byte = load<u8>(at);
+    for (let bit = 7; bit >= 0; bit--) {
+      result = multiplyLimbs(result, result, odd);
+      if (((byte >> <u8>bit) & 1) != 0) result = multiplyLimbs(result, base, odd);
+    }
+  }
+  return multiplyLimbs(result, 1, odd);
+}
+
+function multiplyLimbs(a: u32, b: u32, odd: u64): u32 {
+  const s = <u64>a * <u64>b;
+  const u = <u64>(<u32>s * inverse) * odd;
+  // Their low halves cancel out, with a carry unless both are zero.
+  const t = (s >> 32) + (u >> 32) + <u64>(<u32>s != 0);
+  return <u32>(t >= odd ? t - odd : t);
+}
+
+/** The same for two limbs. */
+function raiseTwoLimbs(base: u64, one: u64, exponent: usize, length: i32): u64 {
+  const odd = load<u64>(modulus);
+  const end = exponent + <usize>length;
+  let at = exponent + <usize>leadingZeros(exponent, length);
+  let result = one;
+  if (end - at <= <usize>shortBytes) {
+    for (; at < end; at++) {
+      const byte = load<u8>(at);
+      for (let bit = 7; bit >= 0; bit--) {
+        result = multiplyTwoLimbs(result, result, odd);
+        if (((byte >> <u8>bit) & 1) != 0) result = multiplyTwoLimbs(result, base, odd);
+      }
+    }
+    return multiplyTwoLimbs(result, 1, odd);
+  }
+  const table = product;
+  store<u64>(table, one);
+  for (let i: usize = 8; i < 128; i += 8) {
+    store<u64>(table + i, multiplyTwoLimbs(load<u64>(table + i - 8), base, odd));
+  }
+  for (; at < end; at++) {
+    const byte = <usize>load<u8>(at);
+    for (let i = 0; i < 4; i++) result = multiplyTwoLimbs(result, result, odd);
+    result = multiplyTwoLimbs(result, load<u64>(table + ((byte >> 4) << 3)), odd);
+    for (let i = 0; i < 4; i++) result = multiplyTwoLimbs(result, result, odd);
+    result = multiplyTwoLimbs(result, load<u64>(table + ((byte & 15) << 3)), odd);
+  }
+  return multiplyTwoLimbs(result, 1, odd);
+}
+
+function multiplyTwoLimbs(a: u64, b: u64, odd: u64): u64 {
+  const odd0 = odd & low;
+  const odd1 = odd >> 32;
+  const b0 = b & low;
+  const b1 = b >> 32;
+  let factor = a & low;
+  let s = factor * b0;
+  let quotient = <u64>(<u32>s * inverse);
+  let u = (s & low) + quotient * odd0;
+  s = factor * b1 + (s >> 32);
+  u = (s & low) + quotient * odd1 + (u >> 32);
+  const t0 = u & low;
+  const above = (s >> 32) + (u >> 32);
+  factor = a >> 32;
+  s = t0 + factor * b0;
+  quotient = <u64>(<u32>s * inverse);
+  u = (s & low) + quotient * odd0;
+  s = (above & low) + factor * b1 + (s >> 32);
+  u = (s & low) + quotient * odd1 + (u >> 32);
+  const top = (above >> 32) + (s >> 32) + (u >> 32);
+  const result = (u & low) | (top << 32);
+  return top >> 32 != 0 || result >= odd ? result - odd : result;
 }

@@ -20,6 +20,13 @@ export function truncatedPower(
   const bytes = limbs * 4;
   const table = scratch + bytes;
   memory.fill(result, 0, bytes);
+  if (count <= 2) {
+    // Beyond a base's one limb lies what it is not: the low limb of a product does not see it.
+    const power = raiseWord(load<u64>(base), exponent, length);
+    if (count == 1) store<u32>(result, <u32>power);
+    else store<u64>(result, power);
+    return;
+  }
   store<u32>(result, 1);
   const zeros = leadingZeros(exponent, length);
   const end = exponent + <usize>length;
@@ -67,4 +74,19 @@ function multiply(r: usize, a: usize, b: usize): void {
     }
   }
   memory.copy(r, t, bytes);
+}
+
+/** The same modulo 2^64: such exponents are long for their gas. */
+function raiseWord(base: u64, exponent: usize, length: i32): u64 {
+  const end = exponent + <usize>length;
+  let at = exponent + <usize>leadingZeros(exponent, length);
+  let result: u64 = 1;
+  for (; at < end; at++) {
+    const byte = load<u8>(at);
+    for (let bit = 7; bit >= 0; bit--) {
+      result *= result;
+      if (((byte >> <u8>bit) & 1) != 0) result *= base;
+    }
+  }
+  return result;
 }
