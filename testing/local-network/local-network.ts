@@ -18,6 +18,7 @@ import {
   type Identity,
   type KeyValueClient,
   openKeyValueClient,
+  SdkError,
 } from '@concordat/sdk';
 import { LocalNetworkError } from './errors.ts';
 import { builtImages, copyImages, type Images } from './images.ts';
@@ -172,14 +173,34 @@ export class LocalNetwork {
 
   /** What a node says of itself; nothing when it does not answer soon, as one that is stopped. */
   async #stateOf(node: LocalNode): Promise<{ node: LocalNode; state: NodeState }[]> {
-    const admin = await this.admin(node);
     const soon = AbortSignal.timeout(answerMs);
     const late = once(soon, 'abort').then(() => []);
-    const state = admin.state().then(
-      (found) => [{ node, state: found }],
+    const asking = this.#observer(node);
+    const state = asking.then(
+      ({ state }) => [{ node, state }],
       () => [],
     );
-    return Promise.race([state, late]).finally(() => admin.close());
+    asking.then(
+      ({ admin }) => admin.close(),
+      () => undefined,
+    );
+    return Promise.race([state, late]);
+  }
+
+  /**
+   * Administrative channel of a node as somebody whom it hears, and what it says of itself. The front
+   * office, or the organisation that runs it: one of them may be voted out, or have another certificate.
+   */
+  async #observer(node: LocalNode): Promise<{ admin: AdminClient; state: NodeState }> {
+    const office = await this.admin(node, frontOffice);
+    try {
+      return { admin: office, state: await office.state() };
+    } catch (error) {
+      office.close();
+      if (!(error instanceof SdkError && error.details.status === 401)) throw error;
+    }
+    const owner = await this.admin(node);
+    return { admin: owner, state: await owner.state() };
   }
 
   /** The nodes that do not lead. */
@@ -208,7 +229,8 @@ export class LocalNetwork {
    * returns that height. Asks the nodes: the status files of their hosts are up to a second old.
    */
   async level(nodes: readonly LocalNode[] = this.nodes): Promise<number> {
-    const clients = await Promise.all(nodes.map((node) => this.admin(node)));
+    const observers = await Promise.all(nodes.map((node) => this.#observer(node)));
+    const clients = observers.map(({ admin }) => admin);
     const heights = (): Promise<number[]> =>
       Promise.all(
         clients.map(async (client) => {
