@@ -4,36 +4,59 @@ import { memoryQuadratic, memoryWordGas, stackBytes } from './gas';
 import { fitsU64, isZero, lowU64 } from './word';
 
 // Fields of a frame: offsets in bytes.
+/** Whose storage and balance it works on, an account. */
 export const atAccount: usize = 0;
+/** CALLER, an account. */
 export const atCaller: usize = 4;
+/** The code it runs. */
 export const atCode: usize = 8;
+/** First byte of the code. */
 export const atCodeBytes: usize = 12;
+/** Bytes of the code, u32. */
 export const atCodeLength: usize = 16;
+/** Bitmap of the JUMPDESTs of the code. */
 export const atJumps: usize = 20;
+/** First byte of the call data. */
 export const atInput: usize = 24;
+/** Bytes of the call data, u32. */
 export const atInputLength: usize = 28;
+/** Where the next operation is, while another frame runs. */
 export const atPc: usize = 32;
+/** Top word of the stack, while another frame runs. */
 export const atSp: usize = 36;
 /** The stack grows downwards from here. */
 export const atStackHigh: usize = 40;
+/** First byte of the memory. */
 export const atMemory: usize = 48;
 /** Bytes paid for, a multiple of 32. */
 export const atMemorySize: usize = 52;
+/** Bytes of the block that the memory lies in, u32. */
 export const atMemoryCapacity: usize = 56;
 /** Bytes of the block that may hold something else than zero. */
 export const atMemoryUsed: usize = 60;
+/** Gas left, i64, while another frame runs. */
 export const atGas: usize = 64;
+/** Gas paid for memory so far, i64. */
 export const atMemoryGas: usize = 72;
+/** First byte of what the last call returned. */
 export const atReturnData: usize = 80;
+/** RETURNDATASIZE, u32. */
 export const atReturnLength: usize = 84;
+/** First byte of what the frame itself returns. */
 export const atOutput: usize = 88;
+/** Bytes of what the frame itself returns, u32. */
 export const atOutputLength: usize = 92;
+/** Whether nothing may change the state, i32. */
 export const atIsStatic: usize = 96;
+/** Whether it runs init code, i32. */
 export const atIsCreate: usize = 100;
+/** Mark of the journal that a failure goes back to, i32. */
 export const atCheckpoint: usize = 104;
+/** Frames around it, i32: 0 for the outermost. */
 export const atDepth: usize = 108;
 /** Where the output of the running child goes, in this frame's memory. */
 export const atPlace: usize = 112;
+/** Most bytes of the output that go there, u32. */
 export const atPlaceLength: usize = 116;
 /** CALLVALUE, a word. */
 export const atValue: usize = 128;

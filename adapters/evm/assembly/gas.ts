@@ -29,38 +29,62 @@ export const stackBytes: i32 = 32768;
 /** Bytes taken by an operation that does not exist. */
 export const absent: i32 = 0xffff;
 
+/** Each word of memory, before the quadratic part. */
 export const memoryWordGas: i64 = 3;
+/** Divisor of the square of the words of memory. */
 export const memoryQuadratic: i64 = 512;
+/** Each word of a copy. */
 export const copyWordGas: i64 = 3;
+/** Each word of what KECCAK256 or CREATE2 hashes. */
 export const keccakWordGas: i64 = 6;
+/** Each topic of a log. */
 export const logTopicGas: i64 = 375;
+/** Each byte of a log's data. */
 export const logByteGas: i64 = 8;
+/** A call with value. */
 export const callValueGas: i64 = 9000;
+/** A call or self-destruction that makes an account. */
 export const newAccountGas: i64 = 25000;
+/** What the callee gets besides with value. */
 export const callStipend: i64 = 2300;
+/** Each byte of deployed code. */
 export const codeByteGas: i64 = 200;
+/** A slot from zero to something, before net metering. */
 export const sstoreSetGas: i64 = 20000;
+/** A slot otherwise changed, before net metering. */
 export const sstoreResetGas: i64 = 5000;
 /** EIP-2200: with no more than this left nothing is stored. */
 export const sstoreSentry: i64 = 2300;
+/** Longest code (EIP-170). */
 export const maxCodeBytes: i32 = 24576;
+/** Longest init code (EIP-3860). */
 export const maxInitCodeBytes: i32 = 49152;
+/** First access to an account (EIP-2929). */
 export const coldAccountGas: i64 = 2600;
+/** First access to a slot (EIP-2929). */
 export const coldSlotGas: i64 = 2100;
+/** Each later access (EIP-2929). */
 export const warmGas: i64 = 100;
 
 /** Per byte of the exponent; 10 before EIP-160. */
 export let expByteGas: i64 = 10;
 /** EIP-3860; 0 before. */
 export let initCodeWordGas: i64 = 0;
+/** Refund of a self-destruction; 0 since London (EIP-3529). */
 export let selfdestructRefund: i64 = 24000;
 /** Whether stores are metered by their net change (EIP-1283 and 2200). */
 export let storesAreNet: bool = false;
+/** A store that changes nothing. */
 export let sstoreNoop: i64 = 0;
+/** First change of a slot that held something. */
 export let sstoreClean: i64 = 0;
+/** A slot changed before in the transaction. */
 export let sstoreDirty: i64 = 0;
+/** Refund of a slot set to zero. */
 export let sstoreClearRefund: i64 = 15000;
+/** Refund of a slot that is zero again. */
 export let sstoreInitRefund: i64 = 0;
+/** Refund of a slot that holds its original value again. */
 export let sstoreCleanRefund: i64 = 0;
 
 /** Sets all prices for the revision of the environment. */
