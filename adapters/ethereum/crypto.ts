@@ -1,15 +1,7 @@
-import { createKeccak } from 'hash-wasm';
+import { keccak256 } from '@concordat/evm';
 import secp256k1 from 'secp256k1';
 
-// One WebAssembly instance, reused: 0.9 million hashes/s against 150 thousand of the pure one.
-const hasher = await createKeccak(256);
-
-/** Keccak-256 (the original padding, not SHA3-256), 32 bytes. */
-export function keccak256(bytes: Uint8Array): Uint8Array {
-  hasher.init();
-  hasher.update(bytes);
-  return hasher.digest('binary');
-}
+export { keccak256 } from '@concordat/evm';
 
 /** Order of the secp256k1 group. */
 export const curveOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
