@@ -6,7 +6,7 @@ import {
   precompilesOf,
   toBigInt,
 } from '@concordat/evm';
-import { emptyBytes } from '@concordat/std';
+import { emptyBytes, toHex } from '@concordat/std';
 import type {
   AccessListEntry,
   BlockOverrides,
@@ -159,11 +159,11 @@ export async function accessListOf(
   if (!ground.fork.rules.berlin) {
     throw new EthereumError('INVALID_CALL', 'this fork has no access lists');
   }
-  let accessList: readonly AccessListEntry[] = request.accessList ?? [];
-  // A list changes gas, which may change the path; two rounds settle all but contrived code.
+  let accessList = request.accessList ?? [];
+  // A list changes gas, which may change the path; what one round found stays for the next.
   for (let round = 0; ; round++) {
     const result = await simulate(ground, { ...request, accessList }, true);
-    const found = payingEntries(ground.fork, request, result);
+    const found = payingEntries(ground.fork, request, { ...result, given: accessList });
     if (round > 0 && (round > 2 || key(found) === key(accessList))) {
       return { accessList: found, outcome: outcomeOf(result) };
     }
@@ -176,28 +176,34 @@ const key = (list: readonly AccessListEntry[]): string =>
     .map(({ address, storageKeys }) => Buffer.concat([address, ...storageKeys]).toString('hex'))
     .join(' ');
 
-/** Without what is warm anyway, in the order of addresses and slots. */
+/** What was given and what was met, without what is warm anyway, ordered by address and slot. */
 function payingEntries(
   fork: Fork,
   request: CallRequest,
-  { accessed = [], contractAddress }: CallResult,
+  met: CallResult & { readonly given: readonly AccessListEntry[] },
 ): readonly AccessListEntry[] {
-  const parties = [
-    request.from ?? zeroAddress,
-    request.to ?? emptyBytes,
-    contractAddress ?? emptyBytes,
-  ];
-  const free = new Set(parties.map((address) => Buffer.from(address).toString('hex')));
+  const { accessed = [], contractAddress = emptyBytes, given } = met;
+  const parties = [request.from ?? zeroAddress, request.to ?? emptyBytes, contractAddress];
+  const free = new Set(parties.map(toHex));
   const precompiles = precompilesOf(fork.revision);
+  const slots = new Map<string, Set<string>>();
+  for (const { address, storageKeys } of [...given, ...accessed]) {
+    const name = toHex(address);
+    const known = slots.get(name) ?? new Set();
+    for (const slot of storageKeys) known.add(toHex(slot));
+    slots.set(name, known);
+  }
   const entries: AccessListEntry[] = [];
-  for (const { address, storageKeys } of accessed) {
-    const isFree =
-      free.has(Buffer.from(address).toString('hex')) || precompiles.has(Number(toBigInt(address)));
-    if (isFree && storageKeys.length === 0) continue;
-    entries.push({ address, storageKeys: storageKeys.toSorted(Buffer.compare) });
+  for (const [name, keys] of slots) {
+    const isFree = free.has(name) || precompiles.has(Number(`0x${name}`));
+    if (isFree && keys.size === 0) continue;
+    const storageKeys = [...keys].sort().map(bytesOf);
+    entries.push({ address: bytesOf(name), storageKeys });
   }
   return entries.toSorted((a, b) => Buffer.compare(a.address, b.address));
 }
+
+const bytesOf = (hex: string): Uint8Array => Buffer.from(hex, 'hex');
 
 /** A block's surroundings with what a caller wants to see in their place. */
 export function overriddenBlock(

@@ -89,6 +89,31 @@ for (const [name, engine] of Object.entries(engines)) {
   });
 }
 
+test('a replayed block tells the beacon roots contract the root in its real header', async () => {
+  // The system's call stores the root under slot 0.
+  const keeper = code(`33 73${'ff'.repeat(19)}fe 14 601b 57 00 5b 6000 35 6000 55 00`);
+  const root = `0x${'5a'.repeat(32)}`;
+  const zero = `0x${'00'.repeat(32)}`;
+  const header = {
+    ...{ parentHash: zero, coinbase: `0x${'00'.repeat(20)}`, difficulty: '0x0', number: '0x12' },
+    ...{ gasLimit: '0x1c9c380', timestamp: '0x66000000', mixHash: zero, baseFeePerGas: '0x0' },
+    ...{ excessBlobGas: '0x0', parentBeaconBlockRoot: root },
+  };
+  const bench = network({
+    hardfork: 'cancun',
+    reads: { storage: 'open' },
+    replay: { hash: zero, header },
+    alloc: { ...alloc, [beaconRoots]: { balance: 0, code: `0x${toHex(keeper)}` } },
+  });
+  const view = bench.adapter.forChain('main')!;
+  const stored = () => toHex(view.storageAt(beaconRootsAddress, new Uint8Array(32), someActor));
+  for (const nonce of [0n, 1n]) {
+    const [outcome] = await bench.run([transfer(nonce)]);
+    assert.ok(outcome?.ok);
+    assert.equal(`0x${stored()}`, root);
+  }
+});
+
 test('before Prague there is no history contract, and an allocation takes its place', async () => {
   const old = network({ hardfork: 'cancun' });
   assert.equal(old.adapter.forChain('main')!.account(historyAddress).exists, false);
