@@ -5,7 +5,7 @@ import { type EngineInput, inputFlags } from './exchange.ts';
 import type { Fork } from './fork.ts';
 import { greatestWord } from './quantities.ts';
 import type { Outcome } from './result.ts';
-import { type AccessListEntry, intrinsicGas } from './transaction.ts';
+import { type AccessListEntry, areListsWhole, intrinsicGas } from './transaction.ts';
 
 /** A message that nobody signed: its result is read and its changes are thrown away. */
 export interface CallRequest {
@@ -88,7 +88,12 @@ export function callInput(
 }
 
 /** @throws EvmError INVALID_CALL */
-function checkCall({ from, to, value = 0n, gasPrice = 0n, nonce = 0n }: CallRequest, gas: number) {
+function checkCall(request: CallRequest, gas: number): void {
+  const { from, to, value = 0n, gasPrice = 0n, nonce = 0n } = request;
+  const { accessList = [], blobVersionedHashes = [] } = request;
+  if (!areListsWhole({ accessList, blobVersionedHashes, authorizationList: [] })) {
+    throw new EvmError('INVALID_CALL', 'a list holds an address or hash of another length');
+  }
   const isAddress = (bytes: Uint8Array | undefined): boolean =>
     bytes === undefined || bytes.length === 20;
   if (!isAddress(from) || !isAddress(to)) {

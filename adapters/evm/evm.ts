@@ -266,9 +266,10 @@ export class Evm {
    * @throws EvmError ENGINE_FAULT
    */
   systemCall({ target, data }: SystemCall, block: BlockEnvironment): Outcome {
+    assert(target.length === 20, 'an address has 20 bytes');
     this.#enter(block, block.baseFee);
+    const at = this.#inputRoom(36 + data.length);
     const instance = this.#instance;
-    const at = instance.inputRoom(36 + data.length);
     instance.bytes.set(target, at);
     instance.view.setUint32(at + 32, data.length, true);
     instance.bytes.set(data, at + 36);
@@ -290,8 +291,9 @@ export class Evm {
 
   /** An account as of the last finished transaction, or within the open one. Address: 20 bytes. */
   account(address: Uint8Array): AccountState {
+    assert(address.length === 20, 'an address has 20 bytes');
+    const room = this.#inputRoom(32);
     const instance = this.#instance;
-    const room = instance.inputRoom(32);
     instance.bytes.set(address, room);
     let at = 0;
     this.#guard(() => {
@@ -328,9 +330,16 @@ export class Evm {
   }
 
   #send(input: EngineInput): void {
-    const instance = this.#instance;
-    const at = instance.inputRoom(inputBytes(input));
-    writeInput(instance, at, input);
+    const at = this.#inputRoom(inputBytes(input));
+    writeInput(this.#instance, at, input);
+  }
+
+  #inputRoom(bytes: number): number {
+    let at = 0;
+    this.#guard(() => {
+      at = this.#instance.inputRoom(bytes);
+    });
+    return at;
   }
 
   /** Runs code of contracts: afterwards a transaction is open. */

@@ -163,6 +163,9 @@ function checkShape(transaction: EvmTransaction, fork: Fork): void {
   ) {
     throw new EvmError('UNDECODABLE', 'a field is no number of 256 bits');
   }
+  if (!areListsWhole(transaction)) {
+    throw new EvmError('UNDECODABLE', 'a list holds an address or hash of another length');
+  }
   if (type < 3) return;
   if (to === undefined) {
     throw new EvmError('UNDECODABLE', `a transaction of type ${type} creates no contract`);
@@ -171,6 +174,21 @@ function checkShape(transaction: EvmTransaction, fork: Fork): void {
   if (type === 4 && transaction.authorizationList.length === 0) {
     throw new EvmError('UNDECODABLE', 'a type 4 transaction without authorizations');
   }
+}
+
+/** Whether every address in the lists has 20 bytes, every slot and hash 32. */
+export function areListsWhole(
+  lists: Pick<EvmTransaction, 'accessList' | 'authorizationList' | 'blobVersionedHashes'>,
+): boolean {
+  for (const { address, storageKeys } of lists.accessList) {
+    if (address.length !== 20) return false;
+    for (const key of storageKeys) if (key.length !== 32) return false;
+  }
+  for (const { address, authority } of lists.authorizationList) {
+    if (address.length !== 20 || (authority !== undefined && authority.length !== 20)) return false;
+  }
+  for (const hash of lists.blobVersionedHashes) if (hash.length !== 32) return false;
+  return true;
 }
 
 const isWord = (value: bigint): boolean => value >= 0n && value <= greatestWord;
@@ -182,7 +200,7 @@ function checkBlobs(hashes: readonly Uint8Array[], { blobs }: Fork): void {
   if (hashes.length > most) {
     throw new EvmError('INVALID_BLOBS', `${hashes.length} blobs, at most ${most} are allowed`);
   }
-  if (hashes.some((hash) => hash.length !== 32 || hash[0] !== 1)) {
+  if (hashes.some((hash) => hash[0] !== 1)) {
     throw new EvmError('INVALID_BLOBS', 'a blob hash is not of version 1');
   }
 }

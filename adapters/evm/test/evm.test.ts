@@ -193,6 +193,13 @@ describe('a refused transaction', () => {
     ['UNDECODABLE', 'prague', { type: 4 }],
     ['UNDECODABLE', 'prague', { to: Buffer.alloc(19) }],
     ['UNDECODABLE', 'prague', { from: Buffer.alloc(21) }],
+    ['UNDECODABLE', 'prague', { accessList: [{ address: Buffer.alloc(21), storageKeys: [] }] }],
+    [
+      'UNDECODABLE',
+      'prague',
+      { accessList: [{ address: receiver, storageKeys: [hash1(), sender] }] },
+    ],
+    ['UNDECODABLE', 'prague', { blobVersionedHashes: [Buffer.alloc(33, 1)] }],
     ['UNDECODABLE', 'prague', { value: -1n }],
     ['UNDECODABLE', 'prague', { value: 2n ** 256n }],
     ['INVALID_BLOBS', 'prague', { type: 3, blobVersionedHashes: [Buffer.alloc(32, 2)] }],
@@ -260,7 +267,50 @@ describe('a refused transaction', () => {
   });
 });
 
+test('a call whose fields are out of range is refused', () => {
+  const evm = evmOver(world());
+  for (const request of [
+    { from: Buffer.alloc(19) },
+    { to: Buffer.alloc(21) },
+    { gas: -1 },
+    { gas: 1.5 },
+    { value: -1n },
+    { gasPrice: 2n ** 256n },
+    { nonce: 2n ** 64n - 1n },
+    { accessList: [{ address: Buffer.alloc(19), storageKeys: [] }] },
+    { blobVersionedHashes: [Buffer.alloc(31)] },
+  ]) {
+    assert.throws(() => evm.call(request, block), { code: 'INVALID_CALL' });
+  }
+  assert.throws(() => evm.call({ to: receiver, gas: 20_999 }, block), {
+    code: 'INTRINSIC_GAS_TOO_LOW',
+  });
+  assert.throws(() => evm.call({ to: receiver, gasPrice: 6n }, block), { code: 'FEE_TOO_LOW' });
+  assert.throws(() => evm.call({ to: receiver, value: 1n }, block), { code: 'INSUFFICIENT_FUNDS' });
+  assert.equal(evm.call({ to: receiver }, block).status, 'success');
+});
+
 describe('a host', () => {
+  test('that stops the engine costs the transaction alone: everything cached is forgotten', () => {
+    const state = world();
+    let stops = true;
+    const host: EvmHost = {
+      account(key) {
+        if (stops && key === keyOf(receiver)) throw new WebAssembly.RuntimeError('unreachable');
+        return state.account(key);
+      },
+      slot: (key) => state.slot(key),
+      code: (key) => state.code(key),
+    };
+    const evm = evmOver(host);
+    assert.throws(() => evm.execute(transfer, block), { code: 'ENGINE_FAULT' });
+    stops = false;
+    const applied = evm.execute(transfer, block);
+    evm.finish(state);
+    assert.equal(applied.gasUsed, 21_000);
+    assert.equal(recordIn(state, keyOf(sender))?.nonce, 1n);
+  });
+
   test('that throws is heard, and the engine goes on as if nothing had been', () => {
     const state = world();
     let broken = true;
