@@ -45,43 +45,57 @@ function show(): void {
   process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
 }
 
-function run(start: number, end: number): Promise<readonly Difference[]> {
+const folder = new URL('../data/differences/', import.meta.url);
+/** More than these are counted, not written. */
+const mostFiles = 20;
+let differences = 0;
+
+function report({ seed, what }: Difference): void {
+  differences++;
+  if (differences > mostFiles) return;
+  mkdirSync(folder, { recursive: true });
+  const file = new URL(`seed-${seed}.json`, folder);
+  writeFileSync(file, writeCase(executionOf(seed)));
+  process.stdout.write(`\nseed ${seed} (written to ${file.pathname})\n${what}\n\n`);
+}
+
+function run(start: number, end: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: { start, end },
     });
-    worker.on('message', (message: number | readonly Difference[]) => {
-      if (typeof message !== 'number') {
-        resolve(message);
-        return;
-      }
-      done += message;
-      show();
+    worker.on('message', (message: number | Difference) => {
+      if (typeof message === 'number') {
+        done += message;
+        show();
+      } else report(message);
     });
     worker.on('error', reject);
-    worker.on('exit', () => reject(new Error(`a thread ended early, seeds ${start} to ${end}`)));
+    worker.on('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`a thread ended with ${code}, seeds ${start} to ${end}`));
+    });
   });
 }
 
+function summarize(): void {
+  const seconds = Math.round((performance.now() - began) / 1_000);
+  process.stdout.write(
+    `\n${done} executions from seed ${first} in ${seconds} s, ${differences} ended differently\n`,
+  );
+}
+
+process.once('SIGINT', () => {
+  summarize();
+  process.exit(1);
+});
 process.stderr.write(`${executions} executions from seed ${first} in ${jobs} threads\n`);
 const bounds = Array.from(
   { length: jobs + 1 },
   (_, i) => first + Math.floor((executions * i) / jobs),
 );
-const parts = await Promise.all(
+await Promise.all(
   Array.from({ length: jobs }, (_, i) => run(bounds[i] as number, bounds[i + 1] as number)),
 );
-const differences = parts.flat();
-if (process.stderr.isTTY) process.stderr.write('\n');
-const folder = new URL('../data/differences/', import.meta.url);
-for (const { seed, what } of differences.slice(0, 20)) {
-  mkdirSync(folder, { recursive: true });
-  const file = new URL(`seed-${seed}.json`, folder);
-  writeFileSync(file, writeCase(executionOf(seed)));
-  process.stdout.write(`seed ${seed} (written to ${file.pathname})\n${what}\n\n`);
-}
-const seconds = Math.round((performance.now() - began) / 1_000);
-process.stdout.write(
-  `${executions} executions from seed ${first} in ${seconds} s, ${differences.length} ended differently\n`,
-);
-process.exitCode = differences.length === 0 ? 0 : 1;
+summarize();
+process.exitCode = differences === 0 ? 0 : 1;

@@ -9,23 +9,21 @@ export interface Difference {
   readonly what: string;
 }
 
-/**
- * Executes the seeds from `start` to below `end` by both engines. `progress` is told after each
- * hundred of them how many are done since it was told last.
- */
-export async function runSeeds(
-  start: number,
-  end: number,
-  progress: (done: number) => void = () => {},
-): Promise<readonly Difference[]> {
+/** Who hears how a run goes on. */
+export interface Listener {
+  /** So many more are done. */
+  done(count: number): void;
+  differs(difference: Difference): void;
+}
+
+/** Executes the seeds from `start` to below `end` by both engines. */
+export async function runSeeds(start: number, end: number, listener: Listener): Promise<void> {
   const own = ownExecutor();
   const reference = referenceExecutor();
-  const differences: Difference[] = [];
   for (let seed = start; seed < end; seed++) {
     const what = await differenceOf(executionOf(seed), own, reference);
-    if (what !== undefined) differences.push({ seed, what });
-    if ((seed + 1 - start) % 100 === 0) progress(100);
+    if (what !== undefined) listener.differs({ seed, what });
+    if ((seed + 1 - start) % 100 === 0) listener.done(100);
   }
-  progress((end - start) % 100);
-  return differences;
+  listener.done((end - start) % 100);
 }
