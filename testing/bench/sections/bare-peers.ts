@@ -5,7 +5,7 @@ import { comparePeer, type Peer, type SectionOptions } from './section.ts';
 
 const names = {
   reference: '@ethereumjs/evm unchanged, one process, no network',
-  own: 'our interpreter, one process, no network',
+  own: 'our engine, one process, no network',
 } as const;
 
 type BareName = keyof typeof names;

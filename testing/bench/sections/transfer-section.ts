@@ -36,10 +36,12 @@ import {
   type SectionOptions,
 } from './section.ts';
 
-/** Lanes of requests, 100 transactions each, in flight; see `chainsInFlight`. */
-const lanes = 4;
+/** Lanes of requests, 100 transactions each, in flight: as many as keep batches full and together. */
+const lanes = 16;
+/** In flight where latency counts for more than the rate. */
+const fewLanes = 4;
 const warmUp = 2_000;
-const perRound = 3_000;
+const perRound = 6_400;
 
 const titles = {
   token: '(b) transfers of an OpenZeppelin ERC-20',
@@ -80,12 +82,14 @@ type Send = (raws: readonly Uint8Array[], first: number) => Promise<LoadFigures>
 
 interface Made extends Partial<BenchNetworkOptions> {
   readonly engine: EngineName;
+  /** Default: {@link lanes}. */
+  readonly inFlight?: number;
 }
 
 /** A network with the set's chain, warm. */
 async function withNetwork<Result>(
   set: TransferSet,
-  { engine, ...options }: Made,
+  { engine, inFlight = lanes, ...options }: Made,
   measure: (network: BenchNetwork, client: ApplicationClient, send: Send) => Promise<Result>,
 ): Promise<Result> {
   const network = await BenchNetwork.start({
@@ -96,7 +100,7 @@ async function withNetwork<Result>(
     const client = await network.client();
     const post = postOver(client);
     const send: Send = (raws, first) =>
-      runLoad(transferLanes(raws, lanes, '/', first), { post, lanesInFlight: lanes });
+      runLoad(transferLanes(raws, inFlight, '/', first), { post, lanesInFlight: inFlight });
     await runLoad(transferLanes(set.deployment, 1, '/'), { post, lanesInFlight: 1 });
     await send(set.transfers.slice(0, warmUp), 0);
     const result = await measure(network, client, send);
@@ -148,9 +152,10 @@ const otherwise = (
   { name, rounds, made }: { readonly name: string; readonly rounds: number; readonly made: Made },
 ): Promise<Peer> =>
   comparePeer(own, name, () =>
-    withNetwork(set, made, async (network, _client, send) => {
+    withNetwork(set, made, async (network, client, send) => {
       const rates: number[] = [];
       const costs: Costs[] = [];
+      const before = await workerStats(client);
       for (let round = 0; round < rounds; round++) {
         const from = warmUp + round * perRound;
         const work = async (): Promise<number> => {
@@ -160,7 +165,9 @@ const otherwise = (
         };
         costs.push(await measureCosts(network, work));
       }
-      const note = leaderThreads(medianCosts(costs).threadMicros);
+      const { p50, p99 } = latencyBetween(before, await workerStats(client), 'commit');
+      const latency = `p50 ${p50.toFixed(0)}, p99 ${p99.toFixed(0)} ms`;
+      const note = `${latency}; ${leaderThreads(medianCosts(costs).threadMicros)}`;
       return { perSecond: spreadOf(rates).median, note };
     }),
   );
@@ -173,6 +180,7 @@ async function variants(
   const peers: Peer[] = [];
   const other = engine === 'own' ? 'reference' : 'own';
   for (const [name, made] of [
+    [`this network, ${fewLanes} requests in flight`, { engine, inFlight: fewLanes }],
     ['this network, signatures checked in line', { engine, preparingThreads: 0 }],
     [`this network, engine: ${other}`, { engine: other }],
   ] as const) {
