@@ -72,13 +72,14 @@ async function atEveryLimit({ engines, fields }: Case): Promise<number> {
 
 /** Runs the case and says how much was compared. */
 function limits(name: string, made: () => Case): void {
-  test(`${name} ends at every gas limit as the reference ends it`, async () => {
+  const often = stride === 1 ? 'at each' : `around each change and at each ${stride}th`;
+  test(`${name} runs at every gas limit, and ${often} ends as the reference ends it`, async () => {
     const count = await atEveryLimit(made());
     assert.ok(count > 21_000);
   });
 }
 
-/** Stores the low 20 bits of what was left of the gas, so that a difference in price shows. */
+/** Stores what an operation gives: of GAS, so that a difference in price shows. */
 const storing = (name: string, slot: bigint): Uint8Array => program(name, slot, 'SSTORE');
 
 function oneContract(fork: string, pieces: readonly Piece[], storage = {}): Case {
