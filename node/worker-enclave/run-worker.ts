@@ -108,12 +108,15 @@ async function serve({ adapters, bridgeDirectory, index, control, ended }: Servi
   }
 }
 
+/** More would prepare more than one main thread can admit. */
+const maxPreparingThreads = 16;
+
 /** The host's choice, or one where there is a second processor. */
 function preparingThreads(
   chosen: number | undefined,
   log: (event: string, fields: Readonly<Record<string, unknown>>) => void,
 ): PreparingThreads | undefined {
-  const count = chosen ?? (availableParallelism() > 1 ? 1 : 0);
+  const count = Math.min(chosen ?? (availableParallelism() > 1 ? 1 : 0), maxPreparingThreads);
   // An image without such adapters is not allowed threads.
   const mayHave = process.permission?.has('worker') ?? true;
   if (count === 0 || !mayHave) return undefined;
