@@ -61,7 +61,8 @@ export class ProgramWriter {
   /** The program's bytes. */
   write(): Uint8Array {
     const random = this.#random;
-    const most = this.#depth === 0 ? 40 : 10;
+    // Short ones surely come to their end.
+    const most = random.pick(this.#depth === 0 ? [3, 10, 40] : [2, 10]);
     this.#statements(1 + random.below(most), 0);
     this.#end();
     return this.#code.finish();
@@ -81,7 +82,7 @@ export class ProgramWriter {
     if (kind === 'branch' && nesting < 3) this.#branch(nesting);
     else if (kind === 'loop' && nesting < 2) this.#loop(nesting);
     else if (kind === 'create' && this.#depth < 2) this.#create();
-    else if (kind === 'end' && random.chance(0.1)) this.#end();
+    else if (kind === 'end') this.#endSometimes();
     else if (kind === 'noise' && random.chance(0.3)) this.#code.op(random.below(256));
     else this.#simple(kind);
   }
@@ -270,6 +271,18 @@ export class ProgramWriter {
     code.land(past);
   }
 
+  /** An end that is jumped over, or not. */
+  #endSometimes(): void {
+    const code = this.#code;
+    const past = code.label();
+    if (this.#held > 0 && this.#random.chance(0.3)) this.#held--;
+    else code.push(BigInt(this.#random.below(4)));
+    code.pushLabel(past);
+    code.op(0x57);
+    this.#end();
+    code.land(past);
+  }
+
   /** A loop of a few rounds. Its body leaves the stack as high as it found it. */
   #loop(nesting: number): void {
     const code = this.#code;
@@ -324,7 +337,7 @@ export class ProgramWriter {
       [6, 0xf1],
       [2, 0xf2],
       [3, 0xf4],
-      [3, 0xfa],
+      [4, 0xfa],
     ]);
     if (op === 0xf4 && !this.#since(ages.homestead)) return 0xf1;
     return op === 0xfa && !this.#since(ages.byzantium) ? 0xf1 : op;
@@ -414,7 +427,7 @@ const kinds = [
   [12, 'call'],
   [4, 'precompile'],
   [5, 'create'],
-  [2, 'end'],
+  [4, 'end'],
   [1, 'noise'],
 ] as const;
 
