@@ -6,7 +6,7 @@ import { nextBaseFee } from './block.ts';
 import { type BatchPlace, ChainBatch } from './chain-batch.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import type { ChainConfig } from './config.ts';
-import type { EthereumError } from './errors.ts';
+import { EthereumError } from './errors.ts';
 import type { Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
 import { NonceQueue, type Queued } from './nonce-queue.ts';
@@ -104,9 +104,25 @@ export class Chain {
   ): SubmittedTransaction | Promise<SubmittedTransaction> {
     const batch = this.#open(place);
     batch.makeRoom(transaction, place.given);
+    try {
+      return this.#attempt(batch, transaction, place.leaf);
+    } catch (error) {
+      if (!(error instanceof EthereumError) || error.code !== 'ENGINE_FAULT') throw error;
+      // How much memory an engine still has hangs on what it ran before, and no outcome may: only
+      // what stops a fresh one too is refused, here and wherever the batch is executed anew.
+      this.abandon(error);
+      return this.#attempt(batch, transaction, place.leaf);
+    }
+  }
+
+  #attempt(
+    batch: ChainBatch,
+    transaction: DecodedTransaction,
+    leaf: number,
+  ): SubmittedTransaction | Promise<SubmittedTransaction> {
     const started = batch.start(this.#running);
-    if (started === undefined) return this.#apply(batch, transaction, place.leaf);
-    return started.then(() => this.#apply(batch, transaction, place.leaf));
+    if (started === undefined) return this.#apply(batch, transaction, leaf);
+    return started.then(() => this.#apply(batch, transaction, leaf));
   }
 
   #apply(

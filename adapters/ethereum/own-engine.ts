@@ -60,7 +60,11 @@ export class OwnExecutor implements Executor {
   }
 
   finish(sink: EvmSink): void {
-    this.#evm.finish(sink);
+    try {
+      this.#evm.finish(sink);
+    } catch (error) {
+      throw translated(error);
+    }
   }
 
   abandon(): void {

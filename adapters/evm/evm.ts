@@ -109,10 +109,14 @@ export class Evm {
     this.#block = undefined;
   }
 
-  /** Reads from another host with the same content from now on: the next batch's tables. */
+  /**
+   * Reads from another host with the same content from now on: the next batch's tables. A memory
+   * that has grown large is given back, and the cache with it.
+   */
   attach(host: EvmHost): void {
     this.#assertClosed();
     this.#instance.host = host;
+    this.#returnMemory();
   }
 
   /**
@@ -257,6 +261,7 @@ export class Evm {
       ...(request.recordAccesses === true ? { accessed: result.accessed } : {}),
     };
     this.abandon();
+    this.#returnMemory();
     return answer;
   }
 
@@ -312,9 +317,14 @@ export class Evm {
   /** Drops everything cached: the state below has changed by another way. */
   forget(): void {
     this.#assertClosed();
-    // A memory never shrinks, so a large one is given back whole.
-    if (this.#instance.bytes.length > largestKeptMemory) this.#startAnew();
-    else this.#instance.exports.forget();
+    if (!this.#returnMemory()) this.#instance.exports.forget();
+  }
+
+  /** A memory never shrinks, so a large one is given back whole; answers whether it was. */
+  #returnMemory(): boolean {
+    if (this.#instance.exports.memory.buffer.byteLength <= largestKeptMemory) return false;
+    this.#startAnew();
+    return true;
   }
 
   /** Tells the engine the block, unless it is the one of before. */
@@ -375,5 +385,5 @@ export class Evm {
   }
 }
 
-/** Bytes of memory that outlive `forget`. */
+/** Bytes of memory that outlive `attach`, `call` and `forget`. */
 const largestKeptMemory = 268_435_456;

@@ -43,8 +43,9 @@ const slotBytes = 32;
 export class EngineInstance implements MemoryViews {
   readonly exports: EngineExports;
   host: EvmHost;
-  /** Whose block hashes are asked for. */
-  block: BlockEnvironment | undefined;
+  #block: BlockEnvironment | undefined;
+  /** Those of earlier blocks that were asked for in this one, 32 bytes each. */
+  readonly #hashes = new Map<number, Uint8Array>();
   precompiles: ReadonlyMap<number, Precompile>;
   bytes: Buffer;
   view: DataView;
@@ -70,6 +71,12 @@ export class EngineInstance implements MemoryViews {
     this.exports.seed(secret.readInt32LE(0), secret.readInt32LE(4));
     this.bytes = Buffer.from(this.exports.memory.buffer);
     this.view = new DataView(this.exports.memory.buffer);
+  }
+
+  /** The block in which earlier ones are asked for. */
+  set block(block: BlockEnvironment) {
+    this.#block = block;
+    this.#hashes.clear();
   }
 
   /** Selects rules and precompiles. */
@@ -137,8 +144,14 @@ export class EngineInstance implements MemoryViews {
 
   #blockHash(number: number, out: number): void {
     this.renew();
-    assert(this.block !== undefined, 'a block hash is asked for outside of a block');
-    this.bytes.set(toWord(this.block.blockHash(BigInt(number))), out);
+    let hash = this.#hashes.get(number);
+    if (hash === undefined) {
+      assert(this.#block !== undefined, 'a block hash is asked for outside of a block');
+      hash = toWord(this.#block.blockHash(BigInt(number)));
+      // At 20 gas a contract can ask millions of times, for 256 different ones at most.
+      this.#hashes.set(number, hash);
+    }
+    this.bytes.set(hash, out);
   }
 
   #precompile(id: number, { input, length, gas }: PrecompileCall): number {

@@ -182,23 +182,34 @@ test('a block start that no transaction follows leaves nothing, in the tables or
   assert.equal(await hashIn(bench, 0n), toHex(bench.adapter.forChain('main')!.block(0)!.hash));
 });
 
+/** The own engine, which stops at its first transactions. */
+const stopping = (times: number): Engine => ({
+  ...engines.own,
+  executor: (fork) => {
+    const executor = engines.own.executor(fork);
+    const { execute } = executor;
+    let left = times;
+    executor.execute = (transaction, block) => {
+      if (left === 0) return execute.call(executor, transaction, block);
+      left--;
+      executor.forget();
+      throw new EthereumError('ENGINE_FAULT', 'the engine stopped');
+    };
+    return executor;
+  },
+});
+
+test('a transaction that stops an engine gets a fresh one, on which its block begins anew', async () => {
+  const bench = network({}, stopping(1));
+  const [outcome] = await bench.run([transfer(0n)]);
+  assert.ok(outcome?.ok);
+  const view = bench.adapter.forChain('main')!;
+  assert.equal(view.block(1)!.transactionHashes.length, 1);
+  assert.equal(await hashIn(bench, 0n), toHex(view.block(0)!.hash));
+});
+
 test('an engine that stops loses its transaction alone, and begins the block anew', async () => {
-  const stopping: Engine = {
-    ...engines.own,
-    executor: (fork) => {
-      const executor = engines.own.executor(fork);
-      const { execute } = executor;
-      let stops = true;
-      executor.execute = (transaction, block) => {
-        if (!stops) return execute.call(executor, transaction, block);
-        stops = false;
-        executor.forget();
-        throw new EthereumError('ENGINE_FAULT', 'the engine stopped');
-      };
-      return executor;
-    },
-  };
-  const bench = network({}, stopping);
+  const bench = network({}, stopping(2));
   const faulty = await bench.admit('main', transfer(0n).raw);
   const next = await bench.admit('main', bob.transaction({ to: alice.address }));
   assert.ok(faulty.ok && next.ok);

@@ -112,6 +112,14 @@ export function trimFrames(): void {
   reached = 0;
 }
 
+/** Gives back the memories of all frames, which together are as large as a cache may be. */
+export function dropMemories(): void {
+  for (let depth = 0; depth < made; depth++) {
+    const frame = load<usize>(frames + ((<usize>depth) << 2));
+    if (load<u32>(frame, atMemoryCapacity) > 0) dropMemory(frame);
+  }
+}
+
 function makeFrame(depth: i32): usize {
   const frame = allocate(frameBytes);
   const stack = allocate(stackBytes);

@@ -11,6 +11,7 @@ import {
   uncheckedFlag,
   unpaidFlag,
 } from './exchange';
+import { dropMemories } from './frame';
 import { configureGas } from './gas';
 import { seedHash } from './hash';
 import { abandon, prepareLook, setFinished } from './open-transaction';
@@ -64,6 +65,7 @@ export function finish(): i32 {
 export function forget(): void {
   abandon();
   forgetState();
+  dropMemories();
 }
 
 /** Draws the secret numbers of the hash tables; drops everything cached. */
