@@ -20,6 +20,7 @@ import {
   spuriousDragon,
   tangerineWhistle,
 } from './environment';
+import { input, inputNonce } from './exchange';
 import {
   callRefused,
   codeStoreOutOfGas,
@@ -366,7 +367,9 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   const depth = parent == 0 ? 0 : load<i32>(parent, atDepth) + 1;
   forgetReturned(parent);
   const next = nonceOf(creator);
-  if (depth > deepest || below(balanceOf(creator), requestValue) || next == u64.MAX_VALUE) {
+  // EIP-2681. The nonce of a transaction is counted already, and may have come to the last number.
+  const counted = parent == 0 ? load<u64>(input, inputNonce) : next;
+  if (depth > deepest || below(balanceOf(creator), requestValue) || counted == u64.MAX_VALUE) {
     return refuse(parent);
   }
   const nonce = parent == 0 ? next - 1 : next;

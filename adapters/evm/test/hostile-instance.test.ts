@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { forkOf } from '../fork.ts';
 import { type BlockEnvironment, createEvm, EvmError, MemoryHost } from '../index.ts';
+import { precompilesOf } from '../precompiles.ts';
+import { BothEngines } from './both-engines.ts';
 import { type Piece, program, push, returnTop } from './bytecode.ts';
+import { randomFrom } from './corner-words.ts';
 import { addressOf, contract, place, block as plainBlock, sender, transactionOf } from './scene.ts';
 
 // What a contract may try against the instance that runs it: to have it ask the host for ever, to
@@ -19,6 +23,48 @@ function engine(code: Uint8Array, fork = 'prague') {
 
 const word = (value: bigint): Uint8Array =>
   Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
+
+test('a creation may use the last nonce there is, and no one after it does anything', async () => {
+  for (const fork of ['byzantium', 'prague']) {
+    const legacy = { type: 0, maxFeePerGas: 10n, maxPriorityFeePerGas: 10n } as const;
+    const creation = { ...legacy, data: program(push(0n, 1), push(0n, 1), 'RETURN') };
+    const nonce = 2n ** 64n - 2n;
+    const engines = new BothEngines(fork);
+    engines.place(sender, { balance: 10n ** 24n, nonce });
+    const ending = await engines.run({ ...creation, nonce, to: undefined as never });
+    assert.equal(ending.status, 1);
+    engines.place(sender, { balance: 10n ** 24n, nonce: nonce + 1n });
+    const refused = engines.byOwn({ ...legacy, nonce: nonce + 1n });
+    assert.equal(refused.refused, 'NONCE_TOO_HIGH');
+  }
+});
+
+test('powers with short exponents and modulo short numbers are right', () => {
+  const random = randomFrom(5);
+  const some = (length: number): Buffer =>
+    Buffer.from(Uint8Array.from({ length }, () => (random() < 0.2 ? 0 : random() * 256)));
+  const upTo = (most: number): number => Math.floor(random() * (most + 1));
+  const numberOf = (bytes: Buffer): bigint => BigInt(`0x0${bytes.toString('hex')}`);
+  const modexp = precompilesOf(forkOf('prague').revision).get(5)!;
+  for (let i = 0; i < 3_000; i++) {
+    const operands = [
+      some(upTo(40)),
+      some(upTo(i % 2 === 0 ? 1 : 40)),
+      some(upTo(i % 3 ? 1 : 270)),
+    ];
+    const [base, exponent, modulus] = operands.map(numberOf) as [bigint, bigint, bigint];
+    let wanted = modulus === 0n ? 0n : 1n % modulus;
+    for (const bit of exponent.toString(2)) {
+      if (modulus === 0n) break;
+      wanted = (wanted * wanted) % modulus;
+      if (bit === '1') wanted = (wanted * base) % modulus;
+    }
+    const lengths = operands.map(({ length }) => word(BigInt(length)));
+    const output = modexp.run(Buffer.concat([...lengths, ...operands]))!;
+    assert.equal(output.length, operands[2]!.length);
+    assert.equal(numberOf(Buffer.from(output)), wanted, `${base} ** ${exponent} mod ${modulus}`);
+  }
+});
 
 const loop = (...body: readonly Piece[]) => program('JUMPDEST', ...body, 'PUSH0 JUMP');
 
