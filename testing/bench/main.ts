@@ -16,7 +16,7 @@ import {
 import { engineSection, renderEngine } from './sections/engine-section.ts';
 import { keyValueSection } from './sections/key-value-section.ts';
 import { keysSection, renderKeys } from './sections/keys-section.ts';
-import { mainnetSection } from './sections/mainnet-section.ts';
+import { mainnetSection, profileMainnet } from './sections/mainnet-section.ts';
 import { memorySection, renderMemory } from './sections/memory-section.ts';
 import { parallelSection, renderParallel } from './sections/parallel-section.ts';
 import { recoverySection, renderRecovery } from './sections/recovery-section.ts';
@@ -83,6 +83,7 @@ const profiles: Readonly<
   Record<string, (directory: string, options: SectionOptions) => Promise<string>>
 > = {
   app: profileApplication,
+  mainnet: profileMainnet,
   tokens: (directory, options) => profileTransfers('token', directory, options),
   transfers: (directory, options) => profileTransfers('plain', directory, options),
 };

@@ -6,10 +6,11 @@ import { type PostBody, runLoad, type SendRequest } from './json-rpc-load.ts';
 import { denialOfServiceBlock, type MainnetSet } from './workloads/mainnet-set.ts';
 
 /**
- * Chains in flight at a time: one batch executes while the one before is sealed, replicated and
- * synced, and a third waits. More gain nothing and only lengthen the queue.
+ * Chains in flight at a time: senders of one batch are recovered while the one before executes,
+ * the one before that is sealed, replicated and synced, and a fourth waits. More gain nothing and
+ * only lengthen the queue.
  */
-export const chainsInFlight = 3;
+export const chainsInFlight = 4;
 
 /** Throughput of one phase. */
 export interface PhaseFigures {

@@ -2,6 +2,7 @@ import { spreadOf } from '../arithmetic.ts';
 import { BenchNetwork } from '../bench-network.ts';
 import { chainsInFlight, type MainnetFigures, runMainnet } from '../mainnet-run.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
+import { profileNetwork } from '../profile/profile-network.ts';
 import { mainnetSet, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-set.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
@@ -64,5 +65,33 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
     ],
+  });
+}
+
+/** All real blocks there are on a network whose every process is profiled. */
+export function profileMainnet(
+  directory: string,
+  { quick, engine, say }: SectionOptions,
+): Promise<string> {
+  const warmUpBlocks = paperBlocks();
+  const set = mainnetSet(warmUpBlocksFor(warmUpBlocks), { warmUpBlocks, engine });
+  return profileNetwork(directory, { quick, say }, async (start, stretch) => {
+    const network = await BenchNetwork.start({
+      adapters: { ethereum: set.config },
+      genesisData: { ethereum: set.genesisData },
+      ...start,
+    });
+    try {
+      const client = await network.client();
+      await runMainnet({ ...set, blocks: [], lanes: [] }, client);
+      await stretch(network, async () => {
+        const { all } = await runMainnet({ ...set, warmUpBlocks: [], warmUpLanes: [] }, client);
+        say(`${Math.round(all.perSecond)} transactions a second while being profiled`);
+        return all.transactions;
+      });
+      client.close();
+    } finally {
+      await network.stop();
+    }
   });
 }
