@@ -2,6 +2,7 @@ import type { Thread } from './preparing-threads.ts';
 
 // Not imported: a binding of the module, once made, would keep what `forbidThreads` takes away.
 const threads = process.getBuiltinModule('node:worker_threads');
+const modules = process.getBuiltinModule('node:module');
 const ThreadClass = threads.Worker;
 
 /** Tells a thread what it is for. */
@@ -34,6 +35,8 @@ export const startPreparingThread = (): Thread =>
     },
   }) as Thread;
 
+const refused = (): Error => new Error('no threads but those that prepare requests');
+
 /**
  * From now on nothing but {@link startPreparingThread} makes threads here. The flag that allows threads
  * would otherwise lift the permission model: a thread can be started without its parent's flags.
@@ -41,9 +44,15 @@ export const startPreparingThread = (): Thread =>
 export function forbidThreads(): void {
   const forbidden = class {
     constructor() {
-      throw new Error('no threads but those that prepare requests');
+      throw refused();
     }
+  };
+  // Hooks of the module loader run in a thread of the runtime's own, which starts others as it likes.
+  (modules as { register: unknown }).register = () => {
+    throw refused();
   };
   Object.defineProperty(ThreadClass.prototype, 'constructor', { value: forbidden });
   (threads as { Worker: unknown }).Worker = forbidden;
+  // Bindings that were imported before.
+  modules.syncBuiltinESMExports();
 }

@@ -14,10 +14,15 @@ describe('a worker enclave that may have threads', () => {
     const { stdout, stderr } = await run;
     const refused = 'no threads but those that prepare requests';
     assert.deepEqual(stdout.trim().split('\n'), [
+      `import before: ${refused}`,
       `import: ${refused}`,
       `import of the default: ${refused}`,
       `builtin: ${refused}`,
       `require: ${refused}`,
+      `hooks, imported before: ${refused}`,
+      `hooks of the default: ${refused}`,
+      `hooks, builtin: ${refused}`,
+      `hooks, require: ${refused}`,
     ]);
     assert.doesNotMatch(stderr, /escaped/);
   });
