@@ -95,7 +95,7 @@ export class PreparingThreads implements Preparer {
     const { thread } = chosen;
     const id = this.#nextId++;
     const requests = joinParts(raws);
-    const timer = setTimeout(() => this.#lost(place, thread, 'TOO_SLOW'), this.#deadlineMs);
+    const timer = setTimeout(() => this.#overdue(place, thread, id), this.#deadlineMs);
     place.jobs.push({ id, timer, done });
     thread.postMessage({ id, adapterId, requests }, [requests.buffer]);
     return true;
@@ -144,6 +144,13 @@ export class PreparingThreads implements Preparer {
     place.failures = 0;
     clearTimeout(job.timer);
     job.done(prepared);
+  }
+
+  /** Whatever held this thread up may have kept the answer waiting: what has come is received first. */
+  #overdue(place: Place, thread: Thread, id: number): void {
+    setImmediate(() => {
+      if (place.jobs.some((job) => job.id === id)) this.#lost(place, thread, 'TOO_SLOW');
+    });
   }
 
   #lost(place: Place, thread: Thread, why: string): void {

@@ -15,7 +15,10 @@ export const isPreparingThread = (): boolean =>
 /** How a preparing thread speaks to the main one; absent there. */
 export const preparingPort = (): typeof threads.parentPort => threads.parentPort;
 
-/** Mebibytes of a thread's heap for old and for young objects: it keeps results of 70 bytes. */
+/**
+ * Mebibytes of a thread's heap for old and for young objects: it keeps results of 70 bytes. Beyond, V8
+ * may end the whole process instead of the thread, so what preparing takes has to be bounded.
+ */
 const oldMebibytes = 128;
 const youngMebibytes = 16;
 

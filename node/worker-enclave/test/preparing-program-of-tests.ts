@@ -15,8 +15,6 @@ const adapter = {
       if (text === 'throw') throw new Error('a mistake');
       if (text === 'exit') process.exit(3);
       if (text === 'hang') for (;;);
-      if (text === 'hoard')
-        for (const hoard: unknown[] = []; ; ) hoard.push(new Array(1_000).fill(0));
       if (text === 'count') return utf8(`${prepared}`);
       return utf8(`${text}!`);
     },
