@@ -65,6 +65,12 @@ export class Admission {
     else line.add(submission);
   }
 
+  /** Gives up what is to be prepared, or is being, in the order of receipt of each lane. */
+  takeAll(): Submission[] {
+    const taken = [...this.#lines.values()].flatMap((line) => line.takeAll());
+    return taken.filter(({ answered }) => !answered);
+  }
+
   /** Ends for good: what is being prepared is dropped. */
   stop(): void {
     this.#stopped = true;

@@ -119,6 +119,8 @@ export class Pipeline {
     for (const queue of this.#queues) {
       for (const submission of queue.takeAll()) this.#elsewhere(submission);
     }
+    // At once: what comes from now on goes elsewhere too, and is not to overtake them.
+    for (const submission of this.#admission.takeAll()) this.#elsewhere(submission);
   }
 
   /** Ends for good: nothing more is executed, nobody is answered. */

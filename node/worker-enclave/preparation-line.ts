@@ -58,6 +58,15 @@ export class PreparationLine {
     this.#schedule();
   }
 
+  /** Gives up everything taken and not yet admitted, oldest first; what is prepared of it is dropped. */
+  takeAll(): Submission[] {
+    const taken = [...this.#underWay.flatMap(({ submissions }) => submissions), ...this.#waiting];
+    this.#underWay.length = 0;
+    this.#waiting = [];
+    this.#length = 0;
+    return taken;
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;

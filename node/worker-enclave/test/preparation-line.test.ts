@@ -146,4 +146,20 @@ describe('requests that are prepared before they are admitted', () => {
     }
     assert.deepEqual(admitted, prepared(numbers(1_000)));
   });
+
+  it('are given up in their order at once, whoever has them; what follows is admitted', async () => {
+    const { groups, admitted, add, answer, line } = lineOf();
+    add(...numbers(95));
+    await turns(3);
+    answer(1);
+    const given = line.takeAll().map(({ raw }) => fromUtf8(raw));
+    assert.deepEqual(given, numbers(95));
+    assert.equal(line.length, 0);
+    add(...numbers(10, 95));
+    await turns(2);
+    for (let at = 0; at < groups.length; at++) answer(at);
+    await turns(2);
+    assert.deepEqual(admitted, prepared(numbers(10, 95)));
+    assert.equal(line.length, 0);
+  });
 });
