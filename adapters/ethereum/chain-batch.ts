@@ -165,8 +165,15 @@ export class ChainBatch {
     const { set, tables } = this;
     const { space } = this.#rules.config;
     const { number } = this.context;
-    this.#pending.moveTo(tables);
-    executor.finish(tables);
+    if (this.#pending.isEmpty) {
+      executor.finish(tables);
+    } else {
+      // An engine that stops here leaves nothing in the set, not even its block's start.
+      const own = new PendingWrites();
+      executor.finish(own);
+      this.#pending.moveTo(tables);
+      own.moveTo(tables);
+    }
     const { index, record } = this.#block.add(transaction, applied);
     set.table(tableNames.transactions).set(transactionKey(space, number, index), record);
     const place = encodePlace({ number, index, leaf });

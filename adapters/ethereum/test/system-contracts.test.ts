@@ -223,3 +223,53 @@ test('an engine that stops loses its transaction alone, and begins the block ane
   bench.commit();
   assert.equal(await hashIn(bench, 0n), toHex(bench.adapter.forChain('main')!.block(0)!.hash));
 });
+
+/** The own engine, which stops when its first transactions are finished. */
+const stoppingLate = (left: number): Engine => ({
+  ...engines.own,
+  executor: (fork) => {
+    const executor = engines.own.executor(fork);
+    const { execute, finish } = executor;
+    let isTransaction = false;
+    executor.execute = (transaction, block) => {
+      isTransaction = true;
+      return execute.call(executor, transaction, block);
+    };
+    executor.finish = (sink) => {
+      const stops = isTransaction && left > 0;
+      isTransaction = false;
+      if (!stops) return finish.call(executor, sink);
+      left--;
+      executor.forget();
+      throw new EthereumError('ENGINE_FAULT', 'the engine stopped');
+    };
+    return executor;
+  },
+});
+
+test('an engine that stops when it finishes leaves nothing of its block in the next transaction', async () => {
+  const chains = ['main', 'other'].map((name) => ({ name, chainId: 1337, alloc }));
+  const slotsOf = async (times: number, kept: readonly boolean[]) => {
+    const bench = new Bench(new EthereumAdapter({ engine: stoppingLate(times) }));
+    bench.genesis({ chains });
+    const main = await bench.admit('main', transfer(0n).raw);
+    const other = await bench.admit('other', transfer(0n).raw);
+    assert.ok(main.ok && other.ok);
+    const set = bench.begin();
+    const outcomes = await bench.execute(set, [main, other]);
+    assert.deepEqual(
+      outcomes.map(({ ok }) => ok),
+      kept,
+    );
+    set.finish();
+    bench.commit();
+    const slots = bench.recorded
+      .at(-1)!
+      .map(({ privateWrites }) =>
+        [...decodeWriteSet(privateWrites)].filter(({ table }) => table === tableNames.storage),
+      );
+    return slots.map((writes) => writes.length);
+  };
+  assert.deepEqual(await slotsOf(1, [true, true]), [1, 1, 0]);
+  assert.deepEqual(await slotsOf(2, [false, true]), [1, 0]);
+});
