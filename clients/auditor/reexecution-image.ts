@@ -60,6 +60,10 @@ const invalid = (why: string): AuditorError =>
 /** Worker images may have threads to prepare requests; here they run without. */
 const allowWorker = '--allow-worker';
 
+/** What takes the permissions away again, adds to them, or reads more flags from an unmeasured file. */
+const loosening =
+  /^--(no-permission|permission-audit|allow-(?!addons$|worker$|fs-read=<image>$)|env-file|experimental-(default-)?config-file)/;
+
 function readManifest(value: unknown) {
   const { name, role, flags, libraries } = (value ?? {}) as Record<string, unknown>;
   const isFormed =
@@ -68,10 +72,7 @@ function readManifest(value: unknown) {
     isTexts(libraries, /^[A-Za-z0-9][A-Za-z0-9._-]*\.node$/);
   if (!isFormed) throw invalid(`its ${manifestName} has not the form of an image's`);
   if (role !== 'worker') throw invalid('it is not the image of a worker');
-  const loosened =
-    /^--allow-(fs-write|child-process|worker|wasi|net)|^--allow-fs-read=(?!<image>$)/;
-  const loose = flags.some((flag) => flag !== allowWorker && loosened.test(flag));
-  if (!flags.includes('--permission') || loose) {
+  if (!flags.includes('--permission') || flags.some((flag) => loosening.test(flag))) {
     throw invalid('its flags let it reach more than its own files');
   }
   return { name, role, flags, libraries } as const;
