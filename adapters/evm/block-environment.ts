@@ -1,3 +1,4 @@
+import { assert } from '@concordat/std';
 import type { Fork } from './fork.ts';
 import { revisions } from './fork.ts';
 import { writeLimbs } from './quantities.ts';
@@ -24,17 +25,15 @@ export interface BlockEnvironment {
   blockHash(number: bigint): bigint;
 }
 
-/** Bytes of the block area. */
-export const blockAreaBytes = 192;
-
-/** Writes a block's fields where the engine reads them. */
+/** Writes a block's fields where the engine reads them, 192 bytes. */
 export function writeBlock(
   memory: DataView,
   at: number,
   { chainId, fork, block, baseFee }: BlockFields,
 ): void {
-  writeLimbs(memory, at, chainId);
   const { coinbase } = block;
+  assert(coinbase.length === 20, 'an address has 20 bytes');
+  writeLimbs(memory, at, chainId);
   for (let i = 0; i < 20; i++) memory.setUint8(at + 32 + i, coinbase[i] as number);
   memory.setBigUint64(at + 64, BigInt(block.number), true);
   memory.setBigUint64(at + 72, BigInt(block.timestamp), true);

@@ -331,6 +331,8 @@ export class Evm {
   #enter(block: BlockEnvironment, baseFee: bigint): void {
     if (this.#block === block && this.#blockBaseFee === baseFee) return;
     const instance = this.#instance;
+    // A field that cannot be written leaves the area between two blocks.
+    this.#block = undefined;
     instance.block = block;
     instance.renew();
     const at = instance.exports.blockArea();

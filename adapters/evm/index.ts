@@ -1,6 +1,7 @@
 // Whoever compiles another room alone needs what this one stands on.
 /// <reference path="./webassembly.d.ts" />
 /// <reference path="./mcl-module.d.ts" />
+/// <reference path="./secp256k1.d.ts" />
 export { type BlobDemand, blobBaseFee, fitsBlobs, nextExcessBlobGas } from './blob-fees.ts';
 export type { BlockEnvironment } from './block-environment.ts';
 export {

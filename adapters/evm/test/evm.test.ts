@@ -109,6 +109,19 @@ describe('a transaction', () => {
     assert.throws(() => evm.finish(world()), { name: 'AssertionError' });
   });
 
+  test('in a block whose fields cannot be read is refused, and the block of before is as it was', () => {
+    const evm = evmOver(world());
+    const request = { data: hex('4160005260206000f3') };
+    const before = evm.call(request, block).output;
+    for (const wrong of [
+      { ...block, coinbase: Buffer.alloc(19) },
+      { ...block, coinbase: Buffer.alloc(20, 0x77), number: 1.5 },
+    ]) {
+      assert.throws(() => evm.call(request, wrong));
+      assert.deepEqual(evm.call(request, block).output, before);
+    }
+  });
+
   test('gives its logs in order, with topics and data', () => {
     const state = world();
     // LOG0 of nothing, then LOG2 of the word 0x2a.

@@ -120,8 +120,8 @@ for (const [fork, ids] of [
     }
     const { rate, gas, time, length } = worst;
     process.stdout.write(
-      `${fork} 0x${id.toString(16).padStart(2, '0')}: ${rate.toFixed(4)} us/gas ` +
-        `(${time.toFixed(1)} us for ${gas} gas, ${length} bytes)\n`,
+      `${fork} 0x${id.toString(16).padStart(2, '0')}: ${rate.toFixed(4)} µs/gas ` +
+        `(${time.toFixed(1)} µs for ${gas} gas, ${length} bytes)\n`,
     );
   }
 }
