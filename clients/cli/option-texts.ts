@@ -15,7 +15,7 @@ const texts: Readonly<Record<string, string>> = {
   days: 'days until the next list is due',
   'decryption-shares': 'file of decryption shares somebody made',
   directory: 'directory of the sandbox',
-  engine: 'what executes Ethereum transactions: own, or reference (the library)',
+  engine: 'what executes Ethereum transactions: own, or reference (@ethereumjs/evm)',
   'epoch-keys': 'file of session keys that opens the contents',
   epochs: 'epochs as numbers and ranges, like 2,4-6',
   expected: 'view.seqno that the ledger must reach, known from elsewhere',

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeAccount, emptyCodeKey, encodeAccount } from '@concordat/evm';
 import { MerklePatriciaTrie } from '@ethereumjs/mpt';
 import { EthereumAdapter } from '../adapter.ts';
 import { parseConfig } from '../config.ts';
@@ -32,36 +31,6 @@ test('the ordered trie has the root that @ethereumjs/mpt computes, for 0 to 300 
       Buffer.from(trie.root()),
       `${count} values`,
     );
-  }
-});
-
-test('account records come back as they were, and only whole ones are read', () => {
-  const code = 'c'.repeat(32);
-  for (const exists of [true, false]) {
-    for (const [nonce, balance, incarnation] of [
-      [0n, 0n, 0],
-      [1n, 255n, 1],
-      [2n ** 64n - 1n, 2n ** 256n - 1n, 9],
-    ] as const) {
-      for (const codeKey of [emptyCodeKey, code]) {
-        const record = {
-          exists,
-          nonce,
-          balance,
-          codeKey,
-          incarnation,
-          hasStorage: incarnation > 0,
-        };
-        const bytes = encodeAccount(record);
-        assert.deepEqual(decodeAccount(bytes), record);
-        for (let length = 0; length < bytes.length; length++) {
-          assert.throws(() => decodeAccount(bytes.subarray(0, length)), { code: 'MALFORMED' });
-        }
-        assert.throws(() => decodeAccount(Buffer.concat([bytes, Buffer.alloc(1)])), {
-          code: 'MALFORMED',
-        });
-      }
-    }
   }
 });
 
