@@ -98,6 +98,8 @@ export class FakeNode {
   #systems: readonly ExternalSystem[];
   #policies: Readonly<Record<string, number>> = {};
   #port = 0;
+  /** Requests that adapters judge, and batches that they execute, at this moment. */
+  #underWay = 0;
 
   /** Use {@link createFakeNode}. */
   constructor(adapters: readonly LedgerAdapter[], options: FakeNodeOptions) {
@@ -118,6 +120,7 @@ export class FakeNode {
       },
     );
     this.#listener = new FakeListener((message) => this.worker.receive(message));
+    for (const adapter of adapters) this.#watch(adapter);
     this.worker = new Worker({
       adapters,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -240,16 +243,35 @@ export class FakeNode {
     return host.submit(raw, actor, { wait });
   }
 
+  /** Counts what the adapter does that takes its time, such as starting a process. */
+  #watch(adapter: LedgerAdapter): void {
+    const counted = <Result>(result: Result): Result => {
+      if (!(result instanceof Promise)) return result;
+      this.#underWay++;
+      const ended = (): void => {
+        this.#underWay--;
+      };
+      result.then(ended, ended);
+      return result;
+    };
+    const admit = adapter.admit.bind(adapter);
+    const execute = adapter.execute.bind(adapter);
+    adapter.admit = (...about) => counted(admit(...about));
+    adapter.execute = (...about) => counted(execute(...about));
+  }
+
   /**
    * Waits until what was submitted is executed and numbered, as far as it can be without another
-   * commit: at most about half a second.
+   * commit: for an adapter at work at most 20 seconds, else about half a second.
    */
   async settled(): Promise<void> {
-    for (let turn = 0; turn < 250; turn++) {
+    const untilMs = performance.now() + 20_000;
+    for (let turn = 0; turn < 250 && performance.now() < untilMs; ) {
       await new Promise((resolve) => setImmediate(resolve));
       if (!this.ledger.hold) this.ledger.settle();
       if (turn >= 4 && this.worker.queued === 0) return;
       if (turn >= 4) await sleep(2);
+      if (this.#underWay === 0) turn++;
     }
   }
 
