@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCase, writeCase } from './fuzz/case-file.ts';
 import { differenceOf, outcomeLines } from './fuzz/compare.ts';
-import { executionOf, forks } from './fuzz/fuzz-case.ts';
+import { executionOf } from './fuzz/fuzz-case.ts';
 import { type Difference, runSeeds } from './fuzz/run-seeds.ts';
 import { ownExecutor } from './proof/own-executor.ts';
 import { referenceExecutor } from './proof/reference-executor.ts';
+import { ruleForks } from './rule-forks.ts';
 
 const differences = join(import.meta.dirname, 'data/differences');
 
@@ -47,7 +48,7 @@ test('the generator reaches every fork, and most programs do something', async (
     if (lines.some((line) => line.startsWith('0 log'))) logged++;
     if (lines.some((line) => line.startsWith('0 code'))) created++;
   }
-  assert.equal(seen.size, forks.length);
+  assert.equal(seen.size, ruleForks.length);
   assert.ok(succeeded > 150, `${succeeded} succeeded`);
   assert.ok(wrote > 50, `${wrote} wrote to storage`);
   assert.ok(logged > 30, `${logged} logged`);

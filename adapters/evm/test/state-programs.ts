@@ -1,9 +1,17 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { type EvmTransaction, emptyCodeKey, encodeAccount, forkOf, slotKey } from '../index.ts';
+import {
+  type EvmTransaction,
+  emptyCodeKey,
+  encodeAccount,
+  forkOf,
+  revisions,
+  slotKey,
+} from '../index.ts';
 import { MemoryHost } from '../memory-host.ts';
 import { toWord } from '../quantities.ts';
 import { program, push } from './bytecode.ts';
 import { randomFrom } from './corner-words.ts';
+import { ruleForks } from './rule-forks.ts';
 
 /** A small world whose contracts change state in every way, and transactions for it. */
 export interface StateProgram {
@@ -21,24 +29,7 @@ export interface Step {
   readonly abandon: boolean;
 }
 
-const names = [
-  'chainstart',
-  'homestead',
-  'tangerineWhistle',
-  'spuriousDragon',
-  'byzantium',
-  'constantinople',
-  'petersburg',
-  'istanbul',
-  'berlin',
-  'london',
-  'paris',
-  'shanghai',
-  'cancun',
-  'prague',
-  'osaka',
-];
-const [constantinople, berlin, london, cancun, prague] = [5, 8, 9, 12, 13];
+const { constantinople, berlin, london, cancun, prague } = revisions;
 
 /** 20 bytes that end with a number. */
 const address = (number: number, fill: number): Uint8Array => {
@@ -61,7 +52,7 @@ class Author {
 
   constructor(seed: number) {
     this.random = randomFrom(seed);
-    this.fork = this.one(names);
+    this.fork = this.one(ruleForks);
     this.revision = forkOf(this.fork).revision;
   }
 

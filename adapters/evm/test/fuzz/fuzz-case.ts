@@ -4,27 +4,9 @@ import { signedAuthorization } from '../../../ethereum/transaction.ts';
 import type { BlockEnvironment } from '../../index.ts';
 import type { Execution } from '../proof/executor.ts';
 import type { World, WorldAccount } from '../proof/world.ts';
+import { ruleForks } from '../rule-forks.ts';
 import { ages, initCode, ProgramWriter, type Surroundings } from './program.ts';
 import { Random } from './random.ts';
-
-/** The library's names of the forks whose rules differ, oldest first. */
-export const forks = [
-  'chainstart',
-  'homestead',
-  'tangerineWhistle',
-  'spuriousDragon',
-  'byzantium',
-  'constantinople',
-  'petersburg',
-  'istanbul',
-  'berlin',
-  'london',
-  'paris',
-  'shanghai',
-  'cancun',
-  'prague',
-  'osaka',
-] as const;
 
 const address = (byte: number): Uint8Array => new Uint8Array(20).fill(byte);
 const keys = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
@@ -45,7 +27,7 @@ const chainId = 1_337n;
 /** The execution of a seed. */
 export function executionOf(seed: number): Execution {
   const random = new Random(seed);
-  const age = random.chance(0.5) ? 11 + random.below(4) : random.below(forks.length);
+  const age = random.chance(0.5) ? 11 + random.below(4) : random.below(ruleForks.length);
   const around = {
     age,
     addresses: [...contracts, ...contracts, ...people, miner, nobody, poor],
@@ -53,7 +35,7 @@ export function executionOf(seed: number): Execution {
   const world = worldOf(random, around);
   const block = blockOf(random, age);
   return {
-    fork: forks[age] as string,
+    fork: ruleForks[age] as string,
     chainId,
     world,
     from: sender,

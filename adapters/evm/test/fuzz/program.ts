@@ -10,7 +10,7 @@ export interface Surroundings {
   readonly addresses: readonly Uint8Array[];
 }
 
-/** Places of forks; `forks` in `fuzz-case.ts` has the names. */
+/** Places of forks; `rule-forks.ts` has the names. */
 export const ages = {
   homestead: 1,
   byzantium: 4,
