@@ -449,7 +449,10 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
    * @throws AdapterError INVALID_MEMORY when `memory` is not its own: the snapshot is refused
    */
   restored?(memory: Uint8Array, view: ReadView): void;
-  /** The speculative head changed by another way than this adapter's execution: drop caches of it. */
+  /**
+   * The speculative head changed by another way than this adapter's execution, or this node ceased to
+   * lead and gave away what it had admitted: drop caches of both.
+   */
   headReset?(): void;
   /**
    * Every change of the worker's state, as it happens, but for `restored`. The bytes of write sets

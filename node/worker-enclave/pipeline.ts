@@ -121,6 +121,8 @@ export class Pipeline {
     }
     // At once: what comes from now on goes elsewhere too, and is not to overtake them.
     for (const submission of this.#admission.takeAll()) this.#elsewhere(submission);
+    // Some may come back, to be admitted anew.
+    for (const { adapter } of this.#options.lanes) adapter.headReset?.();
   }
 
   /** Ends for good: nothing more is executed, nobody is answered. */

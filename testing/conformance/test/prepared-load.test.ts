@@ -198,3 +198,18 @@ describe('Ethereum transactions under load with a preparing thread', () => {
     void answers;
   });
 });
+
+describe('Ethereum transactions of a node that ceases to lead and leads again', () => {
+  it('are admitted again, those that were admitted before too, in their order', async (t) => {
+    const node = await createFakeNode(createEthereumAdapter(), {
+      config: { chains: [{ name: 'main', chainId }] },
+    });
+    t.after(() => node.close());
+    const requests = load(40).filter(({ isGood }) => isGood);
+    const answers = requests.map(({ raw }) => node.submit(raw));
+    assert.equal(node.worker.queued, requests.length);
+    node.ledger.role(false);
+    node.ledger.role(true);
+    checkAnswers(requests, await Promise.all(answers));
+  });
+});
