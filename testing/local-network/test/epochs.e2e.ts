@@ -125,6 +125,9 @@ async function writeInEpoch(key: string): Promise<{ readonly id: string; readonl
   await network.level();
   const epoch = await epochOf(vn1);
   await decide({ name: 'begin_epoch', args: {} });
+  // It begins with a block after that of the vote: what is written at once may still be before it.
+  const hasBegun = async (): Promise<boolean> => (await epochOf(vn1)) > epoch;
+  await waitUntil(hasBegun, { what: 'the next epoch to begin' });
   return { id, epoch };
 }
 
