@@ -311,7 +311,10 @@ export class PeerSession implements PresentPeer {
     clearTimeout(this.#timer);
     const reason = this.#reason(error);
     this.#ready.reject(reason);
-    this.#requests.fail(reason);
+    // A connection that the peer's end reset has an error of the system: those who asked get a code.
+    const isCoded = reason instanceof CodedError;
+    const failure = isCoded ? reason : new ManagerError('CHANNEL_FAILED', reason.message);
+    this.#requests.fail(failure);
     this.#policy.onClosed(this, reason);
   }
 }
