@@ -213,8 +213,9 @@ export class EthereumAdapter
     if (this.#host !== undefined) for (const chain of this.#chains.values()) chain.view.start();
   }
 
-  headReset(): void {
+  headReset(waiting: readonly Admitted<EthereumTransaction>[]): void {
     for (const { chain } of this.#chains.values()) chain.forget();
+    for (const { transaction: asked } of waiting) asked.chain.waits(asked.transaction);
   }
 
   chains(): readonly ChainView[] {

@@ -80,6 +80,11 @@ export class Chain {
     this.queue.reset();
   }
 
+  /** Tells the queue of a transaction that was admitted before and is still to be executed. */
+  waits(transaction: DecodedTransaction): void {
+    this.queue.readmitted(queuedOf(transaction));
+  }
+
   /** Head of the chain in a view; a chain without one begins at block 0. */
   head(view: ReadView): HeadRecord | undefined {
     const bytes = view.table(tableNames.heads).get(this.config.space);

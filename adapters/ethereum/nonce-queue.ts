@@ -115,9 +115,20 @@ export class NonceQueue {
   reset(): void {
     for (const [key, sender] of this.#senders) {
       sender.underWay.clear();
+      sender.next = 0n;
       this.#tidy(key, sender);
     }
     this.#underWay = 0;
+  }
+
+  /** After a reset, in any order: what is under way nevertheless. */
+  readmitted({ sender: key, nonce, hash }: Queued): void {
+    const sender = this.#sender(key);
+    if (sender.underWay.has(nonce)) return;
+    const { next } = sender;
+    this.#pass(nonce, hash, sender, this.#nowMs());
+    if (next > sender.next) sender.next = next;
+    this.#releaseSoon(sender);
   }
 
   #sender(key: string): Sender {

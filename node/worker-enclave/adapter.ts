@@ -452,8 +452,10 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
   /**
    * The speculative head changed by another way than this adapter's execution, or this node ceased to
    * lead and gave away what it had admitted: drop caches of both.
+   * @param waiting what it admitted and is still to execute, some of it again; everything else that it
+   *   admitted is executed, or will never be here
    */
-  headReset?(): void;
+  headReset?(waiting: readonly Admitted<Tx>[]): void;
   /**
    * Every change of the worker's state, as it happens, but for `restored`. The bytes of write sets
    * may be kept.

@@ -6,6 +6,7 @@ export class BatchQueue {
   #items: Submission[] = [];
   #head = 0;
   #bytes = 0;
+  #turns = 0;
 
   constructor(lane: Lane) {
     this.lane = lane;
@@ -24,15 +25,23 @@ export class BatchQueue {
     return this.#items[this.#head];
   }
 
+  /** What is to be executed, in its order. */
+  *[Symbol.iterator](): Iterator<Submission> {
+    for (let at = this.#head; at < this.#items.length; at++) yield this.#items[at] as Submission;
+  }
+
+  /** Adds a submission that was admitted. */
   push(submission: Submission): void {
+    this.#turns += 1;
+    submission.turn = this.#turns;
     this.#items.push(submission);
     this.#bytes += submission.bytes;
   }
 
-  /** Puts back what was taken before, in the order of receipt. */
+  /** Puts back what was taken before, into the order in which all was added. */
   putBack(submissions: readonly Submission[]): void {
     const items = [...submissions, ...this.#items.slice(this.#head)];
-    this.#items = items.sort((a, b) => a.serial - b.serial);
+    this.#items = items.sort((a, b) => a.turn - b.turn);
     this.#head = 0;
     for (const submission of submissions) this.#bytes += submission.bytes;
   }

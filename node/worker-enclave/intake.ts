@@ -107,6 +107,8 @@ export class Intake {
       this.#pipeline.submit(submission);
     } else if (submission.foreign) {
       this.answer(submission, refusal('NOT_LEADER', 'this node does not lead'));
+    } else if (this.#pipeline.isLeaving) {
+      this.#pipeline.submit(submission);
     } else {
       this.#options.stats.forwarded += 1;
       this.#forwarding.forward(submission);

@@ -1,4 +1,3 @@
-import { toLatin1 } from '@concordat/std';
 import type { Admitted, BatchEnvironment, Outcome, Refused, Submitted } from './adapter.ts';
 import { Admission } from './admission.ts';
 import type { BatchQueue } from './batch-queue.ts';
@@ -6,8 +5,9 @@ import { BatchQueues } from './batch-queues.ts';
 import { nameOf } from './errors.ts';
 import { beginExecution, closeBatch, type Execution, newBlock, runAdapter } from './execution.ts';
 import { HeldBatches } from './held-batches.ts';
-import { untimelyIf } from './lane-answers.ts';
+import { KeyedSubmissions } from './keyed-submissions.ts';
 import type { BatchPolicy, WorkerLimits } from './limits.ts';
+import { OrphanedBatches } from './orphaned-batches.ts';
 import { failureAnswer, notOrdered, unknown, waitedTooLong } from './pipeline-answers.ts';
 import type { Preparer } from './preparation.ts';
 import type { ReadCallback } from './read-gate.ts';
@@ -40,9 +40,6 @@ export interface PipelineOptions {
 
 type Verdict = Admitted<unknown> | Refused;
 
-/** Pause after a batch was refused, milliseconds. */
-const refusedPauseMs = 5;
-
 /**
  * The leader's way from a submission to an executed batch: admit, queue, execute on the speculative
  * head, hand over to be sealed. A batch closes when it is full, when its oldest transaction has
@@ -53,13 +50,14 @@ export class Pipeline {
   readonly #queues: BatchQueues;
   readonly #held: HeldBatches;
   readonly #admission: Admission;
-  /** Rolled back before the manager numbered them: it will refuse them by their number. */
-  readonly #orphans = new Map<number, readonly Submission[]>();
+  readonly #keyed: KeyedSubmissions;
+  readonly #orphans: OrphanedBatches;
+  /** Came while this node did not lead and what it had was not all given back. */
+  #late: Submission[] = [];
   #execution: Execution | undefined;
   #leading = false;
   /** Counts the times this node began or ceased to lead. */
   #term = 0;
-  #holdUntilMs = 0;
   #awaitsNumbers = false;
   #nextBatch = 1;
   #scheduled = false;
@@ -69,6 +67,8 @@ export class Pipeline {
     this.#options = options;
     this.#queues = new BatchQueues(options.lanes);
     this.#held = new HeldBatches(options);
+    this.#orphans = new OrphanedBatches(() => (this.#leading ? this.#schedule() : this.#leave()));
+    this.#keyed = new KeyedSubmissions({ ...options, answerSoon: this.#answerSoon });
     this.#admission = new Admission({
       ...options,
       isLeading: () => this.#leading,
@@ -79,9 +79,8 @@ export class Pipeline {
 
   /** Transactions waiting, those still being admitted or executed included. */
   get queued(): number {
-    return (
-      this.#admission.waiting + (this.#execution?.submissions.length ?? 0) + this.#queues.length
-    );
+    const executed = this.#execution?.submissions.length ?? 0;
+    return this.#admission.waiting + executed + this.#queues.length + this.#late.length;
   }
 
   /** Bytes of the transactions in the queues. */
@@ -97,32 +96,58 @@ export class Pipeline {
     return batch;
   }
 
-  /** Admits a submission and queues it. */
+  /** Whether this node ceased to lead and has not yet given away what it had; see {@link submit}. */
+  get isLeaving(): boolean {
+    return !this.#leading && this.#orphans.outstanding;
+  }
+
+  /** Admits a submission and queues it; while this node is leaving, it goes after what it had. */
   submit(submission: Submission): void {
-    if (this.#answerRepeated(submission) || this.#answerUntimely(submission)) return;
-    this.#admission.take(submission);
+    if (this.isLeaving) {
+      this.#late.push(submission);
+      return;
+    }
+    if (!this.#keyed.settles(submission)) this.#admission.take(submission);
   }
 
   /** From now on batches are executed here, on the present head. */
   lead(): void {
     this.#leading = true;
     this.#term += 1;
+    const late = this.#late.splice(0);
+    // Some of them may have been admitted before.
+    if (late.length > 0) this.headReset();
+    for (const submission of late) this.submit(submission);
     this.#schedule();
   }
 
-  /** Stops executing; what is queued goes elsewhere. Blocks on the chain are the worker's affair. */
+  /**
+   * Stops executing; what waits goes elsewhere, as soon as what was executed before it is given back.
+   * Blocks on the chain are the worker's affair.
+   */
   follow(): void {
+    this.interrupt();
     this.#leading = false;
     this.#term += 1;
-    const abandoned = this.#abandon();
-    for (const submission of abandoned) this.#elsewhere(submission);
-    for (const queue of this.#queues) {
-      for (const submission of queue.takeAll()) this.#elsewhere(submission);
-    }
-    // At once: what comes from now on goes elsewhere too, and is not to overtake them.
-    for (const submission of this.#admission.takeAll()) this.#elsewhere(submission);
+    this.#late.push(...this.#admission.takeAll());
+    if (!this.#orphans.outstanding) this.#leave();
+  }
+
+  /** At once: what comes from now on goes elsewhere too, and is not to overtake what is here. */
+  #leave(): void {
+    const leaving = [...this.#queues].flatMap((queue) => queue.takeAll());
+    for (const submission of [...leaving, ...this.#late.splice(0)]) this.#elsewhere(submission);
     // Some may come back, to be admitted anew.
-    for (const { adapter } of this.#options.lanes) adapter.headReset?.();
+    this.headReset();
+  }
+
+  /** Tells the adapters that the head is another one, and what they still have to execute. */
+  headReset(): void {
+    for (const lane of this.#options.lanes) {
+      const waiting = [...this.#orphans.of(lane), ...this.#queues.of(lane)];
+      const admitted = waiting.flatMap(({ answered, admitted }) => (answered ? [] : [admitted]));
+      lane.adapter.headReset?.(admitted as Admitted<unknown>[]);
+    }
   }
 
   /** Ends for good: nothing more is executed, nobody is answered. */
@@ -131,6 +156,7 @@ export class Pipeline {
     this.#abandon();
     this.#admission.stop();
     this.#held.stop();
+    this.#orphans.stop();
     clearTimeout(this.#timer);
   }
 
@@ -145,20 +171,15 @@ export class Pipeline {
     // It cannot refuse what it was not sent.
     this.#held.flush();
     for (const flight of flights) {
-      this.#orphans.set(flight.batch, flight.submissions);
+      this.#orphans.add(flight);
       for (const rider of flight.riders) rider.again();
     }
   }
 
   /** The manager did not seal this batch: its transactions may be ordered anew, once. */
   refused(batch: number): void {
-    const submissions = this.#orphans.get(batch);
-    if (submissions === undefined) return;
-    this.#orphans.delete(batch);
-    // Whatever it was (enough in flight, leadership being handed over) has to pass first: offered
-    // again at once, batch and refusal would chase each other until then.
-    this.#holdUntilMs = this.#options.nowMs() + refusedPauseMs;
-    this.requeue(submissions);
+    const submissions = this.#orphans.refused(batch);
+    if (submissions) this.requeue(submissions);
   }
 
   /** Orders transactions anew: here when we lead, else wherever the leader is. */
@@ -168,7 +189,7 @@ export class Pipeline {
     for (const submission of submissions) {
       if (submission.answered) continue;
       if (submission.receivedMs < tooOldMs) this.#lose(submission);
-      else if (this.#leading) again.push(submission);
+      else if (this.#leading || this.isLeaving) again.push(submission);
       else this.#elsewhere(submission);
     }
     if (again.length === 0) return;
@@ -189,11 +210,7 @@ export class Pipeline {
         answer(submission, submission.mayBeExecuted ? unknown : waitedTooLong);
       }
     }
-    for (const [batch, submissions] of this.#orphans) {
-      if (submissions.some((submission) => submission.receivedMs >= receivedBeforeMs)) continue;
-      this.#orphans.delete(batch);
-      for (const submission of submissions) this.#lose(submission);
-    }
+    for (const submission of this.#orphans.takeOverdue(receivedBeforeMs)) this.#lose(submission);
   }
 
   #admitted(submission: Submission, given: Verdict): void {
@@ -241,15 +258,8 @@ export class Pipeline {
   };
 
   #executeDue(): void {
+    if (this.#orphans.outstanding) return;
     const { chain, limits, nowMs } = this.#options;
-    if (this.#holdUntilMs > 0) {
-      const holdMs = this.#holdUntilMs - nowMs();
-      this.#holdUntilMs = 0;
-      if (holdMs > 0) {
-        this.#arm(holdMs);
-        return;
-      }
-    }
     const policy = this.#options.policy();
     while (this.#leading && this.#execution === undefined) {
       if (this.#awaitsNumbers && chain.hasUnsealed) break;
@@ -270,9 +280,10 @@ export class Pipeline {
     const env = environment();
     // Request bytes stand for write-set bytes here; the true size is checked after execution.
     const taken = queue.take(maxBatchTransactions, maxBlockBytes / 2);
-    const submissions = this.#firstTime(queue, taken, env.timeMs);
-    if (submissions.length === 0) return;
-    const execution = beginExecution(queue.lane, submissions, { chain, env });
+    const { first, later } = this.#keyed.firstTime(taken, env.timeMs);
+    if (later.length > 0) queue.putBack(later);
+    if (first.length === 0) return;
+    const execution = beginExecution(queue.lane, first, { chain, env });
     this.#execution = execution;
     let outcomes: ReturnType<typeof runAdapter>;
     try {
@@ -298,59 +309,10 @@ export class Pipeline {
     );
   }
 
-  /**
-   * Of a batch, what is to be executed: not what was executed before under its key. What has its key
-   * in common with another one of the batch comes after that one.
-   */
-  #firstTime(queue: BatchQueue, taken: readonly Submission[], timeMs: number): Submission[] {
-    if (taken.every(({ key }) => key === undefined)) return taken as Submission[];
-    const keys = new Set<string>();
-    const later: Submission[] = [];
-    const first = taken.filter((submission) => {
-      const { key, actor, lane } = submission;
-      if (key === undefined) return true;
-      if (this.#answerRepeated(submission)) return false;
-      const name = actor.actorId + toLatin1(key.id);
-      const refused = lane.answers.refusalOf(submission, timeMs);
-      if (refused !== undefined) this.#answerSoon(submission, refused);
-      else if (keys.has(name)) later.push(submission);
-      else return keys.add(name).size > 0;
-      return false;
-    });
-    if (later.length > 0) queue.putBack(later);
-    return first;
-  }
-
-  /** Deals with a submission that was executed before under its key; false when it was not. */
-  #answerRepeated(submission: Submission): boolean {
-    const { chain, reroute } = this.#options;
-    const repeat = submission.lane.answers.find(submission);
-    if (repeat === undefined) return false;
-    const under = chain.newest;
-    if (repeat.isCommitted || submission.wait === 'local' || under === undefined) {
-      this.#answerSoon(submission, repeat.answer);
-      return true;
-    }
-    // Judged anew when the block it was executed in is committed, or gone.
-    const again = () => {
-      if (!submission.answered) reroute(submission);
-    };
-    under.riders.push({ tell: again, again, submissions: [submission] });
-    return true;
-  }
-
-  /** Answers a sealed request out of its time, before admitting it has any effect; else false. */
-  #answerUntimely(submission: Submission): boolean {
-    const { key } = submission;
-    const refused = key && untimelyIf(key, this.#options.environment().timeMs);
-    if (refused !== undefined) this.#answerSoon(submission, refused);
-    return refused !== undefined;
-  }
-
   /** `done` is never called from inside `submit`. */
-  #answerSoon(submission: Submission, answer: Submitted<unknown>): void {
+  readonly #answerSoon = (submission: Submission, answer: Submitted<unknown>): void => {
     process.nextTick(this.#options.answer, submission, answer);
-  }
+  };
 
   #finish(execution: Execution, settled: readonly Outcome<unknown>[]): void {
     if (this.#execution !== execution) return;
@@ -480,6 +442,7 @@ export class Pipeline {
   /** What had effects outside of the network is not begun again unasked. */
   #elsewhere(submission: Submission, verdict: Verdict | undefined = submission.admitted): void {
     if (verdict?.hasActed) this.#lose(submission);
+    else if (this.isLeaving) this.#late.push(submission);
     else this.#options.reroute(submission);
   }
 

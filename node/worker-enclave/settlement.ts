@@ -73,12 +73,12 @@ export class Settlement {
     const place = { height, view, firstSeqno, timeMs, count: transactions.length };
     if (speculative || chain.length > 0) {
       chain.applied({ ...place, batch: 0, submissions: [], outcomes: [] }, transactions);
-      this.#headReset();
+      pipeline.headReset();
       if (!speculative) this.committed(height);
       return;
     }
     chain.replay(transactions, firstSeqno);
-    this.#headReset();
+    pipeline.headReset();
     this.#committedHeight = height;
     stats.blockCommitted(place.count, nowMs());
     this.#publish(place);
@@ -101,7 +101,7 @@ export class Settlement {
       this.#takenBack.add(flight);
       for (const rider of flight.riders) rider.again();
     }
-    if (dropped.length > 0) this.#headReset();
+    if (dropped.length > 0) pipeline.headReset();
     return dropped.length;
   }
 
@@ -132,7 +132,14 @@ export class Settlement {
     if (!isServing() || !chain.hasUnsealed) return;
     pipeline.interrupt();
     pipeline.orphan(chain.dropUnsealed());
-    this.#headReset();
+    pipeline.headReset();
+  }
+
+  /** This node leads no longer: what waits to be executed goes elsewhere, in its order. */
+  follow(): void {
+    // First, so that what waits behind it does not overtake it.
+    this.dropUnsealed();
+    this.#options.pipeline.follow();
   }
 
   /** Answers what was received before this time and still waits for its commit. */
@@ -206,10 +213,6 @@ export class Settlement {
 
   #end(flight: Flight, answer: Refused): void {
     for (const submission of flight.submissions) this.#options.intake.answer(submission, answer);
-  }
-
-  #headReset(): void {
-    for (const { adapter } of this.#options.lanes) adapter.headReset?.();
   }
 }
 

@@ -141,6 +141,6 @@ export class StateRestorer {
 /** Tells an adapter that its tables are others now. */
 function tell({ adapter, committed, answers }: Lane, memory: Uint8Array, places: Uint8Array): void {
   answers.restored(places);
-  adapter.headReset?.();
+  adapter.headReset?.([]);
   adapter.restored?.(memory, committed);
 }

@@ -22,12 +22,8 @@ export const refusal = (
 ): Refused =>
   details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };
 
-let submissions = 0;
-
 /** One transaction on its way, from the endpoint that received it to its answer. */
 export class Submission {
-  /** Order of receipt within this process. */
-  readonly serial: number;
   readonly lane: Lane;
   readonly raw: Uint8Array;
   readonly actor: Actor;
@@ -40,6 +36,8 @@ export class Submission {
   /** Makes it one that is executed once, however often it is sent. */
   readonly key: RequestKey | undefined;
   admitted: Admitted<unknown> | undefined;
+  /** Place in the order of its lane's queue, which gave it when this was admitted; 0 before. */
+  turn = 0;
   /** Executed in a batch of its own, because a batch with it has failed. */
   alone = false;
   answered = false;
@@ -56,8 +54,6 @@ export class Submission {
     foreign: boolean;
     key?: RequestKey | undefined;
   }) {
-    submissions += 1;
-    this.serial = submissions;
     this.lane = fields.lane;
     this.raw = fields.raw;
     this.actor = fields.actor;

@@ -397,7 +397,7 @@ export class Worker {
     if (this.#started && changed) {
       // The environment of a running execution names the old view.
       if (leader) this.#pipeline.interrupt();
-      else this.#pipeline.follow();
+      else this.#settlement.follow();
       if (leader) this.#lead();
       else this.#forwarding.unpark();
       this.log('worker.role', { leader, view });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '@concordat/std';
+import type { Admitted } from '@concordat/worker-enclave';
 import { EthereumAdapter } from '../adapter.ts';
+import type { EthereumTransaction } from '../batch-execution.ts';
 import { encodeHeader, noStateRoot } from '../block.ts';
 import type { BlockView, LogView } from '../chain-reader.ts';
 import { createdAddress } from '../created-address.ts';
@@ -199,6 +201,30 @@ test('nonces that come a moment early wait for the gap, others are refused', asy
   assert.equal(reasonOf(far), 'NONCE_TOO_HIGH');
 });
 
+test('what is still to be executed when the head is replaced is under way as before', async () => {
+  const bench = network();
+  const given = (nonce: bigint) =>
+    bench.admit('main', alice.transaction({ nonce, to: bob.address }));
+  const admitted: Admitted<EthereumTransaction>[] = [];
+  for (let nonce = 0n; nonce < 100n; nonce++) {
+    const answer = await given(nonce);
+    assert.ok(answer.ok);
+    admitted.push(answer);
+  }
+  bench.adapter.headReset([...admitted.slice(50), ...admitted.slice(0, 50)]);
+  assert.equal(reasonOf(await given(7n)), 'ALREADY_KNOWN');
+  const next = given(100n);
+  assert.ok(!(next instanceof Promise) && next.ok);
+  assert.equal(bench.adapter.forChain('main')?.pendingNonce(alice.address), 101n);
+  bench.adapter.headReset(admitted.slice(0, 10));
+  assert.equal(reasonOf(await given(100n)), 'NONCE_TOO_HIGH', 'what was given away leaves a gap');
+  assert.equal(bench.adapter.forChain('main')?.pendingNonce(alice.address), 10n);
+  const early = given(11n);
+  assert.ok(early instanceof Promise);
+  bench.adapter.headReset(admitted.slice(0, 11));
+  assert.ok((await early).ok, 'the gap is filled by what is under way again');
+});
+
 test('a batch that is lost leaves nothing in the caches of the next', async () => {
   const bench = network();
   const lost = await bench.admit('main', alice.transaction({ to: bob.address, value: 100n }));
@@ -215,7 +241,7 @@ test('a batch that is lost leaves nothing in the caches of the next', async () =
     [lost],
   );
   set.abort();
-  bench.adapter.headReset();
+  bench.adapter.headReset([]);
   const again = bench.begin(1_001);
   const other = await bench.admit('main', alice.transaction({ to: bob.address, value: 7n }));
   assert.ok(other.ok);

@@ -68,8 +68,10 @@ describe('batch queue', () => {
     assert.deepEqual(sizes, [1, 1, 2]);
   });
 
-  it('puts back in the order of receipt', () => {
-    const { queue, all } = filled(6);
+  it('puts back in the order in which they were added, whichever was received first', () => {
+    const all = Array.from({ length: 6 }, () => submission()).reverse();
+    const queue = new BatchQueue(lane);
+    for (const one of all) queue.push(one);
     const [first, second] = [queue.take(2, 1e9), queue.take(2, 1e9)];
     queue.putBack(first);
     queue.putBack(second);

@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createEthereumAdapter } from '@concordat/ethereum';
+import {
+  addressOfKey,
+  createEthereumAdapter,
+  encodeSubmission,
+  signDigest,
+  signedTransaction,
+} from '@concordat/ethereum';
 import { createFakeNode, type FakeNode } from '../index.ts';
 
 /** Chain id of the test chains. */
@@ -24,6 +30,30 @@ export const startEthereum = (): Promise<FakeNode> =>
       ],
     },
   });
+
+/** A transfer of nothing on the chain `main`, of the sender with this number, as a submission. */
+export function transfer(sender: number, nonce: number): Uint8Array {
+  const key = new Uint8Array(32).fill(sender + 1);
+  const unsigned = {
+    type: 2,
+    chainId: BigInt(chainId),
+    nonce: BigInt(nonce),
+    maxFeePerGas: 0n,
+    maxPriorityFeePerGas: 0n,
+    gasLimit: 21_000n,
+    to: addressOfKey(key),
+    value: 0n,
+    data: new Uint8Array(0),
+    accessList: [],
+    authorizationList: [],
+    blobVersionedHashes: [],
+    maxFeePerBlobGas: 0n,
+  } as const;
+  return encodeSubmission(
+    'main',
+    signedTransaction(unsigned, (digest) => signDigest(digest, key)),
+  );
+}
 
 /** One JSON-RPC call over HTTP; the whole response object. */
 export async function rpc(

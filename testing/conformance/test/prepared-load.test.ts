@@ -3,43 +3,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import {
-  addressOfKey,
-  createEthereumAdapter,
-  encodeSubmission,
-  type SubmittedTransaction,
-  signDigest,
-  signedTransaction,
-} from '@concordat/ethereum';
+import { createEthereumAdapter, type SubmittedTransaction } from '@concordat/ethereum';
 import { PreparingThreads, type Thread, type WorkerLimits } from '@concordat/worker-enclave';
 import { createFakeNode } from '../index.ts';
+import { chainId, transfer } from './ethereum-node.ts';
 
 const program = fileURLToPath(new URL('preparing-ethereum.ts', import.meta.url));
-const chainId = 1_337;
-
-/** A transfer of nothing, of the sender with this number, as a submission. */
-function transfer(sender: number, nonce: number): Uint8Array {
-  const key = new Uint8Array(32).fill(sender + 1);
-  const unsigned = {
-    type: 2,
-    chainId: BigInt(chainId),
-    nonce: BigInt(nonce),
-    maxFeePerGas: 0n,
-    maxPriorityFeePerGas: 0n,
-    gasLimit: 21_000n,
-    to: addressOfKey(key),
-    value: 0n,
-    data: new Uint8Array(0),
-    accessList: [],
-    authorizationList: [],
-    blobVersionedHashes: [],
-    maxFeePerBlobGas: 0n,
-  } as const;
-  return encodeSubmission(
-    'main',
-    signedTransaction(unsigned, (digest) => signDigest(digest, key)),
-  );
-}
 
 /** Transfers of eight senders in turn; each tenth request is one whose bytes are damaged. */
 function load(count: number): { readonly raw: Uint8Array; readonly isGood: boolean }[] {

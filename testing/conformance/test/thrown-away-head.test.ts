@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createEthereumAdapter } from '@concordat/ethereum';
+import { utf8 } from '@concordat/std';
+import { createFakeNode, type FakeNode, type FakeNodeOptions } from '../index.ts';
+import { chainId, transfer } from './ethereum-node.ts';
+import { createToyAdapter } from './toy-adapter.ts';
+
+const numbers = (count: number, from = 0): number[] =>
+  Array.from({ length: count }, (_, at) => from + at);
+
+async function start(t: TestContext, options: FakeNodeOptions = {}): Promise<FakeNode> {
+  const config = { chains: [{ name: 'main', chainId }] };
+  const node = await createFakeNode(createEthereumAdapter(), { config, ...options });
+  t.after(() => node.close());
+  return node;
+}
+
+type Answer = Awaited<ReturnType<FakeNode['submit']>>;
+
+const said = (answer: Answer): string =>
+  answer.ok ? 'ok' : `${answer.code} ${answer.details?.reason ?? ''}`;
+
+/** Everything by which a head is thrown away while its node goes on leading, or leads again. */
+const reasons: readonly (readonly [string, (node: FakeNode) => void])[] = [
+  ['the manager takes blocks back', ({ ledger }) => ledger.rollback(ledger.blocks.length)],
+  ['it leads in another view', ({ ledger }) => ledger.role(true)],
+  ['the constitution changes', (node) => node.configure(policies)],
+  [
+    'the manager refuses a batch',
+    ({ ledger }) => {
+      ledger.refuseBatches = 1;
+      ledger.settle(1);
+    },
+  ],
+  [
+    'it ceases to lead and leads again',
+    ({ ledger }) => {
+      ledger.role(false);
+      ledger.role(true);
+    },
+  ],
+];
+const policies = { maxBatchTransactions: 4, maxBatchDelayMs: 1 };
+
+/** What was refused of these, and why. */
+const refusedOf = async (answers: readonly Promise<Answer>[]): Promise<readonly string[]> =>
+  (await Promise.all(answers)).map(said).filter((one) => one !== 'ok');
+
+const placesOf = async (answers: readonly Promise<Answer>[]): Promise<readonly unknown[]> =>
+  (await Promise.all(answers)).map((answer) => answer.ok && answer.transactionId);
+
+describe('transactions of one sender, in the order of their nonces', () => {
+  for (const [why, throwAway] of reasons) {
+    for (const count of [30, 200]) {
+      it(`are all committed in that order when ${why}: ${count} of them`, async (t) => {
+        const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 } });
+        const { ledger } = node;
+        await node.settled();
+        ledger.hold = true;
+        const answers = numbers(count).map((nonce) => node.submit(transfer(0, nonce)));
+        while (node.worker.queued > count - 12) await sleep(1);
+        throwAway(node);
+        answers.push(node.submit(transfer(1, 0)));
+        await sleep(10);
+        answers.push(...numbers(20, count).map((nonce) => node.submit(transfer(0, nonce))));
+        await sleep(10);
+        ledger.hold = false;
+        ledger.settle();
+        assert.deepEqual(await refusedOf(answers), []);
+      });
+    }
+  }
+
+  it('go to another leader in that order, those that were executed here first', async (t) => {
+    const leader = await start(t);
+    const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 }, follows: leader });
+    node.ledger.role(true);
+    await node.settled();
+    node.ledger.hold = true;
+    const answers = numbers(200).map((nonce) => node.submit(transfer(0, nonce)));
+    while (node.worker.queued > 188) await sleep(1);
+    node.ledger.role(false);
+    answers.push(...numbers(20, 200).map((nonce) => node.submit(transfer(0, nonce))));
+    await sleep(10);
+    assert.equal(node.worker.stats.forwarded, 0, 'nothing overtakes what comes back');
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(await refusedOf(answers), []);
+    assert.equal(node.worker.stats.forwarded, 220);
+  });
+});
+
+describe('transactions of a thrown away head', () => {
+  it('are executed again in the order they were, whichever was received first', async (t) => {
+    const node = await start(t);
+    await node.settled();
+    node.ledger.refuseBatches = 2;
+    const answers = [3, 2, 1, 0].map((nonce) => node.submit(transfer(0, nonce)));
+    const places = await placesOf(answers);
+    assert.deepEqual(await refusedOf(answers), []);
+    assert.deepEqual([...places].sort().reverse(), places);
+  });
+
+  it('come first, whichever adapter they are for', async (t) => {
+    const toys = createToyAdapter();
+    const others = createToyAdapter();
+    const other = { ...others, id: 'other', endpoints: [], tables: [] };
+    const node = await createFakeNode([toys, other], { policies });
+    t.after(() => node.close());
+    await node.settled();
+    node.ledger.hold = true;
+    const first = node.submit(utf8('set a 1'), { adapterId: 'toy' });
+    while (toys.executions.length === 0) await sleep(1);
+    node.ledger.role(true);
+    const second = node.submit(utf8('drop a'), { adapterId: 'other' });
+    const third = node.submit(utf8('set a 3'), { adapterId: 'toy' });
+    await sleep(10);
+    assert.deepEqual([toys.executions.length, others.executions.length], [1, 0]);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(await placesOf([first, third]), ['3.1', '3.2']);
+    assert.equal((await second).ok, false);
+    assert.deepEqual(node.dump()['toy/words'], ['61=33']);
+  });
+
+  it('are waited for no longer than anybody waits for them', async (t) => {
+    const node = await start(t, { limits: { commitTimeoutMs: 2_000 } });
+    await node.settled();
+    node.ledger.hold = true;
+    const silent = node.submit(transfer(0, 0));
+    await sleep(20);
+    node.ledger.role(true);
+    const lost = await silent;
+    assert.equal(lost.ok === false && lost.code, 'TRANSACTION_LOST');
+    const next = node.submit(transfer(1, 0));
+    while (node.worker.stats.batches < 2) await sleep(1);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(await refusedOf([next]), []);
+  });
+
+  it('are executed once under a key that is sent again meanwhile', async (t) => {
+    const toys = createToyAdapter();
+    const node = await createFakeNode(toys, { policies });
+    t.after(() => node.close());
+    const ask = async () => {
+      const headers = { 'concordat-idempotency-key': 'key' };
+      const request = { method: 'POST', body: 'set a 1', headers };
+      return (await fetch(`${node.url}/submit`, request)).json();
+    };
+    await node.settled();
+    node.ledger.hold = true;
+    const answers = [ask()];
+    while (toys.executions.length === 0) await sleep(1);
+    answers.push(ask());
+    await sleep(20);
+    node.ledger.role(true);
+    answers.push(ask());
+    await sleep(20);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    const place = { ok: true, result: 'a=1', transactionId: '3.1', height: 1 };
+    assert.deepEqual(await Promise.all(answers), [place, place, place]);
+    assert.equal(node.ledger.blocks.length, 1);
+  });
+});
