@@ -29,6 +29,7 @@ class Play {
   #deployed = 0;
   /** The toys' transactions may go to a leader and come back, in which case nobody orders them. */
   #leftOff = false;
+  #isLeading = true;
 
   constructor(node: FakeNode, random: () => number) {
     this.#node = node;
@@ -55,7 +56,8 @@ class Play {
       if (chance < 6) this.#submit();
       else if (chance < 10) this.#ledger.settle(1 + this.#below(4));
       else if (chance < 13) this.#commit();
-      else if (chance < 14) this.#throwAway();
+      else if (chance < 14 && this.#isLeading) this.#throwAway();
+      else if (chance < 14) this.#lead();
       else if (chance < 19) await turn();
       else await sleep(this.#below(8));
     }
@@ -101,11 +103,17 @@ class Play {
       () => this.#deploy(),
       () => {
         this.#leftOff = true;
+        this.#isLeading = false;
         ledger.role(false);
-        ledger.role(true);
+        if (this.#below(2) === 0) this.#lead();
       },
     ];
     ways[this.#below(ways.length)]?.();
+  }
+
+  #lead(): void {
+    this.#isLeading = true;
+    this.#ledger.role(true);
   }
 
   /** The manager makes a block of its own beside those of the worker. */
@@ -117,6 +125,7 @@ class Play {
   }
 
   async end(): Promise<void> {
+    if (!this.#isLeading) this.#lead();
     const untilMs = performance.now() + patienceMs;
     const isOpen = () => this.#open.some((open) => open > 0);
     while (isOpen() && performance.now() < untilMs) {
