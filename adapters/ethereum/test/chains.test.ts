@@ -216,6 +216,7 @@ test('what is still to be executed when the head is replaced is under way as bef
   const next = given(100n);
   assert.ok(!(next instanceof Promise) && next.ok);
   assert.equal(bench.adapter.forChain('main')?.pendingNonce(alice.address), 101n);
+  assert.ok(given(120n) instanceof Promise, 'it waits for those before it');
   bench.adapter.headReset(admitted.slice(0, 10));
   assert.equal(reasonOf(await given(100n)), 'NONCE_TOO_HIGH', 'what was given away leaves a gap');
   assert.equal(bench.adapter.forChain('main')?.pendingNonce(alice.address), 10n);

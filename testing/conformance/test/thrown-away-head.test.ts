@@ -125,6 +125,42 @@ describe('transactions of a thrown away head', () => {
     assert.deepEqual(node.dump()['toy/words'], ['61=33']);
   });
 
+  it('are waited for by what was admitted meanwhile, which the adapter has forgotten then', async (t) => {
+    const toys = createToyAdapter();
+    const admit = toys.admit.bind(toys);
+    const gate = Promise.withResolvers<void>();
+    const known = new Set<string>();
+    toys.admit = async (raw, actor, view) => {
+      const text = Buffer.from(raw).toString();
+      if (known.has(text)) return { ok: false, code: 'CONFLICT', message: 'known already' };
+      if (text === 'set slow 1') await gate.promise;
+      known.add(text);
+      return admit(raw, actor, view);
+    };
+    toys.headReset = (waiting) => {
+      known.clear();
+      for (const { transaction } of waiting) known.add(transaction.join(' '));
+    };
+    const node = await createFakeNode(toys, { policies });
+    t.after(() => node.close());
+    await node.settled();
+    node.ledger.hold = true;
+    const answers = [node.submit(utf8('set a 1'))];
+    while (toys.executions.length === 0) await sleep(1);
+    answers.push(node.submit(utf8('set slow 1')));
+    await sleep(1);
+    node.ledger.role(false);
+    gate.resolve();
+    await sleep(1);
+    answers.push(node.submit(utf8('set b 2')));
+    node.ledger.role(true);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    const places = await placesOf(answers);
+    assert.equal(places[0], '4.1');
+    assert.deepEqual([...places].sort(), ['4.1', '4.2', '4.3']);
+  });
+
   it('are waited for no longer than anybody waits for them', async (t) => {
     const node = await start(t, { limits: { commitTimeoutMs: 2_000 } });
     await node.settled();
