@@ -108,7 +108,10 @@ export interface Accepted<Result> {
 /** Answer to a submitted transaction. */
 export type Submitted<Result> = Accepted<Result> | Refused;
 
-/** When a submission is answered: durably committed on a majority (default), or once executed. */
+/**
+ * When a submission is answered: durably committed on a majority (default), or once executed. What was
+ * told then is lost only with its leader; nobody hears of it when it ends otherwise after all.
+ */
 export type Wait = 'commit' | 'local';
 
 /** How one transaction is submitted. */

@@ -68,7 +68,7 @@ export class Admission {
   /** Gives up what is to be prepared, or is being, in the order of receipt of each lane. */
   takeAll(): Submission[] {
     const taken = [...this.#lines.values()].flatMap((line) => line.takeAll());
-    return taken.filter(({ answered }) => !answered);
+    return taken.filter(({ isOver }) => !isOver);
   }
 
   /** Ends for good: what is being prepared is dropped. */
@@ -77,7 +77,7 @@ export class Admission {
   }
 
   readonly #admitPrepared = (submission: Submission, prepared?: Uint8Array): void => {
-    if (submission.answered || this.#stopped) return;
+    if (submission.isOver || this.#stopped) return;
     if (!this.#options.isLeading()) {
       this.#options.elsewhere(submission);
       return;

@@ -127,7 +127,7 @@ export class Forwarding {
   unpark(): void {
     const parked = this.#parked;
     this.#parked = [];
-    for (const submission of parked) if (!submission.answered) this.#options.dispatch(submission);
+    for (const submission of parked) if (!submission.isOver) this.#options.dispatch(submission);
   }
 
   /** Answers what has waited since before this time: its outcome is unknown here. */

@@ -65,7 +65,7 @@ export class KeyedSubmissions {
     }
     // Judged anew when the block it was executed in is committed, or gone.
     const again = () => {
-      if (!submission.answered) reroute(submission);
+      if (!submission.isOver) reroute(submission);
     };
     under.riders.push({ tell: again, again, submissions: [submission] });
     return true;

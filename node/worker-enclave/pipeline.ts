@@ -145,7 +145,7 @@ export class Pipeline {
   headReset(): void {
     for (const lane of this.#options.lanes) {
       const waiting = [...this.#orphans.of(lane), ...this.#queues.of(lane)];
-      const admitted = waiting.flatMap(({ answered, admitted }) => (answered ? [] : [admitted]));
+      const admitted = waiting.flatMap(({ isOver, admitted }) => (isOver ? [] : [admitted]));
       lane.adapter.headReset?.(admitted as Admitted<unknown>[]);
     }
   }
@@ -187,7 +187,7 @@ export class Pipeline {
     const again: Submission[] = [];
     const tooOldMs = this.#options.nowMs() - this.#options.limits.commitTimeoutMs;
     for (const submission of submissions) {
-      if (submission.answered) continue;
+      if (submission.isOver) continue;
       if (submission.receivedMs < tooOldMs) this.#lose(submission);
       else if (this.#leading || this.isLeaving) again.push(submission);
       else this.#elsewhere(submission);
@@ -401,6 +401,7 @@ export class Pipeline {
       const submission = submissions[at] as Submission;
       if (submission.wait !== 'local') continue;
       const outcome = outcomes[at] as Outcome<unknown>;
+      if (outcome.ok && !submission.answered) submission.toldEarly = true;
       this.#options.answer(submission, outcome.ok ? { ...outcome, height: 0 } : outcome);
     }
   }

@@ -41,6 +41,8 @@ export class Submission {
   /** Executed in a batch of its own, because a batch with it has failed. */
   alone = false;
   answered = false;
+  /** A success was answered once it was executed, not yet ordered (`wait: 'local'`). */
+  toldEarly = false;
   /** A leader may have executed it, and the answer was lost. */
   mayBeExecuted = false;
 
@@ -67,6 +69,11 @@ export class Submission {
   /** Of the request, and of what admitting it brought. */
   get bytes(): number {
     return this.raw.length + (this.admitted?.bytes ?? 0);
+  }
+
+  /** Whether nobody is owed anything any more; who was told early is owed the order all the same. */
+  get isOver(): boolean {
+    return this.answered && !this.toldEarly;
   }
 
   /** Answers once; later answers are ignored. */

@@ -177,6 +177,29 @@ describe('transactions of a thrown away head', () => {
     assert.deepEqual(await refusedOf([next]), []);
   });
 
+  it('are ordered all the same when a success was told before the commit, and no refusal', async (t) => {
+    const toys = createToyAdapter();
+    const node = await createFakeNode(toys, { policies });
+    t.after(() => node.close());
+    await node.settled();
+    node.ledger.hold = true;
+    const told = await Promise.all(
+      ['set a 1', 'drop a', 'set b 2'].map((one) => node.submit(utf8(one), { wait: 'local' })),
+    );
+    assert.deepEqual(told.map(said), ['ok', 'CONFLICT ', 'ok']);
+    node.configure(policies);
+    const last = node.submit(utf8('set a 3'));
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.equal((await last).ok, true);
+    const again = toys.executions.slice(1).flat();
+    assert.deepEqual(
+      again.map((command) => command.join(' ')),
+      ['set a 1', 'set b 2', 'set a 3'],
+    );
+    assert.deepEqual(node.dump()['toy/words'], ['61=33', '62=32']);
+  });
+
   it('are executed once under a key that is sent again meanwhile', async (t) => {
     const toys = createToyAdapter();
     const node = await createFakeNode(toys, { policies });
