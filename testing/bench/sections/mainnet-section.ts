@@ -4,6 +4,7 @@ import { chainsInFlight, type MainnetFigures, runMainnet } from '../mainnet-run.
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { profileNetwork } from '../profile/profile-network.ts';
 import { mainnetSet, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-set.ts';
+import { AnvilPeers } from './anvil-peers.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
 import { finished, paperPeer, type Section, type SectionOptions } from './section.ts';
@@ -21,6 +22,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     warmUpBlocks,
     blocks,
   }));
+  const anvil = new AnvilPeers(options, blocks);
   for (let round = 1; round <= options.rounds; round++) {
     options.say(`real blocks, round ${round} of ${options.rounds}`);
     const network = await BenchNetwork.start({
@@ -43,6 +45,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       await network.stop();
     }
     await bare.round();
+    await anvil.round();
   }
   const perSecond = spreadOf(figures.map(({ all }) => all.perSecond));
   const calm = spreadOf(figures.map(({ withoutDenialOfService: w }) => w?.perSecond ?? Number.NaN));
@@ -60,7 +63,11 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       },
     ],
     costs: medianCosts(costs),
-    peers: [...(await bare.results(perSecond.median)), paperPeer(perSecond.median)],
+    peers: [
+      ...(await bare.results(perSecond.median)),
+      ...(await anvil.results(perSecond.median)),
+      paperPeer(perSecond.median),
+    ],
     notes: [
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
