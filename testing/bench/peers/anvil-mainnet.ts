@@ -22,6 +22,8 @@ export interface AnvilBlock {
   /** Whether all are in the block, in the order of sending. */
   readonly inOrder: boolean;
   readonly check: BlockCheck;
+  /** Gas the real block used. */
+  readonly realGasUsed: number;
 }
 
 /** What mining every block once came to. */
@@ -157,6 +159,7 @@ class AnvilWorld {
       mined: hashes.length,
       inOrder: hashes.length === sent && transactions.every(({ hash }, at) => hash === hashes[at]),
       check: compareBlock({ number, hardfork, header, transactions: sent }, executed),
+      realGasUsed: Number(header.gasUsed),
     };
   }
 

@@ -54,33 +54,50 @@ export class AnvilPeers {
           const { lowest, highest } = spreadOf(rates);
           return {
             perSecond: median(rates),
-            note: `${Math.round(lowest)} to ${Math.round(highest)}; no consensus, TLS or disk; a process a block; ${workOf(passes)}`,
+            note: `${Math.round(lowest)} to ${Math.round(highest)}; no consensus, TLS or disk; a process a block${failuresOf(passes)}`,
           };
         }),
       ),
     );
+  }
+
+  /** How its blocks compare with the real ones; nothing when it was not measured. */
+  notes(): readonly string[] {
+    const passes = ways.flatMap((way) => this.#passes[way]);
+    return passes.length === 0 || this.#failure !== undefined ? [] : [equalityOf(passes)];
   }
 }
 
 const minedOf = (blocks: readonly AnvilBlock[]): number =>
   blocks.reduce((sum, { mined }) => sum + mined, 0);
 
-/** How Anvil's blocks of the worst round compare with the real ones. */
-export function workOf(passes: readonly Pick<AnvilPass, 'blocks'>[]): string {
-  const least = (count: (blocks: readonly AnvilBlock[]) => number): number =>
-    Math.min(...passes.map(({ blocks }) => count(blocks)));
-  const number = passes[0]?.blocks.length ?? 0;
+/** What Anvil refused, left out or mined in another order in all rounds; empty when nothing. */
+export function failuresOf(passes: readonly Pick<AnvilPass, 'blocks'>[]): string {
   const all = passes.flatMap(({ blocks }) => blocks);
   const refused = all.reduce((sum, block) => sum + block.refused, 0);
   const missing = all.reduce((sum, { sent, mined, refused }) => sum + sent - mined - refused, 0);
   const outOfOrder = all.filter(({ inOrder }) => !inOrder).length;
   const why = all.find(({ why }) => why !== undefined)?.why;
-  const gas = least((blocks) => blocks.filter(({ check }) => check.gasMatches).length);
-  const bloom = least((blocks) => blocks.filter(({ check }) => check.bloomMatches).length);
   return [
-    ...(refused > 0 ? [`REFUSED ${refused} (${why})`] : []),
-    ...(missing > 0 ? [`${missing} NOT MINED`] : []),
-    ...(outOfOrder > 0 ? [`${outOfOrder} blocks incomplete or in another order`] : []),
-    `of ${number} real blocks it equals the logs bloom of ${bloom}, the gas used of ${gas}: it has old forks' SSTORE at today's price`,
-  ].join('; ');
+    ...(refused > 0 ? [`; REFUSED ${refused} (${why})`] : []),
+    ...(missing > 0 ? [`; ${missing} NOT MINED`] : []),
+    ...(outOfOrder > 0 ? [`; ${outOfOrder} BLOCKS INCOMPLETE OR IN ANOTHER ORDER`] : []),
+  ].join('');
+}
+
+/** How Anvil's blocks compare with the real ones, of the round that differs most. */
+export function equalityOf(passes: readonly Pick<AnvilPass, 'blocks'>[]): string {
+  const least = (equal: (block: AnvilBlock) => boolean): number =>
+    Math.min(...passes.map(({ blocks }) => blocks.filter(equal).length));
+  const number = passes[0]?.blocks.length ?? 0;
+  const bloom = least(({ check }) => check.bloomMatches);
+  const gas = least(({ check }) => check.gasMatches);
+  const all = passes.flatMap(({ blocks }) => blocks);
+  const real = all.reduce((sum, { realGasUsed }) => sum + realGasUsed, 0);
+  const used = all.reduce((sum, { check }) => sum + check.gasUsed, 0);
+  const off = (100 * (used - real)) / real;
+  return (
+    `Anvil has the logs bloom of ${bloom} of ${number} real blocks and the gas used of ${gas}, ` +
+    `${off.toFixed(1)} % off in all${gas < number ? ': it has SSTORE of old forks at the newest price' : ''}`
+  );
 }

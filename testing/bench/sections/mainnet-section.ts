@@ -71,6 +71,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     notes: [
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
+      ...anvil.notes(),
     ],
   });
 }
