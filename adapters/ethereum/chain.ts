@@ -151,7 +151,10 @@ export class Chain implements Borrower {
   /** Takes the marks of a refused transaction off. */
   abandon(refusal: EthereumError): void {
     this.#executor?.abandon();
-    if (refusal.code === 'ENGINE_FAULT') this.#batch?.startAgain();
+    // One that fell over damaged state has begun anew like one that stopped.
+    if (refusal.code !== 'ENGINE_FAULT' && refusal.code !== 'MALFORMED') return;
+    this.#executor?.forget();
+    this.#batch?.startAgain();
   }
 
   /** Tells the queue that a transaction is through, one way or the other. */

@@ -130,7 +130,7 @@ export class Evm {
   /**
    * Applies one transaction (Yellow Paper, section 6) and leaves it open: `finish` or `abandon` must
    * follow. A refused one leaves no trace and nothing open.
-   * @throws EvmError every code of a refusal, ENGINE_FAULT
+   * @throws EvmError every code of a refusal, MALFORMED, ENGINE_FAULT
    */
   execute(transaction: EvmTransaction, block: BlockEnvironment): Applied {
     this.#assertClosed();
@@ -243,7 +243,7 @@ export class Evm {
   /**
    * Runs a message without lasting effect: for `eth_call` and the like.
    * @throws EvmError INVALID_CALL, INTRINSIC_GAS_TOO_LOW, FEE_TOO_LOW, INSUFFICIENT_FUNDS,
-   *   ENGINE_FAULT
+   *   MALFORMED, ENGINE_FAULT
    */
   call(request: CallRequest, block: BlockEnvironment): CallResult {
     this.#assertClosed();
@@ -276,7 +276,7 @@ export class Evm {
   /**
    * A call of the protocol's own, from 0xff..fe with 30 million gas that nobody pays (EIP-4788,
    * 2935). Its changes stay in the open transaction until `finish`; several may precede it.
-   * @throws EvmError ENGINE_FAULT
+   * @throws EvmError MALFORMED, ENGINE_FAULT
    */
   systemCall({ target, data }: SystemCall, block: BlockEnvironment): Outcome {
     assert(target.length === 20, 'an address has 20 bytes');

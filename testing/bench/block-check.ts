@@ -23,7 +23,8 @@ const stateRootForks: ReadonlySet<string> = new Set([
   'spuriousDragon',
 ]);
 
-interface ExecutedBlock {
+/** A block as `eth_getBlockByNumber` answers it, as far as it is compared. */
+export interface ExecutedBlock {
   readonly gasUsed: string;
   readonly logsBloom: string;
   readonly receiptsRoot: string;

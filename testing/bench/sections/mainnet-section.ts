@@ -16,6 +16,7 @@ import {
   paperBlocks,
   warmUpBlocksFor,
 } from '../workloads/mainnet-set.ts';
+import { AnvilPeers } from './anvil-peers.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
 import { finished, paperPeer, type Section, type SectionOptions } from './section.ts';
@@ -38,6 +39,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     warmUpBlocks,
     blocks,
   }));
+  const anvil = new AnvilPeers(options, blocks);
   const network = await BenchNetwork.start({
     adapters: { ethereum: set.config },
     genesisData: { ethereum: set.genesisData },
@@ -60,6 +62,7 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       if (round <= 0) continue;
       costs.push(cost);
       await bare.round();
+      await anvil.round();
     }
     client.close();
   } finally {
@@ -83,11 +86,16 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       },
     ],
     costs: medianCosts(costs),
-    peers: [...(await bare.results(perSecond.median)), paperPeer(perSecond.median)],
+    peers: [
+      ...(await bare.results(perSecond.median)),
+      ...(await anvil.results(perSecond.median)),
+      paperPeer(perSecond.median),
+    ],
     notes: [
       `the first time, on a network just started: ${Math.round(early[0]?.all.perSecond ?? Number.NaN)} tx/s`,
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
+      ...anvil.notes(),
     ],
   });
 }
