@@ -61,7 +61,10 @@ export class EthereumAdapter
   readonly endpoints: readonly EndpointDeclaration<SubmittedTransaction>[];
   readonly #engine: Engine | undefined;
   #config: EthereumConfig | undefined;
+  /** By name. */
   #chains = new Map<string, MadeChain>();
+  /** By space. */
+  #views = new Map<string, TableChainView>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
   readonly #ledgerPlaces = new LedgerPlaces();
   /** The initial state precedes the first transaction, and nothing else has none. */
@@ -88,6 +91,9 @@ export class EthereumAdapter
     }
     this.#config = parsed;
     this.#chains = chains;
+    this.#views = new Map(
+      [...chains.values()].map(({ chain, view }) => [chain.config.space, view]),
+    );
   }
 
   #make(config: ChainConfig): MadeChain {
@@ -194,8 +200,9 @@ export class EthereumAdapter
   }
 
   committed(batch: CommittedBatch, view: ReadView): void {
-    this.#ledgerPlaces.learn(batch, view);
-    for (const chain of this.#chains.values()) chain.view.committed(view);
+    for (const space of this.#ledgerPlaces.learn(batch, view)) {
+      this.#views.get(space)?.committed(view);
+    }
   }
 
   freezeMemory(): AdapterMemory {

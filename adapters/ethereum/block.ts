@@ -1,4 +1,5 @@
 import { type EvmLog, toMinimalBytes } from '@concordat/evm';
+import { RecentMap } from '@concordat/std';
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256 } from './crypto.ts';
 import { emptyTrieRoot } from './ordered-trie.ts';
@@ -17,9 +18,8 @@ export const noUnclesHash: Uint8Array = keccak256(encodeRlp([]));
 /** Bytes of a bloom filter. */
 export const bloomBytes = 256;
 
-// Emitters and topics repeat; one hash each. Insertion order = age.
-const bloomBits = new Map<string, readonly [number, number, number]>();
-const rememberedBits = 65_536;
+// Emitters and topics repeat; one hash each.
+const bloomBits = new RecentMap<string, readonly [number, number, number]>(65_536);
 
 function bitsOf(item: Uint8Array): readonly [number, number, number] {
   const key = Buffer.prototype.latin1Slice.call(item, 0, item.length);
@@ -29,7 +29,6 @@ function bitsOf(item: Uint8Array): readonly [number, number, number] {
   const bit = (at: number): number =>
     (((hash[at] as number) << 8) | (hash[at + 1] as number)) & 2047;
   const bits = [bit(0), bit(2), bit(4)] as const;
-  if (bloomBits.size >= rememberedBits) bloomBits.delete(bloomBits.keys().next().value as string);
   bloomBits.set(key, bits);
   return bits;
 }
@@ -49,27 +48,32 @@ export function bloomMayHold(bloom: Uint8Array, item: Uint8Array): boolean {
   );
 }
 
-/** Filter over all emitters and topics of some logs. */
-export function bloomOf(logs: readonly Pick<EvmLog, 'address' | 'topics'>[]): Uint8Array {
-  const bloom = new Uint8Array(bloomBytes);
-  for (const log of logs) {
-    addToBloom(bloom, log.address);
-    for (const topic of log.topics) addToBloom(bloom, topic);
+/** What of a log goes into filters. */
+type FilteredLog = Pick<EvmLog, 'address' | 'topics'>;
+
+/** Adds all emitters and topics of some logs to a filter. */
+export function addLogsToBloom(bloom: Uint8Array, logs: readonly FilteredLog[]): void {
+  for (const { address, topics } of logs) {
+    addToBloom(bloom, address);
+    for (const topic of topics) addToBloom(bloom, topic);
   }
+}
+
+/** Filter over all emitters and topics of some logs; not to be written to. */
+export function bloomOf(logs: readonly FilteredLog[]): Uint8Array {
+  if (logs.length === 0) return emptyBloom;
+  const bloom = new Uint8Array(bloomBytes);
+  addLogsToBloom(bloom, logs);
   return bloom;
 }
 
-/** Joins a filter into another. */
-export function joinBloom(into: Uint8Array, bloom: Uint8Array): void {
-  for (let i = 0; i < bloomBytes; i++) into[i] = (into[i] as number) | (bloom[i] as number);
-}
+const emptyBloom = new Uint8Array(bloomBytes);
 
-/** What a receipt's consensus form says. */
+/** What a receipt's consensus form says; the filter follows from the logs. */
 export interface ConsensusReceipt {
   readonly type: number;
   readonly status: 0 | 1;
   readonly cumulativeGasUsed: number;
-  readonly bloom: Uint8Array;
   readonly logs: readonly EvmLog[];
 }
 
@@ -79,7 +83,7 @@ export function encodeReceipt(receipt: ConsensusReceipt): Uint8Array {
     [
       receipt.status === 1 ? one : none,
       toMinimalBytes(BigInt(receipt.cumulativeGasUsed)),
-      receipt.bloom,
+      bloomOf(receipt.logs),
       receipt.logs.map((log) => [log.address, log.topics, log.data]),
     ],
     receipt.type === 0 ? undefined : receipt.type,

@@ -70,11 +70,14 @@ export interface AuthorizationView {
   readonly s: bigint;
 }
 
-/** A decoded transaction: types 0 (legacy), 1 (2930), 2 (1559), 3 (4844, replay only), 4 (7702). */
+/**
+ * A decoded transaction: types 0 (legacy), 1 (2930), 2 (1559), 3 (4844, replay only), 4 (7702). Those
+ * that decoding makes have every field, in this order, so that code which reads them is compiled once.
+ */
 export interface TransactionFields {
   readonly type: 0 | 1 | 2 | 3 | 4;
   /** Absent for a legacy transaction signed without EIP-155. */
-  readonly chainId?: bigint;
+  readonly chainId?: bigint | undefined;
   readonly nonce: bigint;
   /** Types 0 and 1: the gas price. Others: maxFeePerGas. */
   readonly maxFeePerGas: bigint;
@@ -82,7 +85,7 @@ export interface TransactionFields {
   readonly maxPriorityFeePerGas: bigint;
   readonly gasLimit: bigint;
   /** 20 bytes; absent for a contract creation. */
-  readonly to?: Uint8Array;
+  readonly to?: Uint8Array | undefined;
   readonly value: bigint;
   readonly data: Uint8Array;
   readonly accessList: readonly AccessListEntry[];

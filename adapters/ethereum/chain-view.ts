@@ -304,7 +304,7 @@ export class TableChainView implements ChainView {
     const view = this.#view;
     this.#requireLatest(view, at);
     const source = tableSource(view, this.#space);
-    return codeOf(source, readAccount(source, accountKey(address)));
+    return codeOf(source, readAccount(source, accountKey(address))?.codeKey ?? emptyCodeKey);
   }
 
   storageAt(address: Uint8Array, slot: Uint8Array, actor: Actor, at?: BlockReference): Uint8Array {

@@ -7,7 +7,7 @@ import { type BatchPlace, ChainBatch } from './chain-batch.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import type { ChainConfig } from './config.ts';
 import { EthereumError } from './errors.ts';
-import type { Engine, Executor, Simulator } from './executor.ts';
+import type { Borrower, Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
 import { NonceQueue, type Queued } from './nonce-queue.ts';
 import { decodeSigners } from './preparation.ts';
@@ -23,7 +23,7 @@ export interface ExecutionPlace extends BatchPlace {
 }
 
 /** One chain on the leader: it executes transactions into blocks. */
-export class Chain {
+export class Chain implements Borrower {
   readonly config: ChainConfig;
   readonly fork: Fork;
   readonly rules: DecodingRules;
@@ -55,8 +55,17 @@ export class Chain {
 
   /** Made when first needed: a node that follows executes no blocks, and a chain may rest. */
   get #running(): Executor {
-    this.#executor ??= this.#engine.executor(this.fork);
+    this.#executor ??= this.#engine.executor(this.fork, this);
     return this.#executor;
+  }
+
+  get isExecuting(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  handBack(): void {
+    this.#executor = undefined;
+    this.#cached = undefined;
   }
 
   /** What answers calls on this chain. */
@@ -77,6 +86,7 @@ export class Chain {
   /** Drops what was cached of the head. */
   forget(): void {
     this.#cached = undefined;
+    this.#batch = undefined;
     this.queue.reset();
   }
 
@@ -146,12 +156,15 @@ export class Chain {
   /** Takes the marks of a refused transaction off. */
   abandon(refusal: EthereumError): void {
     this.#executor?.abandon();
-    if (refusal.code === 'ENGINE_FAULT') this.#batch?.startAgain();
+    // One that fell over damaged state has begun anew like one that stopped.
+    if (refusal.code !== 'ENGINE_FAULT' && refusal.code !== 'MALFORMED') return;
+    this.#executor?.forget();
+    this.#batch?.startAgain();
   }
 
   /** Tells the queue that a transaction is through, one way or the other. */
   settled(transaction: DecodedTransaction): void {
-    this.queue.settled(queuedOf(transaction), this.#running.account(transaction.from).nonce);
+    this.queue.settled(queuedOf(transaction), this.#running.nonceOf(transaction.from));
   }
 
   #open(place: BatchPlace): ChainBatch {

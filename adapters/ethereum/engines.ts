@@ -1,4 +1,5 @@
 import type { Engine, Simulator } from './executor.ts';
+import { ExecutorPool } from './executor-pool.ts';
 import type { Fork } from './fork.ts';
 import { OwnExecutor, OwnSimulator } from './own-engine.ts';
 import { ReferenceExecutor, ReferenceSimulator } from './reference/executor.ts';
@@ -18,9 +19,15 @@ function ownSimulator(fork: Fork): Simulator {
   return simulator;
 }
 
+const executors = new ExecutorPool((fork) => new OwnExecutor(fork));
+
 /** The engine of that name. Both give the same result for every transaction. */
 export const engines: Readonly<Record<EngineName, Engine>> = {
-  own: { executor: (fork) => new OwnExecutor(fork), simulator: ownSimulator },
+  own: {
+    executor: (fork, borrower) =>
+      borrower === undefined ? new OwnExecutor(fork) : executors.lend(fork, borrower),
+    simulator: ownSimulator,
+  },
   reference: {
     executor: (fork) => new ReferenceExecutor(fork),
     simulator: (fork) => new ReferenceSimulator(fork),

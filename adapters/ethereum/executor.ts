@@ -48,8 +48,8 @@ export interface Executor {
   finish(sink: EvmSink): void;
   /** Ends what is open without a trace. */
   abandon(): void;
-  /** Nonce and balance of an address (20 bytes), what is open included. */
-  account(address: Uint8Array): { readonly nonce: bigint; readonly balance: bigint };
+  /** Nonce of an address (20 bytes), what is open included. */
+  nonceOf(address: Uint8Array): bigint;
 }
 
 /** A message call that nobody signed and nobody keeps. Its funds and gas limit are checked before. */
@@ -80,8 +80,17 @@ export interface Simulator {
   ): CallResult | Promise<CallResult>;
 }
 
+/** Whose blocks an executor runs. */
+export interface Borrower {
+  /** Whether a batch is under way: what it left open is needed until it ends. */
+  readonly isExecuting: boolean;
+  /** The executor serves somebody else from now on. */
+  handBack(): void;
+}
+
 /** A way to execute: makes what runs a chain's blocks, and what answers calls. */
 export interface Engine {
-  executor(fork: Fork): Executor;
+  /** One for good; for a borrower it may be taken from another that executes nothing. */
+  executor(fork: Fork, borrower?: Borrower): Executor;
   simulator(fork: Fork): Simulator;
 }

@@ -20,12 +20,26 @@ export interface MainnetReplay {
   }[];
 }
 
-/** Name of the chain that replays a block. */
-export const replayChainName = (number: number): string => `mainnet-${number}`;
+/** Name of the chain that replays a block; further copies of it are counted from 2. */
+export const replayChainName = (number: number, copy = 1): string =>
+  copy === 1 ? `mainnet-${number}` : `mainnet-${number}-${copy}`;
+
+/** A block to replay, and on how many chains of its own: its transactions fit a chain once. */
+export interface ReplayedBlock {
+  readonly number: number;
+  readonly copies: number;
+}
 
 /** Makes configuration, genesis data and transactions of a replay. Reads `data/mainnet`. */
-export function mainnetReplay(numbers: readonly number[]): MainnetReplay {
-  const blocks = numbers.map(mainnetBlock);
+export function mainnetReplay(wanted: readonly (number | ReplayedBlock)[]): MainnetReplay {
+  const replayed = wanted.flatMap((one) => {
+    const { number, copies } = typeof one === 'number' ? { number: one, copies: 1 } : one;
+    const block = mainnetBlock(number);
+    return Array.from({ length: copies }, (_, at) => ({
+      block,
+      name: replayChainName(number, at + 1),
+    }));
+  });
   const codes: Uint8Array[] = [];
   const codeIndex = new Map<string, number>();
   const indexOf = (codeHash: string): number => {
@@ -36,23 +50,19 @@ export function mainnetReplay(numbers: readonly number[]): MainnetReplay {
     }
     return index;
   };
-  const chains = blocks.map((block) => ({
-    name: replayChainName(block.number),
+  const chains = replayed.map(({ block, name }) => ({
+    name,
     accounts: accountsOf(block, indexOf),
   }));
   const genesisData = encodeImport(codes, chains);
   return {
     config: {
-      chains: blocks.map(chainConfig),
+      chains: replayed.map(({ block, name }) => chainConfig(block, name)),
       genesisDataSha256: createHash('sha256').update(genesisData).digest('hex'),
     },
     genesisData,
-    transactions: blocks.flatMap((block) =>
-      block.transactions.map(({ raw, hash }) => ({
-        chain: replayChainName(block.number),
-        raw: hexBytes(raw),
-        hash,
-      })),
+    transactions: replayed.flatMap(({ block, name }) =>
+      block.transactions.map(({ raw, hash }) => ({ chain: name, raw: hexBytes(raw), hash })),
     ),
   };
 }
@@ -72,10 +82,10 @@ function accountsOf(
   }));
 }
 
-function chainConfig(block: MainnetBlock): Readonly<Record<string, unknown>> {
-  const { number, hash, hardfork, header, blockHashes } = block;
+function chainConfig(block: MainnetBlock, name: string): Readonly<Record<string, unknown>> {
+  const { hash, hardfork, header, blockHashes } = block;
   return {
-    name: replayChainName(number),
+    name,
     chainId: 1,
     hardfork,
     zeroFee: false,

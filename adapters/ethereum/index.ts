@@ -53,7 +53,7 @@ export {
   type ImportedChain,
   ImportReader,
 } from './import-format.ts';
-export { mainnetBlock, mainnetIndex } from './mainnet.ts';
+export { type MainnetBlock, mainnetBlock, mainnetCode, mainnetIndex } from './mainnet.ts';
 export {
   type DecodedTransaction,
   decodeTransaction,

@@ -65,18 +65,21 @@ export class LedgerPlaces {
   /** By the chain's space. */
   #chains = new Map<string, ChainPlaces>();
 
-  /** Learns what a batch added. */
-  learn({ firstSeqno, view }: CommittedBatch, state: ReadView): void {
+  /** Learns what a batch added; answers the spaces of the chains that have a new head. */
+  learn({ firstSeqno, view }: CommittedBatch, state: ReadView): readonly string[] {
+    const grown: string[] = [];
     for (const [space, bytes] of state.table(tableNames.heads).entries()) {
       const chain = this.#chainOf(space);
       if (chain.head === bytes) continue;
       const [head, before] = [decodeHead(bytes), chain.head && decodeHead(chain.head)];
       chain.head = bytes;
+      grown.push(space);
       const goesOn = before?.number === head.number;
       if (goesOn && before.transactions === head.transactions) continue;
       const number = before === undefined ? 0 : before.number + (goesOn ? 0 : 1);
       chain.add(positionOf(number, goesOn ? before.transactions : 0), firstSeqno, view);
     }
+    return grown;
   }
 
   #chainOf(space: string): ChainPlaces {

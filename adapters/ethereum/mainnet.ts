@@ -62,7 +62,8 @@ let codes: Readonly<Record<string, string>> | undefined;
 /** Contract code by its hash (0x and 64 digits). @throws EthereumError MALFORMED when it is absent */
 export function mainnetCode(codeHash: string): Uint8Array {
   codes ??= readJson('codes.json.gz') as Record<string, string>;
-  const code = fromHex((codes[codeHash] ?? 'x').slice(2));
+  const hex = codes[codeHash];
+  const code = hex === undefined ? undefined : fromHex(hex.slice(2));
   if (code === undefined) throw new EthereumError('MALFORMED', `no code of hash ${codeHash}`);
   return code;
 }

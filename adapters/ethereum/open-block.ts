@@ -2,11 +2,11 @@ import type { BlockEnvironment } from '@concordat/evm';
 import { toLatin1 } from '@concordat/std';
 import type { BatchSet } from '@concordat/worker-enclave';
 import {
+  addLogsToBloom,
   bloomBytes,
-  bloomOf,
+  type ConsensusReceipt,
   encodeHeader,
   encodeReceipt,
-  joinBloom,
   laterHeaderFields,
   noStateRoot,
   noUnclesHash,
@@ -40,7 +40,7 @@ export class OpenBlock {
   logCount: number;
   readonly bloom: Uint8Array;
   readonly #transactions: Uint8Array[] = [];
-  readonly #receipts: Uint8Array[] = [];
+  readonly #receipts: ConsensusReceipt[] = [];
   readonly #hashes: Uint8Array[] = [];
 
   /** `before`: what earlier batches put into the same block (replay), else undefined. */
@@ -66,21 +66,18 @@ export class OpenBlock {
   ): { readonly index: number; readonly record: Uint8Array } {
     const index = this.count++;
     const firstLog = this.logCount;
-    const bloom = bloomOf(applied.logs);
     this.gasUsed += applied.gasUsed;
     this.logCount += applied.logs.length;
-    if (applied.logs.length > 0) joinBloom(this.bloom, bloom);
+    addLogsToBloom(this.bloom, applied.logs);
     this.#transactions.push(transaction.raw);
     this.#hashes.push(transaction.hash);
-    this.#receipts.push(
-      encodeReceipt({
-        type: transaction.fields.type,
-        status: applied.status,
-        cumulativeGasUsed: this.gasUsed,
-        bloom,
-        logs: applied.logs,
-      }),
-    );
+    // Nobody asks for the receipts of a replayed block before it is read.
+    this.#receipts.push({
+      type: transaction.fields.type,
+      status: applied.status,
+      cumulativeGasUsed: this.gasUsed,
+      logs: applied.logs,
+    });
     const record = encodeTransactionRecord({
       hash: transaction.hash,
       from: transaction.from,
@@ -88,9 +85,7 @@ export class OpenBlock {
       gasUsed: applied.gasUsed,
       cumulativeGasUsed: this.gasUsed,
       effectiveGasPrice: applied.effectiveGasPrice,
-      ...(applied.contractAddress === undefined
-        ? {}
-        : { contractAddress: applied.contractAddress }),
+      contractAddress: applied.contractAddress,
       firstLog,
       logs: applied.logs,
       raw: transaction.raw,
@@ -107,7 +102,7 @@ export class OpenBlock {
       coinbase: context.coinbase,
       stateRoot: noStateRoot,
       transactionsRoot: orderedTrieRoot(this.#transactions),
-      receiptsRoot: orderedTrieRoot(this.#receipts),
+      receiptsRoot: orderedTrieRoot(this.#receipts.map(encodeReceipt)),
       logsBloom: this.bloom,
       difficulty: context.difficulty,
       number: context.number,

@@ -9,13 +9,8 @@ import {
   type SystemCall,
 } from '@concordat/evm';
 import { translated } from './errors.ts';
-import type {
-  AppliedTransaction,
-  CallMessage,
-  Executor,
-  SignedTransaction,
-  Simulator,
-} from './executor.ts';
+import type { AppliedTransaction, CallMessage, SignedTransaction, Simulator } from './executor.ts';
+import type { LentExecutor } from './executor-pool.ts';
 import type { Fork } from './fork.ts';
 import { memoryTables } from './state-source.ts';
 import { authorityOf } from './transaction.ts';
@@ -24,13 +19,23 @@ import { authorityOf } from './transaction.ts';
 const cacheLimitBytes = 96 * 1024 * 1024;
 
 /** Executes by the WebAssembly engine. It never waits. */
-export class OwnExecutor implements Executor {
-  readonly fork: Fork;
+export class OwnExecutor implements LentExecutor {
   readonly #evm: Evm;
+  #fork: Fork;
 
   constructor(fork: Fork) {
-    this.fork = fork;
+    this.#fork = fork;
     this.#evm = engineOf(fork, memoryTables());
+  }
+
+  get fork(): Fork {
+    return this.#fork;
+  }
+
+  serve(fork: Fork): void {
+    this.forget();
+    this.#fork = fork;
+    this.#evm.useFork(fork.name, fork.chainId);
   }
 
   attach(source: EvmHost): void {
@@ -71,8 +76,8 @@ export class OwnExecutor implements Executor {
     this.#evm.abandon();
   }
 
-  account(address: Uint8Array): { readonly nonce: bigint; readonly balance: bigint } {
-    return this.#evm.account(address);
+  nonceOf(address: Uint8Array): bigint {
+    return this.#evm.nonceOf(address);
   }
 }
 

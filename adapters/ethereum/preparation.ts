@@ -1,4 +1,4 @@
-import { BinaryReader, DecodeError, toLatin1 } from '@concordat/std';
+import { BinaryReader, DecodeError, RecentMap, toLatin1 } from '@concordat/std';
 import type { Preparation } from '@concordat/worker-enclave';
 import { EthereumError } from './errors.ts';
 import {
@@ -15,7 +15,8 @@ const submissionHeadBytes = 4 + 32;
 const mostAuthorities = 16;
 /** Bytes at the end of a transaction that a record repeats: half of its signature's `s`. */
 const tailBytes = 16;
-const rememberedTransactions = 16_384;
+/** At most; at least half of them. */
+const rememberedTransactions = 32_768;
 
 /** How signers are found; a test counts it. */
 export interface Recovery {
@@ -26,20 +27,20 @@ export interface Recovery {
 /**
  * What takes longest of an Ethereum transaction beside its execution, from its bytes alone: its hash,
  * sender, and who signed its authorizations (EIP-7702). Wallets resend: what was found is kept, of
- * the newest transactions, by their hash.
+ * the newest transactions, by their chain and hash.
  */
 export function createPreparation(
   recovery: Recovery = { sender: recoverSender, authority: authorityOf },
 ): Preparation {
-  // Insertion order = age.
-  const known = new Map<string, Uint8Array>();
+  const known = new RecentMap<string, Uint8Array>(rememberedTransactions);
   return {
     maxBytes: defaultMaxTransactionBytes + submissionHeadBytes,
     prepare(submission) {
-      const raw = transactionOf(submission);
-      const parsed = raw && parsedOrNothing(raw);
-      if (raw === undefined || parsed === undefined) return nothing;
-      const key = toLatin1(parsed.hash());
+      const submitted = submittedIn(submission);
+      const parsed = submitted && parsedOrNothing(submitted.raw);
+      if (submitted === undefined || parsed === undefined) return nothing;
+      const { chain, raw } = submitted;
+      const key = chain + toLatin1(parsed.hash());
       const before = known.get(key);
       if (before !== undefined) return before;
       const from = recovery.sender(parsed);
@@ -47,7 +48,6 @@ export function createPreparation(
         .slice(0, mostAuthorities)
         .map(recovery.authority);
       const record = encodeSigners(raw, { hash: parsed.hash(), from, authorities });
-      if (known.size >= rememberedTransactions) known.delete(known.keys().next().value as string);
       known.set(key, record);
       return record;
     },
@@ -56,12 +56,14 @@ export function createPreparation(
 
 const nothing = new Uint8Array(0);
 
-/** What a submission holds after its chain's name. */
-function transactionOf(submission: Uint8Array): Uint8Array | undefined {
+/** A chain's name, and what a submission holds after it. */
+function submittedIn(
+  submission: Uint8Array,
+): { readonly chain: string; readonly raw: Uint8Array } | undefined {
   try {
     const reader = new BinaryReader(submission);
-    reader.text(32);
-    return reader.raw(reader.remaining);
+    const chain = reader.text(32);
+    return { chain, raw: reader.raw(reader.remaining) };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     throw error;

@@ -8,7 +8,7 @@ export function consensusForm(record: TransactionRecord): Uint8Array {
   const { status, cumulativeGasUsed, logs, raw } = record;
   const first = raw[0] as number;
   const type = first >= 0xc0 ? 0 : first;
-  return encodeReceipt({ type, status, cumulativeGasUsed, bloom: bloomOf(logs), logs });
+  return encodeReceipt({ type, status, cumulativeGasUsed, logs });
 }
 
 /** Where a transaction stands in its chain. */

@@ -145,7 +145,7 @@ export interface TransactionRecord {
   readonly gasUsed: number;
   readonly cumulativeGasUsed: number;
   readonly effectiveGasPrice: bigint;
-  readonly contractAddress?: Uint8Array;
+  readonly contractAddress?: Uint8Array | undefined;
   /** Position of its first log in the block. */
   readonly firstLog: number;
   readonly logs: readonly EvmLog[];

@@ -7,6 +7,7 @@ import {
 } from '@concordat/evm';
 import type { ReadView, WriteTable } from '@concordat/kv';
 import { emptyBytes, fromLatin1, toLatin1 } from '@concordat/std';
+import { EthereumError } from './errors.ts';
 import { tableNames } from './tables.ts';
 
 /** State that is read and written. The keys and bytes are those of {@link EvmHost}. */
@@ -66,10 +67,16 @@ export function memoryTables(beneath?: EvmHost): StateTables {
   };
 }
 
-/** Code bytes of an account, empty when it has none. */
-export function codeOf(source: EvmHost, record: AccountRecord | undefined): Uint8Array {
-  if (record === undefined || record.codeKey === emptyCodeKey) return emptyBytes;
-  return source.code(record.codeKey) ?? emptyBytes;
+/**
+ * Code of the hash that an account has.
+ * @throws EthereumError MALFORMED when it is not there, as `@concordat/evm` does
+ */
+export function codeOf(source: EvmHost, codeKey: string): Uint8Array {
+  if (codeKey === emptyCodeKey) return emptyBytes;
+  const code = source.code(codeKey) ?? emptyBytes;
+  if (code.length > 0) return code;
+  const name = Buffer.from(codeKey, 'latin1').toString('hex');
+  throw new EthereumError('MALFORMED', `no code of hash ${name}, which an account has`);
 }
 
 /** 32-character form of a slot number. */

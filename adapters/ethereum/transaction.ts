@@ -1,5 +1,5 @@
 import { toMinimalBytes } from '@concordat/evm';
-import { toLatin1, viewOf } from '@concordat/std';
+import { RecentMap, toLatin1, viewOf } from '@concordat/std';
 import type { AccessListEntry, AuthorizationView, TransactionFields } from './chain-reader.ts';
 import { curveOrder, greatestLowS, keccak256, recoverAddress } from './crypto.ts';
 import { EthereumError } from './errors.ts';
@@ -35,9 +35,8 @@ const noAuthorizations: readonly AuthorizationView[] = [];
 const noHashes: readonly Uint8Array[] = [];
 const hexDigits = 64;
 
-// Recovery costs ten times what decoding does, and wallets resend. Insertion order = age.
-const senders = new Map<string, Uint8Array>();
-const rememberedSenders = 16_384;
+// Recovery costs ten times what decoding does, and wallets resend.
+const senders = new RecentMap<string, Uint8Array>(16_384);
 
 /** Who signed a transaction, as found beforehand. */
 export interface KnownSigners {
@@ -92,8 +91,10 @@ export function parseTransaction(
   if (first === undefined) throw new EthereumError('UNDECODABLE', 'transaction of no bytes');
   const parsed = first >= 0xc0 ? parseLegacy(raw) : parseTyped(raw, first, rules);
   let hash: Uint8Array | undefined;
+  const { fields, signingDigest } = parsed;
   return {
-    ...parsed,
+    fields,
+    signingDigest,
     hash: () => {
       hash ??= keccak256(raw);
       return hash;
@@ -135,12 +136,12 @@ function parseLegacy(raw: Uint8Array): Parsed {
   const chainId = isProtected ? (v - 35n) / 2n : undefined;
   const fields: TransactionFields = {
     type: 0,
-    ...(chainId === undefined ? {} : { chainId }),
+    chainId,
     nonce,
     maxFeePerGas: gasPrice,
     maxPriorityFeePerGas: gasPrice,
     gasLimit,
-    ...(to === undefined ? {} : { to }),
+    to,
     value,
     data,
     accessList: noEntries,
@@ -215,7 +216,7 @@ function parseTyped(
       maxFeePerGas,
       maxPriorityFeePerGas,
       gasLimit,
-      ...(to === undefined ? {} : { to }),
+      to,
       value,
       data,
       accessList,
@@ -294,9 +295,6 @@ function rememberedSender(hash: Uint8Array, parsed: Parsed): Uint8Array {
   if (known !== undefined) return known;
   const from = recoverSender(parsed);
   if (from === undefined) throw noKeyFits();
-  if (senders.size >= rememberedSenders) {
-    senders.delete(senders.keys().next().value as string);
-  }
   senders.set(key, from);
   return from;
 }

@@ -17,8 +17,9 @@ export type TransactionRefusal =
 
 /**
  * Every code of this room. `INVALID_CALL`: a call's fields are out of range. `MALFORMED`: stored
- * bytes are no record. `INVALID_CONFIGURATION`: no fork has that name. `ENGINE_FAULT`: the engine
- * stopped, the transaction left no trace and everything cached is forgotten.
+ * bytes are no record, or the code of an account is not there. `INVALID_CONFIGURATION`: no fork has
+ * that name. `ENGINE_FAULT`: the engine stopped, the transaction left no trace and everything cached
+ * is forgotten.
  */
 export type EvmErrorCode =
   | TransactionRefusal

@@ -30,10 +30,10 @@ export interface Applied {
   readonly effectiveGasPrice: bigint;
   readonly logs: readonly EvmLog[];
   /** Of a creation, also of a failed one; 20 bytes. */
-  readonly contractAddress?: Uint8Array;
+  readonly contractAddress?: Uint8Array | undefined;
   readonly output: Uint8Array;
   /** Why it failed, in words. */
-  readonly error?: string;
+  readonly error?: string | undefined;
 }
 
 /** A call the protocol itself makes at the start of a block. */
@@ -69,7 +69,7 @@ export const createEvm = (options: EvmOptions): Evm => new Evm(options);
  * abandoned, before the next. What it has read it keeps across transactions until `forget`.
  */
 export class Evm {
-  readonly chainId: bigint;
+  #chainId: bigint;
   #fork: Fork;
   #instance: EngineInstance;
   #result: ResultReader;
@@ -79,10 +79,14 @@ export class Evm {
 
   constructor({ fork, chainId, host }: EvmOptions) {
     this.#fork = forkOf(fork);
-    this.chainId = chainId;
+    this.#chainId = chainId;
     this.#instance = new EngineInstance(host);
     this.#result = new ResultReader(this.#instance, this.#instance.exports.resultArea());
     this.#configure();
+  }
+
+  get chainId(): bigint {
+    return this.#chainId;
   }
 
   /** The fork whose rules hold. */
@@ -96,10 +100,14 @@ export class Evm {
     return this.#instance.exports.heldBytes() >>> 0;
   }
 
-  /** Goes on by the rules of another fork. @throws EvmError INVALID_CONFIGURATION */
-  useFork(name: string): void {
+  /**
+   * Goes on by the rules of another fork, and for another chain when its id is given.
+   * @throws EvmError INVALID_CONFIGURATION
+   */
+  useFork(name: string, chainId: bigint = this.#chainId): void {
     this.#assertClosed();
     this.#fork = forkOf(name);
+    this.#chainId = chainId;
     this.#configure();
   }
 
@@ -122,7 +130,7 @@ export class Evm {
   /**
    * Applies one transaction (Yellow Paper, section 6) and leaves it open: `finish` or `abandon` must
    * follow. A refused one leaves no trace and nothing open.
-   * @throws EvmError every code of a refusal, ENGINE_FAULT
+   * @throws EvmError every code of a refusal, MALFORMED, ENGINE_FAULT
    */
   execute(transaction: EvmTransaction, block: BlockEnvironment): Applied {
     this.#assertClosed();
@@ -145,9 +153,9 @@ export class Evm {
       refund: result.refund,
       effectiveGasPrice: price,
       logs: result.logs,
-      ...(created === undefined ? {} : { contractAddress: created }),
+      contractAddress: created,
       output: result.output,
-      ...(error === undefined ? {} : { error }),
+      error,
     };
   }
 
@@ -235,7 +243,7 @@ export class Evm {
   /**
    * Runs a message without lasting effect: for `eth_call` and the like.
    * @throws EvmError INVALID_CALL, INTRINSIC_GAS_TOO_LOW, FEE_TOO_LOW, INSUFFICIENT_FUNDS,
-   *   ENGINE_FAULT
+   *   MALFORMED, ENGINE_FAULT
    */
   call(request: CallRequest, block: BlockEnvironment): CallResult {
     this.#assertClosed();
@@ -268,7 +276,7 @@ export class Evm {
   /**
    * A call of the protocol's own, from 0xff..fe with 30 million gas that nobody pays (EIP-4788,
    * 2935). Its changes stay in the open transaction until `finish`; several may precede it.
-   * @throws EvmError ENGINE_FAULT
+   * @throws EvmError MALFORMED, ENGINE_FAULT
    */
   systemCall({ target, data }: SystemCall, block: BlockEnvironment): Outcome {
     assert(target.length === 20, 'an address has 20 bytes');
@@ -296,6 +304,22 @@ export class Evm {
 
   /** An account as of the last finished transaction, or within the open one. Address: 20 bytes. */
   account(address: Uint8Array): AccountState {
+    const at = this.#accountInfo(address);
+    const { view, bytes } = this.#instance;
+    return {
+      exists: view.getUint32(at, true) === 1,
+      nonce: view.getBigUint64(at + 8, true),
+      balance: readLimbs(view, at + 16),
+      codeHash: new Uint8Array(bytes.subarray(at + 48, at + 80)),
+    };
+  }
+
+  /** The nonce alone of {@link account}. */
+  nonceOf(address: Uint8Array): bigint {
+    return this.#instance.view.getBigUint64(this.#accountInfo(address) + 8, true);
+  }
+
+  #accountInfo(address: Uint8Array): number {
     assert(address.length === 20, 'an address has 20 bytes');
     const room = this.#inputRoom(32);
     const instance = this.#instance;
@@ -305,13 +329,7 @@ export class Evm {
       at = instance.exports.accountInfo(room) >>> 0;
     });
     instance.renew();
-    const { view, bytes } = instance;
-    return {
-      exists: view.getUint32(at, true) === 1,
-      nonce: view.getBigUint64(at + 8, true),
-      balance: readLimbs(view, at + 16),
-      codeHash: new Uint8Array(bytes.subarray(at + 48, at + 80)),
-    };
+    return at;
   }
 
   /** Drops everything cached: the state below has changed by another way. */

@@ -11,7 +11,7 @@ export interface EvmHost {
    * (20 characters), incarnation (4, left out while 0) and slot (32).
    */
   slot(key: string): Uint8Array | undefined;
-  /** Code by its hash, 32 characters. */
+  /** Code by its hash, 32 characters; whatever hash an account has, its code must be there. */
   code(key: string): Uint8Array | undefined;
 }
 

@@ -7,7 +7,7 @@ import type { MemoryViews } from './exchange.ts';
 import type { EvmHost } from './host.ts';
 import type { Precompile } from './precompile.ts';
 import { toWord } from './quantities.ts';
-import { checkAccount } from './records.ts';
+import { checkAccount, emptyCodeKey } from './records.ts';
 
 /** What the assembly exports. Areas are addresses in its memory. */
 interface EngineExports {
@@ -132,8 +132,15 @@ export class EngineInstance implements MemoryViews {
 
   #codeLength(hash: number): number {
     this.renew();
-    this.#code = this.host.code(this.bytes.latin1Slice(hash, hash + 32));
-    return this.#code?.length ?? 0;
+    const key = this.bytes.latin1Slice(hash, hash + 32);
+    this.#code = this.host.code(key);
+    const length = this.#code?.length ?? 0;
+    // An account names it: run as empty, a contract would take value and do nothing.
+    if (length === 0 && key !== emptyCodeKey) {
+      const name = Buffer.from(key, 'latin1').toString('hex');
+      throw new EvmError('MALFORMED', `no code of hash ${name}, which an account has`);
+    }
+    return length;
   }
 
   #putCode(out: number): void {

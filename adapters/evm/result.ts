@@ -31,6 +31,7 @@ const place = {
   halt: 8,
   error: 12,
   gasUsed: 16,
+  refund: 24,
   output: 32,
   outputLength: 36,
   hasCreated: 40,
@@ -40,7 +41,6 @@ const place = {
   logBytes: 72,
   accessed: 76,
   accessedCount: 80,
-  refund: 84,
   nonce: 88,
   balance: 96,
 } as const;
@@ -93,13 +93,17 @@ export class ResultReader {
   }
 
   get gasUsed(): number {
+    return this.#u53(place.gasUsed);
+  }
+
+  #u53(field: number): number {
     const { view } = this.#memory;
-    const at = this.#area + place.gasUsed;
+    const at = this.#area + field;
     return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
   }
 
   get refund(): number {
-    return this.#u32(place.refund);
+    return this.#u53(place.refund);
   }
 
   /** A copy. */

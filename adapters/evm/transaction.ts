@@ -35,7 +35,7 @@ export interface EvmTransaction {
   readonly maxPriorityFeePerGas: bigint;
   readonly gasLimit: bigint;
   /** 20 bytes; absent for a creation. */
-  readonly to?: Uint8Array;
+  readonly to?: Uint8Array | undefined;
   readonly value: bigint;
   /** Call data, or init code of a creation. */
   readonly data: Uint8Array;

@@ -35,3 +35,4 @@ export {
   viewOf,
 } from './bytes.ts';
 export { AssertionError, assert, CodedError } from './errors.ts';
+export { RecentMap } from './recent-map.ts';

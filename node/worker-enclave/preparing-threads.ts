@@ -35,6 +35,11 @@ export interface PreparingThreadsOptions {
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   /** A thread that has not answered a task after this is given up, milliseconds. */
   readonly deadlineMs?: number;
+  /**
+   * One that has not said it is ready after this is given up too, milliseconds; default 60,000. A
+   * loaded machine takes many seconds to start one.
+   */
+  readonly startDeadlineMs?: number;
   /** Pause before a thread is started anew; doubled each time up to the longest, milliseconds. */
   readonly restartMs?: { readonly first: number; readonly longest: number };
 }
@@ -48,6 +53,8 @@ interface Job {
 interface Place {
   thread: Thread | undefined;
   isReady: boolean;
+  /** Gives up a thread that does not become ready. */
+  starting: NodeJS.Timeout | undefined;
   /** Oldest first. */
   jobs: Job[];
   /** Since a thread in this place has answered. */
@@ -62,6 +69,7 @@ interface Place {
 export class PreparingThreads implements Preparer {
   readonly #options: PreparingThreadsOptions;
   readonly #deadlineMs: number;
+  readonly #startDeadlineMs: number;
   readonly #restartMs: { readonly first: number; readonly longest: number };
   readonly #places: readonly Place[];
   #nextId = 1;
@@ -70,10 +78,12 @@ export class PreparingThreads implements Preparer {
   constructor(options: PreparingThreadsOptions) {
     this.#options = options;
     this.#deadlineMs = options.deadlineMs ?? 5_000;
+    this.#startDeadlineMs = options.startDeadlineMs ?? 60_000;
     this.#restartMs = options.restartMs ?? { first: 100, longest: 60_000 };
     this.#places = Array.from({ length: options.count }, () => ({
       thread: undefined,
       isReady: false,
+      starting: undefined,
       jobs: [],
       failures: 0,
       restart: undefined,
@@ -126,12 +136,15 @@ export class PreparingThreads implements Preparer {
     thread.on('error', (error) => this.#lost(place, thread, nameOf(error)));
     thread.on('exit', () => this.#lost(place, thread, 'ENDED'));
     thread.unref();
+    place.starting = setTimeout(() => this.#notReady(place, thread), this.#startDeadlineMs);
+    place.starting.unref();
   }
 
   #received(place: Place, thread: Thread, message: PreparingMessage): void {
     if (place.thread !== thread) return;
     if (message === 'ready') {
       place.isReady = true;
+      clearTimeout(place.starting);
       return;
     }
     const job = place.jobs[0];
@@ -150,6 +163,13 @@ export class PreparingThreads implements Preparer {
   #overdue(place: Place, thread: Thread, id: number): void {
     setImmediate(() => {
       if (place.jobs.some((job) => job.id === id)) this.#lost(place, thread, 'TOO_SLOW');
+    });
+  }
+
+  /** As with an answer, word that has come but was not received yet counts. */
+  #notReady(place: Place, thread: Thread): void {
+    setImmediate(() => {
+      if (!place.isReady) this.#lost(place, thread, 'NOT_READY');
     });
   }
 
@@ -179,6 +199,7 @@ export class PreparingThreads implements Preparer {
 
   #giveUp(place: Place): void {
     const { jobs } = place;
+    clearTimeout(place.starting);
     place.thread = undefined;
     place.isReady = false;
     place.jobs = [];

@@ -23,7 +23,8 @@ const stateRootForks: ReadonlySet<string> = new Set([
   'spuriousDragon',
 ]);
 
-interface ExecutedBlock {
+/** A block as `eth_getBlockByNumber` answers it, as far as it is compared. */
+export interface ExecutedBlock {
   readonly gasUsed: string;
   readonly logsBloom: string;
   readonly receiptsRoot: string;
@@ -31,13 +32,17 @@ interface ExecutedBlock {
 }
 
 /** Asks the network for its block of a replay chain and compares it with the real header. */
-export async function checkBlock(client: ApplicationClient, number: number): Promise<BlockCheck> {
+export async function checkBlock(
+  client: ApplicationClient,
+  number: number,
+  copy = 1,
+): Promise<BlockCheck> {
   const { header, hardfork, transactions } = mainnetBlock(number);
   const at = `0x${number.toString(16)}`;
   const block = (await client.jsonRpc(
     'eth_getBlockByNumber',
     [at, false],
-    blockPath(number),
+    blockPath(number, copy),
   )) as ExecutedBlock | null;
   return compareBlock({ number, hardfork, header, transactions: transactions.length }, block);
 }

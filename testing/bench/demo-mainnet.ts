@@ -3,9 +3,22 @@ import { renderTable } from '@concordat/cli';
 import type { EngineName } from '@concordat/ethereum';
 import { BenchNetwork, stopAllNetworks } from './bench-network.ts';
 import { isMatch } from './block-check.ts';
-import { chainsInFlight, type MainnetFigures, runMainnet } from './mainnet-run.ts';
+import {
+  chainsInFlight,
+  type MainnetFigures,
+  type MainnetWatch,
+  type PhaseFigures,
+  runMainnet,
+  warmUpMainnet,
+} from './mainnet-run.ts';
 import { type Display, paperPerSecond, Speedometer } from './speedometer.ts';
-import { allBlocks, mainnetSet, paperBlocks, warmUpBlocksFor } from './workloads/mainnet-set.ts';
+import {
+  allBlocks,
+  type MainnetBlocks,
+  mainnetSet,
+  paperBlocks,
+  warmUpBlocksFor,
+} from './workloads/mainnet-set.ts';
 
 const usage = `npm run demo:mainnet -- [--all | --blocks 46147,4370000] [--cold] [--engine own]
                         [--keep] [--json]
@@ -62,14 +75,16 @@ async function demonstrate(): Promise<boolean> {
     display.write(
       `  three organisations, nine processes, mutual TLS, fsync; ${chainsInFlight} chains in flight\n\n`,
     );
-    const figures = await runMainnet(set, client, {
+    const watch: MainnetWatch = {
       // Nobody can read a gauge of a few transactions.
       phase: (label, total) =>
         total < batch ? unseen : new Speedometer(display, { client, label, total }),
-    });
+    };
+    const warmUp = await warmUpMainnet(set.warmUp, client, watch);
+    const figures = await runMainnet(set.copies[0] as MainnetBlocks, client, watch);
     client.close();
-    if (values.json) process.stdout.write(`${JSON.stringify({ batch, ...figures })}\n`);
-    else process.stdout.write(report(figures));
+    if (values.json) process.stdout.write(`${JSON.stringify({ batch, warmUp, ...figures })}\n`);
+    else process.stdout.write(report(figures, warmUp));
     return figures.everyBlockMatches;
   } finally {
     await network.stop();
@@ -94,8 +109,8 @@ function chosenEngine(): EngineName {
   throw new Error('--engine must be own or reference');
 }
 
-function report(figures: MainnetFigures): string {
-  const { all, withoutDenialOfService, warmUp, commit, commitOnAll, checks } = figures;
+function report(figures: MainnetFigures, warmUp: PhaseFigures): string {
+  const { all, withoutDenialOfService, commit, commitOnAll, checks } = figures;
   const rate = (perSecond: number): string => Math.round(perSecond).toLocaleString('en-US');
   const ms = (value: number): string => `${value.toFixed(0)} ms`;
   const paper = rate(paperPerSecond);
@@ -110,9 +125,10 @@ function report(figures: MainnetFigures): string {
     ['transactions', rate(all.transactions), '2,000'],
     ['batch size', `${batch}`, '100'],
   ];
-  const warm = warmUp
-    ? `  before, to have the code compiled: ${rate(warmUp.transactions)} transactions of other years at ${rate(warmUp.perSecond)}/s\n`
-    : '  nothing was sent before: the code was cold\n';
+  const warm =
+    warmUp.transactions > 0
+      ? `  before, to have the code compiled: ${rate(warmUp.transactions)} transactions of other years at ${rate(warmUp.perSecond)}/s\n`
+      : '  nothing was sent before: the code was cold\n';
   return `\n${checksTable(checks)}\n${renderTable(['', 'this run', 'white paper'], rows, 'right')}${warm}\n`;
 }
 

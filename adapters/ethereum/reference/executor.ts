@@ -66,8 +66,8 @@ export class ReferenceExecutor implements Executor {
     this.#state.abandonTransaction();
   }
 
-  account(address: Uint8Array): { readonly nonce: bigint; readonly balance: bigint } {
-    return this.#state.account(address);
+  nonceOf(address: Uint8Array): bigint {
+    return this.#state.account(address).nonce;
   }
 }
 

@@ -9,9 +9,9 @@ import {
   toBigInt,
   toMinimalBytes,
 } from '@concordat/evm';
-import { assert, emptyBytes, equalBytes, fromLatin1 } from '@concordat/std';
+import { assert, equalBytes, fromLatin1 } from '@concordat/std';
 import { keccak256 } from '../crypto.ts';
-import { slotName } from '../state-source.ts';
+import { codeOf, slotName } from '../state-source.ts';
 
 const latin1 = Buffer.prototype.latin1Slice as (this: Uint8Array, a: number, b: number) => string;
 
@@ -219,12 +219,11 @@ export class ChainState {
     account.originals = undefined;
   }
 
-  /** Code of an account. */
+  /** Code of an account. @throws EthereumError MALFORMED */
   code(account: Account): Uint8Array {
     if (account.code !== undefined) return account.code;
     const { codeKey } = account;
-    if (codeKey === emptyCodeKey) return emptyBytes;
-    const code = this.#newCodes.get(codeKey) ?? this.#source.code(codeKey) ?? emptyBytes;
+    const code = this.#newCodes.get(codeKey) ?? codeOf(this.#source, codeKey);
     account.code = code;
     return code;
   }

@@ -82,6 +82,51 @@ test('chains of one network share nothing but the ledger, even with equal ids', 
   assert.equal(bench.adapter.forChain('7'), undefined);
 });
 
+test('forty chains of several forks, more than there are executors, each keep to their own state', async () => {
+  const forks = ['byzantium', 'istanbul', 'london', 'shanghai', 'prague'];
+  const chains = Array.from({ length: 40 }, (_, at) => {
+    const hardfork = forks[at % forks.length];
+    return { ...chain, name: `chain-${at}`, chainId: 1337 + at, hardfork };
+  });
+  const bench = network(chains);
+  const address = createdAddress(alice.address, 0n);
+  const calls = chains.map(() => 0);
+  const sent = (at: number, fields: { readonly to?: Uint8Array; readonly data?: Uint8Array }) => {
+    const { name, chainId } = chains[at]!;
+    const nonce = BigInt(calls[at]!++);
+    const common = { type: 0 as const, chainId: BigInt(chainId), nonce, gasLimit: 200_000n };
+    return on(alice.transaction({ ...common, ...fields }), name);
+  };
+  let seed = 7;
+  const below = (most: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % most;
+  };
+  // A chain's first transaction deploys the counter, the others count.
+  const next = (at: number) =>
+    sent(at, calls[at] === 0 ? { data: deploying(counter) } : { to: address });
+  for (let batch = 0; batch < 30; batch++) {
+    // Some batches are of few chains, some of all.
+    const among = batch % 5 === 0 ? chains.length : 1 + below(6);
+    const first = below(chains.length);
+    const batchOf = Array.from({ length: 60 }, (_, i) =>
+      next((first + (batch % 5 === 0 ? i : below(among))) % chains.length),
+    );
+    const outcomes = await bench.run(batchOf);
+    assert.ok(outcomes.every((outcome) => outcome.ok && outcome.result.status === 1));
+  }
+  assert.equal(
+    calls.reduce((sum, count) => sum + count),
+    30 * 60,
+  );
+  for (const [at, { name }] of chains.entries()) {
+    const view = bench.adapter.forChain(name)!;
+    assert.equal(view.account(alice.address).nonce, BigInt(calls[at]!), name);
+    const last = view.receiptsOfBlock(view.blockNumber())?.at(-1)?.logs[0]?.data;
+    if (calls[at]! > 1) assert.equal(BigInt(`0x${toHex(last!)}`), BigInt(calls[at]! - 1), name);
+  }
+});
+
 test('a batch that exceeds the block gas limit fills several blocks', async () => {
   const bench = network([{ ...chain, gasLimit: 100_000 }]);
   const raws = [0n, 1n, 2n].map((nonce) =>

@@ -162,7 +162,7 @@ describe('Ethereum transactions prepared beside the main thread', () => {
       },
       authority: authorityOf,
     });
-    const raws = Array.from({ length: 16_385 }, (_, nonce) =>
+    const raws = Array.from({ length: 49_152 }, (_, nonce) =>
       signedTransaction(unsigned(2, { nonce: BigInt(nonce) }), () => ({
         signature: new Uint8Array(64).fill(1),
         yParity: 0,
@@ -175,9 +175,26 @@ describe('Ethereum transactions prepared beside the main thread', () => {
     for (let at = 1; at < 16_384; at++) ask(at);
     assert.deepEqual(ask(0), first);
     assert.equal(recovered, 16_384);
-    ask(16_384);
+    for (let at = 1; at < raws.length; at++) ask(at);
+    assert.equal(recovered, raws.length);
     ask(0);
-    assert.equal(recovered, 16_386);
+    assert.equal(recovered, raws.length + 1);
+  });
+
+  it('are recovered for each chain that they are sent to', () => {
+    let recovered = 0;
+    const preparation = createPreparation({
+      sender: (parsed) => {
+        recovered += 1;
+        return recoverSender(parsed);
+      },
+      authority: authorityOf,
+    });
+    const raw = signedTransaction(unsigned(2), signer(1));
+    for (const chain of ['main', 'other', 'main', 'other']) {
+      preparation.prepare(encodeSubmission(chain, raw));
+    }
+    assert.equal(recovered, 2);
   });
 
   it('are nothing when they name no chain or are no transaction', () => {

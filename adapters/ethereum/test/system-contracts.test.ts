@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { beaconRootsAddress, historyAddress, toWord } from '@concordat/evm';
 import { decodeWriteSet } from '@concordat/kv';
-import { fromHex, toHex } from '@concordat/std';
+import { fromHex, toHex, toLatin1 } from '@concordat/std';
 import { EthereumAdapter } from '../adapter.ts';
 import { createdAddress } from '../created-address.ts';
+import { keccak256 } from '../crypto.ts';
 import { engines } from '../engines.ts';
 import { EthereumError } from '../errors.ts';
 import type { Engine } from '../executor.ts';
@@ -12,7 +13,7 @@ import { historyCode } from '../history-contract.ts';
 import { encodeRlp } from '../rlp.ts';
 import { tableNames } from '../tables.ts';
 import { decodeTransaction } from '../transaction.ts';
-import { Bench, someActor } from './adapter-bench.ts';
+import { Bench, reasonOf, someActor } from './adapter-bench.ts';
 import { code, Wallet } from './wallet.ts';
 
 const alice = new Wallet(1);
@@ -223,6 +224,38 @@ test('an engine that stops loses its transaction alone, and begins the block ane
   bench.commit();
   assert.equal(await hashIn(bench, 0n), toHex(bench.adapter.forChain('main')!.block(0)!.hash));
 });
+
+for (const [name, engine] of Object.entries(engines)) {
+  test(`code that is lost is refused, not run as empty, and the block goes on (${name})`, async () => {
+    const contract = new Uint8Array(20).fill(0xc0);
+    const asker = new Uint8Array(20).fill(0xc1);
+    const lost = code('6001 6000 55');
+    // Stores what the history contract says of block 0.
+    const asking = code(`6020 5f 6020 5f 73${toHex(historyAddress)} 5a fa 50 5f 51 5f 55`);
+    const entry = (bytes: Uint8Array) => ({ balance: 0, code: `0x${toHex(bytes)}` });
+    const contracts = {
+      [`0x${toHex(contract)}`]: entry(lost),
+      [`0x${toHex(asker)}`]: entry(asking),
+    };
+    const reads = { storage: 'open', code: 'open' };
+    const bench = network({ alloc: { ...alloc, ...contracts }, reads }, engine);
+    const call = await bench.admit('main', alice.transaction({ to: contract, value: 1n }));
+    const next = await bench.admit('main', bob.transaction({ to: asker }));
+    assert.ok(call.ok && next.ok);
+    const set = bench.begin();
+    set.table(tableNames.code).delete(toLatin1(keccak256(lost)));
+    const outcomes = await bench.execute(set, [call, next]);
+    assert.deepEqual(outcomes.map(reasonOf), ['MALFORMED', 'kept']);
+    set.finish();
+    bench.commit();
+    const view = bench.adapter.forChain('main')!;
+    assert.equal(view.account(contract).balance, 0n);
+    const stored = view.storageAt(asker, new Uint8Array(32), someActor);
+    assert.equal(toHex(stored), toHex(view.block(0)!.hash));
+    await assert.rejects(async () => view.call({ to: contract }), { code: 'MALFORMED' });
+    assert.throws(() => view.code(contract, someActor), { code: 'MALFORMED' });
+  });
+}
 
 /** The own engine, which stops when its first transactions are finished. */
 const stoppingLate = (left: number): Engine => ({

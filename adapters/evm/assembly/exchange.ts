@@ -84,8 +84,8 @@ export const resultHalt: i32 = 8;
 export const resultError: i32 = 12;
 /** u64 */
 export const resultGasUsed: i32 = 16;
-/** u64: without refunds and floor */
-export const resultGasSpent: i32 = 24;
+/** u64: gas given back as refund */
+export const resultRefund: i32 = 24;
 /** u32 pointer, u32 length */
 export const resultOutput: i32 = 32;
 /** u32, then 20 raw bytes */
@@ -94,8 +94,6 @@ export const resultCreated: i32 = 40;
 const resultLogs: i32 = 64;
 /** u32 pointer, u32 count */
 const resultAccessed: i32 = 76;
-/** u32: gas given back as refund */
-export const resultRefund: i32 = 84;
 /** u64 */
 export const resultNonce: i32 = 88;
 /** word */

@@ -17,7 +17,6 @@ import {
   result,
   resultCreated,
   resultError,
-  resultGasSpent,
   resultGasUsed,
   resultHalt,
   resultOfAccesses,
@@ -56,8 +55,7 @@ export function settle(sender: usize, flags: u32): void {
   const refunded = min<u64>(<u64>max<i64>(refund(), 0), most);
   const used = max<u64>(spent - refunded, load<u64>(input, inputFloor));
   store<u64>(result, used, resultGasUsed);
-  store<u64>(result, spent, resultGasSpent);
-  store<u32>(result, <u32>min<u64>(refunded, u32.MAX_VALUE), resultRefund);
+  store<u64>(result, refunded, resultRefund);
   resultOfMessage();
   resultOfAccesses();
   if ((flags & unpaidFlag) != 0) return;

@@ -6,7 +6,6 @@ import {
   clearResult,
   input,
   result,
-  resultGasSpent,
   resultGasUsed,
   resultStatus,
   systemData,
@@ -45,7 +44,6 @@ export function systemCall(): void {
   const length = load<i32>(input, systemDataLength);
   runMessage(caller, target, zero, input + systemData, length, systemGas);
   store<u64>(result, systemGas - <u64>messageGasLeft(), resultGasUsed);
-  store<u64>(result, systemGas - <u64>messageGasLeft(), resultGasSpent);
   resultOfMessage();
   clearAccounts();
 }

@@ -358,6 +358,54 @@ describe('a host', () => {
     assert.throws(() => evmOver(state).execute(transfer, block), { code: 'MALFORMED' });
   });
 
+  test('that lacks the code of an account is refused wherever that would run or be read', () => {
+    const contract = address(0x33);
+    const codeKey = keyOf(keccak256(hex('6001600055')));
+    const named = contract.toString('hex');
+    const readers = {
+      CALL: `5f5f5f5f5f73${named}5af1`,
+      STATICCALL: `5f5f5f5f73${named}5afa`,
+      DELEGATECALL: `5f5f5f5f73${named}5af4`,
+      EXTCODESIZE: `73${named}3b`,
+      EXTCODECOPY: `60015f5f73${named}3c`,
+      delegation: `ef0100${named}`,
+    };
+    const lacking = (code: string, found?: Uint8Array): MemoryHost => {
+      const state = world();
+      deploy(state, receiver, hex(code));
+      state.putAccount(keyOf(contract), accountOf({ nonce: 1n, codeKey }));
+      if (found !== undefined) state.putCode(codeKey, found);
+      return state;
+    };
+    for (const [name, code] of Object.entries(readers)) {
+      // No bytes at all are not the code of that hash either.
+      for (const found of [undefined, hex('')]) {
+        const state = lacking(code, found);
+        const before = contents(state);
+        const evm = evmOver(state);
+        assert.throws(() => evm.execute(transfer, block), { code: 'MALFORMED' }, name);
+        assert.throws(() => evm.call({ to: receiver }, block), { code: 'MALFORMED' }, name);
+        assert.deepEqual(contents(state), before, name);
+        assert.equal(evm.execute({ ...transfer, to: address(0x44) }, block).status, 1, name);
+        evm.abandon();
+      }
+    }
+    for (const harmless of [`73${named}3f`, `73${named}31`]) {
+      assert.equal(evmOver(lacking(harmless)).execute(transfer, block).status, 1);
+    }
+    const target = { target: contract, data: hex('') };
+    assert.throws(() => evmOver(lacking('')).systemCall(target, block), { code: 'MALFORMED' });
+    const state = world();
+    state.putAccount(keyOf(sender), accountOf({ balance: ether, codeKey }));
+    assert.throws(() => evmOver(state).execute(transfer, block), { code: 'MALFORMED' });
+  });
+
+  test('need not have the empty code, even when a record spells its hash out', () => {
+    const state = world();
+    state.putAccount(keyOf(receiver), Buffer.concat([hex('010000'), keccak256(hex(''))]));
+    assert.equal(evmOver(state).execute(transfer, block).status, 1);
+  });
+
   test('may be another from batch to batch, and what it changed is seen after forgetting', () => {
     const state = world();
     const evm = evmOver(state);

@@ -7,7 +7,7 @@ import {
   encodeAccount,
   type RecoveredAuthorization,
 } from '../index.ts';
-import { program } from './bytecode.ts';
+import { program, push } from './bytecode.ts';
 import { addressOf, block, contract, Scene, sender, toHex, transactionOf } from './scene.ts';
 
 const price = 8n; // the base fee of 7 and the tip of 1
@@ -93,6 +93,26 @@ test('refunds are at most half of the gas before London and a fifth since', () =
     assert.equal(paid, BigInt(gasUsed) * 10n);
     assert.equal(scene.host.slots.size, 0);
   }
+});
+
+test('a refund may be more than 32 bits hold', () => {
+  const scene = new Scene('chainstart');
+  // Sets and clears slot 1, as often as gas lasts for; each time 15,000 come back, up to half of all.
+  const times = 400_000n;
+  const cleared = program(1n, 1n, 'SSTORE', push(0n, 1), 1n, 'SSTORE');
+  const counted = program(1n, 'SWAP1 SUB DUP1', push(4n, 1), 'JUMPI');
+  scene.place(contract, { code: program(push(times, 3), 'JUMPDEST', cleared, counted) });
+  const price = { type: 0, maxFeePerGas: 10n, maxPriorityFeePerGas: 10n } as const;
+  const transaction = transactionOf({ ...price, gasLimit: 12_000_000_000n });
+  const { status, gasUsed, refund } = scene.evm.execute(transaction, {
+    ...block,
+    gasLimit: 12_000_000_000,
+  });
+  assert.equal(status, 1);
+  assert.ok(refund > 2 ** 32);
+  assert.equal(refund, Math.floor((gasUsed + refund) / 2));
+  scene.evm.finish(scene.host);
+  assert.equal(wealth - balanceOf(scene, sender), BigInt(gasUsed) * 10n);
 });
 
 test('call data pays at least its floor (EIP-7623)', () => {

@@ -264,6 +264,28 @@ test('a request without an answer ends in time, and closing ends those that wait
   await assert.rejects(here.request('x', utf8(''), 1000), { code: 'CHANNEL_FAILED' });
 });
 
+test('a connection that is reset ends those who asked with a code, and says why above', async () => {
+  const [client, server] = await tlsPair(alice, bob);
+  const silent = policyOf('peer', { onRequest: () => new Promise(() => undefined) });
+  const dialling = policyOf();
+  const there = new PeerSession(server, silent.policy, { side: 'accepted' });
+  const here = new PeerSession(client, dialling.policy, { side: 'dialled' });
+  await Promise.all([here.ready, there.ready]);
+  const waiting = ['one', 'two'].map((kind) => here.request(kind, utf8(''), 60_000));
+  // What Node makes of a reset by the other end: an error of the system, with a code of its own.
+  client.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  for (const outcome of await Promise.allSettled(waiting)) {
+    assert(outcome.status === 'rejected');
+    assert(outcome.reason instanceof ManagerError, String(outcome.reason));
+    assert.equal(outcome.reason.code, 'CHANNEL_FAILED');
+    assert.match(outcome.reason.message, /ECONNRESET/);
+  }
+  assert.match((await ended(dialling.seen)).message, /ECONNRESET/);
+  assert.equal(here.waitingRequests, 0);
+  await assert.rejects(here.request('x', utf8(''), 1_000), { code: 'CHANNEL_FAILED' });
+  there.close();
+});
+
 test('a peer that is refused later is heard no more', async () => {
   const { here, there, called } = await sessions();
   there.refuse('NODE_NOT_ADMITTED', 'removed');

@@ -2,20 +2,29 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { fromUtf8, utf8 } from '@concordat/std';
 import { joinParts, splitParts } from '../byte-parts.ts';
-import { type PreparingMessage, PreparingThreads, type Thread } from '../preparing-threads.ts';
+import {
+  type PreparingMessage,
+  type PreparingTask,
+  PreparingThreads,
+  type Thread,
+} from '../preparing-threads.ts';
 
 const program = fileURLToPath(new URL('preparing-program-of-tests.ts', import.meta.url));
 
 interface Setting {
   readonly count?: number;
   readonly deadlineMs?: number;
+  readonly startDeadlineMs?: number;
   readonly start?: () => Thread;
 }
 
-function threadsFor(t: TestContext, { count = 1, deadlineMs, start }: Setting = {}) {
+function threadsFor(
+  t: TestContext,
+  { count = 1, deadlineMs, startDeadlineMs, start }: Setting = {},
+) {
   const started: Worker[] = [];
   const lost: unknown[] = [];
   const threads = new PreparingThreads({
@@ -29,6 +38,7 @@ function threadsFor(t: TestContext, { count = 1, deadlineMs, start }: Setting = 
       }),
     log: (event, fields) => lost.push({ event, why: fields.why }),
     deadlineMs: deadlineMs ?? 60_000,
+    ...(startDeadlineMs === undefined ? {} : { startDeadlineMs }),
     restartMs: { first: 10, longest: 40 },
   });
   t.after(() => threads.stop());
@@ -48,6 +58,28 @@ async function prepare(
     await sleep(5);
   }
 }
+
+type Say = (message: PreparingMessage) => void;
+
+/** A thread of the test's own, which says what the test has it say; `ended` once it is terminated. */
+function fakeThread(answer: (task: PreparingTask, say: Say) => void) {
+  const fake = { say: (() => {}) as Say, ended: false };
+  const thread: Thread = {
+    postMessage: (task) => answer(task, fake.say),
+    on: (event, listener) => {
+      if (event === 'message') fake.say = listener as Say;
+    },
+    unref: () => {},
+    terminate: async () => {
+      fake.ended = true;
+      return 0;
+    },
+  };
+  return Object.assign(fake, { thread });
+}
+
+/** Keeps this thread busy. */
+const holdUp = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 const lostFor = (...reasons: readonly string[]) =>
   reasons.map((why) => ({ event: 'worker.preparing-thread-lost', why }));
@@ -129,29 +161,69 @@ describe('threads that prepare requests', () => {
     assert.deepEqual(lost, lostFor('RangeError'));
   });
 
+  const timeout = 120_000;
+  it('are given up when one never becomes ready, and others follow', { timeout }, async (t) => {
+    const fakes: ReturnType<typeof fakeThread>[] = [];
+    const start = () => {
+      const fake = fakeThread(({ id }, say) => say({ id, prepared: joinParts([utf8('yes')]) }));
+      if (fakes.push(fake) > 2) setImmediate(() => fake.say('ready'));
+      return fake.thread;
+    };
+    const { threads, lost } = threadsFor(t, { startDeadlineMs: 30, start });
+    assert.deepEqual(await prepare(threads, ['a']), ['yes']);
+    assert.deepEqual(lost, lostFor('NOT_READY', 'NOT_READY'));
+    assert.deepEqual(
+      fakes.map(({ ended }) => ended),
+      [true, true, false],
+    );
+    // Too late: what these say now is nobody's.
+    for (const { say } of fakes.slice(0, 2)) say('ready');
+    await sleep(60);
+    assert.deepEqual(await prepare(threads, ['b']), ['yes']);
+    assert.equal(fakes.length, 3);
+    assert.equal(lost.length, 2);
+  });
+
+  it('are not given up because the main thread was held up while they started', async (t) => {
+    const { threads, lost } = threadsFor(t, {
+      startDeadlineMs: 30,
+      start: () => {
+        const fake = fakeThread(({ id }, say) => say({ id, prepared: joinParts([utf8('yes')]) }));
+        const { port1, port2 } = new MessageChannel();
+        port1.on('message', (message: PreparingMessage) => {
+          fake.say(message);
+          port1.close();
+        });
+        port2.postMessage('ready');
+        return fake.thread;
+      },
+    });
+    setImmediate(() => {
+      threads.prepare('words', [utf8('a')], () => assert.fail());
+      holdUp(100);
+    });
+    await sleep(20);
+    assert.deepEqual(await prepare(threads, ['a']), ['yes']);
+    assert.deepEqual(lost, []);
+  });
+
   it('are not given up because the main thread was held up while they answered', async (t) => {
     const { threads, lost } = threadsFor(t, { deadlineMs: 1_000 });
     await prepare(threads, ['a']);
     const groups = [['b'], ['c']].map((group) => prepare(threads, group));
     // Batches are executed in this phase: the timers come before the answers then.
-    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500));
+    setImmediate(() => holdUp(1_500));
     assert.deepEqual(await Promise.all(groups), [['b!'], ['c!']]);
     assert.deepEqual(lost, []);
   });
 
   it('are given up when one answers something else than was asked', async (t) => {
-    const answers: ((message: PreparingMessage) => void)[] = [];
     const { threads, lost } = threadsFor(t, {
-      start: () => ({
-        postMessage: () => answers.at(-1)?.({ id: 999, prepared: joinParts([]) }),
-        on: (event, listener) => {
-          if (event !== 'message') return;
-          answers.push(listener as (message: PreparingMessage) => void);
-          setImmediate(() => (listener as (message: PreparingMessage) => void)('ready'));
-        },
-        unref: () => {},
-        terminate: async () => 0,
-      }),
+      start: () => {
+        const fake = fakeThread((_task, say) => say({ id: 999, prepared: joinParts([]) }));
+        setImmediate(() => fake.say('ready'));
+        return fake.thread;
+      },
     });
     assert.equal(await prepare(threads, ['a']), undefined);
     assert.deepEqual(lost, lostFor('WRONG_ANSWER'));

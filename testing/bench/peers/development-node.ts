@@ -1,13 +1,12 @@
-import { Agent, request as httpRequest } from 'node:http';
-import { createRequire } from 'node:module';
+import { Agent } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { median, perSecond } from '../arithmetic.ts';
 import { type PostBody, runLoad } from '../json-rpc-load.ts';
 import { benchChainId, type TransferSet } from '../workloads/token-set.ts';
 import { transferLanes } from '../workloads/transfer-lanes.ts';
+import { caller, postTo } from './json-rpc-peer.ts';
 import { freePort, PeerProcess, waitForPeer } from './peer-process.ts';
-
-const require = createRequire(import.meta.url);
+import { anvilProgram, packageFile } from './peer-program.ts';
 
 /** An Ethereum development node of npm: one process, no consensus, nothing on disk, no TLS. */
 export interface DevelopmentNode {
@@ -39,7 +38,7 @@ const anvilMining = (name: string, blockSeconds: string): DevelopmentNode => ({
   name,
   command: process.execPath,
   args: (port) => [
-    packageFile('@foundry-rs/anvil', anvilBin()),
+    anvilProgram(),
     ...['--port', `${port}`, '--chain-id', `${benchChainId}`, '--accounts', '1', '--silent'],
     ...['--block-base-fee-per-gas', '0', '--prune-history'],
     ...['--block-time', blockSeconds, '--gas-limit', '1000000000'],
@@ -58,16 +57,6 @@ export const slowAnvilNode = {
   ...anvilMining('Anvil 1.7 (1 s blocks, --prune-history)', '1'),
   roundsAreOne: true,
 };
-
-const packageFile = (name: string, path: string): string =>
-  fileURLToPath(new URL(path, `file://${require.resolve(`${name}/package.json`)}`));
-
-function anvilBin(): string {
-  const { bin } = require('@foundry-rs/anvil/package.json') as {
-    bin: string | Readonly<Record<string, string>>;
-  };
-  return typeof bin === 'string' ? bin : (bin.anvil as string);
-}
 
 /** What a peer did with the same signed transactions. */
 export interface PeerFigures {
@@ -136,45 +125,6 @@ export async function measureDevelopmentNode(
     await peer.stop();
   }
 }
-
-/** A body of 100 transfers answers in well under a second, unless the peer hangs. */
-const answerTimeoutMs = 15_000;
-
-const postTo =
-  (port: number, agent: Agent): PostBody =>
-  (path, body) =>
-    new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', 'content-length': body.length };
-      const request = httpRequest({
-        host: '127.0.0.1',
-        port,
-        path,
-        method: 'POST',
-        headers,
-        agent,
-      });
-      request.on('error', reject);
-      request.setTimeout(answerTimeoutMs, () => request.destroy(new Error('the peer hangs')));
-      request.on('response', (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('end', () => resolve(Buffer.concat(parts)));
-        response.on('error', reject);
-      });
-      request.end(body);
-    });
-
-const caller =
-  (post: PostBody) =>
-  async (method: string, params: readonly unknown[]): Promise<unknown> => {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-    const answer = JSON.parse((await post('/', Buffer.from(body))).toString()) as {
-      result?: unknown;
-      error?: { message: string };
-    };
-    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
-    return answer.result;
-  };
 
 /** Waits until so many transfers are in blocks, by the senders' nonces. */
 function minedCounter(post: PostBody, set: TransferSet): (count: number) => Promise<void> {

@@ -1,57 +1,83 @@
 import { spreadOf } from '../arithmetic.ts';
 import { BenchNetwork } from '../bench-network.ts';
-import { chainsInFlight, type MainnetFigures, runMainnet } from '../mainnet-run.ts';
+import { isMatch } from '../block-check.ts';
+import {
+  chainsInFlight,
+  checkMainnet,
+  type SendingFigures,
+  sendMainnet,
+  warmUpMainnet,
+} from '../mainnet-run.ts';
 import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { profileNetwork } from '../profile/profile-network.ts';
-import { mainnetSet, paperBlocks, warmUpBlocksFor } from '../workloads/mainnet-set.ts';
+import {
+  type MainnetBlocks,
+  mainnetSet,
+  paperBlocks,
+  warmUpBlocksFor,
+} from '../workloads/mainnet-set.ts';
+import { AnvilPeers } from './anvil-peers.ts';
 import { BarePeers } from './bare-peers.ts';
 import { medianLatency } from './median-latency.ts';
 import { finished, paperPeer, type Section, type SectionOptions } from './section.ts';
 
-/** (a) Real Ethereum blocks of the white paper's time; a new network each round. */
+/** Passes over the blocks before those that are measured: the runtime compiles what runs often. */
+const passesBefore = 4;
+
+/** (a) Real Ethereum blocks of the white paper's time, all passes on one network. */
 export async function mainnetSection(options: SectionOptions): Promise<Section> {
+  const { engine, rounds, say } = options;
   const blocks = paperBlocks();
   const warmUpBlocks = warmUpBlocksFor(blocks);
-  const set = mainnetSet(blocks, { warmUpBlocks, engine: options.engine });
-  const figures: MainnetFigures[] = [];
+  const set = mainnetSet(blocks, { warmUpBlocks, engine, copies: passesBefore + rounds });
+  const early: SendingFigures[] = [];
+  const figures: SendingFigures[] = [];
   const costs: Costs[] = [];
-  const bare = new BarePeers(options, (engine) => ({
+  const bare = new BarePeers(options, (name) => ({
     kind: 'mainnet',
-    engine,
+    engine: name,
     warmUpBlocks,
     blocks,
   }));
-  for (let round = 1; round <= options.rounds; round++) {
-    options.say(`real blocks, round ${round} of ${options.rounds}`);
-    const network = await BenchNetwork.start({
-      adapters: { ethereum: set.config },
-      genesisData: { ethereum: set.genesisData },
-    });
-    try {
-      const client = await network.client();
-      const warm = await runMainnet({ ...set, blocks: [], lanes: [] }, client);
-      costs.push(
-        await measureCosts(network, async () => {
-          const run = await runMainnet({ ...set, warmUpBlocks: [], warmUpLanes: [] }, client);
-          if (!run.everyBlockMatches) throw new Error('a block differs from the real one');
-          figures.push({ ...run, ...(warm.warmUp && { warmUp: warm.warmUp }) });
-          return run.all.transactions;
-        }),
+  const anvil = new AnvilPeers(options, blocks);
+  const network = await BenchNetwork.start({
+    adapters: { ethereum: set.config },
+    genesisData: { ethereum: set.genesisData },
+  });
+  try {
+    const client = await network.client();
+    await warmUpMainnet(set.warmUp, client);
+    for (const [at, pass] of set.copies.entries()) {
+      const round = at - passesBefore + 1;
+      say(
+        round > 0 ? `real blocks, round ${round} of ${rounds}` : `real blocks, before the rounds`,
       );
-      client.close();
-    } finally {
-      await network.stop();
+      const cost = await measureCosts(network, async () => {
+        const sent = await sendMainnet(pass, client);
+        (round > 0 ? figures : early).push(sent);
+        return sent.all.transactions;
+      });
+      const checks = await checkMainnet(pass, client);
+      if (!checks.every(isMatch)) throw new Error('a block differs from the real one');
+      if (round <= 0) continue;
+      costs.push(cost);
+      await bare.round();
+      await anvil.round();
     }
-    await bare.round();
+    client.close();
+  } finally {
+    await network.stop();
   }
   const perSecond = spreadOf(figures.map(({ all }) => all.perSecond));
   const calm = spreadOf(figures.map(({ withoutDenialOfService: w }) => w?.perSecond ?? Number.NaN));
   return finished({
     id: 'mainnet',
     title: '(a) 2,077 real transactions of 21 Ethereum blocks, 2015-2018',
-    method: `JSON-RPC batches of 100, ${chainsInFlight} chains in flight; ${set.warmUpLanes.length} blocks of other years before, to have the code compiled`,
+    method:
+      `JSON-RPC batches of 100, ${chainsInFlight} chains in flight; before it, to have the code compiled, ` +
+      `${warmUpBlocks.length} blocks of other years and these ${passesBefore} times, each time on chains of their own`,
     perSecond,
-    rounds: options.rounds,
+    rounds,
     latencies: [
       { what: 'receipt to durable commit', figures: medianLatency(figures.map((f) => f.commit)) },
       {
@@ -60,21 +86,32 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       },
     ],
     costs: medianCosts(costs),
-    peers: [...(await bare.results(perSecond.median)), paperPeer(perSecond.median)],
+    peers: [
+      ...(await bare.results(perSecond.median)),
+      ...(await anvil.results(perSecond.median)),
+      paperPeer(perSecond.median),
+    ],
     notes: [
+      `the first time, on a network just started: ${Math.round(early[0]?.all.perSecond ?? Number.NaN)} tx/s`,
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
+      ...anvil.notes(),
     ],
   });
 }
 
-/** All real blocks there are on a network whose every process is profiled. */
+/** Real blocks, several times over, on a network whose every process is profiled. */
 export function profileMainnet(
   directory: string,
   { quick, engine, say }: SectionOptions,
 ): Promise<string> {
-  const warmUpBlocks = paperBlocks();
-  const set = mainnetSet(warmUpBlocksFor(warmUpBlocks), { warmUpBlocks, engine });
+  const passes = quick ? 2 : 8;
+  const blocks = paperBlocks();
+  const set = mainnetSet(blocks, {
+    warmUpBlocks: warmUpBlocksFor(blocks),
+    engine,
+    copies: passesBefore + passes,
+  });
   return profileNetwork(directory, { quick, say }, async (start, stretch) => {
     const network = await BenchNetwork.start({
       adapters: { ethereum: set.config },
@@ -83,12 +120,15 @@ export function profileMainnet(
     });
     try {
       const client = await network.client();
-      await runMainnet({ ...set, blocks: [], lanes: [] }, client);
-      await stretch(network, async () => {
-        const { all } = await runMainnet({ ...set, warmUpBlocks: [], warmUpLanes: [] }, client);
-        say(`${Math.round(all.perSecond)} transactions a second while being profiled`);
-        return all.transactions;
-      });
+      await warmUpMainnet(set.warmUp, client);
+      const send = async (copies: readonly MainnetBlocks[]): Promise<number> => {
+        let transactions = 0;
+        for (const copy of copies)
+          transactions += (await sendMainnet(copy, client)).all.transactions;
+        return transactions;
+      };
+      await send(set.copies.slice(0, passesBefore));
+      await stretch(network, () => send(set.copies.slice(passesBefore)));
       client.close();
     } finally {
       await network.stop();

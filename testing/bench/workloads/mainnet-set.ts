@@ -8,18 +8,24 @@ export const denialOfServiceBlock = 2_462_997;
 /** Real transactions sent first, so that code runs compiled as in a node that has been up a while. */
 const warmUpTransactions = 2_500;
 
-/** Real blocks, each a chain of its own on one network. */
+/** Real blocks to be sent once, each a chain of its own on one network. */
+export interface MainnetBlocks {
+  readonly blocks: readonly number[];
+  /** Which of the chains of each block, from 1. */
+  readonly copy: number;
+  /** One lane a block; a lane's requests go one after another. */
+  readonly lanes: readonly (readonly SendRequest[])[];
+}
+
+/** What a network that replays real blocks starts with, and what is sent to it. */
 export interface MainnetSet {
   /** `constitution.adapters.ethereum` */
   readonly config: unknown;
   readonly genesisData: Uint8Array;
-  /** The blocks measured, in order. */
-  readonly blocks: readonly number[];
-  /** One lane a block; a lane's requests go one after another. */
-  readonly lanes: readonly (readonly SendRequest[])[];
+  /** The blocks measured, as often as they can be sent. */
+  readonly copies: readonly MainnetBlocks[];
   /** Blocks of another time, sent before the measurement. */
-  readonly warmUpBlocks: readonly number[];
-  readonly warmUpLanes: readonly (readonly SendRequest[])[];
+  readonly warmUp: MainnetBlocks;
 }
 
 /** Blocks of the white paper's time: 21 with 2,077 transactions. */
@@ -48,34 +54,42 @@ export function mainnetSet(
   blocks: readonly number[],
   {
     warmUpBlocks = [],
+    copies = 1,
     perRequest = 100,
     engine = 'own',
   }: {
     readonly warmUpBlocks?: readonly number[];
+    readonly copies?: number;
     readonly perRequest?: number;
     readonly engine?: EngineName;
   } = {},
 ): MainnetSet {
-  const { config, genesisData, transactions } = mainnetReplay([...blocks, ...warmUpBlocks]);
+  const { config, genesisData, transactions } = mainnetReplay([
+    ...warmUpBlocks.map((number) => ({ number, copies: 1 })),
+    ...blocks.map((number) => ({ number, copies })),
+  ]);
   const byChain = new Map<string, Uint8Array[]>();
   for (const { chain, raw } of transactions) {
     const raws = byChain.get(chain);
     if (raws) raws.push(raw);
     else byChain.set(chain, [raw]);
   }
-  const laneOf = (number: number): readonly SendRequest[] => {
-    const chain = replayChainName(number);
-    return sendRequests(`/eth/${chain}`, byChain.get(chain) ?? [], perRequest);
-  };
+  const sent = (numbers: readonly number[], copy: number): MainnetBlocks => ({
+    blocks: numbers,
+    copy,
+    lanes: numbers.map((number) => {
+      const raws = byChain.get(replayChainName(number, copy)) ?? [];
+      return sendRequests(blockPath(number, copy), raws, perRequest);
+    }),
+  });
   return {
     config: { ...config, chains: config.chains.map((chain) => ({ ...chain, engine })) },
     genesisData,
-    blocks,
-    lanes: blocks.map(laneOf),
-    warmUpBlocks,
-    warmUpLanes: warmUpBlocks.map(laneOf),
+    copies: Array.from({ length: copies }, (_, at) => sent(blocks, at + 1)),
+    warmUp: sent(warmUpBlocks, 1),
   };
 }
 
 /** Path of a block's chain. */
-export const blockPath = (number: number): string => `/eth/${replayChainName(number)}`;
+export const blockPath = (number: number, copy = 1): string =>
+  `/eth/${replayChainName(number, copy)}`;

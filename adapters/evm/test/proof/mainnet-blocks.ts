@@ -1,4 +1,4 @@
-import { bloomOf, encodeReceipt, joinBloom } from '../../../ethereum/block.ts';
+import { addLogsToBloom, encodeReceipt } from '../../../ethereum/block.ts';
 import { hexBytes } from '../../../ethereum/hex.ts';
 import { type MainnetBlock, mainnetCode } from '../../../ethereum/mainnet.ts';
 import { orderedTrieRoot } from '../../../ethereum/ordered-trie.ts';
@@ -99,11 +99,8 @@ export function executeMainnetBlock(block: MainnetBlock): BlockResult {
     );
     evm.finish(sink);
     gasUsed += applied.gasUsed;
-    const bloom = bloomOf(logs);
-    joinBloom(blockBloom, bloom);
-    receipts.push(
-      encodeReceipt({ type: fields.type, status, cumulativeGasUsed: gasUsed, bloom, logs }),
-    );
+    addLogsToBloom(blockBloom, logs);
+    receipts.push(encodeReceipt({ type: fields.type, status, cumulativeGasUsed: gasUsed, logs }));
   }
   const hex = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString('hex')}`;
   return { gasUsed, logsBloom: hex(blockBloom), receiptsRoot: hex(orderedTrieRoot(receipts)) };
