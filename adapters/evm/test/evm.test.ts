@@ -466,6 +466,29 @@ test('one engine runs by the rules of one fork after another', () => {
   assert.throws(() => evm.useFork('never'), { code: 'INVALID_CONFIGURATION' });
 });
 
+test('one engine serves one chain after another, and mixes up nothing of theirs', () => {
+  const first = world();
+  const second = world();
+  deploy(first, receiver, hex('4660005260206000f3'));
+  // Returns its first slot.
+  deploy(second, receiver, hex('60005460005260206000f3'));
+  const evm = createEvm({ fork: 'prague', chainId: 7n, host: first });
+  const answer = (): number =>
+    Buffer.from(evm.call({ to: receiver }, block).output).readUInt32BE(28);
+  assert.equal(answer(), 7);
+  evm.forget();
+  evm.attach(second);
+  evm.useFork('london', 9n);
+  assert.deepEqual([evm.chainId, evm.fork.name, answer()], [9n, 'london', 0]);
+  evm.execute({ ...transfer, nonce: evm.nonceOf(sender) }, block);
+  assert.equal(evm.nonceOf(sender), transfer.nonce + 1n);
+  evm.finish(second);
+  evm.forget();
+  evm.attach(first);
+  evm.useFork('prague', 11n);
+  assert.deepEqual([answer(), evm.nonceOf(sender)], [11, transfer.nonce]);
+});
+
 test('the example of the README is what runs, and says what it says', () => {
   const path = fileURLToPath(new URL('example.ts', import.meta.url));
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
