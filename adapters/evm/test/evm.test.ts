@@ -10,6 +10,7 @@ import type { EvmHost } from '../host.ts';
 import { keccak256 } from '../keccak.ts';
 import { accountOf, MemoryHost, recordIn } from '../memory-host.ts';
 import type { EvmTransaction } from '../transaction.ts';
+import { transactionOf } from './scene.ts';
 
 const address = (byte: number): Buffer => Buffer.alloc(20, byte);
 const keyOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -32,21 +33,13 @@ const block: BlockEnvironment = {
   blockHash: (number) => number * 1_000_003n,
 };
 
-const transfer: EvmTransaction = {
+const transfer = transactionOf({
   from: sender,
-  type: 2,
-  nonce: 0n,
   maxFeePerGas: 20n,
-  maxPriorityFeePerGas: 1n,
   gasLimit: 100_000n,
   to: receiver,
   value: 5n,
-  data: new Uint8Array(0),
-  accessList: [],
-  authorizationList: [],
-  blobVersionedHashes: [],
-  maxFeePerBlobGas: 0n,
-};
+});
 
 function world(): MemoryHost {
   const state = new MemoryHost();

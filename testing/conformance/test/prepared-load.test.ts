@@ -21,20 +21,11 @@ const chainId = 1_337;
 function transfer(sender: number, nonce: number): Uint8Array {
   const key = new Uint8Array(32).fill(sender + 1);
   const unsigned = {
-    type: 2,
     chainId: BigInt(chainId),
     nonce: BigInt(nonce),
-    maxFeePerGas: 0n,
-    maxPriorityFeePerGas: 0n,
     gasLimit: 21_000n,
     to: addressOfKey(key),
-    value: 0n,
-    data: new Uint8Array(0),
-    accessList: [],
-    authorizationList: [],
-    blobVersionedHashes: [],
-    maxFeePerBlobGas: 0n,
-  } as const;
+  };
   return encodeSubmission(
     'main',
     signedTransaction(unsigned, (digest) => signDigest(digest, key)),
