@@ -459,6 +459,16 @@ test('one engine runs by the rules of one fork after another', () => {
   assert.throws(() => evm.useFork('never'), { code: 'INVALID_CONFIGURATION' });
 });
 
+test('an account that makes the memory grow is read from what it has grown to', () => {
+  const state = world();
+  const evm = evmOver(state);
+  for (let at = 0; at < 100_000; at++) {
+    const asked = Buffer.alloc(20);
+    asked.writeUInt32BE(at, 16);
+    assert.equal(evm.nonceOf(asked), 0n);
+  }
+});
+
 test('one engine serves one chain after another, and mixes up nothing of theirs', () => {
   const first = world();
   const second = world();
