@@ -1,4 +1,7 @@
+import type { AccessListEntry, EvmTransaction, RecoveredAuthorization } from '@concordat/evm';
 import type { Actor, EndpointDeclaration } from '@concordat/worker-enclave';
+
+export type { AccessListEntry };
 
 /** A block named by number, by 32-byte hash, or by one of the standard tags. */
 export type BlockReference =
@@ -54,44 +57,22 @@ export interface BlockView {
   readonly size: number;
 }
 
-/** One entry of an EIP-2930 access list. */
-export interface AccessListEntry {
-  readonly address: Uint8Array;
-  readonly storageKeys: readonly Uint8Array[];
-}
-
 /** One EIP-7702 authorization as it stands in the transaction. */
-export interface AuthorizationView {
-  readonly chainId: bigint;
-  readonly address: Uint8Array;
-  readonly nonce: bigint;
+export interface AuthorizationView extends Omit<RecoveredAuthorization, 'authority'> {
   readonly yParity: number;
   readonly r: bigint;
   readonly s: bigint;
 }
 
 /**
- * A decoded transaction: types 0 (legacy), 1 (2930), 2 (1559), 3 (4844, replay only), 4 (7702). Those
- * that decoding makes have every field, in this order, so that code which reads them is compiled once.
+ * A decoded transaction: types 0 (legacy), 1 (2930), 2 (1559), 3 (4844, replay only), 4 (7702). What
+ * the engine needs of it, but for who signed, and what the signature covers and is. Those that
+ * decoding makes have every field, in one order, so that code which reads them is compiled once.
  */
-export interface TransactionFields {
-  readonly type: 0 | 1 | 2 | 3 | 4;
+export interface TransactionFields extends Omit<EvmTransaction, 'from' | 'authorizationList'> {
   /** Absent for a legacy transaction signed without EIP-155. */
   readonly chainId?: bigint | undefined;
-  readonly nonce: bigint;
-  /** Types 0 and 1: the gas price. Others: maxFeePerGas. */
-  readonly maxFeePerGas: bigint;
-  /** Types 0 and 1: equal to the gas price. */
-  readonly maxPriorityFeePerGas: bigint;
-  readonly gasLimit: bigint;
-  /** 20 bytes; absent for a contract creation. */
-  readonly to?: Uint8Array | undefined;
-  readonly value: bigint;
-  readonly data: Uint8Array;
-  readonly accessList: readonly AccessListEntry[];
   readonly authorizationList: readonly AuthorizationView[];
-  readonly blobVersionedHashes: readonly Uint8Array[];
-  readonly maxFeePerBlobGas: bigint;
   /** As encoded: 27/28 or the EIP-155 value for legacy, the parity 0/1 for typed ones. */
   readonly v: bigint;
   readonly yParity: 0 | 1;

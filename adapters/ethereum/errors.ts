@@ -1,26 +1,15 @@
-import { EvmError } from '@concordat/evm';
+import { EvmError, type TransactionRefusal } from '@concordat/evm';
 import { CodedError } from '@concordat/std';
 
-/** Why a transaction is refused before or instead of execution; the wording follows go-ethereum. */
+/** Why a transaction is refused: what the engine says, and what can be said before or around it. */
 export type RefusalCode =
+  | TransactionRefusal
   | 'UNKNOWN_CHAIN'
-  | 'UNDECODABLE'
-  | 'TRANSACTION_TYPE_NOT_SUPPORTED'
   | 'INVALID_SIGNATURE'
   | 'WRONG_CHAIN_ID'
   | 'NOT_REPLAY_PROTECTED'
   | 'OVERSIZED'
-  | 'INTRINSIC_GAS_TOO_LOW'
-  | 'GAS_LIMIT_TOO_HIGH'
   | 'BLOCK_GAS_EXHAUSTED'
-  | 'INITCODE_TOO_LARGE'
-  | 'NONCE_TOO_LOW'
-  | 'NONCE_TOO_HIGH'
-  | 'INSUFFICIENT_FUNDS'
-  | 'FEE_TOO_LOW'
-  | 'TIP_ABOVE_FEE_CAP'
-  | 'SENDER_NOT_EOA'
-  | 'INVALID_BLOBS'
   | 'ENGINE_FAULT'
   | 'ALREADY_KNOWN'
   | 'POOL_FULL'

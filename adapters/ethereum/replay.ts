@@ -1,13 +1,13 @@
-import type { BlockEnvironment } from '@concordat/evm';
-import { type BlockParents, blobBaseFee } from '@concordat/evm';
+import { type BlockEnvironment, type BlockParents, blobBaseFee, type Fork } from '@concordat/evm';
 import type { HeaderView } from './chain-reader.ts';
 import type { ReplayConfig } from './config.ts';
-import type { Fork } from './fork.ts';
 import { hexBytes } from './hex.ts';
 
 /** What the transactions of a replayed block see: the real header. */
-export function replayContext(replay: ReplayConfig, fork: Fork): BlockEnvironment {
-  const { header, blockHashes } = replay;
+export function replayContext(
+  { header, blockHashes }: Omit<ReplayConfig, 'hash'>,
+  fork: Fork,
+): BlockEnvironment {
   const quantity = (name: string): bigint => BigInt(header[name] ?? 0);
   return {
     number: Number(quantity('number')),

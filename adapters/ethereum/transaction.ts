@@ -30,6 +30,7 @@ export interface DecodingRules {
 /** go-ethereum's limit of one transaction's bytes. */
 export const defaultMaxTransactionBytes = 131_072;
 
+const empty = new Uint8Array(0);
 const noEntries: readonly AccessListEntry[] = [];
 const noAuthorizations: readonly AuthorizationView[] = [];
 const noHashes: readonly Uint8Array[] = [];
@@ -331,11 +332,32 @@ export function authorityOf(authorization: AuthorizationView): Uint8Array | unde
   return recoverAddress(digest, joinSignature(r, s), yParity);
 }
 
-/** Digest that the sender of an unsigned transaction signs; for wallets in tests and tools. */
+/** A transaction that nobody has signed yet. */
+export type UnsignedTransaction = Omit<TransactionFields, 'v' | 'r' | 's' | 'yParity'>;
+
+/** Type 2, an account's first, with nothing given, asked for or paid. */
+export const blankTransaction: Omit<UnsignedTransaction, 'gasLimit'> = {
+  type: 2,
+  nonce: 0n,
+  maxFeePerGas: 0n,
+  maxPriorityFeePerGas: 0n,
+  value: 0n,
+  data: empty,
+  accessList: noEntries,
+  authorizationList: noAuthorizations,
+  blobVersionedHashes: [],
+  maxFeePerBlobGas: 0n,
+};
+
+/**
+ * Canonical bytes of a transaction, signed; what is left out is as in {@link blankTransaction}. For
+ * wallets in tests and tools.
+ */
 export function signedTransaction(
-  unsigned: Omit<TransactionFields, 'v' | 'r' | 's' | 'yParity'>,
+  fields: Partial<UnsignedTransaction> & Pick<UnsignedTransaction, 'gasLimit'>,
   sign: (digest: Uint8Array) => { readonly signature: Uint8Array; readonly yParity: 0 | 1 },
 ): Uint8Array {
+  const unsigned = { ...blankTransaction, ...fields };
   const body = unsignedFields(unsigned);
   const legacyId = unsigned.type === 0 ? unsigned.chainId : undefined;
   const type = unsigned.type === 0 ? undefined : unsigned.type;
@@ -347,12 +369,10 @@ export function signedTransaction(
   return encodeRlp([...body, ...signed], type);
 }
 
-const empty = new Uint8Array(0);
-
 const wordAt = (bytes: Uint8Array, at: number): bigint =>
   BigInt(`0x${viewOf(bytes).toString('hex', at, at + 32)}`);
 
-function unsignedFields(fields: Omit<TransactionFields, 'v' | 'r' | 's' | 'yParity'>) {
+function unsignedFields(fields: UnsignedTransaction) {
   const { type } = fields;
   const fees =
     type <= 1 ? [fields.maxFeePerGas] : [fields.maxPriorityFeePerGas, fields.maxFeePerGas];

@@ -316,7 +316,8 @@ export class Evm {
 
   /** The nonce alone of {@link account}. */
   nonceOf(address: Uint8Array): bigint {
-    return this.#instance.view.getBigUint64(this.#accountInfo(address) + 8, true);
+    const at = this.#accountInfo(address);
+    return this.#instance.view.getBigUint64(at + 8, true);
   }
 
   #accountInfo(address: Uint8Array): number {

@@ -165,8 +165,35 @@ export class PairingCurve {
     this.module._mclBnGT_setInt32(this.#product, 1);
   }
 
+  /**
+   * Whether the product of `count` pairings is one, as a 32-byte number; undefined when a pair is
+   * none. `read` sets the two points of a pair and says whether they are such.
+   */
+  pairing(
+    count: number,
+    read: (index: number, p: number, q: number) => boolean,
+  ): Uint8Array | undefined {
+    const { module } = this;
+    this.startPairing();
+    let held = 0;
+    for (let index = 0; index < count; index++) {
+      const p = this.g1Points + held * g1Size;
+      const q = this.g2Points + held * g2Size;
+      if (!read(index, p, q)) return undefined;
+      // A pair with infinity multiplies by one.
+      if (module._mclBnG1_isZero(p) === 1 || module._mclBnG2_isZero(q) === 1) continue;
+      if (++held < batch) continue;
+      this.#multiplyPairs(held);
+      held = 0;
+    }
+    this.#multiplyPairs(held);
+    const result = new Uint8Array(32);
+    result[31] = this.isOne() ? 1 : 0;
+    return result;
+  }
+
   /** Multiplies the Miller loops of the first `count` of {@link g1Points} and {@link g2Points}. */
-  multiplyPairs(count: number): void {
+  #multiplyPairs(count: number): void {
     if (count === 0) return;
     this.module._mclBn_millerLoopVec(this.#gt, this.g1Points, this.g2Points, count);
     this.module._mclBnGT_mul(this.#product, this.#product, this.#gt);

@@ -1,44 +1,24 @@
-import {
-  bls,
-  g1Bytes,
-  g2Bytes,
-  inSubgroup1,
-  inSubgroup2,
-  readG1,
-  readG2,
-  scratch1,
-  scratch2,
-  writeG1,
-  writeG2,
-} from './bls12-381.ts';
-import { batch, g1Size, g2Size, scalarSize } from './pairing-curve.ts';
+import { bls, type Group, g1, g2 } from './bls12-381.ts';
+import { batch, scalarSize } from './pairing-curve.ts';
 import type { Precompile } from './precompile.ts';
 
-const { module } = bls;
-const sum1 = bls.allocate(g1Size);
-const sum2 = bls.allocate(g2Size);
-
-/** Sum of two points of the first group; they need not be in the subgroup (EIP-2537). */
-export const blsG1Add: Precompile = {
-  gas: () => 375,
+/** Sum of two points; they need not be in the subgroup. */
+const addition = (group: Group, price: number): Precompile => ({
+  gas: () => price,
   run(input) {
-    if (input.length !== 2 * g1Bytes) return undefined;
-    if (!readG1(scratch1, input, 0) || !readG1(sum1, input, g1Bytes)) return undefined;
-    module._mclBnG1_add(scratch1, scratch1, sum1);
-    return writeG1(scratch1);
+    const { pointBytes, result, sum } = group;
+    if (input.length !== 2 * pointBytes) return undefined;
+    if (!group.read(result, input, 0) || !group.read(sum, input, pointBytes)) return undefined;
+    group.add(result, result, sum);
+    return group.write(result);
   },
-};
+});
 
-/** Sum of two points of the second group; they need not be in the subgroup (EIP-2537). */
-export const blsG2Add: Precompile = {
-  gas: () => 600,
-  run(input) {
-    if (input.length !== 2 * g2Bytes) return undefined;
-    if (!readG2(scratch2, input, 0) || !readG2(sum2, input, g2Bytes)) return undefined;
-    module._mclBnG2_add(scratch2, scratch2, sum2);
-    return writeG2(scratch2);
-  },
-};
+/** Sum of two points of the first group (EIP-2537). */
+export const blsG1Add: Precompile = addition(g1, 375);
+
+/** Sum of two points of the second group (EIP-2537). */
+export const blsG2Add: Precompile = addition(g2, 600);
 
 // Thousandths of the price of that many single multiplications (EIP-2537); the last holds beyond.
 const discounts1 = [
@@ -68,49 +48,38 @@ function multiplicationGas(count: number, single: number, discounts: readonly nu
 }
 
 const scalarBytes = 32;
-const term1 = g1Bytes + scalarBytes;
-const term2 = g2Bytes + scalarBytes;
+
+/** Sum of multiples of points, `single` gas for one alone. */
+function sumOfMultiples(group: Group, single: number, discounts: readonly number[]): Precompile {
+  const { pointBytes, size, points, result, sum } = group;
+  const termBytes = pointBytes + scalarBytes;
+  return {
+    gas: (input) => multiplicationGas(Math.floor(input.length / termBytes), single, discounts),
+    run(input) {
+      if (input.length === 0 || input.length % termBytes !== 0) return undefined;
+      group.clear(sum);
+      const terms = input.length / termBytes;
+      for (let first = 0; first < terms; first += batch) {
+        const count = Math.min(batch, terms - first);
+        for (let i = 0; i < count; i++) {
+          const at = (first + i) * termBytes;
+          const point = points + i * size;
+          if (!group.read(point, input, at) || !group.isInSubgroup(point)) return undefined;
+          bls.setScalar(
+            bls.scalars + i * scalarSize,
+            input.subarray(at + pointBytes, at + termBytes),
+          );
+        }
+        group.multiply(result, points, bls.scalars, count);
+        group.add(sum, sum, result);
+      }
+      return group.write(sum);
+    },
+  };
+}
 
 /** Sum of multiples of points of the first group (EIP-2537). */
-export const blsG1Multiply: Precompile = {
-  gas: (input) => multiplicationGas(Math.floor(input.length / term1), 12_000, discounts1),
-  run(input) {
-    if (input.length === 0 || input.length % term1 !== 0) return undefined;
-    module._mclBnG1_clear(sum1);
-    const terms = input.length / term1;
-    for (let first = 0; first < terms; first += batch) {
-      const count = Math.min(batch, terms - first);
-      for (let i = 0; i < count; i++) {
-        const at = (first + i) * term1;
-        const point = bls.g1Points + i * g1Size;
-        if (!readG1(point, input, at) || !inSubgroup1(point)) return undefined;
-        bls.setScalar(bls.scalars + i * scalarSize, input.subarray(at + g1Bytes, at + term1));
-      }
-      module._mclBnG1_mulVec(scratch1, bls.g1Points, bls.scalars, count);
-      module._mclBnG1_add(sum1, sum1, scratch1);
-    }
-    return writeG1(sum1);
-  },
-};
+export const blsG1Multiply: Precompile = sumOfMultiples(g1, 12_000, discounts1);
 
 /** Sum of multiples of points of the second group (EIP-2537). */
-export const blsG2Multiply: Precompile = {
-  gas: (input) => multiplicationGas(Math.floor(input.length / term2), 22_500, discounts2),
-  run(input) {
-    if (input.length === 0 || input.length % term2 !== 0) return undefined;
-    module._mclBnG2_clear(sum2);
-    const terms = input.length / term2;
-    for (let first = 0; first < terms; first += batch) {
-      const count = Math.min(batch, terms - first);
-      for (let i = 0; i < count; i++) {
-        const at = (first + i) * term2;
-        const point = bls.g2Points + i * g2Size;
-        if (!readG2(point, input, at) || !inSubgroup2(point)) return undefined;
-        bls.setScalar(bls.scalars + i * scalarSize, input.subarray(at + g2Bytes, at + term2));
-      }
-      module._mclBnG2_mulVec(scratch2, bls.g2Points, bls.scalars, count);
-      module._mclBnG2_add(sum2, sum2, scratch2);
-    }
-    return writeG2(sum2);
-  },
-};
+export const blsG2Multiply: Precompile = sumOfMultiples(g2, 22_500, discounts2);

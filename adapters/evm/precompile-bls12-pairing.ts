@@ -1,23 +1,8 @@
-import {
-  bls,
-  fieldAt,
-  fieldBytes,
-  g1Bytes,
-  g2Bytes,
-  inSubgroup1,
-  inSubgroup2,
-  readG1,
-  readG2,
-  scratch1,
-  scratch2,
-  writeG1,
-  writeG2,
-} from './bls12-381.ts';
-import { batch, g1Size, g2Size } from './pairing-curve.ts';
+import { bls, fieldAt, fieldBytes, g1, g2 } from './bls12-381.ts';
 import type { Precompile } from './precompile.ts';
 
 const { module } = bls;
-const pairBytes = g1Bytes + g2Bytes;
+const pairBytes = g1.pointBytes + g2.pointBytes;
 const fields = bls.allocate(2 * 48);
 
 /** Whether a product of pairings is one (EIP-2537). */
@@ -25,23 +10,11 @@ export const blsPairing: Precompile = {
   gas: (input) => 37_700 + 32_600 * Math.floor(input.length / pairBytes),
   run(input) {
     if (input.length === 0 || input.length % pairBytes !== 0) return undefined;
-    bls.startPairing();
-    let held = 0;
-    for (let at = 0; at < input.length; at += pairBytes) {
-      const p = bls.g1Points + held * g1Size;
-      const q = bls.g2Points + held * g2Size;
-      if (!readG1(p, input, at) || !inSubgroup1(p)) return undefined;
-      if (!readG2(q, input, at + g1Bytes) || !inSubgroup2(q)) return undefined;
-      // A pair with infinity multiplies by one.
-      if (module._mclBnG1_isZero(p) === 1 || module._mclBnG2_isZero(q) === 1) continue;
-      if (++held < batch) continue;
-      bls.multiplyPairs(held);
-      held = 0;
-    }
-    bls.multiplyPairs(held);
-    const result = new Uint8Array(32);
-    result[31] = bls.isOne() ? 1 : 0;
-    return result;
+    return bls.pairing(input.length / pairBytes, (index, p, q) => {
+      const at = index * pairBytes;
+      if (!g1.read(p, input, at) || !g1.isInSubgroup(p)) return false;
+      return g2.read(q, input, at + g1.pointBytes) && g2.isInSubgroup(q);
+    });
   },
 };
 
@@ -52,8 +25,8 @@ export const blsMapToG1: Precompile = {
     if (input.length !== fieldBytes) return undefined;
     const element = fieldAt(input, 0);
     if (element === undefined || !bls.setField(fields, element)) return undefined;
-    if (module._mclBnFp_mapToG1(scratch1, fields) !== 0) return undefined;
-    return writeG1(scratch1);
+    if (module._mclBnFp_mapToG1(g1.result, fields) !== 0) return undefined;
+    return g1.write(g1.result);
   },
 };
 
@@ -66,7 +39,7 @@ export const blsMapToG2: Precompile = {
     const imaginary = fieldAt(input, fieldBytes);
     if (real === undefined || imaginary === undefined) return undefined;
     if (!bls.setField(fields, real) || !bls.setField(fields + 48, imaginary)) return undefined;
-    if (module._mclBnFp2_mapToG2(scratch2, fields) !== 0) return undefined;
-    return writeG2(scratch2);
+    if (module._mclBnFp2_mapToG2(g2.result, fields) !== 0) return undefined;
+    return g2.write(g2.result);
   },
 };

@@ -1,5 +1,5 @@
 import { concatBytes } from '@concordat/std';
-import { batch, g1Size, g2Size, PairingCurve } from './pairing-curve.ts';
+import { g1Size, PairingCurve } from './pairing-curve.ts';
 import { type Precompile, padded } from './precompile.ts';
 
 /** BN254, also called alt_bn128 (EIP-196, 197). */
@@ -55,21 +55,9 @@ export const bn254Pairing = (base: number, pair: number): Precompile => ({
   gas: (input) => base + pair * Math.floor(input.length / pairBytes),
   run(input) {
     if (input.length % pairBytes !== 0) return undefined;
-    curve.startPairing();
-    let held = 0;
-    for (let at = 0; at < input.length; at += pairBytes) {
-      const p = curve.g1Points + held * g1Size;
-      const q = curve.g2Points + held * g2Size;
-      if (!readG1(p, input, at) || !readG2(q, input, at + pointBytes)) return undefined;
-      // A pair with infinity multiplies by one.
-      if (module._mclBnG1_isZero(p) === 1 || module._mclBnG2_isZero(q) === 1) continue;
-      if (++held < batch) continue;
-      curve.multiplyPairs(held);
-      held = 0;
-    }
-    curve.multiplyPairs(held);
-    const result = new Uint8Array(32);
-    result[31] = curve.isOne() ? 1 : 0;
-    return result;
+    return curve.pairing(input.length / pairBytes, (index, p, q) => {
+      const at = index * pairBytes;
+      return readG1(p, input, at) && readG2(q, input, at + pointBytes);
+    });
   },
 });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { bls, inSubgroup1, scratch1 } from './bls12-381.ts';
+import { bls, g1 } from './bls12-381.ts';
 import { g1Size, g2Size, isBelow, isZero, scalarSize } from './pairing-curve.ts';
 import type { Precompile } from './precompile.ts';
 
@@ -116,7 +116,7 @@ function readCompressed(at: number, bytes: Uint8Array): boolean {
   const isGreater = Buffer.compare(bls.field(root), middle) > 0;
   if (isGreater !== ((flags & 0x20) !== 0)) module._mclBnFp_neg(root, root);
   module._mclBnFp_setInt32(at + 2 * fp, 1);
-  return inSubgroup1(at);
+  return g1.isInSubgroup(at);
 }
 
 /** Whether a proof shows that the committed polynomial has the value y at z. */
@@ -127,13 +127,13 @@ function isProved(z: Uint8Array, y: Uint8Array): boolean {
   bls.copy(g1Points + g1Size, negativeGenerator1, g1Size);
   bls.setScalar(scalars, z);
   bls.setScalar(scalars + scalarSize, y);
-  module._mclBnG1_mulVec(scratch1, g1Points, scalars, 2);
-  module._mclBnG1_add(scratch1, scratch1, commitment);
-  const hasFirst = module._mclBnG1_isZero(scratch1) === 0;
+  module._mclBnG1_mulVec(g1.result, g1Points, scalars, 2);
+  module._mclBnG1_add(g1.result, g1.result, commitment);
+  const hasFirst = module._mclBnG1_isZero(g1.result) === 0;
   const hasSecond = module._mclBnG1_isZero(proof) === 0;
   bls.startPairing();
-  if (hasFirst && hasSecond) bls.multiplyPrepared(scratch1, generatorLines, proof, secretLines);
-  else if (hasFirst) bls.multiplyOnePrepared(scratch1, generatorLines);
+  if (hasFirst && hasSecond) bls.multiplyPrepared(g1.result, generatorLines, proof, secretLines);
+  else if (hasFirst) bls.multiplyOnePrepared(g1.result, generatorLines);
   else if (hasSecond) bls.multiplyOnePrepared(proof, secretLines);
   return bls.isOne();
 }

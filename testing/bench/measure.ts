@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { median } from './arithmetic.ts';
 import type { BenchNetwork, NetworkFigures } from './bench-network.ts';
 import { type ThreadFigures, threadsBetween } from './profile/threads.ts';
@@ -20,7 +18,6 @@ export async function measureCosts(
   network: BenchNetwork,
   work: () => Promise<number>,
 ): Promise<Costs> {
-  collectGarbage();
   const before = network.figures();
   const threadsBefore = network.workerThreads();
   const ledgerBefore = network.ledgerBytes();
@@ -44,14 +41,6 @@ export async function measureCosts(
     ),
     peakBytes: mapFigures(after, ({ peakBytes }) => peakBytes),
   };
-}
-
-setFlagsFromString('--expose-gc');
-const runCollector = runInNewContext('gc') as () => void;
-
-/** What making the load left behind in this process is not to be collected while it is sent. */
-function collectGarbage(): void {
-  runCollector();
 }
 
 const eachOf = (threads: ThreadFigures, transactions: number): ThreadFigures =>

@@ -12,6 +12,7 @@ import { type EngineName, engines } from '../engines.ts';
 import type { AppliedTransaction, Executor, SignedTransaction } from '../executor.ts';
 import { forkOf } from '../fork.ts';
 import { accountKey, readAccount, type StateTables, slotName } from '../state-source.ts';
+import { blankTransaction } from '../transaction.ts';
 
 /** Both engines, in the order in which tests compare them. */
 export const engineNames = ['own', 'reference'] as const;
@@ -67,17 +68,9 @@ export async function apply(
 
 /** A legacy transaction's fields with nothing asked for; never signed. */
 export const unsignedFields: TransactionFields = {
+  ...blankTransaction,
   type: 0,
-  nonce: 0n,
-  maxFeePerGas: 0n,
-  maxPriorityFeePerGas: 0n,
   gasLimit: 100_000n,
-  value: 0n,
-  data: new Uint8Array(0),
-  accessList: [],
-  authorizationList: [],
-  blobVersionedHashes: [],
-  maxFeePerBlobGas: 0n,
   v: 27n,
   yParity: 0,
   r: 1n,

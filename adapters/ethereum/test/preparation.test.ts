@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { concatBytes, toHex, utf8 } from '@concordat/std';
-import type { TransactionFields } from '../chain-reader.ts';
 import { encodeSubmission } from '../chain-view.ts';
 import { signDigest } from '../crypto.ts';
 import { EthereumError } from '../errors.ts';
 import { createPreparation, decodeSigners } from '../preparation.ts';
 import {
   authorityOf,
+  blankTransaction,
   type DecodingRules,
   decodeTransaction,
   recoverSender,
   signedAuthorization,
   signedTransaction,
+  type UnsignedTransaction,
 } from '../transaction.ts';
 
 const rules: DecodingRules = {
@@ -25,10 +26,12 @@ const rules: DecodingRules = {
 const key = (seed: number): Uint8Array => new Uint8Array(32).fill(seed);
 const signer = (seed: number) => (digest: Uint8Array) => signDigest(digest, key(seed));
 
-type Unsigned = Omit<TransactionFields, 'v' | 'r' | 's' | 'yParity'>;
-
-function unsigned(type: Unsigned['type'], further: Partial<Unsigned> = {}): Unsigned {
+function unsigned(
+  type: UnsignedTransaction['type'],
+  further: Partial<UnsignedTransaction> = {},
+): UnsignedTransaction {
   return {
+    ...blankTransaction,
     type,
     chainId: 7n,
     nonce: 3n,
@@ -38,8 +41,6 @@ function unsigned(type: Unsigned['type'], further: Partial<Unsigned> = {}): Unsi
     to: new Uint8Array(20).fill(5),
     value: 1n,
     data: utf8('some data'),
-    accessList: [],
-    authorizationList: [],
     blobVersionedHashes: type === 3 ? [new Uint8Array(32).fill(1)] : [],
     maxFeePerBlobGas: type === 3 ? 1n : 0n,
     ...further,

@@ -20,21 +20,8 @@ export class Wallet {
 
   /** Raw bytes of a transaction of type 2 on chain 1337 unless the fields say otherwise. */
   transaction(fields: Partial<TransactionFields>): Uint8Array {
-    const defaults = {
-      type: 2 as const,
-      chainId: 1337n,
-      nonce: 0n,
-      maxFeePerGas: 0n,
-      maxPriorityFeePerGas: 0n,
-      gasLimit: 100_000n,
-      value: 0n,
-      data: new Uint8Array(0),
-      accessList: [],
-      authorizationList: [],
-      blobVersionedHashes: [],
-      maxFeePerBlobGas: 0n,
-    };
-    return signedTransaction({ ...defaults, ...fields }, this.sign);
+    const usual = { chainId: 1337n, gasLimit: 100_000n };
+    return signedTransaction({ ...usual, ...fields }, this.sign);
   }
 }
 

@@ -10,6 +10,7 @@ import type { EvmHost } from '../host.ts';
 import { keccak256 } from '../keccak.ts';
 import { accountOf, MemoryHost, recordIn } from '../memory-host.ts';
 import type { EvmTransaction } from '../transaction.ts';
+import { transactionOf } from './scene.ts';
 
 const address = (byte: number): Buffer => Buffer.alloc(20, byte);
 const keyOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -32,21 +33,13 @@ const block: BlockEnvironment = {
   blockHash: (number) => number * 1_000_003n,
 };
 
-const transfer: EvmTransaction = {
+const transfer = transactionOf({
   from: sender,
-  type: 2,
-  nonce: 0n,
   maxFeePerGas: 20n,
-  maxPriorityFeePerGas: 1n,
   gasLimit: 100_000n,
   to: receiver,
   value: 5n,
-  data: new Uint8Array(0),
-  accessList: [],
-  authorizationList: [],
-  blobVersionedHashes: [],
-  maxFeePerBlobGas: 0n,
-};
+});
 
 function world(): MemoryHost {
   const state = new MemoryHost();
@@ -464,6 +457,39 @@ test('one engine runs by the rules of one fork after another', () => {
   evm.useFork('istanbul');
   assert.equal(evm.call({ to: receiver }, block).status, 'success');
   assert.throws(() => evm.useFork('never'), { code: 'INVALID_CONFIGURATION' });
+});
+
+test('an account that makes the memory grow is read from what it has grown to', () => {
+  const state = world();
+  const evm = evmOver(state);
+  for (let at = 0; at < 100_000; at++) {
+    const asked = Buffer.alloc(20);
+    asked.writeUInt32BE(at, 16);
+    assert.equal(evm.nonceOf(asked), 0n);
+  }
+});
+
+test('one engine serves one chain after another, and mixes up nothing of theirs', () => {
+  const first = world();
+  const second = world();
+  deploy(first, receiver, hex('4660005260206000f3'));
+  // Returns its first slot.
+  deploy(second, receiver, hex('60005460005260206000f3'));
+  const evm = createEvm({ fork: 'prague', chainId: 7n, host: first });
+  const answer = (): number =>
+    Buffer.from(evm.call({ to: receiver }, block).output).readUInt32BE(28);
+  assert.equal(answer(), 7);
+  evm.forget();
+  evm.attach(second);
+  evm.useFork('london', 9n);
+  assert.deepEqual([evm.chainId, evm.fork.name, answer()], [9n, 'london', 0]);
+  evm.execute({ ...transfer, nonce: evm.nonceOf(sender) }, block);
+  assert.equal(evm.nonceOf(sender), transfer.nonce + 1n);
+  evm.finish(second);
+  evm.forget();
+  evm.attach(first);
+  evm.useFork('prague', 11n);
+  assert.deepEqual([answer(), evm.nonceOf(sender)], [11, transfer.nonce]);
 });
 
 test('the example of the README is what runs, and says what it says', () => {

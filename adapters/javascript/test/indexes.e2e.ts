@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter, parseBundle } from '../index.ts';
+import { laterNodes } from './later-nodes.ts';
 import { bytesOfBundle } from './logging-application.ts';
 import { patientLimits } from './patient-limits.ts';
 
@@ -104,18 +105,8 @@ test('an index knows every committed transaction, in the past and as it comes, o
   const live: number[] = [];
   for (let at = 0; at < 20; at++) live.push(await put(node, 'm', ['ay']));
   await check(node, live.at(-1) as number, live);
-  const blocks = node.ledger.committedBlocks;
-  const follower = await createFakeNode(createJavascriptAdapter(), {
-    config: patientLimits,
-    blocks,
-  });
-  const joiner = await createFakeNode(createJavascriptAdapter(), {
-    config: patientLimits,
-    blocks,
-    snapshot,
-  });
-  t.after(() => Promise.all([follower.close(), joiner.close()]));
-  for (const other of [follower, joiner]) await check(other, live.at(-1) as number, live);
+  const later = await laterNodes(t, node, snapshot);
+  for (const other of later) await check(other, live.at(-1) as number, live);
   // A process that ended has lost all of it.
   assert.equal((await fetch(`${node.url}/bomb`)).status, 500);
   await check(node, live.at(-1) as number, live);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeNode, type FakeNode } from '@concordat/conformance';
 import { createJavascriptAdapter } from '../index.ts';
+import { laterNodes } from './later-nodes.ts';
 import { bytesOfBundle } from './logging-application.ts';
 import { patientLimits } from './patient-limits.ts';
 
@@ -71,18 +72,7 @@ test('a key has the seqno of the transaction that wrote it, on every kind of nod
   await ask(leader, 'DELETE', 'b');
   const snapshot = await leader.ledger.takeSnapshot();
   const c = await ask(leader, 'PUT', 'c');
-  const blocks = leader.ledger.committedBlocks;
-  const follower = await createFakeNode(createJavascriptAdapter(), {
-    config: patientLimits,
-    blocks,
-  });
-  const joiner = await createFakeNode(createJavascriptAdapter(), {
-    config: patientLimits,
-    blocks,
-    snapshot,
-  });
-  t.after(() => Promise.all([follower.close(), joiner.close()]));
-  for (const node of [leader, follower, joiner]) {
+  for (const node of [leader, ...(await laterNodes(t, leader, snapshot))]) {
     assert.deepEqual((await ask(node, 'GET', 'a')).body, a.seqno);
     assert.deepEqual((await ask(node, 'GET', 'b')).body, null);
     assert.deepEqual((await ask(node, 'GET', 'c')).body, c.seqno);

@@ -30,6 +30,8 @@ export interface AnvilBlock {
 export interface AnvilPass {
   /** First request to the last answer of `evm_mine`. */
   readonly ms: number;
+  /** Processor time of all processes meanwhile. */
+  readonly cpuMicros: number;
   readonly blocks: readonly AnvilBlock[];
 }
 
@@ -65,6 +67,7 @@ export class AnvilWorlds {
   /** Has every block mined, so many worlds at a time, and takes the blocks back. */
   async mine(atATime: number): Promise<AnvilPass> {
     for (const world of this.#worlds) await world.prepare();
+    const cpuBefore = this.#cpuMicros();
     const startedMs = performance.now();
     let next = 0;
     let endedMs = startedMs;
@@ -77,9 +80,14 @@ export class AnvilWorlds {
       }
     };
     await Promise.all(Array.from({ length: atATime }, work));
+    const cpuMicros = this.#cpuMicros() - cpuBefore;
     const blocks: AnvilBlock[] = [];
     for (const world of this.#worlds) blocks.push(await world.takeBack());
-    return { ms: endedMs - startedMs, blocks };
+    return { ms: endedMs - startedMs, cpuMicros, blocks };
+  }
+
+  #cpuMicros(): number {
+    return this.#worlds.reduce((sum, world) => sum + world.cpuMicros(), 0);
   }
 
   /** Ends every process. */
@@ -161,6 +169,10 @@ class AnvilWorld {
       check: compareBlock({ number, hardfork, header, transactions: sent }, executed),
       realGasUsed: Number(header.gasUsed),
     };
+  }
+
+  cpuMicros(): number {
+    return this.#peer?.figures().cpuMicros ?? 0;
   }
 
   async stop(): Promise<void> {

@@ -51,10 +51,11 @@ export class AnvilPeers {
           if (this.#failure !== undefined) throw this.#failure;
           const passes = this.#passes[way];
           const rates = passes.map(({ ms, blocks }) => perSecond(minedOf(blocks), ms));
+          const cpu = median(passes.map(({ cpuMicros, blocks }) => cpuMicros / minedOf(blocks)));
           const { lowest, highest } = spreadOf(rates);
           return {
             perSecond: median(rates),
-            note: `${Math.round(lowest)} to ${Math.round(highest)}; no consensus, TLS or disk; a process a block${failuresOf(passes)}`,
+            note: `${Math.round(lowest)} to ${Math.round(highest)}; no consensus, TLS or disk; a process a block; ${cpu.toFixed(0)} µs CPU a transaction${failuresOf(passes)}`,
           };
         }),
       ),

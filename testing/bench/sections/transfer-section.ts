@@ -40,7 +40,8 @@ import {
 const lanes = 16;
 /** In flight where latency counts for more than the rate. */
 const fewLanes = 4;
-const warmUp = 2_000;
+/** The runtime has compiled what a transfer needs after some twelve thousand. */
+const warmUp = 16_000;
 const perRound = 6_400;
 
 const titles = {

@@ -31,21 +31,6 @@ export function senderOf(name: string): Sender {
 /** Signs a transaction of type 2 and counts the nonce up. */
 export function sign(sender: Sender, call: SignedCall): Uint8Array {
   const nonce = sender.nonce++;
-  return signedTransaction(
-    {
-      type: 2,
-      chainId: BigInt(benchChainId),
-      nonce,
-      maxFeePerGas,
-      maxPriorityFeePerGas: 0n,
-      value: 0n,
-      data: new Uint8Array(0),
-      ...call,
-      accessList: [],
-      authorizationList: [],
-      blobVersionedHashes: [],
-      maxFeePerBlobGas: 0n,
-    },
-    (digest) => signDigest(digest, sender.key),
-  );
+  const fields = { chainId: BigInt(benchChainId), nonce, maxFeePerGas, ...call };
+  return signedTransaction(fields, (digest) => signDigest(digest, sender.key));
 }

@@ -27,11 +27,8 @@ after(() => network?.end());
 
 /** A raw transaction of the test's account, as hex. */
 function raw(nonce: bigint, to: Uint8Array | undefined, data: string): string {
-  const fields = {
-    ...{ type: 2 as const, chainId, nonce, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n },
-    ...{ gasLimit: 300_000n, value: 0n, data: Buffer.from(data, 'hex'), ...(to && { to }) },
-    ...{ accessList: [], authorizationList: [], blobVersionedHashes: [], maxFeePerBlobGas: 0n },
-  };
+  const called = { data: Buffer.from(data, 'hex'), ...(to && { to }) };
+  const fields = { chainId, nonce, gasLimit: 300_000n, ...called };
   const bytes = signedTransaction(fields, (digest) => signDigest(digest, key));
   return `0x${Buffer.from(bytes).toString('hex')}`;
 }

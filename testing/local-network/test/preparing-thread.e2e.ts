@@ -32,12 +32,8 @@ after(async () => {
 });
 
 function transfer(key: Uint8Array, nonce: number): Uint8Array {
-  const fields = {
-    ...{ type: 2 as const, chainId, nonce: BigInt(nonce), gasLimit: 21_000n, value: 0n },
-    ...{ maxFeePerGas: 0n, maxPriorityFeePerGas: 0n, maxFeePerBlobGas: 0n },
-    ...{ to: new Uint8Array(20).fill(7), data: new Uint8Array(0) },
-    ...{ accessList: [], authorizationList: [], blobVersionedHashes: [] },
-  };
+  const to = new Uint8Array(20).fill(7);
+  const fields = { chainId, nonce: BigInt(nonce), gasLimit: 21_000n, to };
   return signedTransaction(fields, (digest) => signDigest(digest, key));
 }
 

@@ -2,11 +2,11 @@ import { addLogsToBloom, encodeReceipt } from '../../../ethereum/block.ts';
 import { hexBytes } from '../../../ethereum/hex.ts';
 import { type MainnetBlock, mainnetCode } from '../../../ethereum/mainnet.ts';
 import { orderedTrieRoot } from '../../../ethereum/ordered-trie.ts';
+import { replayContext } from '../../../ethereum/replay.ts';
 import { type DecodedTransaction, decodeTransaction } from '../../../ethereum/transaction.ts';
 import {
   accountOf,
   type BlockEnvironment,
-  blobBaseFee,
   createEvm,
   type EvmSink,
   emptyCodeKey,
@@ -48,18 +48,10 @@ export function hostOf({ preState }: MainnetBlock): MemoryHost {
 
 /** What the transactions of a block see of it. */
 export function environmentOf({ header, blockHashes, hardfork }: MainnetBlock): BlockEnvironment {
-  const quantity = (name: string): bigint => BigInt(header[name] ?? 0);
-  return {
-    number: Number(quantity('number')),
-    timestamp: Number(quantity('timestamp')),
-    coinbase: hexBytes(header.coinbase as string),
-    gasLimit: Number(quantity('gasLimit')),
-    difficulty: quantity('difficulty'),
-    prevRandao: quantity('mixHash'),
-    baseFee: quantity('baseFeePerGas'),
-    blobBaseFee: blobBaseFee(forkOf(hardfork), quantity('excessBlobGas')),
-    blockHash: (number) => BigInt(blockHashes[`${number}`] ?? 0),
-  };
+  const hashes = Object.entries(blockHashes).map(
+    ([number, hash]) => [Number(number), BigInt(hash)] as const,
+  );
+  return replayContext({ header, blockHashes: new Map(hashes) }, forkOf(hardfork));
 }
 
 /** A block's transactions with their senders. */
