@@ -31,11 +31,12 @@ import { EthereumError } from './errors.ts';
 import type { Engine } from './executor.ts';
 import { writeGenesis } from './genesis.ts';
 import { LedgerPlaces } from './ledger-places.ts';
+import { NonceQueue } from './nonce-queue.ts';
 import { hashKey } from './open-block.ts';
 import { createPreparation } from './preparation.ts';
+import { byPresentRules, checkByRules, unknownChain } from './present-rules.ts';
 import { reexecuteBatch } from './reexecution.ts';
 import { accountKey, readAccount, tableSource } from './state-source.ts';
-import { checkStateless } from './stateless.ts';
 import { ethereumTables, tableNames } from './tables.ts';
 
 /** What can be exchanged when the adapter is made. */
@@ -65,6 +66,8 @@ export class EthereumAdapter
   #chains = new Map<string, MadeChain>();
   /** By space. */
   #views = new Map<string, TableChainView>();
+  /** Those that the batch under way runs on, by name. */
+  readonly #begun = new Map<string, Chain>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
   readonly #ledgerPlaces = new LedgerPlaces();
   /** The initial state precedes the first transaction, and nothing else has none. */
@@ -87,7 +90,7 @@ export class EthereumAdapter
     for (const chain of parsed.chains) {
       const before = this.#chains.get(chain.name);
       const same = before !== undefined && sameChain(before.chain.config, chain);
-      chains.set(chain.name, same ? before : this.#make(chain));
+      chains.set(chain.name, same ? before : this.#make(chain, before));
     }
     this.#config = parsed;
     this.#chains = chains;
@@ -96,11 +99,13 @@ export class EthereumAdapter
     );
   }
 
-  #make(config: ChainConfig): MadeChain {
+  #make(config: ChainConfig, before?: MadeChain): MadeChain {
     const engine = this.#engine ?? engines[config.engine];
-    const chain = new Chain(config, engine, () => this.#requireHost().timeMs());
     const host = () => this.#requireHost();
-    const view = new TableChainView({ chain, host, ledgerPlaces: this.#ledgerPlaces });
+    const queue = before?.chain.queue ?? new NonceQueue(() => host().timeMs());
+    const chain = new Chain(config, engine, queue);
+    const ledgerPlaces = this.#ledgerPlaces;
+    const view = new TableChainView({ chain, host, ledgerPlaces, before: before?.view });
     if (this.#host !== undefined) view.start();
     return { chain, view };
   }
@@ -147,7 +152,7 @@ export class EthereumAdapter
   #decode(raw: Uint8Array, prepared?: Uint8Array): EthereumTransaction {
     const { name, bytes } = readSubmission(raw);
     const found = this.#chains.get(name);
-    if (found === undefined) throw new EthereumError('UNKNOWN_CHAIN', `no chain is called ${name}`);
+    if (found === undefined) throw unknownChain(name);
     const { chain } = found;
     return { chain, transaction: chain.decode(bytes, prepared) };
   }
@@ -158,16 +163,14 @@ export class EthereumAdapter
     view: ReadView,
   ): undefined | Promise<void> {
     const { config, fork, queue } = chain;
-    const { fields } = transaction;
     const known = view.table(tableNames.transactionHashes);
     if (known.has(hashKey(config.space, transaction.hash))) {
       throw new EthereumError('ALREADY_KNOWN', 'this transaction is in the chain already');
     }
-    const baseFee = chain.baseFeeAfter(chain.head(view));
-    checkStateless(transaction, fork, { gasLimit: config.gasLimit, baseFee, blobBaseFee: 0n });
+    checkByRules(chain, transaction, view);
     const sender = readAccount(tableSource(view, config.space), accountKey(transaction.from));
     // While others are under way, one of them may bring the funds.
-    if (queue.underWay === 0 && (sender?.balance ?? 0n) < upfrontCost(fields, fork)) {
+    if (queue.underWay === 0 && (sender?.balance ?? 0n) < upfrontCost(transaction.fields, fork)) {
       throw new EthereumError('INSUFFICIENT_FUNDS', 'the sender cannot pay gas and value');
     }
     return queue.enter(queuedOf(transaction), sender?.nonce ?? 0n);
@@ -178,11 +181,32 @@ export class EthereumAdapter
     batch: readonly Admitted<EthereumTransaction>[],
     env: BatchEnvironment,
   ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    return executeBatch(batch, { set, env });
+    this.#giveUp();
+    const asked = batch.map((one) => {
+      const { name } = one.transaction.chain.config;
+      return byPresentRules(one, this.#chains.get(name)?.chain, set);
+    });
+    for (const one of asked) {
+      if (one.ok) this.#begun.set(one.transaction.chain.config.name, one.transaction.chain);
+    }
+    return executeBatch(asked, { set, env });
+  }
+
+  /** A batch of which nothing was kept, or that was lost, is not sealed. */
+  #giveUp(): void {
+    for (const chain of this.#begun.values()) chain.giveUp();
+    this.#begun.clear();
   }
 
   seal(set: BatchSet): void {
-    for (const { chain } of this.#chains.values()) chain.seal(set);
+    // In the order of the constitution, as when the batch is executed anew.
+    for (const name of this.#chains.keys()) {
+      this.#begun.get(name)?.seal(set);
+      this.#begun.delete(name);
+    }
+    // A vote took these away while the batch was executed.
+    for (const chain of this.#begun.values()) chain.seal(set);
+    this.#begun.clear();
   }
 
   async reexecute(
@@ -221,6 +245,7 @@ export class EthereumAdapter
   }
 
   headReset(waiting: readonly Admitted<EthereumTransaction>[]): void {
+    this.#giveUp();
     for (const { chain } of this.#chains.values()) chain.forget();
     for (const { transaction: asked } of waiting) asked.chain.waits(asked.transaction);
   }

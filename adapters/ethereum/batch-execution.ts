@@ -13,9 +13,12 @@ export interface EthereumTransaction {
 
 type Outcomes = readonly Outcome<SubmittedTransaction>[];
 
+/** What is to be executed, and what is refused before. */
+type Asked = readonly (Admitted<EthereumTransaction> | Refused)[];
+
 /** A batch under way. */
 interface Run {
-  readonly batch: readonly Admitted<EthereumTransaction>[];
+  readonly batch: Asked;
   readonly place: BatchPlace;
   readonly outcomes: Outcome<SubmittedTransaction>[];
   /** Transactions kept so far. */
@@ -23,17 +26,19 @@ interface Run {
 }
 
 /** Executes the transactions of a batch in order. Only the reference engine makes it wait. */
-export function executeBatch(
-  batch: readonly Admitted<EthereumTransaction>[],
-  place: BatchPlace,
-): Outcomes | Promise<Outcomes> {
+export function executeBatch(batch: Asked, place: BatchPlace): Outcomes | Promise<Outcomes> {
   return executeFrom(0, { batch, place, outcomes: [], leaf: 0 });
 }
 
 function executeFrom(start: number, run: Run): Outcomes | Promise<Outcomes> {
   const { batch, place } = run;
   for (let at = start; at < batch.length; at++) {
-    const asked = (batch[at] as Admitted<EthereumTransaction>).transaction;
+    const one = batch[at] as Asked[number];
+    if (!one.ok) {
+      run.outcomes.push(one);
+      continue;
+    }
+    const asked = one.transaction;
     const outcome = execute(asked, { set: place.set, env: place.env, leaf: run.leaf });
     if (outcome instanceof Promise) {
       return outcome.then((settled) => {

@@ -69,7 +69,7 @@ export class TableChainView implements ChainView {
   readonly replay: boolean;
   readonly #chain: Chain;
   readonly #host: () => AdapterHost;
-  readonly #listeners = new Set<HeadListener>();
+  readonly #listeners: Set<HeadListener>;
   readonly #space: string;
   readonly #ledgerPlaces: LedgerPlaces;
   #told: HeadRecord | undefined;
@@ -78,10 +78,13 @@ export class TableChainView implements ChainView {
     chain,
     host,
     ledgerPlaces,
+    before,
   }: {
     readonly chain: Chain;
     readonly host: () => AdapterHost;
     readonly ledgerPlaces: LedgerPlaces;
+    /** The view that this one takes the place of; whoever listens to it goes on. */
+    readonly before?: TableChainView | undefined;
   }) {
     const { config } = chain;
     this.name = config.name;
@@ -93,6 +96,7 @@ export class TableChainView implements ChainView {
     this.#chain = chain;
     this.#host = host;
     this.#ledgerPlaces = ledgerPlaces;
+    this.#listeners = before === undefined ? new Set() : before.#listeners;
     this.#space = config.space;
     if (config.replay !== undefined) this.replayProgress = () => this.#progress();
   }

@@ -9,7 +9,7 @@ import type { ChainConfig } from './config.ts';
 import { EthereumError } from './errors.ts';
 import type { Borrower, Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
-import { NonceQueue, type Queued } from './nonce-queue.ts';
+import type { NonceQueue, Queued } from './nonce-queue.ts';
 import { decodeSigners } from './preparation.ts';
 import { decodeHead, encodeHead, type HeadRecord } from './records.ts';
 import { replayContext } from './replay.ts';
@@ -37,7 +37,8 @@ export class Chain implements Borrower {
   /** Head this cache belongs to; undefined when it is not known to belong to any. */
   #cached: Uint8Array | undefined;
 
-  constructor(config: ChainConfig, engine: Engine, nowMs: () => number) {
+  /** `queue`: of the chain that this one takes the place of, which knows what is under way. */
+  constructor(config: ChainConfig, engine: Engine, queue: NonceQueue) {
     this.config = config;
     this.fork = forkOf(config.hardfork, config.chainId);
     this.rules = {
@@ -47,7 +48,7 @@ export class Chain implements Borrower {
       lowS: this.fork.rules.homestead,
       maxBytes: config.maxTransactionBytes,
     };
-    this.queue = new NonceQueue(nowMs);
+    this.queue = queue;
     this.replayed =
       config.replay === undefined ? undefined : replayContext(config.replay, this.fork);
     this.#engine = engine;
@@ -86,13 +87,18 @@ export class Chain implements Borrower {
   /** Drops what was cached of the head. */
   forget(): void {
     this.#cached = undefined;
-    this.#batch = undefined;
+    this.giveUp();
     this.queue.reset();
   }
 
   /** Tells the queue of a transaction that was admitted before and is still to be executed. */
   waits(transaction: DecodedTransaction): void {
     this.queue.readmitted(queuedOf(transaction));
+  }
+
+  /** A batch that was not sealed never will be: its set is closed. */
+  giveUp(): void {
+    this.#batch = undefined;
   }
 
   /** Head of the chain in a view; a chain without one begins at block 0. */
@@ -164,6 +170,8 @@ export class Chain implements Borrower {
 
   /** Tells the queue that a transaction is through, one way or the other. */
   settled(transaction: DecodedTransaction): void {
+    // The batch could not be opened, and the executor reads elsewhere.
+    if (this.#batch === undefined) return;
     this.queue.settled(queuedOf(transaction), this.#running.nonceOf(transaction.from));
   }
 
