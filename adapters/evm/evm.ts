@@ -3,12 +3,12 @@ import { type BlockEnvironment, writeBlock } from './block-environment.ts';
 import { type CallRequest, type CallResult, callInput } from './call.ts';
 import { EvmError } from './errors.ts';
 import { type EngineInput, inputBytes, inputFlags, writeInput } from './exchange.ts';
-import { type Fork, forkOf } from './fork.ts';
+import { type Fork, forkOf, revisions } from './fork.ts';
 import type { EvmHost, EvmSink } from './host.ts';
 import { EngineInstance } from './instance.ts';
 import { precompilesOf } from './precompiles.ts';
 import { readLimbs } from './quantities.ts';
-import { type EvmLog, type Outcome, ResultReader } from './result.ts';
+import { type BlockGas, type EvmLog, type Outcome, ResultReader } from './result.ts';
 import {
   checkTransaction,
   type EvmTransaction,
@@ -25,6 +25,8 @@ export interface Applied {
   readonly status: 0 | 1;
   /** What was paid for: after refunds, at least the calldata floor. */
   readonly gasUsed: number;
+  /** What its block counts; absent before Amsterdam, where that is `gasUsed`. */
+  readonly blockGas?: BlockGas;
   /** Gas that came back as refund. */
   readonly refund: number;
   readonly effectiveGasPrice: bigint;
@@ -142,6 +144,7 @@ export class Evm {
     return {
       status: result.status,
       gasUsed: result.gasUsed,
+      ...(this.#fork.revision >= revisions.amsterdam ? { blockGas: result.blockGas } : {}),
       refund: result.refund,
       effectiveGasPrice: price,
       logs: result.logs,

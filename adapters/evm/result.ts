@@ -9,6 +9,13 @@ export interface EvmLog {
   readonly data: Uint8Array;
 }
 
+/** Gas of a transaction as its block counts it: both kinds, without refunds (EIP-7778, 8037). */
+export interface BlockGas {
+  readonly regular: number;
+  /** For growth of the state. */
+  readonly state: number;
+}
+
 /** How a message ended. */
 export interface Outcome {
   readonly status: 'success' | 'revert' | 'error';
@@ -43,6 +50,8 @@ const place = {
   refund: 84,
   nonce: 88,
   balance: 96,
+  regularGas: 128,
+  stateGas: 136,
 } as const;
 
 const noBytes = new Uint8Array(0);
@@ -93,8 +102,17 @@ export class ResultReader {
   }
 
   get gasUsed(): number {
+    return this.#u53(place.gasUsed);
+  }
+
+  /** What a block counts; since Amsterdam only. */
+  get blockGas(): BlockGas {
+    return { regular: this.#u53(place.regularGas), state: this.#u53(place.stateGas) };
+  }
+
+  #u53(field: number): number {
     const { view } = this.#memory;
-    const at = this.#area + place.gasUsed;
+    const at = this.#area + field;
     return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
   }
 

@@ -1,16 +1,10 @@
 // Call frames around the interpreter: value transfer, precompiles, creation, and what a parent gets
 // back (Yellow Paper, sections 7 and 8). Frames are a list, so 1,024 nested calls cost no stack.
-import {
-  codeBytes,
-  codeJumps,
-  codeLength,
-  codeOf,
-  isDelegation,
-  makeCode,
-  releaseCode,
-} from './code';
+import { delegateOf, offered, payCharge, payTarget, targetCost } from './call-price';
+import { codeBytes, codeJumps, codeLength, codeOf, makeCode, releaseCode } from './code';
 import { createdAddress, saltedAddress } from './created-address';
 import {
+  amsterdam,
   berlin,
   homestead,
   london,
@@ -37,6 +31,7 @@ import {
 import {
   atAccount,
   atCaller,
+  atCharged,
   atCheckpoint,
   atCode,
   atCodeBytes,
@@ -67,25 +62,23 @@ import {
 } from './frame';
 import {
   callStipend,
-  callValueGas,
   codeByteGas,
   initCodeWordGas,
   keccakWordGas,
   maxCodeBytes,
   maxInitCodeBytes,
-  newAccountGas,
 } from './gas';
 import { run } from './interpreter';
 import { checkpoint, revertTo } from './journal';
-import { accessCost } from './operations-state';
+import { clearMessage, endMessage, leaveGas, setCreated } from './message';
 import {
   precompileAt,
   precompileOutput,
   precompileOutputLength,
   runPrecompile,
 } from './precompile';
+import { isInitCodeTooLong } from './refusal';
 import {
-  accountExists,
   accountOf,
   accountOfWord,
   addressOf,
@@ -100,21 +93,22 @@ import {
   touch,
   warmAccount,
 } from './state';
-import { add, below, copyWord, fitsU64, isZero, loadAddress, lowU64, setU64, sub } from './word';
+import {
+  accountStateGas,
+  beginStateGas,
+  codeByteStateGas,
+  endStateGas,
+  payStateGas,
+  settleCharge,
+} from './state-gas';
+import { logTransfer } from './transfer-log';
+import { add, below, copyWord, isZero, loadAddress, lowU64, setU64, sub } from './word';
 
 const call: i32 = 0xf1;
 const callCode: i32 = 0xf2;
 const delegateCall: i32 = 0xf4;
 const create2: i32 = 0xf5;
 const staticCall: i32 = 0xfa;
-
-// The outcome of the outermost call, which has no frame above it.
-let halt: i32 = 0;
-let error: i32 = 0;
-let gasLeft: i64 = 0;
-let output: usize = 0;
-let outputLength: i32 = 0;
-let created: usize = 0;
 
 /** Why the last `beginCall` or `beginCreate` answered 0. */
 export let requestFailure: i32 = 0;
@@ -126,36 +120,8 @@ const scratch: usize = memory.data(32, 16);
 let requestGas: i64 = 0;
 let requestInput: usize = 0;
 let requestLength: i32 = 0;
-
-/** How the message ended: 0 success, 1 revert, 2 error. */
-export function messageHalt(): i32 {
-  return halt;
-}
-
-/** Number of the failure, 0 without one. */
-export function messageError(): i32 {
-  return error;
-}
-
-/** Gas that comes back. */
-export function messageGasLeft(): i64 {
-  return gasLeft;
-}
-
-/** Output, good until the next message. */
-export function messageOutput(): usize {
-  return output;
-}
-
-/** Length of the output in bytes. */
-export function messageOutputLength(): i32 {
-  return outputLength;
-}
-
-/** The new account of a creation, also of a failed one; 0 for a call. */
-export function messageCreated(): usize {
-  return created;
-}
+/** The account a creation makes, where it is known already. */
+let requestTarget: usize = 0;
 
 /**
  * Runs the outermost call of a transaction, or its creation when `to` is 0. Gas is what is left of
@@ -170,12 +136,8 @@ export function runMessage(
   gas: i64,
 ): void {
   trimFrames();
-  halt = succeeded;
-  error = 0;
-  gasLeft = 0;
-  output = 0;
-  outputLength = 0;
-  created = 0;
+  clearMessage();
+  requestTarget = 0;
   copyWord(requestValue, value);
   requestGas = gas;
   requestInput = data;
@@ -203,10 +165,15 @@ export function beginCall(frame: usize, operation: i32, sp: usize, before: i64):
   let gas = payMemory(frame, input, input + 32, before);
   if (gas >= 0) gas = payMemory(frame, input + 64, input + 96, gas);
   if (gas < 0) return 0;
-  gas -= targetCost(target, hasValue, operation == call);
+  const isLate = revision >= amsterdam;
+  gas = isLate
+    ? payTarget(frame, target, hasValue, operation == call, gas)
+    : gas - targetCost(target, hasValue, operation == call);
   if (gas < 0) return 0;
   const given = offered(gas, sp);
   if (given < 0) return 0;
+  if (isLate) gas = payCharge(frame, gas);
+  // Below zero where state gas is owed: the frame is lost if the call does not leave as much.
   store<i64>(frame, gas - given, atGas);
   store<usize>(frame, input + 128, atSp);
   const memory = load<usize>(frame, atMemory);
@@ -218,34 +185,6 @@ export function beginCall(frame: usize, operation: i32, sp: usize, before: i64):
   // An empty range may name any place.
   requestInput = requestLength == 0 ? 0 : memory + <usize>lowU64(input);
   return enterCall(frame, load<usize>(frame, atAccount), target, operation);
-}
-
-/** What a call costs beside memory and the gas it hands on. */
-function targetCost(target: usize, hasValue: bool, mayMake: bool): i64 {
-  let cost: i64 = hasValue ? callValueGas : 0;
-  if (mayMake) {
-    const makes =
-      revision >= spuriousDragon ? hasValue && !isAlive(target) : !accountExists(target);
-    if (makes) cost += newAccountGas;
-  }
-  cost += accessCost(target);
-  if (revision < prague) return cost;
-  // EIP-7702: access to the account whose code a delegating one runs.
-  const delegate = delegateOf(target);
-  return delegate == 0 ? cost : cost + accessCost(delegate);
-}
-
-/** Gas a call gets: since EIP-150 all but a 64th at most; before, what it asks for, or -1. */
-function offered(available: i64, wanted: usize): i64 {
-  const most = revision >= tangerineWhistle ? available - available / 64 : available;
-  if (fitsU64(wanted) && lowU64(wanted) <= <u64>most) return <i64>lowU64(wanted);
-  return revision >= tangerineWhistle ? most : -1;
-}
-
-/** The account that a delegating account names (EIP-7702); 0 when it does not delegate. */
-function delegateOf(account: usize): usize {
-  const code = codeOf(account);
-  return isDelegation(code) ? accountOf(codeBytes(code) + 3) : 0;
 }
 
 /** Enters the call that is asked for; answers the frame to run next, 0 when all is over. */
@@ -298,6 +237,7 @@ function start(frame: usize, code: usize, mark: i32): void {
   store<usize>(frame, codeBytes(code), atPc);
   store<i64>(frame, requestGas, atGas);
   store<i32>(frame, mark, atCheckpoint);
+  if (revision >= amsterdam) beginStateGas(frame);
 }
 
 function transfer(from: usize, to: usize): void {
@@ -306,6 +246,7 @@ function transfer(from: usize, to: usize): void {
     setBalance(from, scratch);
     add(scratch, balanceOf(to), requestValue);
     setBalance(to, scratch);
+    if (revision >= amsterdam) logTransfer(from, to, requestValue);
   } else if (revision < spuriousDragon) {
     // Before EIP-161 a call of no value made the account.
     copyWord(scratch, balanceOf(to));
@@ -331,12 +272,14 @@ function enterPrecompile(parent: usize, id: i32, mark: i32): usize {
 }
 
 /**
- * Charges for a creation (EIP-150, 1014, 3860) and enters it. Operands and answer as of
+ * Charges for a creation (EIP-150, 1014, 3860, 8037) and enters it. Operands and answer as of
  * {@link beginCall}.
  */
 export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64): usize {
-  if (load<i32>(frame, atIsStatic) != 0) {
-    requestFailure = staticChange;
+  const isLate = revision >= amsterdam;
+  const isStatic = load<i32>(frame, atIsStatic) != 0;
+  if (isLate ? isInitCodeTooLong(sp + 64) : isStatic) {
+    requestFailure = isLate ? initCodeTooLarge : staticChange;
     return 0;
   }
   requestFailure = outOfGas;
@@ -350,6 +293,17 @@ export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64
     requestFailure = initCodeTooLarge;
     return 0;
   }
+  requestInput = length == 0 ? 0 : load<usize>(frame, atMemory) + <usize>lowU64(sp + 32);
+  requestLength = <i32>length;
+  requestTarget = 0;
+  if (isLate) {
+    gas = chargeCreation(frame, operation, sp + 96, gas);
+    if (gas < 0) return 0;
+    if (isStatic) {
+      requestFailure = staticChange;
+      return 0;
+    }
+  }
   const kept: i64 = revision >= tangerineWhistle ? gas / 64 : 0;
   store<i64>(frame, kept, atGas);
   store<usize>(frame, operation == create2 ? sp + 128 : sp + 96, atSp);
@@ -357,9 +311,25 @@ export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64
   store<i32>(frame, 0, atPlaceLength);
   copyWord(requestValue, sp);
   requestGas = gas - kept;
-  requestInput = length == 0 ? 0 : load<usize>(frame, atMemory) + <usize>lowU64(sp + 32);
-  requestLength = <i32>length;
   return enterCreate(frame, load<usize>(frame, atAccount), operation, sp + 96);
+}
+
+/** EIP-8037: pays for the account of a creation, unless it is there; gas left, or -1. */
+function chargeCreation(frame: usize, operation: i32, salt: usize, gas: i64): i64 {
+  const creator = load<usize>(frame, atAccount);
+  requestTarget = madeAccount(creator, operation, salt, nonceOf(creator));
+  const charge = isAlive(requestTarget) ? 0 : accountStateGas;
+  store<i64>(frame, charge, atCharged);
+  return payStateGas(frame, charge, gas);
+}
+
+/** The account that a creation makes. */
+function madeAccount(creator: usize, operation: i32, salt: usize, nonce: u64): usize {
+  return accountOf(
+    operation == create2
+      ? saltedAddress(addressOf(creator), salt, requestInput, requestLength)
+      : createdAddress(addressOf(creator), nonce),
+  );
 }
 
 /** Enters the creation that is asked for; answers the frame to run next, 0 when all is over. */
@@ -374,12 +344,9 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   }
   const nonce = parent == 0 ? next - 1 : next;
   if (parent != 0) setNonce(creator, next + 1);
-  const account = accountOf(
-    operation == create2
-      ? saltedAddress(addressOf(creator), salt, requestInput, requestLength)
-      : createdAddress(addressOf(creator), nonce),
-  );
-  if (parent == 0) created = account;
+  const known = requestTarget;
+  const account = known != 0 ? known : madeAccount(creator, operation, salt, nonce);
+  if (parent == 0) setCreated(account);
   if (revision >= berlin) warmAccount(account);
   const mark = checkpoint();
   // EIP-684, and EIP-7610 for an account that has nothing but storage.
@@ -394,6 +361,7 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   setBalance(creator, scratch);
   add(scratch, balanceOf(account), requestValue);
   setBalance(account, scratch);
+  if (revision >= amsterdam && !isZero(requestValue)) logTransfer(creator, account, requestValue);
   if (revision >= spuriousDragon) setNonce(account, 1);
   store<usize>(frame, account, atAccount);
   store<usize>(frame, creator, atCaller);
@@ -423,7 +391,8 @@ export function endFrame(frame: usize, ended: i32, failure: i32, gas: i64): usiz
   if (how != succeeded) revertTo(load<i32>(frame, atCheckpoint));
   closeFrame(frame);
   if (isCreate) releaseCode(load<usize>(frame, atCode));
-  giveBack(parent, load<i64>(frame, atGas));
+  const rest = revision >= amsterdam ? endStateGas(frame, parent, how) : load<i64>(frame, atGas);
+  giveBack(parent, rest);
   const returned: usize = how == failed ? 0 : load<usize>(frame, atOutput);
   const length = how == failed ? 0 : load<i32>(frame, atOutputLength);
   if (!isCreate) return answer(parent, u64(how == succeeded), returned, length, how, why);
@@ -445,14 +414,22 @@ function deposit(frame: usize): i32 {
   const code = load<usize>(frame, atOutput);
   const length = load<i32>(frame, atOutputLength);
   const gas = load<i64>(frame, atGas);
-  const cost = codeByteGas * <i64>length;
   if (revision >= spuriousDragon && <u32>length > <u32>maxCodeBytes) return codeTooLarge;
+  const cost = revision >= amsterdam ? keptCost(frame, length, gas) : codeByteGas * <i64>length;
   // Frontier kept the contract, without code.
   if (cost > gas) return revision >= homestead ? codeStoreOutOfGas : 0;
   if (revision >= london && length > 0 && load<u8>(code) == 0xef) return invalidCode;
   store<i64>(frame, gas - cost, atGas);
   if (length > 0) setCode(load<usize>(frame, atAccount), code, length);
   return 0;
+}
+
+/** EIP-8037: what keeping code costs a frame, of its hash and of state; above `gas` for too much. */
+function keptCost(frame: usize, length: i32, gas: i64): i64 {
+  const hashing = keccakWordGas * <i64>((length + 31) >> 5);
+  if (hashing > gas) return hashing;
+  const left = payStateGas(frame, codeByteStateGas * <i64>length, gas - hashing);
+  return left < 0 ? gas + 1 : gas - left;
 }
 
 function forgetReturned(parent: usize): void {
@@ -462,19 +439,17 @@ function forgetReturned(parent: usize): void {
 }
 
 function giveBack(parent: usize, gas: i64): void {
-  if (parent == 0) gasLeft += gas;
+  if (parent == 0) leaveGas(gas);
   else store<i64>(parent, load<i64>(parent, atGas) + gas, atGas);
 }
 
 /** Gives a frame, or the transaction, the outcome of what it asked for; answers who goes on. */
 function answer(parent: usize, word: u64, returned: usize, length: i32, how: i32, why: i32): usize {
   if (parent == 0) {
-    halt = how;
-    error = why;
-    output = returned;
-    outputLength = length;
+    endMessage(how, why, returned, length);
     return 0;
   }
+  if (revision >= amsterdam) settleCharge(parent, how);
   store<usize>(parent, returned, atReturnData);
   store<i32>(parent, length, atReturnLength);
   const sp = load<usize>(parent, atSp) - 32;
