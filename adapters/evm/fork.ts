@@ -60,8 +60,8 @@ export interface TransactionPrices {
   readonly recipientValue: number;
   /** Of all gas (EIP-7825); infinite before it and since EIP-8037. */
   readonly maxTransactionGas: number;
-  /** Of what is paid before anything runs and what is paid at least (EIP-8037). */
-  readonly maxIntrinsicGas: number;
+  /** What a transaction has beyond is for state (EIP-8037); infinite before. */
+  readonly maxRegularGas: number;
   /** Gas of one blob. */
   readonly blobGas: number;
 }
@@ -173,7 +173,7 @@ function pricesOf(revision: number): TransactionPrices {
     recipient: since(revisions.amsterdam, 3_000),
     recipientValue: since(revisions.amsterdam, 6_000),
     maxTransactionGas: isLate ? Number.POSITIVE_INFINITY : limit(revisions.osaka, 16_777_216),
-    maxIntrinsicGas: limit(revisions.amsterdam, 16_777_216),
+    maxRegularGas: limit(revisions.amsterdam, 16_777_216),
     blobGas: since(revisions.cancun, 131_072),
   };
 }

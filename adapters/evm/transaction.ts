@@ -130,7 +130,7 @@ export function checkTransaction(
       `gas limit ${gasLimit} is below the ${least} this transaction costs at least`,
     );
   }
-  if (least > prices.maxIntrinsicGas) {
+  if (least > prices.maxRegularGas) {
     throw new EvmError('GAS_LIMIT_TOO_HIGH', `costs ${least} before it runs`);
   }
   checkFees(transaction, block);

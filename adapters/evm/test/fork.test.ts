@@ -57,7 +57,7 @@ describe('forks', () => {
         expected.emptyAuthorization = Number(common.param('perAuthBaseGas'));
         expected.recipient = Number(common.param('txRecipientAccessGas'));
         expected.recipientValue = Number(common.param('txValueCost'));
-        expected.maxIntrinsicGas = expected.maxTransactionGas as number;
+        expected.maxRegularGas = expected.maxTransactionGas as number;
         expected.maxTransactionGas = Number.POSITIVE_INFINITY;
       }
       const own = Object.fromEntries(Object.entries(prices).filter(([key]) => key in expected));
