@@ -182,7 +182,8 @@ export class LibraryEvm {
   }
 }
 
-function headerOf(block: BlockEnvironment): unknown {
+/** A block as the library's header, as far as it is looked at. */
+export function headerOf(block: BlockEnvironment): unknown {
   return {
     number: BigInt(block.number),
     coinbase: new Address(block.coinbase),

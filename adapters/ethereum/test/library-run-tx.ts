@@ -8,6 +8,7 @@ import { tablesOf } from '../../evm/test/proof/world.ts';
 import type { SignedTransaction } from '../executor.ts';
 import { forkOf } from '../fork.ts';
 import { commonOf } from '../reference/library.ts';
+import { headerOf } from '../reference/library-evm.ts';
 import { ChainState } from '../reference/state.ts';
 import { LibraryStateManager } from '../reference/state-manager.ts';
 
@@ -26,7 +27,7 @@ export async function executeByRunTx(execution: Execution): Promise<Outcome[]> {
       const tx = libraryTransaction(transaction, vm);
       const result = await runTx(vm, {
         tx,
-        block: blockOf(block) as never,
+        block: { header: headerOf(block) } as never,
         skipHardForkValidation: true,
       });
       state.finishTransaction(tables);
@@ -51,22 +52,6 @@ async function vmOf({ fork, chainId, block }: Execution, state: ChainState): Pro
   } as never;
   const evm = new EVM({ common, stateManager, bn254: new NobleBN254(), blockchain });
   return createVM({ common, stateManager, evm, blockchain });
-}
-
-function blockOf(block: Execution['block']): unknown {
-  return {
-    header: {
-      number: BigInt(block.number),
-      coinbase: new Address(block.coinbase),
-      timestamp: BigInt(block.timestamp),
-      difficulty: block.difficulty,
-      prevRandao: toWord(block.prevRandao),
-      gasLimit: BigInt(block.gasLimit),
-      baseFeePerGas: block.baseFee,
-      slotNumber: BigInt(block.slotNumber ?? 0),
-      getBlobGasPrice: () => block.blobBaseFee,
-    },
-  };
 }
 
 function libraryTransaction({ fields, from }: SignedTransaction, { common }: VM): TypedTransaction {
