@@ -141,10 +141,9 @@ export class Evm {
       throw refusal;
     }
     const { created, error } = result;
-    return {
+    const applied = {
       status: result.status,
       gasUsed: result.gasUsed,
-      ...(this.#fork.revision >= revisions.amsterdam ? { blockGas: result.blockGas } : {}),
       refund: result.refund,
       effectiveGasPrice: price,
       logs: result.logs,
@@ -152,6 +151,8 @@ export class Evm {
       output: result.output,
       ...(error === undefined ? {} : { error }),
     };
+    const isCounted = this.#fork.revision >= revisions.amsterdam;
+    return isCounted ? { ...applied, blockGas: result.blockGas } : applied;
   }
 
   #inputOf(

@@ -1,7 +1,7 @@
 // What a call costs beside memory and the gas it hands on (EIP-150, 2929, 7702, 8037, 8038).
 import { codeBytes, codeOf, isDelegation } from './code';
 import { prague, revision, spuriousDragon, tangerineWhistle } from './environment';
-import { atCharged } from './frame';
+import { atCharged, atGas } from './frame';
 import { callValueGas, newAccountGas } from './gas';
 import { accessCost } from './operations-state';
 import { accountExists, accountOf, isAlive } from './state';
@@ -32,8 +32,8 @@ export function targetCost(target: usize, hasValue: bool, mayMake: bool): i64 {
   cost += accessCost(target);
   if (revision < prague) return cost;
   // EIP-7702: access to the account whose code a delegating one runs.
-  const delegate = delegateOf(target);
-  return delegate == 0 ? cost : cost + accessCost(delegate);
+  const code = codeOf(target);
+  return isDelegation(code) ? cost + accessCost(delegateOf(target)) : cost;
 }
 
 /**
@@ -59,9 +59,15 @@ export function payTarget(
   return -1;
 }
 
-/** Takes the state gas that {@link payTarget} found to be owed. */
-export function payCharge(frame: usize, gas: i64): i64 {
-  return payStateGas(frame, load<i64>(frame, atCharged), gas);
+/**
+ * Takes the state gas that {@link payTarget} found to be owed, after the call was given its part. The
+ * frame may be below zero then: it is lost if the call does not leave as much.
+ */
+export function payCharge(frame: usize, given: i64): void {
+  const charge = load<i64>(frame, atCharged);
+  if (charge == 0) return;
+  const left = payStateGas(frame, charge, load<i64>(frame, atGas) + given);
+  store<i64>(frame, left - given, atGas);
 }
 
 /** Gas a call gets: since EIP-150 all but a 64th at most; before, what it asks for, or -1. */

@@ -1,7 +1,15 @@
 // Call frames around the interpreter: value transfer, precompiles, creation, and what a parent gets
 // back (Yellow Paper, sections 7 and 8). Frames are a list, so 1,024 nested calls cost no stack.
 import { delegateOf, offered, payCharge, payTarget, targetCost } from './call-price';
-import { codeBytes, codeJumps, codeLength, codeOf, makeCode, releaseCode } from './code';
+import {
+  codeBytes,
+  codeJumps,
+  codeLength,
+  codeOf,
+  isDelegation,
+  makeCode,
+  releaseCode,
+} from './code';
 import { createdAddress, saltedAddress } from './created-address';
 import {
   amsterdam,
@@ -165,22 +173,22 @@ export function beginCall(frame: usize, operation: i32, sp: usize, before: i64):
   let gas = payMemory(frame, input, input + 32, before);
   if (gas >= 0) gas = payMemory(frame, input + 64, input + 96, gas);
   if (gas < 0) return 0;
-  const isLate = revision >= amsterdam;
-  gas = isLate
-    ? payTarget(frame, target, hasValue, operation == call, gas)
-    : gas - targetCost(target, hasValue, operation == call);
+  if (revision >= amsterdam) gas = payTarget(frame, target, hasValue, operation == call, gas);
+  else gas -= targetCost(target, hasValue, operation == call);
   if (gas < 0) return 0;
   const given = offered(gas, sp);
   if (given < 0) return 0;
-  if (isLate) gas = payCharge(frame, gas);
-  // Below zero where state gas is owed: the frame is lost if the call does not leave as much.
   store<i64>(frame, gas - given, atGas);
   store<usize>(frame, input + 128, atSp);
   const memory = load<usize>(frame, atMemory);
   store<usize>(frame, memory + <usize>lowU64(input + 64), atPlace);
   store<u32>(frame, <u32>lowU64(input + 96), atPlaceLength);
   copyWord(requestValue, value);
-  requestGas = hasValue ? given + callStipend : given;
+  requestGas = given;
+  if (hasValue) {
+    requestGas += callStipend;
+    if (revision >= amsterdam) payCharge(frame, given);
+  }
   requestLength = <i32>lowU64(input + 32);
   // An empty range may name any place.
   requestInput = requestLength == 0 ? 0 : memory + <usize>lowU64(input);
@@ -222,8 +230,9 @@ function enterCall(parent: usize, caller: usize, target: usize, operation: i32):
 
 /** Code of an account, through one EIP-7702 delegation. */
 function codeToRun(account: usize, depth: i32): usize {
-  const delegate = revision >= prague ? delegateOf(account) : 0;
-  if (delegate == 0) return codeOf(account);
+  const code = codeOf(account);
+  if (revision < prague || !isDelegation(code)) return code;
+  const delegate = delegateOf(account);
   if (depth == 0) warmAccount(delegate);
   return codeOf(delegate);
 }
@@ -258,14 +267,20 @@ function transfer(from: usize, to: usize): void {
 /** A call that fails before it starts: nothing is charged but the operation. */
 function refuse(parent: usize): usize {
   giveBack(parent, requestGas);
-  return answer(parent, 0, 0, 0, failed, callRefused);
+  return fail(parent, callRefused);
+}
+
+/** A call or creation that has failed without a frame. */
+function fail(parent: usize, why: i32): usize {
+  if (parent != 0 && revision >= amsterdam) settleCharge(parent);
+  return answer(parent, 0, 0, 0, failed, why);
 }
 
 function enterPrecompile(parent: usize, id: i32, mark: i32): usize {
   const left = runPrecompile(id, requestInput, requestLength, requestGas);
   if (left < 0) {
     revertTo(mark);
-    return answer(parent, 0, 0, 0, failed, precompileFailure);
+    return fail(parent, precompileFailure);
   }
   giveBack(parent, left);
   return answer(parent, 1, precompileOutput(), precompileOutputLength(), succeeded, 0);
@@ -351,7 +366,7 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   const mark = checkpoint();
   // EIP-684, and EIP-7610 for an account that has nothing but storage.
   if (nonceOf(account) > 0 || codeLength(codeOf(account)) > 0 || hasAnyStorage(account)) {
-    return answer(parent, 0, 0, 0, failed, createCollision);
+    return fail(parent, createCollision);
   }
   const code = makeCode(requestInput, requestLength);
   const frame = openFrame(depth);
@@ -391,8 +406,8 @@ export function endFrame(frame: usize, ended: i32, failure: i32, gas: i64): usiz
   if (how != succeeded) revertTo(load<i32>(frame, atCheckpoint));
   closeFrame(frame);
   if (isCreate) releaseCode(load<usize>(frame, atCode));
-  const rest = revision >= amsterdam ? endStateGas(frame, parent, how) : load<i64>(frame, atGas);
-  giveBack(parent, rest);
+  giveBack(parent, load<i64>(frame, atGas));
+  if (revision >= amsterdam) endStateGas(frame, parent, how);
   const returned: usize = how == failed ? 0 : load<usize>(frame, atOutput);
   const length = how == failed ? 0 : load<i32>(frame, atOutputLength);
   if (!isCreate) return answer(parent, u64(how == succeeded), returned, length, how, why);
@@ -449,7 +464,6 @@ function answer(parent: usize, word: u64, returned: usize, length: i32, how: i32
     endMessage(how, why, returned, length);
     return 0;
   }
-  if (revision >= amsterdam) settleCharge(parent, how);
   store<usize>(parent, returned, atReturnData);
   store<i32>(parent, length, atReturnLength);
   const sp = load<usize>(parent, atSp) - 32;

@@ -399,13 +399,18 @@ export function run(outermost: usize): void {
           exchange(sp, sp + ((<usize>(operation - 0x8f)) << 5));
           continue;
         }
-        case 0xe6:
+        case 0xe6: {
+          error = moveDeep(operation, load<u8>(pc), sp, high);
+          if (error != 0) break;
+          pc++;
+          sp -= 32;
+          continue;
+        }
         case 0xe7:
         case 0xe8: {
           error = moveDeep(operation, load<u8>(pc), sp, high);
           if (error != 0) break;
           pc++;
-          if (operation == 0xe6) sp -= 32;
           continue;
         }
         case 0xf0:

@@ -2,6 +2,7 @@
 // transaction beyond the limit of its regular gas, and from a frame's own gas once that is empty.
 import { reverted, succeeded } from './failures';
 import { atCharged, atGas, atReservoir, atSpilled, atStateUsed } from './frame';
+import { leaveGas } from './message';
 
 const byteGas: i64 = 1530;
 /** A slot that held nothing. */
@@ -77,27 +78,30 @@ export function beginStateGas(frame: usize): void {
 }
 
 /**
- * A frame has ended: a failed one has made nothing, so what it paid goes back, of a revert to its
- * gas too. Answers the gas that it gives back.
+ * A frame has ended and given its gas back: a failed one has made nothing, so what it paid goes
+ * back too, of a revert to the gas, and what was paid for it.
  */
-export function endStateGas(frame: usize, parent: usize, how: i32): i64 {
-  const gas = load<i64>(frame, atGas);
+export function endStateGas(frame: usize, parent: usize, how: i32): void {
   const spilled = load<i64>(frame, atSpilled);
   if (how == succeeded) {
     if (parent != 0) store<i64>(parent, load<i64>(parent, atSpilled) + spilled, atSpilled);
-    return gas;
+    return;
   }
   restoreStateGas(load<i64>(frame, atReservoir), load<i64>(frame, atStateUsed));
-  return how == reverted ? gas + spilled : gas;
+  if (parent == 0) {
+    if (how == reverted) leaveGas(spilled);
+    return;
+  }
+  if (how == reverted) store<i64>(parent, load<i64>(parent, atGas) + spilled, atGas);
+  settleCharge(parent);
 }
 
 /**
- * A child of the frame has ended: when it failed, the account it was to make costs nothing. A
- * frame whose child used more than it had left is lost already.
+ * A child of the frame has failed: the account it was to make costs nothing. A frame whose child
+ * used more than it had left is lost already.
  */
-export function settleCharge(frame: usize, how: i32): void {
+export function settleCharge(frame: usize): void {
   const gas = load<i64>(frame, atGas);
   const charged = load<i64>(frame, atCharged);
-  if (how == succeeded || charged == 0 || gas < 0) return;
-  store<i64>(frame, creditStateGas(frame, charged, gas), atGas);
+  if (charged != 0 && gas >= 0) store<i64>(frame, creditStateGas(frame, charged, gas), atGas);
 }

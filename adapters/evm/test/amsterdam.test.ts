@@ -133,7 +133,7 @@ describe('the operations of EIP-8024', () => {
 test('SLOTNUM gives the slot of the block (EIP-7843)', async () => {
   for (const slotNumber of [undefined, 12_345]) {
     const engines = world(slotNumber === undefined ? {} : { slotNumber });
-    engines.place(contract, { code: program('SLOTNUM', returnTop()), nonce: 1n });
+    engines.place(contract, { code: program(Uint8Array.of(0x4b), returnTop()), nonce: 1n });
     const { output, gasUsed } = await engines.run({});
     assert.equal(BigInt(`0x${output}`), BigInt(slotNumber ?? 0));
     assert.equal(gasUsed, callGas + 2 + 2 + 6 + 3 + 2);
@@ -314,6 +314,32 @@ describe('state gas (EIP-8037)', () => {
       await running([...many, 'INVALID'], { gasLimit });
     }
   });
+});
+
+test('what an overdrawn call leaves of the reservoir depends on why all ends', async () => {
+  const engines = world();
+  const ask = (to: Uint8Array, gas: Piece, value = 'PUSH0'): Uint8Array =>
+    program('PUSH0 PUSH0 PUSH0 PUSH0', value, wordOf(to), gas, 'CALL POP');
+  const [overdrawn, burner] = [addressOf(0xc7), addressOf(0xc8)];
+  engines.place(overdrawn, { code: ask(dead, 'GAS', 'GAS'), nonce: 1n, balance: 10n ** 9n });
+  engines.place(burner, { code: program('INVALID'), nonce: 1n });
+  const reserve = 100_000;
+  const endings: [string, Uint8Array, boolean][] = [
+    ['out of gas', program('PUSH0 PUSH0 PUSH0 CREATE'), true],
+    ['initcode exceeds max initcode size', program(200_000n, 'PUSH0 PUSH0 CREATE'), false],
+    ['stack underflow', program('PUSH0 PUSH0 CREATE'), false],
+    ['stack underflow', program('PUSH0 CREATE2'), false],
+    ['invalid opcode', program('INVALID'), false],
+  ];
+  for (const [error, end, takesAll] of endings) {
+    // So little is left that no creation could be paid.
+    const burn = program(ask(burner, 'GAS'), ask(burner, 'GAS'));
+    const code = program(ask(overdrawn, 20_000n), burn, end);
+    engines.place(contract, { code, nonce: 1n });
+    const ending = await engines.run({ gasLimit: BigInt(16_777_216 + reserve) }, error);
+    assert.equal(ending.error, error);
+    assert.equal(ending.gasUsed, 16_777_216 + (takesAll ? reserve : 0));
+  }
 });
 
 describe('a delegation', () => {

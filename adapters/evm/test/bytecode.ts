@@ -1,4 +1,4 @@
-/** Operations of Amsterdam by name, but those with a byte behind them; PUSH1 to PUSH32, DUP1 to DUP16, SWAP1 to SWAP16 and LOG0 to LOG4 too. */
+/** Operations of Osaka by name; PUSH1 to PUSH32, DUP1 to DUP16, SWAP1 to SWAP16 and LOG0 to LOG4 too. */
 export const operations: Readonly<Record<string, number>> = {
   ...numbered(0x00, 'STOP ADD MUL SUB DIV SDIV MOD SMOD ADDMOD MULMOD EXP SIGNEXTEND'),
   ...numbered(0x10, 'LT GT SLT SGT EQ ISZERO AND OR XOR NOT BYTE SHL SHR SAR CLZ'),
@@ -7,7 +7,7 @@ export const operations: Readonly<Record<string, number>> = {
   ...numbered(0x37, 'CALLDATACOPY CODESIZE CODECOPY GASPRICE EXTCODESIZE EXTCODECOPY'),
   ...numbered(0x3d, 'RETURNDATASIZE RETURNDATACOPY EXTCODEHASH'),
   ...numbered(0x40, 'BLOCKHASH COINBASE TIMESTAMP NUMBER PREVRANDAO GASLIMIT CHAINID'),
-  ...numbered(0x47, 'SELFBALANCE BASEFEE BLOBHASH BLOBBASEFEE SLOTNUM'),
+  ...numbered(0x47, 'SELFBALANCE BASEFEE BLOBHASH BLOBBASEFEE'),
   ...numbered(0x50, 'POP MLOAD MSTORE MSTORE8 SLOAD SSTORE JUMP JUMPI PC MSIZE GAS JUMPDEST'),
   ...numbered(0x5c, 'TLOAD TSTORE MCOPY PUSH0'),
   ...numbered(0x60, series('PUSH', 1, 32)),
