@@ -1,16 +1,22 @@
 // The price of a store with state gas (EIP-8037, 8038).
-import { coldSlotGas, sstoreClean, sstoreClearRefund, warmGas } from './gas';
-import { addRefund, slotOriginal, slotValue, warmSlot } from './state';
+import { sstoreClean, sstoreClearRefund } from './gas';
+import { addRefund, slotOriginal, slotValue } from './state';
 import { creditStateGas, payStateGas, slotStateGas } from './state-gas';
 import { equal, isZero } from './word';
 
 /**
- * Price of a store for the frame, below zero when state gas comes back to it, above `before` when
+ * Price of a store for the frame with the access to its slot, below zero when state gas comes back to it, above `before` when
  * that does not suffice. The first change of a slot costs the write, which comes back with the
  * original value; a slot that held nothing costs state gas while it holds something.
  */
-export function stateStoreCost(frame: usize, slot: usize, value: usize, before: i64): i64 {
-  let cost = warmSlot(slot) ? coldSlotGas : warmGas;
+export function stateStoreCost(
+  frame: usize,
+  slot: usize,
+  value: usize,
+  before: i64,
+  access: i64,
+): i64 {
+  let cost = access;
   const current = slotValue(slot);
   if (equal(current, value)) return cost;
   const original = slotOriginal(slot);
