@@ -1,4 +1,5 @@
 import type { BlockEnvironment, EvmHost, EvmSink } from '@concordat/evm';
+import { blockGasUsed, noGas, withGasOf } from './block-gas.ts';
 import type { Executor } from './executor.ts';
 import type { DecodedTransaction } from './transaction.ts';
 
@@ -12,6 +13,7 @@ export interface ObservedTransaction {
 
 /** What came of some transactions. */
 export interface BareRun {
+  /** As a header has it. */
   readonly gasUsed: number;
   /** Executed with status 0. */
   readonly failed: number;
@@ -33,7 +35,8 @@ export async function runBareTransactions(
   transactions: readonly DecodedTransaction[],
   { executor, tables, block, observe }: BareRunOptions,
 ): Promise<BareRun> {
-  let [gasUsed, failed] = [0, 0];
+  let gas = noGas;
+  let failed = 0;
   const start = performance.now();
   for (const transaction of transactions) {
     const watched = observe === undefined ? undefined : new WatchedTables(tables);
@@ -44,11 +47,11 @@ export async function runBareTransactions(
     const applying = executor.execute(transaction, block);
     const applied = applying instanceof Promise ? await applying : applying;
     executor.finish(watched ?? tables);
-    gasUsed += applied.gasUsed;
+    gas = withGasOf(gas, applied);
     if (applied.status === 0) failed++;
     if (watched !== undefined) observe?.({ ...watched.seen(), gasUsed: applied.gasUsed });
   }
-  return { gasUsed, failed, ms: performance.now() - start };
+  return { gasUsed: blockGasUsed(gas), failed, ms: performance.now() - start };
 }
 
 /** Tables that note the keys of what passes through them. */

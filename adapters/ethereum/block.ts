@@ -2,6 +2,7 @@ import { type EvmLog, toMinimalBytes } from '@concordat/evm';
 import { RecentMap } from '@concordat/std';
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256 } from './crypto.ts';
+import type { ForkRules } from './fork.ts';
 import { emptyTrieRoot } from './ordered-trie.ts';
 import { encodeRlp } from './rlp.ts';
 
@@ -103,6 +104,8 @@ export function encodeHeader(header: HeaderView): Uint8Array {
     header.excessBlobGas === undefined ? undefined : number(header.excessBlobGas),
     header.parentBeaconBlockRoot,
     header.requestsHash,
+    header.blockAccessListHash,
+    header.slotNumber === undefined ? undefined : number(header.slotNumber),
   ];
   const present: Uint8Array[] = [];
   for (const field of later) {
@@ -129,9 +132,12 @@ export function encodeHeader(header: HeaderView): Uint8Array {
   ]);
 }
 
-/** Fields that a fork added to the header, with the values of a chain without validators. */
+/**
+ * Fields that a fork added to the header, with the values of a chain without validators; no list of
+ * a block's accesses (EIP-7928) is made.
+ */
 export function laterHeaderFields(
-  rules: { london: boolean; shanghai: boolean; cancun: boolean; prague: boolean },
+  rules: Pick<ForkRules, 'london' | 'shanghai' | 'cancun' | 'prague' | 'amsterdam'>,
   baseFee: bigint,
 ): Partial<HeaderView> {
   return {
@@ -141,6 +147,7 @@ export function laterHeaderFields(
       ? { blobGasUsed: 0n, excessBlobGas: 0n, parentBeaconBlockRoot: new Uint8Array(32) }
       : {}),
     ...(rules.prague ? { requestsHash: emptyRequestsHash } : {}),
+    ...(rules.amsterdam ? { blockAccessListHash: new Uint8Array(32), slotNumber: 0n } : {}),
   };
 }
 

@@ -67,7 +67,7 @@ export class ChainBatch {
     this.#block =
       rules.replayed === undefined
         ? this.#nextBlock(head, given)
-        : new OpenBlock(rules.replayed, noParent, head);
+        : new OpenBlock(rules.fork, rules.replayed, { parentHash: noParent, before: head });
   }
 
   /** The block that the next transaction is executed in. */
@@ -90,7 +90,7 @@ export class ChainBatch {
       blobBaseFee: fork.rules.cancun ? 1n : 0n,
       blockHash: (wanted) => this.#blockHash(Number(wanted)),
     };
-    return new OpenBlock(context, head?.hash ?? noParent, undefined);
+    return new OpenBlock(fork, context, { parentHash: head?.hash ?? noParent });
   }
 
   #blockHash(number: number): bigint {
@@ -108,7 +108,7 @@ export class ChainBatch {
    */
   makeRoom(transaction: DecodedTransaction, given?: GivenBlock): void {
     const { gasLimit } = transaction.fields;
-    const { config, fork } = this.#rules;
+    const { config } = this.#rules;
     const block = this.#block;
     // One that was refused may have asked for the room, so the recorded number is what tells.
     const isNext = given !== undefined && block.count > 0 && given.number > block.context.number;
@@ -118,7 +118,7 @@ export class ChainBatch {
     }
     // A transaction above the limit of any block is refused by the stateless checks.
     if (block.count === 0 || gasLimit > BigInt(config.gasLimit)) return;
-    const sealed = block.seal(fork);
+    const sealed = block.seal();
     this.#full.push({ block, sealed });
     this.#block = this.#nextBlock(block.head(sealed.hash), given);
   }
@@ -196,10 +196,10 @@ export class ChainBatch {
 
   /** Writes the blocks; the head after them, or undefined when no transaction was kept. */
   seal(): HeadRecord | undefined {
-    const { config, fork } = this.#rules;
+    const { config } = this.#rules;
     const block = this.#block;
     if (config.replay !== undefined) return this.#sealReplay();
-    if (block.count > 0) this.#full.push({ block, sealed: block.seal(fork) });
+    if (block.count > 0) this.#full.push({ block, sealed: block.seal() });
     for (const { sealed } of this.#full) writeBlock(this.set, config.space, sealed);
     const last = this.#full.at(-1);
     return last?.block.head(last.sealed.hash);

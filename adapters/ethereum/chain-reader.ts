@@ -45,6 +45,8 @@ export interface HeaderView {
   readonly excessBlobGas?: bigint;
   readonly parentBeaconBlockRoot?: Uint8Array;
   readonly requestsHash?: Uint8Array;
+  readonly blockAccessListHash?: Uint8Array;
+  readonly slotNumber?: bigint;
 }
 
 /** One committed Ethereum block. */

@@ -10,6 +10,7 @@ export interface ForkRules {
   readonly shanghai: boolean;
   readonly cancun: boolean;
   readonly prague: boolean;
+  readonly amsterdam: boolean;
 }
 
 /** One fork with one chain id. */
@@ -48,5 +49,6 @@ function rulesOf({ revision }: EvmFork): ForkRules {
     shanghai: revision >= revisions.shanghai,
     cancun: revision >= revisions.cancun,
     prague: revision >= revisions.prague,
+    amsterdam: revision >= revisions.amsterdam,
   };
 }

@@ -145,8 +145,8 @@ function writeFirstBlock(set: BatchSet, chain: ChainConfig, env: BatchEnvironmen
     blobBaseFee: 0n,
     blockHash: () => 0n,
   };
-  const block = new OpenBlock(context, new Uint8Array(32), undefined);
-  const sealed = block.seal(fork);
+  const block = new OpenBlock(fork, context, { parentHash: new Uint8Array(32) });
+  const sealed = block.seal();
   writeBlock(set, chain.space, sealed);
   set.table(tableNames.heads).set(chain.space, encodeHead(block.head(sealed.hash)));
 }

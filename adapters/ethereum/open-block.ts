@@ -11,6 +11,7 @@ import {
   noStateRoot,
   noUnclesHash,
 } from './block.ts';
+import { blockGasUsed, fitsBlock, type GasSums, noGas, withGasOf } from './block-gas.ts';
 import type { HeaderView } from './chain-reader.ts';
 import { keccak256 } from './crypto.ts';
 import type { AppliedTransaction } from './executor.ts';
@@ -30,11 +31,23 @@ export interface SealedBlock {
   readonly transactionHashes: readonly Uint8Array[];
 }
 
+/** Where a block is in its chain. */
+export interface BlockPlace {
+  readonly parentHash: Uint8Array;
+  /** What earlier batches put into the same block (replay). */
+  readonly before?: HeadRecord | undefined;
+}
+
+/** The sums that a head leaves for the rest of its block. */
+const gasOfHead = ({ gas, gasUsed }: HeadRecord): GasSums =>
+  gas ?? { paid: gasUsed, regular: gasUsed, state: 0 };
+
 /** A block that transactions are being added to. */
 export class OpenBlock {
   readonly context: BlockEnvironment;
   readonly parentHash: Uint8Array;
-  gasUsed: number;
+  readonly #fork: Fork;
+  #gas: GasSums;
   /** Transactions in the block, those of earlier batches of a replay included. */
   count: number;
   logCount: number;
@@ -43,11 +56,12 @@ export class OpenBlock {
   readonly #receipts: ConsensusReceipt[] = [];
   readonly #hashes: Uint8Array[] = [];
 
-  /** `before`: what earlier batches put into the same block (replay), else undefined. */
-  constructor(context: BlockEnvironment, parentHash: Uint8Array, before: HeadRecord | undefined) {
+  constructor(fork: Fork, context: BlockEnvironment, place: BlockPlace) {
+    const { parentHash, before } = place;
+    this.#fork = fork;
     this.context = context;
     this.parentHash = parentHash;
-    this.gasUsed = before?.gasUsed ?? 0;
+    this.#gas = before === undefined ? noGas : gasOfHead(before);
     this.count = before?.transactions ?? 0;
     this.logCount = before?.logs ?? 0;
     this.bloom = new Uint8Array(bloomBytes);
@@ -56,7 +70,7 @@ export class OpenBlock {
 
   /** Whether a transaction with this gas limit still fits. */
   fits(gasLimit: bigint): boolean {
-    return gasLimit <= this.context.gasLimit - this.gasUsed;
+    return fitsBlock(this.#gas, gasLimit, { block: this.context, fork: this.#fork });
   }
 
   /** Adds an applied transaction; answers its position and its stored form. */
@@ -66,7 +80,7 @@ export class OpenBlock {
   ): { readonly index: number; readonly record: Uint8Array } {
     const index = this.count++;
     const firstLog = this.logCount;
-    this.gasUsed += applied.gasUsed;
+    this.#gas = withGasOf(this.#gas, applied);
     this.logCount += applied.logs.length;
     addLogsToBloom(this.bloom, applied.logs);
     this.#transactions.push(transaction.raw);
@@ -75,7 +89,7 @@ export class OpenBlock {
     this.#receipts.push({
       type: transaction.fields.type,
       status: applied.status,
-      cumulativeGasUsed: this.gasUsed,
+      cumulativeGasUsed: this.#gas.paid,
       logs: applied.logs,
     });
     const record = encodeTransactionRecord({
@@ -83,7 +97,7 @@ export class OpenBlock {
       from: transaction.from,
       status: applied.status,
       gasUsed: applied.gasUsed,
-      cumulativeGasUsed: this.gasUsed,
+      cumulativeGasUsed: this.#gas.paid,
       effectiveGasPrice: applied.effectiveGasPrice,
       contractAddress: applied.contractAddress,
       firstLog,
@@ -94,7 +108,7 @@ export class OpenBlock {
   }
 
   /** The finished block of a normal chain. */
-  seal(fork: Fork): SealedBlock {
+  seal(): SealedBlock {
     const { context } = this;
     const header: HeaderView = {
       parentHash: this.parentHash,
@@ -107,12 +121,12 @@ export class OpenBlock {
       difficulty: context.difficulty,
       number: context.number,
       gasLimit: context.gasLimit,
-      gasUsed: this.gasUsed,
+      gasUsed: blockGasUsed(this.#gas),
       timestamp: context.timestamp,
       extraData: extraData,
       mixHash: Buffer.from(context.prevRandao.toString(16).padStart(64, '0'), 'hex'),
       nonce: noNonce,
-      ...laterHeaderFields(fork.rules, context.baseFee),
+      ...laterHeaderFields(this.#fork.rules, context.baseFee),
     };
     const headerBytes = encodeHeader(header);
     let size = headerBytes.length;
@@ -133,7 +147,8 @@ export class OpenBlock {
       number: context.number,
       hash,
       timestamp: context.timestamp,
-      gasUsed: this.gasUsed,
+      gasUsed: blockGasUsed(this.#gas),
+      ...(this.#fork.rules.amsterdam ? { gas: this.#gas } : {}),
       gasLimit: context.gasLimit,
       baseFee: context.baseFee,
       transactions: this.count,

@@ -1,6 +1,7 @@
 import { type EvmLog, toBigInt, toMinimalBytes } from '@concordat/evm';
 import { BinaryReader, BinaryWriter, DecodeError } from '@concordat/std';
 import { bloomBytes } from './block.ts';
+import type { GasSums } from './block-gas.ts';
 import type { HeaderView } from './chain-reader.ts';
 import { EthereumError } from './errors.ts';
 import { RlpCursor } from './rlp.ts';
@@ -13,7 +14,10 @@ export interface HeadRecord {
   readonly number: number;
   readonly hash: Uint8Array;
   readonly timestamp: number;
+  /** Of the header. */
   readonly gasUsed: number;
+  /** What of it goes on in a replay's block; since Amsterdam, where it is more than one number. */
+  readonly gas?: GasSums;
   readonly gasLimit: number;
   readonly baseFee: bigint;
   /** Transactions and logs in the block; a replay's only block goes on from them. */
@@ -25,7 +29,8 @@ export interface HeadRecord {
 
 /** Bytes of a head record. */
 export function encodeHead(head: HeadRecord): Uint8Array {
-  return writer
+  const { gas } = head;
+  writer
     .u64(head.number + 1)
     .raw(head.hash)
     .u64(head.timestamp)
@@ -34,8 +39,9 @@ export function encodeHead(head: HeadRecord): Uint8Array {
     .bytes(toMinimalBytes(head.baseFee))
     .u32(head.transactions)
     .u32(head.logs)
-    .raw(head.bloom)
-    .take();
+    .raw(head.bloom);
+  if (gas !== undefined) writer.u64(gas.paid).u64(gas.regular).u64(gas.state);
+  return writer.take();
 }
 
 /** Runs a reader to its end. @throws EthereumError MALFORMED */
@@ -53,7 +59,16 @@ function readAll<Value>(bytes: Uint8Array, read: (reader: BinaryReader) => Value
 
 /** Reads {@link encodeHead}. @throws EthereumError MALFORMED */
 export function decodeHead(bytes: Uint8Array): HeadRecord {
-  return readAll(bytes, (reader) => ({
+  return readAll(bytes, (reader) => {
+    const head = readHead(reader);
+    if (reader.remaining === 0) return head;
+    const gas = { paid: reader.u64(), regular: reader.u64(), state: reader.u64() };
+    return { ...head, gas };
+  });
+}
+
+function readHead(reader: BinaryReader): HeadRecord {
+  return {
     number: reader.u64() - 1,
     hash: reader.raw(32),
     timestamp: reader.u64(),
@@ -63,7 +78,7 @@ export function decodeHead(bytes: Uint8Array): HeadRecord {
     transactions: reader.u32(),
     logs: reader.u32(),
     bloom: reader.raw(bloomBytes),
-  }));
+  };
 }
 
 /** A sealed block as stored. */
@@ -132,6 +147,8 @@ export function decodeHeader(rlp: Uint8Array): HeaderView {
     ...(list.done ? {} : { excessBlobGas: list.integer(8, 'excess blob gas') }),
     ...(list.done ? {} : { parentBeaconBlockRoot: hash() }),
     ...(list.done ? {} : { requestsHash: hash() }),
+    ...(list.done ? {} : { blockAccessListHash: hash() }),
+    ...(list.done ? {} : { slotNumber: list.integer(8, 'slot number') }),
   };
   list.end('a header');
   return header;

@@ -18,6 +18,7 @@ export function replayContext(
     prevRandao: quantity('mixHash'),
     baseFee: quantity('baseFeePerGas'),
     blobBaseFee: blobBaseFee(fork, quantity('excessBlobGas')),
+    slotNumber: Number(quantity('slotNumber')),
     blockHash: (number) => blockHashes.get(Number(number)) ?? 0n,
   };
 }
@@ -63,5 +64,7 @@ export function replayHeader(replay: ReplayConfig, outcome: ReplayOutcome): Head
     ...later('excessBlobGas', 'excessBlobGas', true),
     ...later('parentBeaconBlockRoot', 'parentBeaconBlockRoot', false),
     ...later('requestsHash', 'requestsHash', false),
+    ...later('blockAccessListHash', 'blockAccessListHash', false),
+    ...later('slotNumber', 'slotNumber', true),
   };
 }

@@ -18,6 +18,8 @@ export interface BlockEnvironment {
   /** 0 before London and on chains without fees. */
   readonly baseFee: bigint;
   readonly blobBaseFee: bigint;
+  /** Slot of the beacon chain (EIP-7843); 0 when absent. */
+  readonly slotNumber?: number;
   /**
    * Hash of an earlier block as a number; 0 when unknown. Asked for the 256 blocks before this one
    * only.
@@ -25,7 +27,7 @@ export interface BlockEnvironment {
   blockHash(number: bigint): bigint;
 }
 
-/** Writes a block's fields where the engine reads them, 192 bytes. */
+/** Writes a block's fields where the engine reads them, 208 bytes. */
 export function writeBlock(
   memory: DataView,
   at: number,
@@ -42,6 +44,7 @@ export function writeBlock(
   writeLimbs(memory, at + 96, seed);
   writeLimbs(memory, at + 128, baseFee);
   writeLimbs(memory, at + 160, block.blobBaseFee);
+  memory.setBigUint64(at + 192, BigInt(block.slotNumber ?? 0), true);
 }
 
 /** What {@link writeBlock} writes. */

@@ -53,7 +53,7 @@ export function callInput(
   const most = Math.min(Number(block.gasLimit), Number.MAX_SAFE_INTEGER);
   const gasLimit = Math.min(request.gas ?? most, most);
   checkCall(request, gasLimit);
-  const gas = intrinsicGas({ data, to, accessList, authorizationList: [] }, fork);
+  const gas = intrinsicGas({ data, to, from, value, accessList, authorizationList: [] }, fork);
   if (gasLimit < Math.max(gas.intrinsic, gas.floor)) {
     throw new EvmError('INTRINSIC_GAS_TOO_LOW', `gas ${gasLimit} is below ${gas.intrinsic}`);
   }

@@ -3,12 +3,12 @@ import { type BlockEnvironment, writeBlock } from './block-environment.ts';
 import { type CallRequest, type CallResult, callInput } from './call.ts';
 import { EvmError } from './errors.ts';
 import { type EngineInput, inputBytes, inputFlags, writeInput } from './exchange.ts';
-import { type Fork, forkOf } from './fork.ts';
+import { type Fork, forkOf, revisions } from './fork.ts';
 import type { EvmHost, EvmSink } from './host.ts';
 import { EngineInstance } from './instance.ts';
 import { precompilesOf } from './precompiles.ts';
 import { readLimbs } from './quantities.ts';
-import { type EvmLog, type Outcome, ResultReader } from './result.ts';
+import { type BlockGas, type EvmLog, type Outcome, ResultReader } from './result.ts';
 import {
   checkTransaction,
   type EvmTransaction,
@@ -25,6 +25,8 @@ export interface Applied {
   readonly status: 0 | 1;
   /** What was paid for: after refunds, at least the calldata floor. */
   readonly gasUsed: number;
+  /** What its block counts; absent before Amsterdam, where that is `gasUsed`. */
+  readonly blockGas?: BlockGas;
   /** Gas that came back as refund. */
   readonly refund: number;
   readonly effectiveGasPrice: bigint;
@@ -147,7 +149,7 @@ export class Evm {
       throw refusal;
     }
     const { created, error } = result;
-    return {
+    const applied = {
       status: result.status,
       gasUsed: result.gasUsed,
       refund: result.refund,
@@ -157,6 +159,8 @@ export class Evm {
       output: result.output,
       error,
     };
+    const isCounted = this.#fork.revision >= revisions.amsterdam;
+    return isCounted ? { ...applied, blockGas: result.blockGas } : applied;
   }
 
   #inputOf(

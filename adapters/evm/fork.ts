@@ -20,6 +20,8 @@ export const revisions = {
   cancun: 12,
   prague: 13,
   osaka: 14,
+  /** A draft. */
+  amsterdam: 15,
 } as const;
 
 /** How many blobs blocks carry from a fork on (EIP-4844, 7691, 7892). */
@@ -48,8 +50,18 @@ export interface TransactionPrices {
   readonly emptyAuthorization: number;
   /** Of the least a transaction pays (EIP-7623); 0 where it does not hold. */
   readonly floorToken: number;
-  /** EIP-7825; infinite before it. */
+  /** What a zero byte counts in that, where another counts 4 (EIP-7976). */
+  readonly zeroTokens: number;
+  /** What a byte of the access list counts in that, and in what is paid before (EIP-7981). */
+  readonly accessListTokens: number;
+  /** A recipient that is not the sender (EIP-2780). */
+  readonly recipient: number;
+  /** Value for such a recipient (EIP-2780). */
+  readonly recipientValue: number;
+  /** Of all gas (EIP-7825); infinite before it and since EIP-8037. */
   readonly maxTransactionGas: number;
+  /** What a transaction has beyond is for state (EIP-8037); infinite before. */
+  readonly maxRegularGas: number;
   /** Gas of one blob. */
   readonly blobGas: number;
 }
@@ -90,6 +102,7 @@ const forkRevisions: readonly (readonly [name: string, revision: number])[] = [
   ['osaka', revisions.osaka],
   ['bpo1', revisions.osaka],
   ['bpo2', revisions.osaka],
+  ['amsterdam', revisions.amsterdam],
 ];
 
 /** Names of all forks, oldest first. */
@@ -101,6 +114,7 @@ const blobSchedules: Readonly<Record<string, BlobSchedule>> = {
   osaka: { target: 6, max: 9, maxPerTransaction: 6, updateFraction: 5_007_716 },
   bpo1: { target: 10, max: 15, maxPerTransaction: 6, updateFraction: 8_346_193 },
   bpo2: { target: 14, max: 21, maxPerTransaction: 6, updateFraction: 11_684_671 },
+  amsterdam: { target: 14, max: 21, maxPerTransaction: 6, updateFraction: 11_684_671 },
 };
 
 /** Whether a name is a fork this engine runs, and not before `least`. */
@@ -142,18 +156,24 @@ function pricesOf(revision: number): TransactionPrices {
   const since = (first: number, price: number): number => (revision >= first ? price : 0);
   const limit = (first: number, most: number): number =>
     revision >= first ? most : Number.POSITIVE_INFINITY;
+  const isLate = revision >= revisions.amsterdam;
   return {
-    transaction: 21_000,
-    creation: since(revisions.homestead, 32_000),
+    transaction: isLate ? 12_000 : 21_000,
+    creation: isLate ? 12_000 : since(revisions.homestead, 32_000),
     dataZero: 4,
     dataNonZero: revision >= revisions.istanbul ? 16 : 68,
     initCodeWord: since(revisions.shanghai, 2),
-    maxInitCodeBytes: limit(revisions.shanghai, 49_152),
-    accessListAddress: since(revisions.berlin, 2_400),
-    accessListSlot: since(revisions.berlin, 1_900),
-    emptyAuthorization: since(revisions.prague, 25_000),
-    floorToken: since(revisions.prague, 10),
-    maxTransactionGas: limit(revisions.osaka, 16_777_216),
+    maxInitCodeBytes: isLate ? 131_072 : limit(revisions.shanghai, 49_152),
+    accessListAddress: isLate ? 2_900 : since(revisions.berlin, 2_400),
+    accessListSlot: isLate ? 2_000 : since(revisions.berlin, 1_900),
+    emptyAuthorization: isLate ? 7_816 : since(revisions.prague, 25_000),
+    floorToken: isLate ? 16 : since(revisions.prague, 10),
+    zeroTokens: isLate ? 4 : 1,
+    accessListTokens: since(revisions.amsterdam, 4),
+    recipient: since(revisions.amsterdam, 3_000),
+    recipientValue: since(revisions.amsterdam, 6_000),
+    maxTransactionGas: isLate ? Number.POSITIVE_INFINITY : limit(revisions.osaka, 16_777_216),
+    maxRegularGas: limit(revisions.amsterdam, 16_777_216),
     blobGas: since(revisions.cancun, 131_072),
   };
 }

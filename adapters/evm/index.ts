@@ -44,7 +44,7 @@ export {
   encodeAccount,
   slotKey,
 } from './records.ts';
-export type { EvmLog, Outcome } from './result.ts';
+export type { BlockGas, EvmLog, Outcome } from './result.ts';
 export {
   type AccessListEntry,
   checkTransaction,

@@ -9,6 +9,13 @@ export interface EvmLog {
   readonly data: Uint8Array;
 }
 
+/** Gas of a transaction as its block counts it: both kinds, without refunds (EIP-7778, 8037). */
+export interface BlockGas {
+  readonly regular: number;
+  /** For growth of the state. */
+  readonly state: number;
+}
+
 /** How a message ended. */
 export interface Outcome {
   readonly status: 'success' | 'revert' | 'error';
@@ -43,6 +50,8 @@ const place = {
   accessedCount: 80,
   nonce: 88,
   balance: 96,
+  regularGas: 128,
+  stateGas: 136,
 } as const;
 
 const noBytes = new Uint8Array(0);
@@ -94,6 +103,11 @@ export class ResultReader {
 
   get gasUsed(): number {
     return this.#u53(place.gasUsed);
+  }
+
+  /** What a block counts; since Amsterdam only. */
+  get blockGas(): BlockGas {
+    return { regular: this.#u53(place.regularGas), state: this.#u53(place.stateGas) };
   }
 
   #u53(field: number): number {

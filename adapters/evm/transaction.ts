@@ -1,6 +1,7 @@
+import { equalBytes } from '@concordat/std';
 import type { BlockEnvironment } from './block-environment.ts';
 import { EvmError } from './errors.ts';
-import { type Fork, revisions } from './fork.ts';
+import { type Fork, revisions, type TransactionPrices } from './fork.ts';
 import { greatestWord } from './quantities.ts';
 
 /** An address and slots that are warm from the start (EIP-2930). */
@@ -60,9 +61,13 @@ export interface IntrinsicFields {
   readonly to?: Uint8Array | undefined;
   readonly accessList: readonly AccessListEntry[];
   readonly authorizationList: readonly unknown[];
+  /** Who sends it; matters since Amsterdam. */
+  readonly from: Uint8Array;
+  /** Matters since Amsterdam. */
+  readonly value: bigint;
 }
 
-/** Intrinsic and floor gas (EIP-2, 2028, 2930, 3860, 7623, 7702). */
+/** Intrinsic and floor gas (EIP-2, 2028, 2780, 2930, 3860, 7623, 7702, 7976, 7981, 8038). */
 export function intrinsicGas(fields: IntrinsicFields, fork: Fork): IntrinsicGas {
   const { prices } = fork;
   const { data } = fields;
@@ -70,17 +75,28 @@ export function intrinsicGas(fields: IntrinsicFields, fork: Fork): IntrinsicGas 
   let zeros = 0;
   for (let i = 0; i < length; i++) if (data[i] === 0) zeros++;
   const others = length - zeros;
-  let intrinsic = prices.transaction + zeros * prices.dataZero + others * prices.dataNonZero;
+  let base = prices.transaction + recipientGas(fields, prices);
+  let intrinsic = base + zeros * prices.dataZero + others * prices.dataNonZero;
   if (fields.to === undefined) {
     intrinsic += prices.creation + prices.initCodeWord * Math.ceil(length / 32);
   }
-  for (const entry of fields.accessList) {
-    intrinsic += prices.accessListAddress + entry.storageKeys.length * prices.accessListSlot;
+  let tokens = zeros * prices.zeroTokens + 4 * others;
+  for (const { storageKeys } of fields.accessList) {
+    const listed = prices.accessListTokens * (20 + 32 * storageKeys.length);
+    tokens += listed;
+    intrinsic += prices.accessListAddress + storageKeys.length * prices.accessListSlot;
+    intrinsic += prices.floorToken * listed;
   }
   intrinsic += fields.authorizationList.length * prices.emptyAuthorization;
-  const floor =
-    prices.floorToken === 0 ? 0 : prices.transaction + prices.floorToken * (zeros + 4 * others);
+  if (fork.revision >= revisions.amsterdam && fields.to === undefined) base += prices.creation;
+  const floor = prices.floorToken === 0 ? 0 : base + prices.floorToken * tokens;
   return { intrinsic, floor };
+}
+
+/** EIP-2780. */
+function recipientGas({ to, from, value }: IntrinsicFields, prices: TransactionPrices): number {
+  if (prices.recipient === 0 || to === undefined || equalBytes(from, to)) return 0;
+  return value > 0n ? prices.recipient + prices.recipientValue : prices.recipient;
 }
 
 const lastNonce = 0xffff_ffff_ffff_ffffn;
@@ -113,6 +129,9 @@ export function checkTransaction(
       'INTRINSIC_GAS_TOO_LOW',
       `gas limit ${gasLimit} is below the ${least} this transaction costs at least`,
     );
+  }
+  if (least > prices.maxRegularGas) {
+    throw new EvmError('GAS_LIMIT_TOO_HIGH', `costs ${least} before it runs`);
   }
   checkFees(transaction, block);
   if (transaction.nonce >= lastNonce) {

@@ -17,12 +17,15 @@ import type {
 import type { Fork } from '../fork.ts';
 import { memoryTables } from '../state-source.ts';
 import { LibraryEvm } from './library-evm.ts';
+import { runPaidMessage } from './paid-message.ts';
 import { ChainState } from './state.ts';
 import { applyTransaction, cappedRefund, clearAccounts, warmUp } from './transition.ts';
 
 /** Caller of system calls (EIP-4788). */
 const systemAddress = new Uint8Array(20).fill(0xff).with(19, 0xfe);
 const systemGas = 30_000_000;
+/** For sixteen new slots besides (EIP-8037). */
+const systemReservoir = 16 * 64 * 1_530;
 
 /** Executes by the library: this room's transition around its EVM, on a {@link ChainState}. */
 export class ReferenceExecutor implements Executor {
@@ -54,6 +57,7 @@ export class ReferenceExecutor implements Executor {
     if (state.code(to).length === 0) return;
     const caller = state.account(systemAddress);
     const message = { caller, to, value: 0n, data, gas: systemGas };
+    this.#evm.openReservoir(systemReservoir);
     await this.#evm.execute(message, { block, gasPrice: 0n, blobHashes: [] });
     clearAccounts(state, this.fork);
   }
@@ -85,16 +89,25 @@ export class ReferenceSimulator implements Simulator {
     const block = gasPrice === 0n ? { ...given, baseFee: 0n } : given;
     const state = new ChainState(source);
     const evm = new LibraryEvm(fork, state);
-    const { intrinsic, floor } = intrinsicGas({ ...message, authorizationList: [] }, fork);
+    const authorizationList: [] = [];
+    const { intrinsic, floor } = intrinsicGas({ ...message, authorizationList }, fork);
     const caller = state.account(from);
     state.setBalance(caller, caller.balance - BigInt(gas) * gasPrice);
     state.setNonce(caller, (message.nonce ?? caller.nonce) + 1n);
     if (fork.revision >= revisions.berlin) warmUp(state, fork, message, block);
     const to = message.to === undefined ? undefined : state.account(message.to);
-    const ended = await evm.execute(
-      { caller, ...(to === undefined ? {} : { to }), value, data, gas: gas - intrinsic },
-      { block, gasPrice, blobHashes: [], recordAccesses },
-    );
+    const inner = {
+      caller,
+      ...(to === undefined ? {} : { to }),
+      value,
+      data,
+      gas: gas - intrinsic,
+    };
+    const around = { block, gasPrice, blobHashes: [], recordAccesses };
+    const ended =
+      fork.revision >= revisions.amsterdam
+        ? await runPaidMessage(evm, { ...inner, intrinsic, authorizationList }, around)
+        : await evm.execute(inner, around);
     const spent = gas - ended.gasLeft;
     const refund = cappedRefund(state, fork, spent);
     return {

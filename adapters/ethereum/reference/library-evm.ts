@@ -1,7 +1,7 @@
 import { type BlockEnvironment, type Outcome, toWord } from '@concordat/evm';
 import { toHex } from '@concordat/std';
 import { EVM, type EVMResult, NobleBN254 } from '@ethereumjs/evm';
-import { Address } from '@ethereumjs/util';
+import { Address, createBlockLevelAccessList } from '@ethereumjs/util';
 import type { AccessListEntry } from '../chain-reader.ts';
 import type { Fork } from '../fork.ts';
 import { commonOf } from './library.ts';
@@ -37,6 +37,8 @@ export interface MessageResult {
   readonly output: Uint8Array;
   /** The new contract of a creation, also of a failed one. */
   readonly created?: Account;
+  /** Used for growth of the state, since EIP-8037. */
+  readonly stateGas?: number;
 }
 
 /** The library's EVM, unchanged, over our state. */
@@ -73,12 +75,54 @@ export class LibraryEvm {
     }));
   }
 
+  /** EIP-8037: a transaction begins with so much gas kept for state. */
+  openReservoir(gas: number): void {
+    const evm = this.#evm;
+    evm.stateGasReservoir = BigInt(gas);
+    evm.executionStateGasUsed = 0n;
+    evm.eip2780PrepOog = false;
+    evm.eip7928CallPostTargetOog = false;
+    evm.createdAccountStateGas = new Map();
+    evm.createdAccountIntrinsicStateGas = new Map();
+  }
+
+  /** Takes state gas from the reservoir, then from `gas`; what is left of that, or undefined. */
+  takeStateGas(amount: number, gas: number): number | undefined {
+    const evm = this.#evm;
+    const reservoir = Number(evm.stateGasReservoir);
+    if (amount > reservoir + gas) return undefined;
+    const drawn = Math.min(amount, reservoir);
+    evm.stateGasReservoir = BigInt(reservoir - drawn);
+    evm.executionStateGasUsed += BigInt(amount);
+    return gas - (amount - drawn);
+  }
+
+  /** Gas left in the reservoir, and state gas used. */
+  get stateGas(): { readonly left: number; readonly used: number } {
+    const { stateGasReservoir, executionStateGasUsed } = this.#evm;
+    return { left: Number(stateGasReservoir), used: Number(executionStateGasUsed) };
+  }
+
+  /** Whether the last message could not pay what precedes it (EIP-2780). */
+  get isUnprepared(): boolean {
+    return this.#evm.eip2780PrepOog;
+  }
+
+  /** Whether a call could not pay once it had met its target (EIP-7928). */
+  get isOverdrawn(): boolean {
+    return this.#evm.eip7928CallPostTargetOog;
+  }
+
   async execute(message: Message, around: Surroundings): Promise<MessageResult> {
     const { state } = this;
     const evm = this.#evm;
     this.#block = around.block;
     evm.journal.cleanJournal();
     if (around.recordAccesses === true) evm.journal.startReportingAccessList();
+    // The list of a block's accesses (EIP-7928) is kept for nobody.
+    if (evm.blockLevelAccessList !== undefined) {
+      Object.assign(evm, { blockLevelAccessList: createBlockLevelAccessList() });
+    }
     this.#warm();
     const result = await evm.runCall({
       block: { header: headerOf(around.block) } as never,
@@ -138,7 +182,8 @@ export class LibraryEvm {
   }
 }
 
-function headerOf(block: BlockEnvironment): unknown {
+/** A block as the library's header, as far as it is looked at. */
+export function headerOf(block: BlockEnvironment): unknown {
   return {
     number: BigInt(block.number),
     coinbase: new Address(block.coinbase),
@@ -147,6 +192,7 @@ function headerOf(block: BlockEnvironment): unknown {
     prevRandao: toWord(block.prevRandao),
     gasLimit: BigInt(block.gasLimit),
     baseFeePerGas: block.baseFee,
+    slotNumber: BigInt(block.slotNumber ?? 0),
     getBlobGasPrice: () => block.blobBaseFee,
   };
 }

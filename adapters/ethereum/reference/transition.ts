@@ -1,5 +1,6 @@
 import {
   type BlockEnvironment,
+  type BlockGas,
   effectivePrice,
   emptyCodeKey,
   intrinsicGas,
@@ -14,9 +15,10 @@ import { EthereumError } from '../errors.ts';
 import type { AppliedTransaction, SignedTransaction } from '../executor.ts';
 import type { Fork } from '../fork.ts';
 import { checkStateless } from '../stateless.ts';
-import { authorityOf } from '../transaction.ts';
+import { authorize, isDelegation } from './authorizations.ts';
 import { precompileAddresses } from './library.ts';
 import type { LibraryEvm, MessageResult } from './library-evm.ts';
+import { runPaidMessage } from './paid-message.ts';
 import type { Account, ChainState } from './state.ts';
 
 /** @throws EthereumError NONCE_TOO_LOW, NONCE_TOO_HIGH, SENDER_NOT_EOA, INSUFFICIENT_FUNDS */
@@ -64,19 +66,22 @@ export async function applyTransaction(
   state.touch(sender);
   if (fork.revision >= revisions.berlin)
     warmUp(state, fork, { ...fields, from: transaction.from }, block);
-  authorize(evm, fields);
-  const { intrinsic, floor } = intrinsicGas(fields, fork);
+  const { intrinsic, floor } = intrinsicGas({ ...fields, from: transaction.from }, fork);
   const to = fields.to === undefined ? undefined : state.account(fields.to);
-  const outcome = await evm.execute(
-    {
-      caller: sender,
-      ...(to === undefined ? {} : { to }),
-      value: fields.value,
-      data: fields.data,
-      gas: Number(fields.gasLimit) - intrinsic,
-    },
-    { block, gasPrice: price, blobHashes: fields.blobVersionedHashes },
-  );
+  const message = {
+    caller: sender,
+    ...(to === undefined ? {} : { to }),
+    value: fields.value,
+    data: fields.data,
+    gas: Number(fields.gasLimit) - intrinsic,
+  };
+  const around = { block, gasPrice: price, blobHashes: fields.blobVersionedHashes };
+  const { authorizationList } = fields;
+  const isPaid = fork.revision >= revisions.amsterdam;
+  if (!isPaid) authorize(evm, authorizationList);
+  const outcome = isPaid
+    ? await runPaidMessage(evm, { ...message, intrinsic, authorizationList }, around)
+    : await evm.execute(message, around);
   return settleTransaction(evm, { fields, sender, price, floor, block }, outcome);
 }
 
@@ -99,35 +104,6 @@ export function warmUp(
     const account = state.account(entry.address);
     state.warmAddress(account);
     for (const slot of entry.storageKeys) state.warmSlot(account, toBigInt(slot));
-  }
-}
-
-const delegation = Uint8Array.of(0xef, 0x01, 0x00);
-const lastNonce = 0xffff_ffff_ffff_ffffn;
-/** What an authorization costs less when the account is there already (EIP-7702). */
-const authorizationRefund = 25_000 - 12_500;
-
-const isDelegation = (code: Uint8Array): boolean =>
-  delegation.every((byte, at) => code[at] === byte);
-
-/** Sets the delegations of a type 4 transaction; an invalid one is passed over (EIP-7702). */
-function authorize(evm: LibraryEvm, fields: TransactionFields): void {
-  const { state, fork } = evm;
-  for (const entry of fields.authorizationList) {
-    if (entry.chainId !== 0n && entry.chainId !== fork.chainId) continue;
-    if (entry.nonce >= lastNonce) continue;
-    const address = authorityOf(entry);
-    if (address === undefined) continue;
-    const authority = state.account(address);
-    state.warmAddress(authority);
-    const code = state.code(authority);
-    if (code.length > 0 && !isDelegation(code)) continue;
-    if (authority.nonce !== entry.nonce) continue;
-    if (authority.exists) state.refund += authorizationRefund;
-    state.touch(authority);
-    state.setNonce(authority, authority.nonce + 1n);
-    const clears = entry.address.every((byte) => byte === 0);
-    state.setCode(authority, clears ? emptyBytes : Buffer.concat([delegation, entry.address]));
   }
 }
 
@@ -155,15 +131,23 @@ function settleTransaction(
   const fee = BigInt(gasUsed) * tipPerGas(fork, price, block.baseFee);
   payCoinbase(evm, state.account(block.coinbase), fee);
   clearAccounts(state, fork);
+  const { stateGas } = outcome;
   return {
     status: outcome.halt === 'success' ? 1 : 0,
     gasUsed,
+    ...(stateGas === undefined ? {} : { blockGas: blockGasOf(spent, stateGas, about.floor) }),
     effectiveGasPrice: price,
     logs: state.logs.slice(),
     ...(outcome.created === undefined ? {} : { contractAddress: outcome.created.address }),
     output: outcome.output,
     ...(outcome.error === undefined ? {} : { error: outcome.error }),
   };
+}
+
+/** What a block counts: both kinds of gas without refunds (EIP-7778, 8037). */
+function blockGasOf(spent: number, stateGas: number, floor: number): BlockGas {
+  const state = Math.max(stateGas, 0);
+  return { regular: Math.max(spent - state, floor), state };
 }
 
 /** Half of what was spent comes back at most, since EIP-3529 a fifth. */
@@ -177,11 +161,20 @@ function payCoinbase(evm: LibraryEvm, coinbase: Account, fee: bigint): void {
   state.setBalance(coinbase, coinbase.balance + fee);
 }
 
+/** Takes everything but its balance from an account (EIP-8246). */
+function emptyAccount(state: ChainState, account: Account): void {
+  state.setCode(account, emptyBytes);
+  state.wipeStorage(account);
+  state.setNonce(account, 0n);
+  state.touch(account);
+}
+
 /** Destroys what was destroyed and, since EIP-161, what was touched and is empty. */
 export function clearAccounts(state: ChainState, fork: Fork): void {
   for (const account of state.marked()) {
-    if (account.destroyed && (fork.revision < revisions.cancun || account.created))
-      state.remove(account);
+    if (!account.destroyed || (fork.revision >= revisions.cancun && !account.created)) continue;
+    if (fork.revision < revisions.amsterdam) state.remove(account);
+    else emptyAccount(state, account);
   }
   if (fork.revision < revisions.spuriousDragon) return;
   for (const account of state.marked()) {

@@ -36,7 +36,7 @@ function headerToJson(header: HeaderView, hash: Uint8Array): JsonObject {
   return json;
 }
 
-/** What London, Shanghai, Cancun and Prague added, where the block has it. */
+/** What London, Shanghai, Cancun, Prague and Amsterdam added, where the block has it. */
 function addLaterFields(json: JsonObject, header: HeaderView): void {
   if (header.baseFeePerGas !== undefined) json.baseFeePerGas = toQuantity(header.baseFeePerGas);
   if (header.withdrawalsRoot) json.withdrawalsRoot = toData(header.withdrawalsRoot);
@@ -46,6 +46,8 @@ function addLaterFields(json: JsonObject, header: HeaderView): void {
     json.parentBeaconBlockRoot = toData(header.parentBeaconBlockRoot);
   }
   if (header.requestsHash) json.requestsHash = toData(header.requestsHash);
+  if (header.blockAccessListHash) json.blockAccessListHash = toData(header.blockAccessListHash);
+  if (header.slotNumber !== undefined) json.slotNumber = toQuantity(header.slotNumber);
 }
 
 const headTexts = new WeakMap<BlockView, string>();

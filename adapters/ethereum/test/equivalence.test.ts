@@ -119,19 +119,23 @@ const cases: readonly (readonly [string, Partial<TransactionFields>, readonly st
   [
     'a legacy transfer',
     { ...legacyFees, to: bob.address, value: 77n },
-    ['byzantium', 'istanbul', 'berlin', 'london', 'prague'],
+    ['byzantium', 'istanbul', 'berlin', 'london', 'prague', 'amsterdam'],
   ],
   [
     'a legacy call that writes a slot',
     { ...legacyFees, to: contract, data: word(9) },
-    ['byzantium', 'petersburg', 'istanbul', 'berlin', 'cancun', 'prague'],
+    ['byzantium', 'petersburg', 'istanbul', 'berlin', 'cancun', 'prague', 'amsterdam'],
   ],
   [
     'a call with an access list',
     { ...legacyFees, type: 1, to: contract, data: word(9), accessList: listed },
     ['berlin', 'london', 'prague'],
   ],
-  ['a fee market call', { ...fees, to: contract, data: word(5), value: 3n }, ['london', 'osaka']],
+  [
+    'a fee market call',
+    { ...fees, to: contract, data: word(5), value: 3n },
+    ['london', 'osaka', 'amsterdam'],
+  ],
   ['a call that reverts', { ...fees, to: contract, data: word(0) }, ['london', 'cancun']],
   [
     'a call that runs out of gas',
@@ -141,7 +145,7 @@ const cases: readonly (readonly [string, Partial<TransactionFields>, readonly st
   [
     'a creation',
     { ...fees, data: deploying(contractCode), gasLimit: 300_000n },
-    ['london', 'shanghai', 'prague'],
+    ['london', 'shanghai', 'prague', 'amsterdam'],
   ],
   [
     'a creation whose code begins with 0xef',
@@ -151,7 +155,7 @@ const cases: readonly (readonly [string, Partial<TransactionFields>, readonly st
   [
     'call data that pays the floor of EIP-7623',
     { ...fees, to: bob.address, data: new Uint8Array(1_000).fill(1) },
-    ['cancun', 'prague'],
+    ['cancun', 'prague', 'amsterdam'],
   ],
 ];
 

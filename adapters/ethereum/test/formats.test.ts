@@ -47,6 +47,8 @@ test('head and transaction records come back as they were, and only whole ones a
     bloom: Buffer.alloc(256, 3),
   };
   assert.deepEqual(decodeHead(encodeHead(head)), head);
+  const counted = { ...head, gas: { paid: 4, regular: 5, state: 6 } };
+  assert.deepEqual(decodeHead(encodeHead(counted)), counted);
   const record = {
     hash: Buffer.alloc(32, 1),
     from: Buffer.alloc(20, 2),

@@ -30,10 +30,11 @@ async function views(chain: Readonly<Record<string, unknown>> = {}): Promise<Cha
     const bench = new Bench(new EthereumAdapter({ engine: engines[name] }));
     bench.genesis({ chains: [{ name: 'main', chainId: 1337, alloc, ...chain }] });
     const raws = [
-      alice.transaction({ data: deploying(keeperCode), gasLimit: 300_000n }),
+      alice.transaction({ data: deploying(keeperCode), gasLimit: 600_000n }),
       ...[7, 8].map((value, slot) =>
         alice.transaction({
           nonce: BigInt(slot + 1),
+          gasLimit: 300_000n,
           to: keeperAddress,
           data: Buffer.concat([toWord(BigInt(slot)), toWord(BigInt(value))]),
         }),
@@ -116,51 +117,53 @@ test('storage overridden where there is no account yet is read, and malformed wo
   );
 });
 
-test('estimates, access lists and refusals are those of the reference', async () => {
-  const on = await views();
-  const writing = {
-    from: alice.address,
-    to: keeperAddress,
-    data: Buffer.concat([toWord(3n), toWord(4n)]),
-  };
-  const requests: readonly CallRequest[] = [
-    reading,
-    writing,
-    { ...writing, data: Buffer.concat([toWord(0n), toWord(0n)]) },
-    { from: alice.address, to: bob.address, value: 1n },
-    { from: alice.address, data: deploying(keeperCode) },
-    { from: alice.address, data: deploying(code('ef')) },
-    { from: nobody, to: bob.address, value: 1n },
-    { ...writing, gas: 21_000 },
-    { ...writing, gas: 40_000 },
-    { ...writing, gasPrice: 5n },
-    { from: nobody, to: keeperAddress, gasPrice: 5n },
-    { to: bob.address, gas: -1 },
-  ];
-  let answered = 0;
-  for (const request of requests) {
-    const asks: readonly ((view: ChainView) => Promise<unknown>)[] = [
-      (view: ChainView) => view.call(request),
-      (view: ChainView) => view.estimateGas(request),
-      (view: ChainView) => view.createAccessList(request),
+for (const hardfork of ['osaka', 'amsterdam']) {
+  test(`estimates, access lists and refusals are those of the reference under ${hardfork}`, async () => {
+    const on = await views({ hardfork });
+    const writing = {
+      from: alice.address,
+      to: keeperAddress,
+      data: Buffer.concat([toWord(3n), toWord(4n)]),
+    };
+    const requests: readonly CallRequest[] = [
+      reading,
+      writing,
+      { ...writing, data: Buffer.concat([toWord(0n), toWord(0n)]) },
+      { from: alice.address, to: bob.address, value: 1n },
+      { from: alice.address, data: deploying(keeperCode) },
+      { from: alice.address, data: deploying(code('ef')) },
+      { from: nobody, to: bob.address, value: 1n },
+      { ...writing, gas: 21_000 },
+      { ...writing, gas: 40_000 },
+      { ...writing, gasPrice: 5n },
+      { from: nobody, to: keeperAddress, gasPrice: 5n },
+      { to: bob.address, gas: -1 },
     ];
-    for (const ask of asks) {
-      await agreed(on, ask).then(
-        () => answered++,
-        (error) => {
-          const expected = /^(INVALID_CALL|INTRINSIC_GAS_TOO_LOW|INSUFFICIENT_FUNDS)$/;
-          if (!expected.test(error.code)) throw error;
-        },
-      );
+    let answered = 0;
+    for (const request of requests) {
+      const asks: readonly ((view: ChainView) => Promise<unknown>)[] = [
+        (view: ChainView) => view.call(request),
+        (view: ChainView) => view.estimateGas(request),
+        (view: ChainView) => view.createAccessList(request),
+      ];
+      for (const ask of asks) {
+        await agreed(on, ask).then(
+          () => answered++,
+          (error) => {
+            const expected = /^(INVALID_CALL|INTRINSIC_GAS_TOO_LOW|INSUFFICIENT_FUNDS)$/;
+            if (!expected.test(error.code)) throw error;
+          },
+        );
+      }
     }
-  }
-  assert.ok(answered > 20, `${answered} answered`);
-  const { accessList } = await agreed(on, (view) => view.createAccessList(reading));
-  assert.deepEqual(
-    accessList.map(({ address, storageKeys }) => [toHex(address), storageKeys.map(toHex)]),
-    [[toHex(keeperAddress), [toHex(toWord(0n)), toHex(toWord(1n))]]],
-  );
-});
+    assert.ok(answered > 20, `${answered} answered`);
+    const { accessList } = await agreed(on, (view) => view.createAccessList(reading));
+    assert.deepEqual(
+      accessList.map(({ address, storageKeys }) => [toHex(address), storageKeys.map(toHex)]),
+      [[toHex(keeperAddress), [toHex(toWord(0n)), toHex(toWord(1n))]]],
+    );
+  });
+}
 
 test('calls at the same time do not see each other', async () => {
   for (const view of await views()) {

@@ -32,18 +32,33 @@ export function authorize(list: usize): void {
 }
 
 function authorizeOne(entry: usize): void {
+  const authority = validAuthority(entry);
+  if (authority == 0) return;
+  if (accountExists(authority)) addRefund(authorizationRefund);
+  delegate(authority, entry);
+}
+
+/** The account that signed an authorization, which is warm from then on; 0 when it is passed over. */
+export function validAuthority(entry: usize): usize {
   const nonce = load<u64>(entry, authorizationNonce);
-  if (load<u32>(entry, authorizationChain) == 0 || nonce == u64.MAX_VALUE) return;
+  if (load<u32>(entry, authorizationChain) == 0 || nonce == u64.MAX_VALUE) return 0;
   const authority = accountOf(entry);
   warmAccount(authority);
   const code = codeOf(authority);
-  if (codeLength(code) > 0 && !isDelegation(code)) return;
-  if (nonceOf(authority) != nonce) return;
-  if (accountExists(authority)) addRefund(authorizationRefund);
+  if (codeLength(code) > 0 && !isDelegation(code)) return 0;
+  return nonceOf(authority) == nonce ? authority : 0;
+}
+
+/** Does what a valid authorization says. */
+export function delegate(authority: usize, entry: usize): void {
   touch(authority);
-  setNonce(authority, nonce + 1);
-  const delegate = entry + authorizationDelegate;
-  const clears = (load<u64>(delegate) | load<u64>(delegate, 8) | <u64>load<u32>(delegate, 16)) == 0;
-  if (clears) setCode(authority, 0, 0);
-  else setCode(authority, delegateDesignator(delegate), 23);
+  setNonce(authority, nonceOf(authority) + 1);
+  if (clearsDelegation(entry)) setCode(authority, 0, 0);
+  else setCode(authority, delegateDesignator(entry + authorizationDelegate), 23);
+}
+
+/** Whether an authorization takes the delegation away. */
+export function clearsDelegation(entry: usize): bool {
+  const named = entry + authorizationDelegate;
+  return (load<u64>(named) | load<u64>(named, 8) | <u64>load<u32>(named, 16)) == 0;
 }

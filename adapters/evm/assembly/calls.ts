@@ -1,5 +1,6 @@
 // Call frames around the interpreter: value transfer, precompiles, creation, and what a parent gets
 // back (Yellow Paper, sections 7 and 8). Frames are a list, so 1,024 nested calls cost no stack.
+import { delegateOf, offered, payCharge, payTarget, targetCost } from './call-price';
 import {
   codeBytes,
   codeJumps,
@@ -11,6 +12,7 @@ import {
 } from './code';
 import { createdAddress, saltedAddress } from './created-address';
 import {
+  amsterdam,
   berlin,
   homestead,
   london,
@@ -37,6 +39,7 @@ import {
 import {
   atAccount,
   atCaller,
+  atCharged,
   atCheckpoint,
   atCode,
   atCodeBytes,
@@ -67,25 +70,23 @@ import {
 } from './frame';
 import {
   callStipend,
-  callValueGas,
   codeByteGas,
   initCodeWordGas,
   keccakWordGas,
   maxCodeBytes,
   maxInitCodeBytes,
-  newAccountGas,
 } from './gas';
 import { run } from './interpreter';
 import { checkpoint, revertTo } from './journal';
-import { accessCost } from './operations-state';
+import { clearMessage, endMessage, leaveGas, setCreated } from './message';
 import {
   precompileAt,
   precompileOutput,
   precompileOutputLength,
   runPrecompile,
 } from './precompile';
+import { isInitCodeTooLong } from './refusal';
 import {
-  accountExists,
   accountOf,
   accountOfWord,
   addressOf,
@@ -100,21 +101,22 @@ import {
   touch,
   warmAccount,
 } from './state';
-import { add, below, copyWord, fitsU64, isZero, loadAddress, lowU64, setU64, sub } from './word';
+import {
+  accountStateGas,
+  beginStateGas,
+  codeByteStateGas,
+  endStateGas,
+  payStateGas,
+  settleCharge,
+} from './state-gas';
+import { logTransfer } from './transfer-log';
+import { add, below, copyWord, isZero, loadAddress, lowU64, setU64, sub } from './word';
 
 const call: i32 = 0xf1;
 const callCode: i32 = 0xf2;
 const delegateCall: i32 = 0xf4;
 const create2: i32 = 0xf5;
 const staticCall: i32 = 0xfa;
-
-// The outcome of the outermost call, which has no frame above it.
-let halt: i32 = 0;
-let error: i32 = 0;
-let gasLeft: i64 = 0;
-let output: usize = 0;
-let outputLength: i32 = 0;
-let created: usize = 0;
 
 /** Why the last `beginCall` or `beginCreate` answered 0. */
 export let requestFailure: i32 = 0;
@@ -126,36 +128,8 @@ const scratch: usize = memory.data(32, 16);
 let requestGas: i64 = 0;
 let requestInput: usize = 0;
 let requestLength: i32 = 0;
-
-/** How the message ended: 0 success, 1 revert, 2 error. */
-export function messageHalt(): i32 {
-  return halt;
-}
-
-/** Number of the failure, 0 without one. */
-export function messageError(): i32 {
-  return error;
-}
-
-/** Gas that comes back. */
-export function messageGasLeft(): i64 {
-  return gasLeft;
-}
-
-/** Output, good until the next message. */
-export function messageOutput(): usize {
-  return output;
-}
-
-/** Length of the output in bytes. */
-export function messageOutputLength(): i32 {
-  return outputLength;
-}
-
-/** The new account of a creation, also of a failed one; 0 for a call. */
-export function messageCreated(): usize {
-  return created;
-}
+/** The account a creation makes, where it is known already. */
+let requestTarget: usize = 0;
 
 /**
  * Runs the outermost call of a transaction, or its creation when `to` is 0. Gas is what is left of
@@ -170,12 +144,8 @@ export function runMessage(
   gas: i64,
 ): void {
   trimFrames();
-  halt = succeeded;
-  error = 0;
-  gasLeft = 0;
-  output = 0;
-  outputLength = 0;
-  created = 0;
+  clearMessage();
+  requestTarget = 0;
   copyWord(requestValue, value);
   requestGas = gas;
   requestInput = data;
@@ -203,7 +173,8 @@ export function beginCall(frame: usize, operation: i32, sp: usize, before: i64):
   let gas = payMemory(frame, input, input + 32, before);
   if (gas >= 0) gas = payMemory(frame, input + 64, input + 96, gas);
   if (gas < 0) return 0;
-  gas -= targetCost(target, hasValue, operation == call);
+  if (revision >= amsterdam) gas = payTarget(frame, target, hasValue, operation == call, gas);
+  else gas -= targetCost(target, hasValue, operation == call);
   if (gas < 0) return 0;
   const given = offered(gas, sp);
   if (given < 0) return 0;
@@ -213,39 +184,15 @@ export function beginCall(frame: usize, operation: i32, sp: usize, before: i64):
   store<usize>(frame, memory + <usize>lowU64(input + 64), atPlace);
   store<u32>(frame, <u32>lowU64(input + 96), atPlaceLength);
   copyWord(requestValue, value);
-  requestGas = hasValue ? given + callStipend : given;
+  requestGas = given;
+  if (hasValue) {
+    requestGas += callStipend;
+    if (revision >= amsterdam) payCharge(frame, given);
+  }
   requestLength = <i32>lowU64(input + 32);
   // An empty range may name any place.
   requestInput = requestLength == 0 ? 0 : memory + <usize>lowU64(input);
   return enterCall(frame, load<usize>(frame, atAccount), target, operation);
-}
-
-/** What a call costs beside memory and the gas it hands on. */
-function targetCost(target: usize, hasValue: bool, mayMake: bool): i64 {
-  let cost: i64 = hasValue ? callValueGas : 0;
-  if (mayMake) {
-    const makes =
-      revision >= spuriousDragon ? hasValue && !isAlive(target) : !accountExists(target);
-    if (makes) cost += newAccountGas;
-  }
-  cost += accessCost(target);
-  if (revision < prague) return cost;
-  // EIP-7702: access to the account whose code a delegating one runs.
-  const delegate = delegateOf(target);
-  return delegate == 0 ? cost : cost + accessCost(delegate);
-}
-
-/** Gas a call gets: since EIP-150 all but a 64th at most; before, what it asks for, or -1. */
-function offered(available: i64, wanted: usize): i64 {
-  const most = revision >= tangerineWhistle ? available - available / 64 : available;
-  if (fitsU64(wanted) && lowU64(wanted) <= <u64>most) return <i64>lowU64(wanted);
-  return revision >= tangerineWhistle ? most : -1;
-}
-
-/** The account that a delegating account names (EIP-7702); 0 when it does not delegate. */
-function delegateOf(account: usize): usize {
-  const code = codeOf(account);
-  return isDelegation(code) ? accountOf(codeBytes(code) + 3) : 0;
 }
 
 /** Enters the call that is asked for; answers the frame to run next, 0 when all is over. */
@@ -283,8 +230,9 @@ function enterCall(parent: usize, caller: usize, target: usize, operation: i32):
 
 /** Code of an account, through one EIP-7702 delegation. */
 function codeToRun(account: usize, depth: i32): usize {
-  const delegate = revision >= prague ? delegateOf(account) : 0;
-  if (delegate == 0) return codeOf(account);
+  const code = codeOf(account);
+  if (revision < prague || !isDelegation(code)) return code;
+  const delegate = delegateOf(account);
   if (depth == 0) warmAccount(delegate);
   return codeOf(delegate);
 }
@@ -298,6 +246,7 @@ function start(frame: usize, code: usize, mark: i32): void {
   store<usize>(frame, codeBytes(code), atPc);
   store<i64>(frame, requestGas, atGas);
   store<i32>(frame, mark, atCheckpoint);
+  if (revision >= amsterdam) beginStateGas(frame);
 }
 
 function transfer(from: usize, to: usize): void {
@@ -306,6 +255,7 @@ function transfer(from: usize, to: usize): void {
     setBalance(from, scratch);
     add(scratch, balanceOf(to), requestValue);
     setBalance(to, scratch);
+    if (revision >= amsterdam) logTransfer(from, to, requestValue);
   } else if (revision < spuriousDragon) {
     // Before EIP-161 a call of no value made the account.
     copyWord(scratch, balanceOf(to));
@@ -317,26 +267,34 @@ function transfer(from: usize, to: usize): void {
 /** A call that fails before it starts: nothing is charged but the operation. */
 function refuse(parent: usize): usize {
   giveBack(parent, requestGas);
-  return answer(parent, 0, 0, 0, failed, callRefused);
+  return fail(parent, callRefused);
+}
+
+/** A call or creation that has failed without a frame. */
+function fail(parent: usize, why: i32): usize {
+  if (parent != 0 && revision >= amsterdam) settleCharge(parent);
+  return answer(parent, 0, 0, 0, failed, why);
 }
 
 function enterPrecompile(parent: usize, id: i32, mark: i32): usize {
   const left = runPrecompile(id, requestInput, requestLength, requestGas);
   if (left < 0) {
     revertTo(mark);
-    return answer(parent, 0, 0, 0, failed, precompileFailure);
+    return fail(parent, precompileFailure);
   }
   giveBack(parent, left);
   return answer(parent, 1, precompileOutput(), precompileOutputLength(), succeeded, 0);
 }
 
 /**
- * Charges for a creation (EIP-150, 1014, 3860) and enters it. Operands and answer as of
+ * Charges for a creation (EIP-150, 1014, 3860, 8037) and enters it. Operands and answer as of
  * {@link beginCall}.
  */
 export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64): usize {
-  if (load<i32>(frame, atIsStatic) != 0) {
-    requestFailure = staticChange;
+  const isLate = revision >= amsterdam;
+  const isStatic = load<i32>(frame, atIsStatic) != 0;
+  if (isLate ? isInitCodeTooLong(sp + 64) : isStatic) {
+    requestFailure = isLate ? initCodeTooLarge : staticChange;
     return 0;
   }
   requestFailure = outOfGas;
@@ -350,6 +308,17 @@ export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64
     requestFailure = initCodeTooLarge;
     return 0;
   }
+  requestInput = length == 0 ? 0 : load<usize>(frame, atMemory) + <usize>lowU64(sp + 32);
+  requestLength = <i32>length;
+  requestTarget = 0;
+  if (isLate) {
+    gas = chargeCreation(frame, operation, sp + 96, gas);
+    if (gas < 0) return 0;
+    if (isStatic) {
+      requestFailure = staticChange;
+      return 0;
+    }
+  }
   const kept: i64 = revision >= tangerineWhistle ? gas / 64 : 0;
   store<i64>(frame, kept, atGas);
   store<usize>(frame, operation == create2 ? sp + 128 : sp + 96, atSp);
@@ -357,9 +326,25 @@ export function beginCreate(frame: usize, operation: i32, sp: usize, before: i64
   store<i32>(frame, 0, atPlaceLength);
   copyWord(requestValue, sp);
   requestGas = gas - kept;
-  requestInput = length == 0 ? 0 : load<usize>(frame, atMemory) + <usize>lowU64(sp + 32);
-  requestLength = <i32>length;
   return enterCreate(frame, load<usize>(frame, atAccount), operation, sp + 96);
+}
+
+/** EIP-8037: pays for the account of a creation, unless it is there; gas left, or -1. */
+function chargeCreation(frame: usize, operation: i32, salt: usize, gas: i64): i64 {
+  const creator = load<usize>(frame, atAccount);
+  requestTarget = madeAccount(creator, operation, salt, nonceOf(creator));
+  const charge = isAlive(requestTarget) ? 0 : accountStateGas;
+  store<i64>(frame, charge, atCharged);
+  return payStateGas(frame, charge, gas);
+}
+
+/** The account that a creation makes. */
+function madeAccount(creator: usize, operation: i32, salt: usize, nonce: u64): usize {
+  return accountOf(
+    operation == create2
+      ? saltedAddress(addressOf(creator), salt, requestInput, requestLength)
+      : createdAddress(addressOf(creator), nonce),
+  );
 }
 
 /** Enters the creation that is asked for; answers the frame to run next, 0 when all is over. */
@@ -374,17 +359,14 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   }
   const nonce = parent == 0 ? next - 1 : next;
   if (parent != 0) setNonce(creator, next + 1);
-  const account = accountOf(
-    operation == create2
-      ? saltedAddress(addressOf(creator), salt, requestInput, requestLength)
-      : createdAddress(addressOf(creator), nonce),
-  );
-  if (parent == 0) created = account;
+  const known = requestTarget;
+  const account = known != 0 ? known : madeAccount(creator, operation, salt, nonce);
+  if (parent == 0) setCreated(account);
   if (revision >= berlin) warmAccount(account);
   const mark = checkpoint();
   // EIP-684, and EIP-7610 for an account that has nothing but storage.
   if (nonceOf(account) > 0 || codeLength(codeOf(account)) > 0 || hasAnyStorage(account)) {
-    return answer(parent, 0, 0, 0, failed, createCollision);
+    return fail(parent, createCollision);
   }
   const code = makeCode(requestInput, requestLength);
   const frame = openFrame(depth);
@@ -394,6 +376,7 @@ function enterCreate(parent: usize, creator: usize, operation: i32, salt: usize)
   setBalance(creator, scratch);
   add(scratch, balanceOf(account), requestValue);
   setBalance(account, scratch);
+  if (revision >= amsterdam && !isZero(requestValue)) logTransfer(creator, account, requestValue);
   if (revision >= spuriousDragon) setNonce(account, 1);
   store<usize>(frame, account, atAccount);
   store<usize>(frame, creator, atCaller);
@@ -424,6 +407,7 @@ export function endFrame(frame: usize, ended: i32, failure: i32, gas: i64): usiz
   closeFrame(frame);
   if (isCreate) releaseCode(load<usize>(frame, atCode));
   giveBack(parent, load<i64>(frame, atGas));
+  if (revision >= amsterdam) endStateGas(frame, parent, how);
   const returned: usize = how == failed ? 0 : load<usize>(frame, atOutput);
   const length = how == failed ? 0 : load<i32>(frame, atOutputLength);
   if (!isCreate) return answer(parent, u64(how == succeeded), returned, length, how, why);
@@ -445,14 +429,22 @@ function deposit(frame: usize): i32 {
   const code = load<usize>(frame, atOutput);
   const length = load<i32>(frame, atOutputLength);
   const gas = load<i64>(frame, atGas);
-  const cost = codeByteGas * <i64>length;
   if (revision >= spuriousDragon && <u32>length > <u32>maxCodeBytes) return codeTooLarge;
+  const cost = revision >= amsterdam ? keptCost(frame, length, gas) : codeByteGas * <i64>length;
   // Frontier kept the contract, without code.
   if (cost > gas) return revision >= homestead ? codeStoreOutOfGas : 0;
   if (revision >= london && length > 0 && load<u8>(code) == 0xef) return invalidCode;
   store<i64>(frame, gas - cost, atGas);
   if (length > 0) setCode(load<usize>(frame, atAccount), code, length);
   return 0;
+}
+
+/** EIP-8037: what keeping code costs a frame, of its hash and of state; above `gas` for too much. */
+function keptCost(frame: usize, length: i32, gas: i64): i64 {
+  const hashing = keccakWordGas * <i64>((length + 31) >> 5);
+  if (hashing > gas) return hashing;
+  const left = payStateGas(frame, codeByteStateGas * <i64>length, gas - hashing);
+  return left < 0 ? gas + 1 : gas - left;
 }
 
 function forgetReturned(parent: usize): void {
@@ -462,17 +454,14 @@ function forgetReturned(parent: usize): void {
 }
 
 function giveBack(parent: usize, gas: i64): void {
-  if (parent == 0) gasLeft += gas;
+  if (parent == 0) leaveGas(gas);
   else store<i64>(parent, load<i64>(parent, atGas) + gas, atGas);
 }
 
 /** Gives a frame, or the transaction, the outcome of what it asked for; answers who goes on. */
 function answer(parent: usize, word: u64, returned: usize, length: i32, how: i32, why: i32): usize {
   if (parent == 0) {
-    halt = how;
-    error = why;
-    output = returned;
-    outputLength = length;
+    endMessage(how, why, returned, length);
     return 0;
   }
   store<usize>(parent, returned, atReturnData);

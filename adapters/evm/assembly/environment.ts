@@ -1,8 +1,8 @@
 // What operations read of the block and the transaction around them. All areas are static, so
 // pointers into them are good for the life of the instance.
 
-/** Block area, 192 bytes, as the exchange format describes it. */
-export const blockArea: usize = memory.data(192, 16);
+/** Block area, 208 bytes, as the exchange format describes it. */
+export const blockArea: usize = memory.data(208, 16);
 
 /** One bit per address 0 to 511: which of them are precompiles. */
 export const precompileBits: usize = memory.data(64, 16);
@@ -28,7 +28,7 @@ export function setBlobHashes(hashes: usize, count: u32): void {
   blobHashCount = count;
 }
 
-/** Revision whose rules are in force: 0 is Frontier, 14 Osaka. */
+/** Revision whose rules are in force: 0 is Frontier, 15 Amsterdam. */
 export let revision: i32 = 0;
 
 /** Selects the revision; `configureGas` must follow. */
@@ -50,6 +50,8 @@ export const randomWord: usize = blockArea + 96;
 export const baseFeeWord: usize = blockArea + 128;
 /** Base fee per blob gas in wei, a word. */
 export const blobBaseFeeWord: usize = blockArea + 160;
+/** Slot of the beacon chain, u64. */
+export const slotNumberAt: usize = blockArea + 192;
 
 // Revisions in their order.
 /** EIP-2 and 7. */
@@ -80,3 +82,5 @@ export const cancun: i32 = 12;
 export const prague: i32 = 13;
 /** EIP-7825, 7883, 7823, 7939 and 7951. */
 export const osaka: i32 = 14;
+/** A draft: EIP-2780, 7708, 7843, 7954, 7976, 7981, 8024, 8037, 8038 and 8246. */
+export const amsterdam: i32 = 15;

@@ -99,6 +99,10 @@ export const resultNonce: i32 = 88;
 /** word */
 export const resultBalance: i32 = 96;
 const resultBytes: usize = 128;
+/** u64: regular gas that a block counts (EIP-7778, 8037); since Amsterdam only, as is the next */
+export const resultRegularGas: i32 = 128;
+/** u64: state gas that a block counts (EIP-8037) */
+export const resultStateGas: i32 = 136;
 
 // Outcomes beside 0.
 /** The sender has had this nonce. */
@@ -111,7 +115,7 @@ export const senderNotEoa: u32 = 3;
 export const insufficientFunds: u32 = 4;
 
 /** What came of the last transaction, call or system call. */
-export const result: usize = memory.data(128, 16);
+export const result: usize = memory.data(144, 16);
 
 const smallestRoom: i32 = 4096;
 /** A larger room goes back when a smaller one is asked for. */

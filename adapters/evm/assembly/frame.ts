@@ -60,6 +60,15 @@ export const atPlace: usize = 112;
 export const atPlaceLength: usize = 116;
 /** CALLVALUE, a word. */
 export const atValue: usize = 128;
+// Of state gas (EIP-8037), i64 each.
+/** What it took from the frame's own gas, that of its successful children included. */
+export const atSpilled: usize = 160;
+/** The reservoir when the frame began. */
+export const atReservoir: usize = 168;
+/** State gas the transaction had used when the frame began. */
+export const atStateUsed: usize = 176;
+/** Paid for the account that the running child is to make. */
+export const atCharged: usize = 184;
 const frameBytes: i32 = 192;
 
 /** Depth of the innermost frame there can be; the outermost has depth 0. */

@@ -1,6 +1,7 @@
 // Prices by revision (Yellow Paper, appendix G and H, and the EIPs since). All are set by
 // `configureGas` and read by the operations.
 import {
+  amsterdam,
   berlin,
   byzantium,
   cancun,
@@ -41,9 +42,7 @@ export const keccakWordGas: i64 = 6;
 export const logTopicGas: i64 = 375;
 /** Each byte of a log's data. */
 export const logByteGas: i64 = 8;
-/** A call with value. */
-export const callValueGas: i64 = 9000;
-/** A call or self-destruction that makes an account. */
+/** A call that makes an account; state gas in its place since EIP-8037. */
 export const newAccountGas: i64 = 25000;
 /** What the callee gets besides with value. */
 export const callStipend: i64 = 2300;
@@ -55,25 +54,35 @@ export const sstoreSetGas: i64 = 20000;
 export const sstoreResetGas: i64 = 5000;
 /** EIP-2200: with no more than this left nothing is stored. */
 export const sstoreSentry: i64 = 2300;
-/** Longest code (EIP-170). */
-export const maxCodeBytes: i32 = 24576;
-/** Longest init code (EIP-3860). */
-export const maxInitCodeBytes: i32 = 49152;
-/** First access to an account (EIP-2929). */
-export const coldAccountGas: i64 = 2600;
 /** First access to a slot (EIP-2929). */
 export const coldSlotGas: i64 = 2100;
 /** Each later access (EIP-2929). */
 export const warmGas: i64 = 100;
 
+/** A call with value; with a write to the account since EIP-8038. */
+export let callValueGas: i64 = 9000;
+/** A self-destruction that makes an account. */
+export let heirGas: i64 = 25000;
+/** First access to an account (EIP-2929, 8038). */
+export let coldAccountGas: i64 = 2600;
+/** Longest code (EIP-170, 7954). */
+export let maxCodeBytes: i32 = 24576;
+/** Longest init code (EIP-3860, 7954). */
+export let maxInitCodeBytes: i32 = 49152;
 /** Per byte of the exponent; 10 before EIP-160. */
 export let expByteGas: i64 = 10;
 /** EIP-3860; 0 before. */
 export let initCodeWordGas: i64 = 0;
 /** Refund of a self-destruction; 0 since London (EIP-3529). */
 export let selfdestructRefund: i64 = 24000;
-/** Whether stores are metered by their net change (EIP-1283 and 2200). */
-export let storesAreNet: bool = false;
+/** How stores are priced: one of the three below. */
+export let storePricing: i32 = 0;
+/** By what the slot holds. */
+export const plainPricing: i32 = 0;
+/** By the net change in the transaction (EIP-1283 and 2200). */
+export const netPricing: i32 = 1;
+/** By the net change, and in state gas for a new slot (EIP-8037, 8038). */
+export const statePricing: i32 = 2;
 /** A store that changes nothing. */
 export let sstoreNoop: i64 = 0;
 /** First change of a slot that held something. */
@@ -92,7 +101,7 @@ export function configureGas(): void {
   expByteGas = revision >= spuriousDragon ? 50 : 10;
   initCodeWordGas = revision >= shanghai ? 2 : 0;
   selfdestructRefund = revision >= london ? 0 : 24000;
-  storesAreNet = revision >= istanbul || revision == constantinople;
+  storePricing = revision >= istanbul || revision == constantinople ? netPricing : plainPricing;
   // EIP-2929 lowers the prices of a store by what it charges for the access.
   sstoreNoop = revision >= berlin ? 100 : revision >= istanbul ? 800 : 200;
   sstoreDirty = sstoreNoop;
@@ -100,7 +109,21 @@ export function configureGas(): void {
   sstoreClearRefund = revision >= london ? 4800 : 15000;
   sstoreInitRefund = sstoreSetGas - sstoreNoop;
   sstoreCleanRefund = sstoreClean - sstoreNoop;
+  configureAmsterdam(revision >= amsterdam);
   configureOperations();
+}
+
+/** EIP-7954, 8037 and 8038, or what was before them. */
+function configureAmsterdam(isActive: bool): void {
+  callValueGas = isActive ? 11300 : 9000;
+  heirGas = isActive ? 9000 : 25000;
+  coldAccountGas = isActive ? 3000 : 2600;
+  maxCodeBytes = isActive ? 65536 : 24576;
+  maxInitCodeBytes = isActive ? 131072 : 49152;
+  if (!isActive) return;
+  storePricing = statePricing;
+  sstoreClean = 10000;
+  sstoreClearRefund = 11616;
 }
 
 /** Describes operations from `first` to `last`: words taken off the stack, words put there. */
@@ -159,8 +182,10 @@ function describeEnvironment(): void {
   describe(0x38, 0x38, 2, 0, 1);
   describe(0x39, 0x39, 3, 3, 0);
   describe(0x3a, 0x3a, 2, 0, 1);
-  describe(0x3b, 0x3b, reads, 1, 1);
-  describe(0x3c, 0x3c, reads, 4, 0);
+  // EIP-8038: code is read besides the account.
+  const codeReads: u32 = revision >= amsterdam ? 100 : reads;
+  describe(0x3b, 0x3b, codeReads, 1, 1);
+  describe(0x3c, 0x3c, codeReads, 4, 0);
   if (revision >= byzantium) {
     describe(0x3d, 0x3d, 2, 0, 1);
     describe(0x3e, 0x3e, 3, 3, 0);
@@ -177,6 +202,7 @@ function describeEnvironment(): void {
     describe(0x49, 0x49, 3, 1, 1);
     describe(0x4a, 0x4a, 2, 0, 1);
   }
+  if (revision >= amsterdam) describe(0x4b, 0x4b, 2, 0, 1);
 }
 
 function describeFlow(): void {
@@ -204,16 +230,19 @@ function describeFlow(): void {
     describe(0x80 + i, 0x80 + i, 3, i + 1, i + 2);
     describe(0x90 + i, 0x90 + i, 3, i + 2, i + 2);
   }
+  // Their operands depend on the byte behind them (EIP-8024).
+  if (revision >= amsterdam) describe(0xe6, 0xe8, 3, 0, 0);
   for (let i = 0; i < 5; i++) describe(0xa0 + i, 0xa0 + i, 375, i + 2, 0);
 }
 
 function describeCalls(): void {
   const calls: u32 = revision >= berlin ? 0 : revision >= tangerineWhistle ? 700 : 40;
-  describe(0xf0, 0xf0, 32000, 3, 1);
+  const creates: u32 = revision >= amsterdam ? 12000 : 32000;
+  describe(0xf0, 0xf0, creates, 3, 1);
   describe(0xf1, 0xf2, calls, 7, 1);
   describe(0xf3, 0xf3, 0, 2, 0);
   if (revision >= homestead) describe(0xf4, 0xf4, calls, 6, 1);
-  if (revision >= constantinople) describe(0xf5, 0xf5, 32000, 4, 1);
+  if (revision >= constantinople) describe(0xf5, 0xf5, creates, 4, 1);
   if (revision >= byzantium) {
     describe(0xfa, 0xfa, calls, 6, 1);
     describe(0xfd, 0xfd, 0, 2, 0);

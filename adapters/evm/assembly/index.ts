@@ -22,13 +22,13 @@ import { applyTransaction } from './transaction';
 
 export { abandon, inputRoom, outputRoom, systemCall };
 
-/** Selects the rules of a revision, 0 (Frontier) to 14 (Osaka). */
+/** Selects the rules of a revision, 0 (Frontier) to 15 (Amsterdam). */
 export function configure(revision: i32): void {
   setRevision(revision);
   configureGas();
 }
 
-/** 192 bytes: the block. */
+/** 208 bytes: the block. */
 export function blockArea(): i32 {
   return <i32>areaOfBlock;
 }
@@ -38,7 +38,7 @@ export function precompileSet(): i32 {
   return <i32>precompileBits;
 }
 
-/** 128 bytes: what came of the last transaction, call or system call. */
+/** 144 bytes: what came of the last transaction, call or system call. */
 export function resultArea(): i32 {
   return <i32>result;
 }

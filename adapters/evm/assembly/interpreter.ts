@@ -2,18 +2,9 @@
 // locals; they go to the frame when another one takes over. The stack grows downwards: the top word
 // is at `sp`, the next one 32 bytes above, so that operands have constant offsets.
 import { beginCall, beginCreate, endFrame, requestFailure } from './calls';
+import { moveDeep } from './deep-stack';
 import { constantinople, revision } from './environment';
-import {
-  failed,
-  invalidJump,
-  invalidOperation,
-  outOfGas,
-  reverted,
-  stackOverflow,
-  stackUnderflow,
-  staticChange,
-  succeeded,
-} from './failures';
+import { failed, invalidJump, outOfGas, reverted, staticChange, succeeded } from './failures';
 import {
   atCodeBytes,
   atCodeLength,
@@ -28,10 +19,11 @@ import {
   atStackHigh,
   growMemory,
 } from './frame';
-import { absent, operationTable, stackBytes } from './gas';
+import { operationTable, stackBytes } from './gas';
 import { operate } from './operations';
 import { hashMemory, setOutput } from './operations-memory';
 import { loadInput, loadSlot, storeSlot } from './operations-state';
+import { refusal } from './refusal';
 import {
   addTop,
   andTop,
@@ -59,14 +51,6 @@ const makesMask: u64 = 0x031b_a060_0160_0160;
 /** Whether there is gas, stack and SHL for it once the first PUSH1 is done. */
 function canMask(gas: i64, used: usize): bool {
   return gas >= 12 && used <= <usize>stackBytes - 64 && revision >= constantinople;
-}
-
-/** Why an operation is refused before it runs. */
-function refusal(operation: i32, gas: i64, sp: usize, high: usize): i32 {
-  if (gas < 0) return outOfGas;
-  const taken = <i32>load<u16>(operationTable + ((<usize>operation) << 3), 2);
-  if (taken == absent) return invalidOperation;
-  return sp + <usize>taken > high ? stackUnderflow : stackOverflow;
 }
 
 /** Whether a position is a JUMPDEST. */
@@ -413,6 +397,20 @@ export function run(outermost: usize): void {
         case 0x9e:
         case 0x9f: {
           exchange(sp, sp + ((<usize>(operation - 0x8f)) << 5));
+          continue;
+        }
+        case 0xe6: {
+          error = moveDeep(operation, load<u8>(pc), sp, high);
+          if (error != 0) break;
+          pc++;
+          sp -= 32;
+          continue;
+        }
+        case 0xe7:
+        case 0xe8: {
+          error = moveDeep(operation, load<u8>(pc), sp, high);
+          if (error != 0) break;
+          pc++;
           continue;
         }
         case 0xf0:

@@ -74,6 +74,11 @@ export function warmAccount(account: usize): bool {
   return true;
 }
 
+/** EIP-2929: whether the address was met; leaves it as it is. */
+export function isWarm(account: usize): bool {
+  return load<u32>(account, accountWarm) == transactionNumber || isPrecompile(account);
+}
+
 /** EIP-2929: marks the slot and answers whether it was cold. */
 export function warmSlot(slot: usize): bool {
   if (recording) noteAccess(slot, slotAccessed, 1);

@@ -13,6 +13,8 @@ import { atAccount, atInput, atInputLength } from './frame';
 import {
   coldAccountGas,
   coldSlotGas,
+  netPricing,
+  plainPricing,
   sstoreClean,
   sstoreCleanRefund,
   sstoreClearRefund,
@@ -22,7 +24,7 @@ import {
   sstoreResetGas,
   sstoreSentry,
   sstoreSetGas,
-  storesAreNet,
+  storePricing,
   warmGas,
 } from './gas';
 import { hostBlockHash } from './host';
@@ -42,6 +44,7 @@ import {
   warmAccount,
   warmSlot,
 } from './state';
+import { stateStoreCost } from './state-store';
 import { copyWord, equal, fitsU64, isZero, loadBytes, lowU64, setU64, zeroWord } from './word';
 
 /** EIP-2929 price of reading an account, which it marks warm; nothing before. */
@@ -67,14 +70,24 @@ export function storeSlot(frame: usize, sp: usize, before: i64): i64 {
   // EIP-2200: leaves a stipend's worth, so that a plain transfer can never write.
   if (revision >= istanbul && before <= sstoreSentry) return -1;
   const slot = slotOf(load<usize>(frame, atAccount), sp);
-  const gas = before - (storesAreNet ? netStoreCost(slot, sp + 32) : storeCost(slot, sp + 32));
+  const gas = before - storeCost(frame, slot, sp + 32, before);
   if (gas < 0) return -1;
   setSlot(slot, sp + 32);
   return gas;
 }
 
+/** Price of a store by the rules in force. */
+function storeCost(frame: usize, slot: usize, value: usize, before: i64): i64 {
+  if (storePricing == netPricing) return netStoreCost(slot, value);
+  if (storePricing == plainPricing) return plainStoreCost(slot, value);
+  // Called twice, so that it stays out of what the stores of other forks run through.
+  return warmSlot(slot)
+    ? stateStoreCost(frame, slot, value, before, coldSlotGas)
+    : stateStoreCost(frame, slot, value, before, warmGas);
+}
+
 /** Price of a store before EIP-1283 and after its withdrawal. */
-function storeCost(slot: usize, value: usize): i64 {
+function plainStoreCost(slot: usize, value: usize): i64 {
   const wasZero = isZero(slotValue(slot));
   const isCleared = isZero(value);
   if (!wasZero && isCleared) addRefund(sstoreClearRefund);

@@ -11,6 +11,7 @@ import {
   gasPriceWord,
   originWord,
   randomWord,
+  slotNumberAt,
   timestampAt,
 } from './environment';
 import { staticChange } from './failures';
@@ -195,6 +196,9 @@ function readBlock(operation: i32, frame: usize, sp: usize, gas: i64): i64 {
       break;
     case 0x4a:
       copyWord(below, blobBaseFeeWord);
+      break;
+    case 0x4b:
+      setU64(below, load<u64>(slotNumberAt));
       break;
   }
   return gas;

@@ -37,6 +37,7 @@ export {
   isDestroyed,
   isPrecompile,
   isTouched,
+  isWarm,
   markCreated,
   markDestroyed,
   recordAccesses,

@@ -1,5 +1,5 @@
 // Calls of the protocol's own.
-import { messageGasLeft, runMessage } from './calls';
+import { runMessage } from './calls';
 import { codeLength, codeOf } from './code';
 import { blockArea, coinbaseWord, gasPriceWord, originWord, setBlobHashes } from './environment';
 import {
@@ -11,17 +11,17 @@ import {
   systemData,
   systemDataLength,
 } from './exchange';
+import { messageGasLeft } from './message';
 import { join } from './open-transaction';
 import { clearAccounts, resultOfMessage } from './settlement';
 import { accountOf } from './state';
+import { openReservoir, slotStateGas } from './state-gas';
+import { systemAddress } from './system-address';
 import { loadAddress, setU64 } from './word';
 
-/** Who calls system contracts (EIP-2935, 4788, 7002, 7251). */
-const systemAddress: usize = memory.data<u8>([
-  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-  0xff, 0xff, 0xff, 0xfe,
-]);
 const systemGas: u64 = 30_000_000;
+/** For new slots, beside that (EIP-8037). */
+const systemReservoir: i64 = 16 * slotStateGas;
 const zero: usize = memory.data(32, 16);
 
 /**
@@ -42,6 +42,7 @@ export function systemCall(): void {
   setU64(gasPriceWord, 0);
   setBlobHashes(0, 0);
   const length = load<i32>(input, systemDataLength);
+  openReservoir(systemReservoir);
   runMessage(caller, target, zero, input + systemData, length, systemGas);
   store<u64>(result, systemGas - <u64>messageGasLeft(), resultGasUsed);
   resultOfMessage();

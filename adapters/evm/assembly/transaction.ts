@@ -3,6 +3,7 @@ import { authorize } from './authorizations';
 import { runMessage } from './calls';
 import { codeLength, codeOf, isDelegation } from './code';
 import {
+  amsterdam,
   berlin,
   blockArea,
   coinbaseWord,
@@ -42,6 +43,7 @@ import {
   uncheckedFlag,
 } from './exchange';
 import { open } from './open-transaction';
+import { runPaidMessage } from './paid-message';
 import { settle } from './settlement';
 import {
   accountOf,
@@ -81,17 +83,19 @@ export function applyTransaction(flags: u32): void {
   touch(sender);
   const to = (flags & creationFlag) != 0 ? <usize>0 : accountOf(input + inputTo);
   const end = prepare(sender, to);
-  authorize(end);
+  const isPaid = revision >= amsterdam;
+  if (!isPaid) authorize(end);
   if ((flags & recordedFlag) != 0) recordAccesses();
-  runMessage(
-    sender,
-    to,
-    input + inputValue,
-    input + inputData,
-    load<i32>(input, inputDataLength),
-    load<i64>(input, inputGasLimit) - load<i64>(input, inputIntrinsic),
-  );
+  const gas = load<i64>(input, inputGasLimit) - load<i64>(input, inputIntrinsic);
+  if (isPaid) runPaidMessage(sender, to, end, gas);
+  else runInput(sender, to, gas);
   settle(sender, flags);
+}
+
+/** Runs the message of the input with so much gas. */
+export function runInput(sender: usize, to: usize, gas: i64): void {
+  const length = load<i32>(input, inputDataLength);
+  runMessage(sender, to, input + inputValue, input + inputData, length, gas);
 }
 
 /** Answers 0 or why the sender may not send this. */

@@ -5,6 +5,7 @@ import { ReferenceExecutor } from '../../ethereum/reference/executor.ts';
 import {
   type Applied,
   type BlockEnvironment,
+  type BlockGas,
   createEvm,
   type Evm,
   EvmError,
@@ -28,6 +29,8 @@ export interface Ending {
   readonly refused?: string;
   readonly status?: 0 | 1;
   readonly gasUsed?: number;
+  /** Since Amsterdam. */
+  readonly blockGas?: BlockGas | undefined;
   readonly output?: string;
   readonly error?: string | undefined;
   readonly created?: string | undefined;
@@ -204,10 +207,11 @@ function endingOf(
     const name = `${kind} ${Buffer.from(key, 'latin1').toString('hex')}`;
     changes.set(name, value === undefined ? 'removed' : toHex(value));
   };
-  const { status, gasUsed, output, error, contractAddress, logs } = applied;
+  const { status, gasUsed, blockGas, output, error, contractAddress, logs } = applied;
   const ending = {
     status,
     gasUsed,
+    blockGas,
     output: toHex(output),
     error,
     created: contractAddress === undefined ? undefined : toHex(contractAddress),

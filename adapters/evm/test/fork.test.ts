@@ -7,8 +7,8 @@ import { paramsTx } from '@ethereumjs/tx';
 import { blobBaseFee, fitsBlobs, nextExcessBlobGas } from '../blob-fees.ts';
 import { forkNames, forkOf, isForkName, revisions } from '../fork.ts';
 
-/** Drafts whose rules still move, and names that no chain schedules. */
-const notRun = ['bpo3', 'bpo4', 'bpo5', 'amsterdam'];
+/** Names that no chain schedules and that have no rules. */
+const notRun = ['bpo3', 'bpo4', 'bpo5'];
 
 const commonOf = (hardfork: string) => {
   const common = createCustomCommon({ chainId: 1, name: 'reference' }, Mainnet, { hardfork });
@@ -19,7 +19,7 @@ const commonOf = (hardfork: string) => {
 };
 
 describe('forks', () => {
-  test('are those the reference knows, but for drafts', () => {
+  test('are those the reference knows, but for names without rules', () => {
     const known = Object.values(Hardfork).filter((name) => !notRun.includes(name));
     assert.deepEqual([...forkNames].toSorted(), known.toSorted());
   });
@@ -52,6 +52,14 @@ describe('forks', () => {
       if (revision >= revisions.osaka) {
         expected.maxTransactionGas = Number(common.param('maxTransactionGasLimit'));
       }
+      if (revision >= revisions.amsterdam) {
+        // The account itself is paid when it is written, and the limit is one of regular gas.
+        expected.emptyAuthorization = Number(common.param('perAuthBaseGas'));
+        expected.recipient = Number(common.param('txRecipientAccessGas'));
+        expected.recipientValue = Number(common.param('txValueCost'));
+        expected.maxRegularGas = expected.maxTransactionGas as number;
+        expected.maxTransactionGas = Number.POSITIVE_INFINITY;
+      }
       const own = Object.fromEntries(Object.entries(prices).filter(([key]) => key in expected));
       assert.deepEqual(own, expected, name);
     }
@@ -75,7 +83,7 @@ describe('forks', () => {
     assert.throws(() => forkOf('toString'), { code: 'INVALID_CONFIGURATION' });
     assert.ok(isForkName('cancun', 'london'));
     assert.ok(!isForkName('berlin', 'london'));
-    assert.ok(!isForkName('amsterdam'));
+    assert.ok(!isForkName('bpo3'));
   });
 });
 

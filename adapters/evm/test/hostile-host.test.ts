@@ -45,7 +45,7 @@ function failing(beneath: EvmHost, at: number): { readonly host: EvmHost; reads(
 }
 
 test('whichever read of the host fails, no half of a transaction stays', () => {
-  for (const fork of ['shanghai', 'osaka']) {
+  for (const fork of ['shanghai', 'osaka', 'amsterdam']) {
     const wanted = world();
     const counted = failing(wanted, Number.POSITIVE_INFINITY);
     const first = createEvm({ fork, chainId: 1n, host: counted.host });

@@ -62,7 +62,8 @@ function scene(fork: string, code: Uint8Array = factory): BothEngines {
   return engines;
 }
 
-const forks = ['constantinople', 'istanbul', 'berlin', 'london', 'shanghai', 'cancun', 'osaka'];
+const early = ['constantinople', 'istanbul', 'berlin', 'london'];
+const forks = [...early, 'shanghai', 'cancun', 'osaka', 'amsterdam'];
 
 for (const fork of forks) {
   test(`contracts made, destroyed and made again end alike under ${fork}`, async () => {
@@ -173,7 +174,7 @@ test('self-destruction in reverted, static, delegated and creating frames ends a
       'SSTORE',
     ),
   };
-  for (const fork of ['istanbul', 'berlin', 'shanghai', 'cancun', 'osaka']) {
+  for (const fork of ['istanbul', 'berlin', 'shanghai', 'cancun', 'osaka', 'amsterdam']) {
     for (const [name, code] of Object.entries(outers)) {
       const engines = scene(fork, code);
       engines.place(other, { code: destroys, nonce: 1n, balance: 50n, storage: { 0: 1n } });
@@ -272,7 +273,7 @@ test('delegations in a circle, to themselves, to precompiles and to nothing end 
 test('bytes at random as code, as init code and as call data end alike', async () => {
   const random = randomFrom(99);
   const bytes = (length: number) => Uint8Array.from({ length }, () => Math.floor(random() * 256));
-  for (const fork of ['istanbul', 'shanghai', 'osaka']) {
+  for (const fork of ['istanbul', 'shanghai', 'osaka', 'amsterdam']) {
     const engines = new BothEngines(fork);
     for (let i = 0; i < 150; i++) {
       const filled = Array.from({ length: 12 }, () => push(BigInt(Math.floor(random() * 300))));

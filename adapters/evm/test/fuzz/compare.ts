@@ -30,6 +30,7 @@ function linesOf(
   return [
     ...(vague ? [] : [`status ${outcome.status}`, `output ${hex(outcome.output)}`]),
     `gas ${outcome.gasUsed}`,
+    ...(outcome.blockGas ? [`block ${outcome.blockGas.regular} ${outcome.blockGas.state}`] : []),
     `created ${outcome.contractAddress && hex(outcome.contractAddress)}`,
     ...outcome.logs.map(
       ({ address, topics, data }) => `log ${[address, ...topics, data].map(hex).join(' ')}`,

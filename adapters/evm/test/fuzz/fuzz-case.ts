@@ -27,7 +27,7 @@ const chainId = 1_337n;
 /** The execution of a seed. */
 export function executionOf(seed: number): Execution {
   const random = new Random(seed);
-  const age = random.chance(0.5) ? 11 + random.below(4) : random.below(ruleForks.length);
+  const age = random.chance(0.5) ? 11 + random.below(5) : random.below(ruleForks.length);
   const around = {
     age,
     addresses: [...contracts, ...contracts, ...people, miner, nobody, poor],
@@ -98,6 +98,7 @@ function blockOf(random: Random, age: number): BlockEnvironment {
     prevRandao: random.word(),
     baseFee: age >= ages.london ? BigInt(random.below(20)) : 0n,
     blobBaseFee: age >= ages.cancun ? BigInt(1 + random.below(5)) : 0n,
+    slotNumber: age >= ages.amsterdam ? random.below(1_000) : 0,
     blockHash: blockHashOf,
   };
 }
@@ -119,7 +120,7 @@ function fieldsOf(
     nonce: random.chance(0.005) ? 1n : 0n,
     maxFeePerGas: random.chance(0.005) ? 0n : price,
     maxPriorityFeePerGas: type < 2 ? price : BigInt(random.below(Number(price) + 1)),
-    gasLimit: BigInt(gasLimitOf(random)),
+    gasLimit: BigInt(gasLimitOf(random, around.age)),
     ...(creates ? {} : { to: destination(random, around) }),
     value: random.chance(0.97) ? BigInt(random.below(50)) : random.word(),
     data,
@@ -140,14 +141,17 @@ function typeOf(random: Random, age: number): 0 | 1 | 2 | 3 | 4 {
   return random.below(most + 1) as 0 | 1 | 2 | 3 | 4;
 }
 
-function gasLimitOf(random: Random): number {
+function gasLimitOf(random: Random, age: number): number {
+  // State has its own gas since Amsterdam: much of it, and apart above a limit (EIP-8037).
+  const scale = age >= ages.amsterdam ? 6 : 1;
+  if (scale > 1 && random.chance(0.15)) return 16_700_000 + random.below(2_000_000);
   switch (random.below(5)) {
     case 0:
       return 22_000 + random.below(90_000);
     case 1:
-      return 50_000 + random.below(2_000_000);
+      return 50_000 + random.below(2_000_000 * scale);
     default:
-      return 80_000 + random.below(400_000);
+      return 80_000 + random.below(400_000 * scale);
   }
 }
 

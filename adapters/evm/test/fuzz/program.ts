@@ -20,6 +20,7 @@ export const ages = {
   shanghai: 11,
   cancun: 12,
   osaka: 14,
+  amsterdam: 15,
 } as const;
 
 /** Operations without effects: code, operands, the age that brought it. */
@@ -39,6 +40,7 @@ const plain: readonly (readonly [number, number, number])[] = [
   [0x48, 0, ages.london],
   [0x49, 1, ages.cancun],
   [0x4a, 0, ages.cancun],
+  [0x4b, 0, ages.amsterdam],
   [0x5f, 0, ages.shanghai],
 ];
 
@@ -141,6 +143,10 @@ export class ProgramWriter {
   #stack(): void {
     const random = this.#random;
     const reach = Math.min(16, this.#held);
+    if (this.#held > 0 && this.#around.age >= ages.amsterdam && random.chance(0.15)) {
+      this.#deepStack();
+      return;
+    }
     if (reach === 0 || random.chance(0.3)) {
       const length = 1 + random.below(32);
       this.#code.op(0x5f + length, ...random.bytes(length));
@@ -154,6 +160,24 @@ export class ProgramWriter {
       this.#code.op(0x50);
       this.#held--;
     }
+  }
+
+  /** EIP-8024: mostly on a stack that is deep enough, mostly with a byte that means something. */
+  #deepStack(): void {
+    const random = this.#random;
+    const wanted = random.chance(0.95) ? 30 : random.below(30);
+    while (this.#held < wanted) this.#stackWord();
+    const op = random.pick([0xe6, 0xe7, 0xe8]);
+    const depth = 17 + random.below(Math.max(1, this.#held - 18));
+    const pair = random.pick([0x9d, 0x2f, 0x50, 0x00, 0x8f, 0xff]);
+    const byte = op === 0xe8 ? pair : (depth + 111) & 255;
+    this.#code.op(op, random.chance(0.97) ? byte : random.below(256));
+    if (op === 0xe6) this.#held++;
+  }
+
+  #stackWord(): void {
+    this.#code.push(BigInt(this.#random.below(300)));
+    this.#held++;
   }
 
   /** An offset or length: small, at times large, rarely out of reach. */
@@ -308,8 +332,9 @@ export class ProgramWriter {
     const random = this.#random;
     const code = this.#code;
     const kind = random.below(100);
+    const plenty = this.#around.age >= ages.amsterdam ? 600_000 : 60_000;
     if (kind < 15) code.op(0x5a);
-    else if (kind < 90) code.push(BigInt(random.below(60_000)));
+    else if (kind < 90) code.push(BigInt(random.below(plenty)));
     else if (kind < 98) code.push(BigInt(random.below(3_000)));
     else code.push(random.word());
   }
@@ -443,7 +468,7 @@ export function initCode(random: Random, around: Surroundings, depth: number): U
     code.push(BigInt(random.below(4)));
     code.op(0x55);
   }
-  const left = deployed(random, writer);
+  const left = deployed(random, around, writer);
   code.push(BigInt(left.length));
   code.pushData(left);
   code.push(0n);
@@ -454,8 +479,8 @@ export function initCode(random: Random, around: Surroundings, depth: number): U
   return code.finish();
 }
 
-function deployed(random: Random, writer: ProgramWriter): Uint8Array {
+function deployed(random: Random, around: Surroundings, writer: ProgramWriter): Uint8Array {
   if (random.chance(0.9)) return writer.write();
   if (random.chance(0.5)) return Uint8Array.of(0xef, ...random.bytes(random.below(30)));
-  return new Uint8Array(random.below(30_000));
+  return new Uint8Array(random.below(around.age >= ages.amsterdam ? 80_000 : 30_000));
 }
