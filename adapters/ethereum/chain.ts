@@ -49,6 +49,7 @@ export class Chain implements Borrower {
       blobs: config.replay !== undefined,
       lowS: this.fork.rules.homestead,
       maxBytes: config.maxTransactionBytes,
+      chain: config.name,
     };
     this.queue = queue;
     this.replayed =
