@@ -7,7 +7,10 @@ import { engines } from '../engines.ts';
 import type { Engine } from '../executor.ts';
 import { ExecutorPool } from '../executor-pool.ts';
 import { OwnExecutor } from '../own-engine.ts';
-import { Bench, reasonOf } from './adapter-bench.ts';
+import { createRpcEndpoints } from '../rpc/index.ts';
+import { Bench, reasonOf, someActor } from './adapter-bench.ts';
+import { StubSocket } from './rpc-client.ts';
+import { StubHost } from './stub-chain.ts';
 import { code, deploying, Wallet } from './wallet.ts';
 
 const alice = new Wallet(1);
@@ -267,4 +270,30 @@ it('a lost batch that wakes up late touches no chain that the next one is execut
   assert.equal(bench.adapter.forChain('main')?.account(bob.address).balance, 5n);
   assert.equal(bench.adapter.forChain('slow')?.account(bob.address).balance, 2n);
   assert.equal(bench.adapter.forChain('main')?.block(1)?.transactionHashes.length, 2);
+});
+
+it('a connection asks the chain as it is after a vote, and ends when the chain is gone', async () => {
+  const bench = new Bench(new EthereumAdapter({ endpoints: createRpcEndpoints }));
+  bench.genesis({
+    chains: [
+      { ...main, reads: { storage: 'open' } },
+      { ...main, name: 'other' },
+    ],
+  });
+  const endpoint = bench.adapter.endpoints.find(({ kind }) => kind === 'websocket');
+  assert.ok(endpoint?.kind === 'websocket');
+  const socket = new StubSocket('/');
+  endpoint.open(socket, someActor, new StubHost());
+  const asks = async () => {
+    const params = [alice.hex, '0x0', 'latest'];
+    socket.receive({ jsonrpc: '2.0', id: 1, method: 'eth_getStorageAt', params });
+    return (await socket.take())[0];
+  };
+  assert.equal((await asks())?.result, `0x${'0'.repeat(64)}`);
+  const closed = { ...main, reads: { storage: 'closed' } };
+  bench.adapter.configure({ chains: [{ ...main, name: 'other' }, closed] });
+  assert.match((await asks())?.error?.message ?? '', /closed/);
+  bench.adapter.configure({ chains: [{ ...main, name: 'other' }] });
+  assert.equal(await asks(), undefined);
+  assert.equal(socket.closed, 1008);
 });
