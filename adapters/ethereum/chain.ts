@@ -1,7 +1,7 @@
 import type { BlockEnvironment } from '@concordat/evm';
 import type { ReadView } from '@concordat/kv';
 import { equalBytes, toLatin1 } from '@concordat/std';
-import type { BatchSet } from '@concordat/worker-enclave';
+import { AdapterError, type BatchSet } from '@concordat/worker-enclave';
 import { nextBaseFee } from './block.ts';
 import { type BatchPlace, ChainBatch } from './chain-batch.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
@@ -34,6 +34,8 @@ export class Chain implements Borrower {
   #executor: Executor | undefined;
   #simulator: Simulator | undefined;
   #batch: ChainBatch | undefined;
+  /** Whether the executor is in the middle of a transaction of the batch. */
+  #isWaiting = false;
   /** Head this cache belongs to; undefined when it is not known to belong to any. */
   #cached: Uint8Array | undefined;
 
@@ -47,6 +49,7 @@ export class Chain implements Borrower {
       blobs: config.replay !== undefined,
       lowS: this.fork.rules.homestead,
       maxBytes: config.maxTransactionBytes,
+      chain: config.name,
     };
     this.queue = queue;
     this.replayed =
@@ -99,6 +102,9 @@ export class Chain implements Borrower {
   /** A batch that was not sealed never will be: its set is closed. */
   giveUp(): void {
     this.#batch = undefined;
+    // An executor that waits goes on with what is lost, and may not do so on the next one's state.
+    if (this.#isWaiting) this.#executor = undefined;
+    this.#isWaiting = false;
   }
 
   /** Head of the chain in a view; a chain without one begins at block 0. */
@@ -141,22 +147,24 @@ export class Chain implements Borrower {
     transaction: DecodedTransaction,
     leaf: number,
   ): SubmittedTransaction | Promise<SubmittedTransaction> {
-    const started = batch.start(this.#running);
-    if (started === undefined) return this.#apply(batch, transaction, leaf);
-    return started.then(() => this.#apply(batch, transaction, leaf));
+    const executor = this.#running;
+    const started = batch.start(executor);
+    const apply = () => executor.execute(transaction, batch.context);
+    const applied = started === undefined ? apply() : this.#whileOpen(batch, started).then(apply);
+    if (!(applied instanceof Promise)) return batch.keep(transaction, applied, { executor, leaf });
+    return this.#whileOpen(batch, applied).then((done) =>
+      batch.keep(transaction, done, { executor, leaf }),
+    );
   }
 
-  #apply(
-    batch: ChainBatch,
-    transaction: DecodedTransaction,
-    leaf: number,
-  ): SubmittedTransaction | Promise<SubmittedTransaction> {
-    const executor = this.#running;
-    const applied = executor.execute(transaction, batch.context);
-    if (applied instanceof Promise) {
-      return applied.then((done) => batch.keep(transaction, done, { executor, leaf }));
-    }
-    return batch.keep(transaction, applied, { executor, leaf });
+  /** @throws AdapterError CONTRACT_BROKEN when the batch was given up meanwhile */
+  async #whileOpen<Result>(batch: ChainBatch, work: Promise<Result>): Promise<Result> {
+    this.#isWaiting = true;
+    const [ended] = await Promise.allSettled([work]);
+    if (this.#batch !== batch) throw new AdapterError('CONTRACT_BROKEN', 'the batch is closed');
+    this.#isWaiting = false;
+    if (ended.status === 'rejected') throw ended.reason;
+    return ended.value;
   }
 
   /** Takes the marks of a refused transaction off. */
@@ -178,11 +186,13 @@ export class Chain implements Borrower {
   #open(place: BatchPlace): ChainBatch {
     const open = this.#batch;
     if (open !== undefined && open.set === place.set) return open;
+    // Nothing opens on a closed set: a batch that is lost cannot end the one that took its place.
     const batch = new ChainBatch(this, place);
+    this.giveUp();
     const { headBytes } = batch;
     const fresh =
       this.#cached !== undefined && headBytes !== undefined && equalBytes(this.#cached, headBytes);
-    if (!fresh || open !== undefined) this.#running.forget();
+    if (!fresh) this.#running.forget();
     this.#cached = undefined;
     this.#running.attach(batch.tables);
     this.#batch = batch;

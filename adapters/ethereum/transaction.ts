@@ -25,6 +25,8 @@ export interface DecodingRules {
   readonly lowS: boolean;
   /** Bytes; go-ethereum's 128 KiB unless a chain says otherwise. */
   readonly maxBytes: number;
+  /** Name of the chain; senders are remembered for each, as a preparation remembers them. */
+  readonly chain?: string;
 }
 
 /** go-ethereum's limit of one transaction's bytes. */
@@ -69,7 +71,12 @@ export function decodeTransaction(
   checkSignatureForm(fields, rules);
   if (known === undefined) {
     const hash = parsed.hash();
-    return { raw, hash, fields, from: rememberedSender(hash, parsed) };
+    return {
+      raw,
+      hash,
+      fields,
+      from: rememberedSender((rules.chain ?? '') + toLatin1(hash), parsed),
+    };
   }
   const { hash, from, authorities } = known;
   if (from === undefined) throw noKeyFits();
@@ -290,8 +297,7 @@ function checkSignatureForm(fields: TransactionFields, rules: DecodingRules): vo
   }
 }
 
-function rememberedSender(hash: Uint8Array, parsed: Parsed): Uint8Array {
-  const key = toLatin1(hash);
+function rememberedSender(key: string, parsed: Parsed): Uint8Array {
   const known = senders.get(key);
   if (known !== undefined) return known;
   const from = recoverSender(parsed);

@@ -58,8 +58,14 @@ export const createRpcEndpoints: EndpointFactory = (reader) => {
         actor: Actor,
         host: AdapterHost<SubmittedTransaction>,
       ): void => {
-        const chain = chainOfPath(reader, socket.path);
-        serveSocket(socket, { chain, filters: server.filters, limits: server.limits, actor, host });
+        const { filters, limits } = server;
+        const name = chainOfPath(reader, socket.path)?.name;
+        // A vote may replace the chain, whose rights of reading hold here from then on, or take it away.
+        const chain = () => {
+          const found = name === undefined ? undefined : reader.forChain(name);
+          return found?.name === name ? found : undefined;
+        };
+        serveSocket(socket, { chain, filters, limits, actor, host });
       },
     },
   ]);

@@ -10,10 +10,12 @@ import { Subscriptions } from './subscriptions.ts';
 /** Close codes of RFC 6455 section 7.4.1. */
 const policyViolation = 1008;
 const messageTooBig = 1009;
+const noChain = 'no chain of this name';
 
 /** What one WebSocket is served with. */
 export interface SocketService {
-  readonly chain: ChainView | undefined;
+  /** As it is now; undefined when it is not there (any more). */
+  readonly chain: () => ChainView | undefined;
   readonly filters: FilterRegistry;
   readonly limits: RpcLimits;
   readonly actor: Actor;
@@ -25,9 +27,10 @@ export interface SocketService {
  * end, and subscriptions for as long as it is open.
  */
 export function serveSocket(socket: WebSocketLike, service: SocketService): void {
-  const { chain, filters, limits, actor, host } = service;
-  if (!chain) {
-    socket.close(policyViolation, 'no chain of this name');
+  const { filters, limits, actor, host } = service;
+  const first = service.chain();
+  if (!first) {
+    socket.close(policyViolation, noChain);
     return;
   }
   let open = true;
@@ -35,7 +38,7 @@ export function serveSocket(socket: WebSocketLike, service: SocketService): void
   const send = (text: string | undefined): void => {
     if (open && text !== undefined) socket.send(text);
   };
-  const subscriptions = new Subscriptions(chain, limits.maxSubscriptions, send);
+  const subscriptions = new Subscriptions(first, limits.maxSubscriptions, send);
   socket.onClose = () => {
     open = false;
     subscriptions.close();
@@ -52,6 +55,11 @@ export function serveSocket(socket: WebSocketLike, service: SocketService): void
     if (inFlight >= limits.maxSocketCalls) {
       const why = `more than ${limits.maxSocketCalls} unanswered messages on this connection`;
       send(errorText(null, new RpcError('LIMIT_EXCEEDED', why)));
+      return;
+    }
+    const chain = service.chain();
+    if (!chain) {
+      socket.close(policyViolation, noChain);
       return;
     }
     inFlight++;

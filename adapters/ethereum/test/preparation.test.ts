@@ -198,6 +198,15 @@ describe('Ethereum transactions prepared beside the main thread', () => {
     assert.equal(recovered, 2);
   });
 
+  it('are recovered for each chain without a preparation, too', () => {
+    const raw = signedTransaction(unsigned(2, { nonce: 77n }), signer(1));
+    const on = (chain: string): Uint8Array => decodeTransaction(raw, { ...rules, chain }).from;
+    const [first, again, other] = [on('one'), on('one'), on('other')];
+    assert.equal(again, first, 'found again');
+    assert.notEqual(other, first, 'recovered anew');
+    assert.deepEqual(other, first);
+  });
+
   it('are nothing when they name no chain or are no transaction', () => {
     const { prepare: direct } = createPreparation();
     for (const bytes of ['', 'x', '\0\0\0\xff', '\0\0\0\x04main', '\0\0\0\x04main\xc0']) {

@@ -12,6 +12,7 @@ import { type Costs, measureCosts, medianCosts } from '../measure.ts';
 import { profileNetwork } from '../profile/profile-network.ts';
 import {
   type MainnetBlocks,
+  type MainnetSet,
   mainnetSet,
   paperBlocks,
   warmUpBlocksFor,
@@ -30,9 +31,6 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
   const blocks = paperBlocks();
   const warmUpBlocks = warmUpBlocksFor(blocks);
   const set = mainnetSet(blocks, { warmUpBlocks, engine, copies: passesBefore + rounds });
-  const early: SendingFigures[] = [];
-  const figures: SendingFigures[] = [];
-  const costs: Costs[] = [];
   const bare = new BarePeers(options, (name) => ({
     kind: 'mainnet',
     engine: name,
@@ -40,34 +38,10 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
     blocks,
   }));
   const anvil = new AnvilPeers(options, blocks);
-  const network = await BenchNetwork.start({
-    adapters: { ethereum: set.config },
-    genesisData: { ethereum: set.genesisData },
+  const { early, figures, costs } = await sendPasses(set, say, async () => {
+    await bare.round();
+    await anvil.round();
   });
-  try {
-    const client = await network.client();
-    await warmUpMainnet(set.warmUp, client);
-    for (const [at, pass] of set.copies.entries()) {
-      const round = at - passesBefore + 1;
-      say(
-        round > 0 ? `real blocks, round ${round} of ${rounds}` : `real blocks, before the rounds`,
-      );
-      const cost = await measureCosts(network, async () => {
-        const sent = await sendMainnet(pass, client);
-        (round > 0 ? figures : early).push(sent);
-        return sent.all.transactions;
-      });
-      const checks = await checkMainnet(pass, client);
-      if (!checks.every(isMatch)) throw new Error('a block differs from the real one');
-      if (round <= 0) continue;
-      costs.push(cost);
-      await bare.round();
-      await anvil.round();
-    }
-    client.close();
-  } finally {
-    await network.stop();
-  }
   const perSecond = spreadOf(figures.map(({ all }) => all.perSecond));
   const calm = spreadOf(figures.map(({ withoutDenialOfService: w }) => w?.perSecond ?? Number.NaN));
   return finished({
@@ -92,12 +66,61 @@ export async function mainnetSection(options: SectionOptions): Promise<Section> 
       paperPeer(perSecond.median),
     ],
     notes: [
-      `the first time, on a network just started: ${Math.round(early[0]?.all.perSecond ?? Number.NaN)} tx/s`,
+      `the first time, after the blocks of other years alone: ${Math.round(early[0]?.all.perSecond ?? Number.NaN)} tx/s`,
       `without the denial-of-service block 2462997: ${Math.round(calm.median)} tx/s`,
       'every block matches the real header: gas used, logs bloom and, from Byzantium on, receipts root',
       ...anvil.notes(),
     ],
   });
+}
+
+/** What the passes over the blocks came to. */
+interface Passes {
+  /** Before the rounds. */
+  readonly early: readonly SendingFigures[];
+  /** A round each. */
+  readonly figures: readonly SendingFigures[];
+  readonly costs: readonly Costs[];
+}
+
+/** Sends every copy of the blocks to one network; `afterRound` follows each that is measured. */
+async function sendPasses(
+  set: MainnetSet,
+  say: SectionOptions['say'],
+  afterRound: () => Promise<void>,
+): Promise<Passes> {
+  const rounds = set.copies.length - passesBefore;
+  const early: SendingFigures[] = [];
+  const figures: SendingFigures[] = [];
+  const costs: Costs[] = [];
+  const network = await BenchNetwork.start({
+    adapters: { ethereum: set.config },
+    genesisData: { ethereum: set.genesisData },
+  });
+  try {
+    const client = await network.client();
+    await warmUpMainnet(set.warmUp, client);
+    for (const [at, pass] of set.copies.entries()) {
+      const round = at - passesBefore + 1;
+      say(
+        round > 0 ? `real blocks, round ${round} of ${rounds}` : `real blocks, before the rounds`,
+      );
+      const cost = await measureCosts(network, async () => {
+        const sent = await sendMainnet(pass, client);
+        (round > 0 ? figures : early).push(sent);
+        return sent.all.transactions;
+      });
+      const checks = await checkMainnet(pass, client);
+      if (!checks.every(isMatch)) throw new Error('a block differs from the real one');
+      if (round <= 0) continue;
+      costs.push(cost);
+      await afterRound();
+    }
+    client.close();
+  } finally {
+    await network.stop();
+  }
+  return { early, figures, costs };
 }
 
 /** Real blocks, several times over, on a network whose every process is profiled. */
