@@ -31,6 +31,7 @@ import { EthereumError } from './errors.ts';
 import type { Engine } from './executor.ts';
 import { writeGenesis } from './genesis.ts';
 import { LedgerPlaces } from './ledger-places.ts';
+import { NonceQueue } from './nonce-queue.ts';
 import { hashKey } from './open-block.ts';
 import { createPreparation } from './preparation.ts';
 import { reexecuteBatch } from './reexecution.ts';
@@ -63,6 +64,8 @@ export class EthereumAdapter
   #config: EthereumConfig | undefined;
   /** By name. */
   #chains = new Map<string, MadeChain>();
+  /** Configured anew, or taken away, while they executed a batch: they end it. */
+  #replaced: Chain[] = [];
   /** By space. */
   #views = new Map<string, TableChainView>();
   #host: AdapterHost<SubmittedTransaction> | undefined;
@@ -87,7 +90,11 @@ export class EthereumAdapter
     for (const chain of parsed.chains) {
       const before = this.#chains.get(chain.name);
       const same = before !== undefined && sameChain(before.chain.config, chain);
-      chains.set(chain.name, same ? before : this.#make(chain));
+      chains.set(chain.name, same ? before : this.#make(chain, before?.chain.queue));
+    }
+    for (const { chain } of this.#chains.values()) {
+      const isKept = chains.get(chain.config.name)?.chain === chain;
+      if (chain.isExecuting && !isKept) this.#replaced.push(chain);
     }
     this.#config = parsed;
     this.#chains = chains;
@@ -96,9 +103,12 @@ export class EthereumAdapter
     );
   }
 
-  #make(config: ChainConfig): MadeChain {
+  #make(
+    config: ChainConfig,
+    queue = new NonceQueue(() => this.#requireHost().timeMs()),
+  ): MadeChain {
     const engine = this.#engine ?? engines[config.engine];
-    const chain = new Chain(config, engine, () => this.#requireHost().timeMs());
+    const chain = new Chain(config, engine, queue);
     const host = () => this.#requireHost();
     const view = new TableChainView({ chain, host, ledgerPlaces: this.#ledgerPlaces });
     if (this.#host !== undefined) view.start();
@@ -147,7 +157,7 @@ export class EthereumAdapter
   #decode(raw: Uint8Array, prepared?: Uint8Array): EthereumTransaction {
     const { name, bytes } = readSubmission(raw);
     const found = this.#chains.get(name);
-    if (found === undefined) throw new EthereumError('UNKNOWN_CHAIN', `no chain is called ${name}`);
+    if (found === undefined) throw unknownChain(name);
     const { chain } = found;
     return { chain, transaction: chain.decode(bytes, prepared) };
   }
@@ -178,11 +188,31 @@ export class EthereumAdapter
     batch: readonly Admitted<EthereumTransaction>[],
     env: BatchEnvironment,
   ): readonly Outcome<SubmittedTransaction>[] | Promise<readonly Outcome<SubmittedTransaction>[]> {
-    return executeBatch(batch, { set, env });
+    const isCurrent = ({ transaction: { chain } }: Admitted<EthereumTransaction>): boolean =>
+      this.#chains.get(chain.config.name)?.chain === chain;
+    const asked = batch.every(isCurrent) ? batch : batch.map((one) => this.#anew(one));
+    return executeBatch(asked, { set, env });
+  }
+
+  /** What was admitted, for its chain as it is configured now. */
+  #anew(admitted: Admitted<EthereumTransaction>): Admitted<EthereumTransaction> {
+    const { chain: before, transaction } = admitted.transaction;
+    const { name } = before.config;
+    const chain = this.#chains.get(name)?.chain;
+    if (chain === before) return admitted;
+    try {
+      if (chain === undefined) throw unknownChain(name);
+      return { ...admitted, transaction: { chain, transaction: chain.decode(transaction.raw) } };
+    } catch (refused) {
+      if (!(refused instanceof EthereumError)) throw refused;
+      return { ...admitted, transaction: { ...admitted.transaction, refused } };
+    }
   }
 
   seal(set: BatchSet): void {
     for (const { chain } of this.#chains.values()) chain.seal(set);
+    for (const chain of this.#replaced) chain.seal(set);
+    this.#replaced = [];
   }
 
   async reexecute(
@@ -222,6 +252,7 @@ export class EthereumAdapter
 
   headReset(waiting: readonly Admitted<EthereumTransaction>[]): void {
     for (const { chain } of this.#chains.values()) chain.forget();
+    this.#replaced = [];
     for (const { transaction: asked } of waiting) asked.chain.waits(asked.transaction);
   }
 
@@ -238,6 +269,9 @@ export class EthereumAdapter
     return this.chains().find((view) => view.chainId === id);
   }
 }
+
+const unknownChain = (name: string): EthereumError =>
+  new EthereumError('UNKNOWN_CHAIN', `no chain is called ${name}`);
 
 /** Reads a submission. @throws EthereumError UNDECODABLE */
 function readSubmission(raw: Uint8Array): { readonly name: string; readonly bytes: Uint8Array } {

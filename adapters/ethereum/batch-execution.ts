@@ -1,5 +1,5 @@
 import type { Admitted, Outcome, Refused } from '@concordat/worker-enclave';
-import type { Chain, ExecutionPlace } from './chain.ts';
+import { type Chain, type ExecutionPlace, queuedOf } from './chain.ts';
 import type { BatchPlace } from './chain-batch.ts';
 import type { SubmittedTransaction } from './chain-reader.ts';
 import { EthereumError } from './errors.ts';
@@ -9,6 +9,8 @@ import type { DecodedTransaction } from './transaction.ts';
 export interface EthereumTransaction {
   readonly chain: Chain;
   readonly transaction: DecodedTransaction;
+  /** Why it is not executed: the chains were configured anew after it was admitted. */
+  readonly refused?: EthereumError;
 }
 
 type Outcomes = readonly Outcome<SubmittedTransaction>[];
@@ -47,9 +49,10 @@ function executeFrom(start: number, run: Run): Outcomes | Promise<Outcomes> {
 }
 
 function execute(
-  { chain, transaction }: EthereumTransaction,
+  { chain, transaction, refused }: EthereumTransaction,
   place: ExecutionPlace,
 ): Outcome<SubmittedTransaction> | Promise<Outcome<SubmittedTransaction>> {
+  if (refused !== undefined) return refusalOf(refused);
   try {
     const result = chain.execute(transaction, place);
     if (result instanceof Promise) return result.then(kept, (error) => dropped(chain, error));
@@ -61,12 +64,14 @@ function execute(
 
 function settle(
   run: Run,
-  { chain, transaction }: EthereumTransaction,
+  { chain, transaction, refused }: EthereumTransaction,
   outcome: Outcome<SubmittedTransaction>,
 ): void {
   if (outcome.ok) run.leaf++;
   run.outcomes.push(outcome);
-  chain.settled(transaction);
+  // Its nonce is not used.
+  if (refused !== undefined) chain.queue.settled(queuedOf(transaction), transaction.fields.nonce);
+  else chain.settled(transaction);
 }
 
 const kept = (result: SubmittedTransaction): Outcome<SubmittedTransaction> => ({

@@ -9,7 +9,7 @@ import type { ChainConfig } from './config.ts';
 import { EthereumError } from './errors.ts';
 import type { Borrower, Engine, Executor, Simulator } from './executor.ts';
 import { type Fork, forkOf } from './fork.ts';
-import { NonceQueue, type Queued } from './nonce-queue.ts';
+import type { NonceQueue, Queued } from './nonce-queue.ts';
 import { decodeSigners } from './preparation.ts';
 import { decodeHead, encodeHead, type HeadRecord } from './records.ts';
 import { replayContext } from './replay.ts';
@@ -37,7 +37,8 @@ export class Chain implements Borrower {
   /** Head this cache belongs to; undefined when it is not known to belong to any. */
   #cached: Uint8Array | undefined;
 
-  constructor(config: ChainConfig, engine: Engine, nowMs: () => number) {
+  /** @param queue that of the chain with this name until now, if there was one */
+  constructor(config: ChainConfig, engine: Engine, queue: NonceQueue) {
     this.config = config;
     this.fork = forkOf(config.hardfork, config.chainId);
     this.rules = {
@@ -47,7 +48,7 @@ export class Chain implements Borrower {
       lowS: this.fork.rules.homestead,
       maxBytes: config.maxTransactionBytes,
     };
-    this.queue = new NonceQueue(nowMs);
+    this.queue = queue;
     this.replayed =
       config.replay === undefined ? undefined : replayContext(config.replay, this.fork);
     this.#engine = engine;

@@ -73,6 +73,25 @@ describe('transactions of one sender, in the order of their nonces', () => {
     }
   }
 
+  it('are all committed in blocks of their chain when that is configured anew', async (t) => {
+    const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 } });
+    const { ledger } = node;
+    await node.settled();
+    ledger.hold = true;
+    const answers = numbers(30).map((nonce) => node.submit(transfer(0, nonce)));
+    while (node.worker.queued > 18) await sleep(1);
+    const ethereum = { chains: [{ name: 'main', chainId, gasLimit: 20_000_000 }] };
+    const json = Buffer.from(JSON.stringify({ adapters: { ethereum }, policies }));
+    ledger.deliverAndAwait({ kind: 'configure', json });
+    answers.push(...numbers(10, 30).map((nonce) => node.submit(transfer(0, nonce))));
+    ledger.hold = false;
+    ledger.settle();
+    assert.deepEqual(await refusedOf(answers), []);
+    const { 'ethereum/blocks': blocks, 'ethereum/transactions': transactions } = node.dump();
+    assert.equal(transactions?.length, 40);
+    assert.equal(blocks?.length, ledger.blocks.length, 'the genesis block is one');
+  });
+
   it('go to another leader in that order, those that were executed here first', async (t) => {
     const leader = await start(t);
     const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 }, follows: leader });
