@@ -219,6 +219,36 @@ describe('transactions of a thrown away head', () => {
     assert.deepEqual(node.dump()['toy/words'], ['61=33', '62=32']);
   });
 
+  it('are not overtaken by the repetition of one of them, when its node ceases to lead', async (t) => {
+    const leader = await createFakeNode(createToyAdapter());
+    const toys = createToyAdapter();
+    const node = await createFakeNode(toys, { policies, follows: leader });
+    t.after(() => Promise.all([node.close(), leader.close()]));
+    const headers = { 'concordat-idempotency-key': 'key' };
+    const request = { method: 'POST', body: 'set a 2', headers };
+    const ask = async () => {
+      const answer = await (await fetch(`${node.url}/submit`, request)).json();
+      return (answer as { transactionId: string }).transactionId;
+    };
+    node.ledger.role(true);
+    await node.settled();
+    node.ledger.hold = true;
+    const first = node.submit(utf8('set a 1'));
+    while (toys.executions.length < 1) await sleep(1);
+    const answers = [ask()];
+    while (toys.executions.length < 2) await sleep(1);
+    answers.push(ask());
+    await sleep(20);
+    node.ledger.role(false);
+    await sleep(10);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(await refusedOf([first]), []);
+    const places = await Promise.all(answers);
+    assert.deepEqual(places, [places[0], places[0]]);
+    assert.deepEqual(leader.dump()['toy/words'], ['61=32']);
+  });
+
   it('are executed once under a key that is sent again meanwhile', async (t) => {
     const toys = createToyAdapter();
     const node = await createFakeNode(toys, { policies });
