@@ -7,7 +7,10 @@ import { type FrameClient, type FrameClientOptions, openFrameClient } from './fr
 export interface KeyValueOptions extends Omit<FrameClientOptions, 'path'> {
   /** Default `/kv/stream`. */
   readonly path?: string;
-  /** Writes are answered after their commit (default), or once the leader executed them. */
+  /**
+   * Writes are answered after their commit (default), or once the leader executed them: then they are
+   * likely to be committed, not sure to.
+   */
   readonly wait?: 'commit' | 'local';
   /** How fresh reads are that do not say it themselves; default `committed`. */
   readonly consistency?: Consistency;

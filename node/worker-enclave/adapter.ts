@@ -110,7 +110,9 @@ export type Submitted<Result> = Accepted<Result> | Refused;
 
 /**
  * When a submission is answered: durably committed on a majority (default), or once executed. What was
- * told then is lost only with its leader; nobody hears of it when it ends otherwise after all.
+ * told then is a forecast: a block that is thrown away before it has its number is executed again, and
+ * nobody hears of it when that ends otherwise. It is lost with its leader, and when no block could be
+ * sealed for as long as anybody waits (`commitTimeoutMs`).
  */
 export type Wait = 'commit' | 'local';
 

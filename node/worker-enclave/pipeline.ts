@@ -124,11 +124,14 @@ export class Pipeline {
   /**
    * Stops executing; what waits goes elsewhere, as soon as what was executed before it is given back.
    * Blocks on the chain are the worker's affair.
+   * @param dropUnsealed drops those without a number; called when this node leads no longer, so that
+   *   what waited for their commit stays behind what they give back
    */
-  follow(): void {
+  follow(dropUnsealed: () => void): void {
     this.interrupt();
     this.#leading = false;
     this.#term += 1;
+    dropUnsealed();
     this.#late.push(...this.#admission.takeAll());
     if (!this.#orphans.outstanding) this.#leave();
   }

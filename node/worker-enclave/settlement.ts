@@ -137,9 +137,7 @@ export class Settlement {
 
   /** This node leads no longer: what waits to be executed goes elsewhere, in its order. */
   follow(): void {
-    // First, so that what waits behind it does not overtake it.
-    this.dropUnsealed();
-    this.#options.pipeline.follow();
+    this.#options.pipeline.follow(() => this.dropUnsealed());
   }
 
   /** Answers what was received before this time and still waits for its commit. */

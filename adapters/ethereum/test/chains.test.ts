@@ -271,6 +271,52 @@ test('what is still to be executed when the head is replaced is under way as bef
   assert.ok((await early).ok, 'the gap is filled by what is under way again');
 });
 
+test('what waits while its chain is configured anew is executed and sealed by the new rules', async () => {
+  const bench = network();
+  const view = () => bench.adapter.forChain('main')!;
+  const given = (nonce: bigint, gasLimit = 21_000n) =>
+    bench.admit('main', alice.transaction({ nonce, to: bob.address, gasLimit }));
+  const admitted: Admitted<EthereumTransaction>[] = [];
+  for (const gasLimit of [21_000n, 60_000n]) {
+    const answer = await given(BigInt(admitted.length), gasLimit);
+    assert.ok(answer.ok);
+    admitted.push(answer);
+  }
+  const early = given(3n);
+  bench.adapter.configure({ chains: [{ ...chain, gasLimit: 50_000 }] });
+  assert.equal(view().pendingNonce(alice.address), 2n, 'they are under way as before');
+  const set = bench.begin();
+  const outcomes = await bench.execute(set, admitted);
+  set.finish();
+  bench.commit();
+  assert.deepEqual(
+    outcomes.map((outcome) => reasonOf(outcome)),
+    ['kept', 'GAS_LIMIT_TOO_HIGH'],
+  );
+  assert.equal(view().block(1)?.transactionHashes.length, 1);
+  assert.equal(view().block(1)?.header.gasLimit, 50_000);
+  for (const nonce of [1n, 2n]) assert.ok((await given(nonce)).ok);
+  assert.ok((await early).ok, 'who waited for them is let in');
+});
+
+test('what waits for a chain that is there no more, or takes no such transaction, is refused', async () => {
+  const bench = network([chain, { ...chain, name: 'other' }]);
+  const raw = alice.transaction({ to: bob.address });
+  const admitted: Admitted<EthereumTransaction>[] = [];
+  for (const name of ['main', 'other']) {
+    const answer = await bench.admit(name, raw);
+    assert.ok(answer.ok);
+    admitted.push(answer);
+  }
+  bench.adapter.configure({ chains: [{ ...chain, chainId: 5 }] });
+  const outcomes = await bench.execute(bench.begin(), admitted);
+  assert.deepEqual(
+    outcomes.map((outcome) => reasonOf(outcome)),
+    ['WRONG_CHAIN_ID', 'UNKNOWN_CHAIN'],
+  );
+  assert.equal(bench.adapter.forChain('main')?.pendingNonce(alice.address), 0n);
+});
+
 test('a batch that is lost leaves nothing in the caches of the next', async () => {
   const bench = network();
   const lost = await bench.admit('main', alice.transaction({ to: bob.address, value: 100n }));

@@ -224,7 +224,7 @@ describe('a batch that is taken back while the reference engine executes it', ()
           zombie = bench.adapter.execute(lost, [await admit(500n)], bench.env);
           for (let turn = 0; turn < turns; turn++) await Promise.resolve();
           abort();
-          bench.adapter.headReset();
+          bench.adapter.headReset([]);
         }
         const set = bench.begin(1_001);
         const outcomes = bench.execute(set, [await admit(7n)]);
@@ -258,7 +258,7 @@ it('a lost batch that wakes up late touches no chain that the next one is execut
   const { lost, abort } = setToLose(bench, 1_000);
   const zombie = bench.adapter.execute(lost, lostBatch, bench.env);
   abort();
-  bench.adapter.headReset();
+  bench.adapter.headReset([]);
   const batch = [await admit('main', 0n, 1n), await admit('slow', 0n, 2n)];
   batch.push(await admit('main', 1n, 4n));
   const set = bench.begin(1_001);

@@ -73,6 +73,25 @@ describe('transactions of one sender, in the order of their nonces', () => {
     }
   }
 
+  it('are all committed in blocks of their chain when that is configured anew', async (t) => {
+    const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 } });
+    const { ledger } = node;
+    await node.settled();
+    ledger.hold = true;
+    const answers = numbers(30).map((nonce) => node.submit(transfer(0, nonce)));
+    while (node.worker.queued > 18) await sleep(1);
+    const ethereum = { chains: [{ name: 'main', chainId, gasLimit: 20_000_000 }] };
+    const json = Buffer.from(JSON.stringify({ adapters: { ethereum }, policies }));
+    ledger.deliverAndAwait({ kind: 'configure', json });
+    answers.push(...numbers(10, 30).map((nonce) => node.submit(transfer(0, nonce))));
+    ledger.hold = false;
+    ledger.settle();
+    assert.deepEqual(await refusedOf(answers), []);
+    const { 'ethereum/blocks': blocks, 'ethereum/transactions': transactions } = node.dump();
+    assert.equal(transactions?.length, 40);
+    assert.equal(blocks?.length, ledger.blocks.length, 'the genesis block is one');
+  });
+
   it('go to another leader in that order, those that were executed here first', async (t) => {
     const leader = await start(t);
     const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 }, follows: leader });
@@ -198,6 +217,36 @@ describe('transactions of a thrown away head', () => {
       ['set a 1', 'set b 2', 'set a 3'],
     );
     assert.deepEqual(node.dump()['toy/words'], ['61=33', '62=32']);
+  });
+
+  it('are not overtaken by the repetition of one of them, when its node ceases to lead', async (t) => {
+    const leader = await createFakeNode(createToyAdapter());
+    const toys = createToyAdapter();
+    const node = await createFakeNode(toys, { policies, follows: leader });
+    t.after(() => Promise.all([node.close(), leader.close()]));
+    const headers = { 'concordat-idempotency-key': 'key' };
+    const request = { method: 'POST', body: 'set a 2', headers };
+    const ask = async () => {
+      const answer = await (await fetch(`${node.url}/submit`, request)).json();
+      return (answer as { transactionId: string }).transactionId;
+    };
+    node.ledger.role(true);
+    await node.settled();
+    node.ledger.hold = true;
+    const first = node.submit(utf8('set a 1'));
+    while (toys.executions.length < 1) await sleep(1);
+    const answers = [ask()];
+    while (toys.executions.length < 2) await sleep(1);
+    answers.push(ask());
+    await sleep(20);
+    node.ledger.role(false);
+    await sleep(10);
+    node.ledger.hold = false;
+    node.ledger.settle();
+    assert.deepEqual(await refusedOf([first]), []);
+    const places = await Promise.all(answers);
+    assert.deepEqual(places, [places[0], places[0]]);
+    assert.deepEqual(leader.dump()['toy/words'], ['61=32']);
   });
 
   it('are executed once under a key that is sent again meanwhile', async (t) => {
