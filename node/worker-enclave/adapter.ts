@@ -455,8 +455,9 @@ export interface LedgerAdapter<Tx = unknown, Result = unknown> {
    */
   restored?(memory: Uint8Array, view: ReadView): void;
   /**
-   * The speculative head changed by another way than this adapter's execution, or this node ceased to
-   * lead and gave away what it had admitted: drop caches of both.
+   * The speculative head changed by another way than this adapter's execution, a batch that it executed
+   * or executes is to be executed again, or this node ceased to lead and gave away what it had
+   * admitted: drop caches of both.
    * @param waiting what it admitted and is still to execute, some of it again; everything else that it
    *   admitted is executed, or will never be here
    */

@@ -166,7 +166,7 @@ export class Pipeline {
   /** Aborts a running execution and queues its transactions again. */
   interrupt(): void {
     const abandoned = this.#abandon();
-    if (abandoned.length > 0) this.requeue(abandoned);
+    if (abandoned.length > 0) this.#executeAgain(abandoned);
   }
 
   /** Keeps the submissions of dropped, never numbered blocks until the manager refuses them. */
@@ -423,11 +423,17 @@ export class Pipeline {
     const first = execution.submissions[0] as Submission;
     if (execution.submissions.length > 1 || !first.alone) {
       for (const submission of execution.submissions) submission.alone = true;
-      this.requeue(execution.submissions);
+      this.#executeAgain(execution.submissions);
       return;
     }
     answer(first, failureAnswer(why));
     this.#schedule();
+  }
+
+  /** Queues what its adapter takes for executed, or may do so. */
+  #executeAgain(submissions: readonly Submission[]): void {
+    this.requeue(submissions);
+    this.headReset();
   }
 
   #abandon(): readonly Submission[] {

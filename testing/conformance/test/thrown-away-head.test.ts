@@ -73,6 +73,16 @@ describe('transactions of one sender, in the order of their nonces', () => {
     }
   }
 
+  it('are all committed in that order when a batch of them does not fit in a block', async (t) => {
+    const tight = { maxBatchTransactions: 100, maxBatchDelayMs: 1, maxBlockBytes: 24_000 };
+    const node = await start(t, { policies: tight });
+    await node.settled();
+    const answers = numbers(100).map((nonce) => node.submit(transfer(0, nonce)));
+    while (!node.events.some(({ event }) => event === 'adapter.batch-failed')) await sleep(0);
+    answers.push(...numbers(20, 100).map((nonce) => node.submit(transfer(0, nonce))));
+    assert.deepEqual(await refusedOf(answers), []);
+  });
+
   it('are all committed in blocks of their chain when that is configured anew', async (t) => {
     const node = await start(t, { policies, limits: { maxBatchesInFlight: 3 } });
     const { ledger } = node;
