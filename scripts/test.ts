@@ -29,19 +29,15 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-/** Whether a file starts whole networks or nodes, or builds their images or applications within a time. */
+/**
+ * Whether a file starts whole networks or nodes, or builds their images or applications within a time:
+ * such files run one at a time, so that they do not starve each other.
+ */
 const startsNetworks = (file: string): boolean =>
   ['testing/local-network/', 'clients/cli/', 'clients/app/'].some((one) => file.startsWith(one)) ||
   /LocalNetwork|local-network|\b[Ss]andbox\b|vn-fixture|buildImage|measureImage|images\//.test(
     readFileSync(file, 'utf8'),
   );
-
-/**
- * Whether such a file may run beside another: networks wait more than they work, and those of
- * `LocalNetwork` take ports of their own; whatever starts as a newcomer would takes the same ones.
- */
-const runsBesideAnother = (file: string): boolean =>
-  file.startsWith('testing/local-network/') && !/(?:newcomer|sdk-page)\.e2e\.ts$/.test(file);
 
 function run(some: readonly string[], concurrency: string): boolean {
   if (some.length === 0) return true;
@@ -81,10 +77,6 @@ else {
     startsNetworks(file) ? 'whole' : 'none',
   );
   if (values.network !== 'whole') ok = run(none, '2') && ok;
-  if (values.network !== 'none' && whole.length > 0) {
-    const beside = whole.filter(runsBesideAnother);
-    const alone = whole.filter((file) => !runsBesideAnother(file));
-    ok = withImages(() => [run(beside, '2'), run(alone, '1')].every(Boolean)) && ok;
-  }
+  if (values.network !== 'none' && whole.length > 0) ok = withImages(() => run(whole, '1')) && ok;
 }
 process.exit(ok ? 0 : 1);

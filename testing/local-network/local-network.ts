@@ -63,9 +63,6 @@ const electionsOf = {
 };
 /** Ports a network may take: those of its nodes, and as many behind proxies. */
 const portsPerNetwork = 40;
-/** Test processes that have networks at the same time (`scripts/test.ts`), and networks of each. */
-const testsAtATime = 2;
-const networksEach = 125;
 let networksStarted = 0;
 /** A node that has not said who leads by then is asked anew, milliseconds. */
 const answerMs = 3_000;
@@ -315,14 +312,10 @@ export class LocalNetwork {
   }
 }
 
-/**
- * Networks of one test process take other ports, and so do those of a test process beside it, which
- * may find the port of a node free that is down for a moment. Below the system's own.
- */
+/** Networks of one test process, and of test processes at the same time, take other ports. */
 function basePort(): number {
-  const beside = Number(process.env.NODE_TEST_WORKER_ID ?? process.pid) % testsAtATime;
-  const slot = (process.pid * 7 + networksStarted++) % networksEach;
-  return 20_000 + (beside * networksEach + slot) * portsPerNetwork;
+  const slot = (process.pid * 7 + networksStarted++) % 250;
+  return 20_000 + slot * portsPerNetwork;
 }
 
 const hostOptions = ({ restart, chunkBytes }: LocalNetworkOptions) => ({
